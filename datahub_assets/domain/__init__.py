@@ -1,0 +1,1 @@
+"""What candles, prices and datasets are. Pure: no I/O, no clock, no framework."""

@@ -1,0 +1,154 @@
+"""The error tree of the project, each error typed once. No handling, no logging and no HTTP mapping lives here.
+
+DataHubError
+├── SettingsError (Terminal)
+├── SourceError
+│   ├── SourceUnavailable (Transient)   timeout, connection refused, 5xx
+│   ├── SourceRateLimited (Transient)   429, 418; carries retry_after_s
+│   ├── SourceBlocked (Transient)       403, 451: this host refuses us, another may not
+│   ├── SourceMalformed (Transient)     HTML for JSON, truncated body, wrong shape
+│   └── SourceRejected (Terminal)       4xx: the request itself is wrong
+├── CacheError
+│   ├── CacheUnusable (Terminal)        corrupt or not a database
+│   └── CacheFull (Transient)           no space left
+└── HubError
+    ├── HubUnavailable (Transient)      timeout, connection refused, 5xx
+    ├── HubRateLimited (Transient)      429; carries retry_after_s
+    ├── HubBusy (Transient)             409: another commit is in progress
+    ├── HubConflict (Transient)         412: the head moved
+    ├── HubRefused (Terminal)           401, 403: the token may not do this
+    ├── HubNotFound (Terminal)          no such repo, revision or file
+    └── HubContentInvalid (Terminal)    a file of the dataset cannot be read as what it should be
+"""
+
+from typing import ClassVar
+
+
+class Transient:
+    """Mixin: the same action may succeed later; retry."""
+
+
+class Terminal:
+    """Mixin: retrying cannot help; somebody has to act."""
+
+
+class DataHubError(Exception):
+    """Root of all errors this project raises on purpose. `code` is stable and safe to match on."""
+
+    code: ClassVar[str] = "datahub_error"
+
+
+class SettingsError(Terminal, DataHubError):
+    """A setting has a value that cannot be used; the message names the variable, the value and what is valid."""
+
+    code = "settings_invalid"
+
+
+class SourceError(DataHubError):
+    """Something about an upstream API."""
+
+    code = "source_error"
+
+
+class SourceUnavailable(Transient, SourceError):
+    """The upstream did not answer in time, refused the connection or answered 5xx."""
+
+    code = "source_unavailable"
+
+
+class SourceRateLimited(Transient, SourceError):
+    """The upstream asks for a pause. `retry_after_s` is its wish in seconds, None when it named none."""
+
+    code = "source_rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SourceBlocked(Transient, SourceError):
+    """This host refuses us (403 firewall, 451 region); another host of the same upstream may not."""
+
+    code = "source_blocked"
+
+
+class SourceMalformed(Transient, SourceError):
+    """The body is not what the API documents: HTML, truncated JSON, another shape."""
+
+    code = "source_malformed"
+
+
+class SourceRejected(Terminal, SourceError):
+    """The upstream says that the request itself is wrong (unknown symbol, bad parameter)."""
+
+    code = "source_rejected"
+
+
+class CacheError(DataHubError):
+    """Something about the local SQLite cache."""
+
+    code = "cache_error"
+
+
+class CacheUnusable(Terminal, CacheError):
+    """The cache file is corrupt or not a database; the message says how to rebuild it from the Hub."""
+
+    code = "cache_unusable"
+
+
+class CacheFull(Transient, CacheError):
+    """The disk has no room for the write; nothing of it was kept."""
+
+    code = "cache_full"
+
+
+class HubError(DataHubError):
+    """Something about the Hugging Face Hub (or the embedded one)."""
+
+    code = "hub_error"
+
+
+class HubUnavailable(Transient, HubError):
+    """The Hub did not answer in time, refused the connection or answered 5xx."""
+
+    code = "hub_unavailable"
+
+
+class HubRateLimited(Transient, HubError):
+    """The Hub asks for a pause. `retry_after_s` is its wish in seconds, None when it named none."""
+
+    code = "hub_rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class HubBusy(Transient, HubError):
+    """Another commit to the repo is in progress (409); the head did not move."""
+
+    code = "hub_busy"
+
+
+class HubConflict(Transient, HubError):
+    """The head moved since it was read (412); read it again and merge again."""
+
+    code = "hub_conflict"
+
+
+class HubRefused(Terminal, HubError):
+    """The token may not do this (401, 403)."""
+
+    code = "hub_refused"
+
+
+class HubNotFound(Terminal, HubError):
+    """No such repo, revision or file."""
+
+    code = "hub_not_found"
+
+
+class HubContentInvalid(Terminal, HubError):
+    """A file of a dataset is not what its layout says it is."""
+
+    code = "hub_content_invalid"

@@ -1,0 +1,54 @@
+"""Checked rows, rejected rows and how two versions of a row merge. What a column means is said in `datasets`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from datahub_assets.domain.datasets import DatasetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that failed its check: which dataset, which series or coin, why, and what upstream sent (JSON text)."""
+
+    dataset: str
+    subject: str
+    reason: str
+    raw: str
+
+    @classmethod
+    def of(cls, spec: DatasetSpec, *, subject: str, reason: str, raw: object) -> "Rejected":
+        """Keep what upstream sent word for word as JSON (NaN and Infinity stay readable as such)."""
+        return cls(dataset=spec.name, subject=subject, reason=reason, raw=json.dumps(raw, default=str))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The outcome of a check: a frame of good rows in the spec's schema, and the rejected ones."""
+
+    frame: pl.DataFrame
+    rejected: tuple[Rejected, ...]
+
+
+def frame_of(spec: DatasetSpec, rows: Sequence[dict[str, object]]) -> pl.DataFrame:
+    """Rows as a frame of exactly the spec's columns and types; times as integer milliseconds or datetimes."""
+    return pl.DataFrame(rows, schema=spec.polars_schema(), orient="row")
+
+
+def merge(spec: DatasetSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """One row per key, sorted by the spec's order: closed beats open, then the later `ingested_at` wins.
+
+    The remaining columns break ties, so the outcome depends neither on the order of frames nor on that of rows.
+    Nothing is invented: every row of the result is a row of the input.
+    """
+    columns = list(spec.column_names)
+    present = [frame.select(columns) for frame in frames if frame.height]
+    if not present:
+        return pl.DataFrame(schema=spec.polars_schema())
+    rows = pl.concat(present)
+    precedence = [name for name in ("closed", "ingested_at") if name in columns]
+    others = [name for name in columns if name not in spec.key and name not in precedence]
+    ranked = rows.sort([*spec.key, *precedence, *others], nulls_last=False, maintain_order=True)
+    return ranked.unique(subset=list(spec.key), keep="last", maintain_order=True).sort(list(spec.file_order))

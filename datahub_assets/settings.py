@@ -1,0 +1,375 @@
+"""The one table of settings: environment in, frozen typed values out. Nothing else reads the environment.
+
+The table feeds the code, `datahub up --help` and the README; no default lives anywhere else.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from datahub_assets.domain.errors import SettingsError
+from datahub_assets.domain.intervals import INTERVALS
+
+HUGGING_FACE: Final = "https://huggingface.co"
+LOCAL_USER: Final = "local"
+
+_MAJOR_PAIRS: Final = (
+    "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
+    "DOTUSDT,LTCUSDT,BCHUSDT,XLMUSDT,UNIUSDT,ATOMUSDT,NEARUSDT,APTUSDT,FILUSDT,ETCUSDT"
+)
+_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
+_COIN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,95})")
+
+
+def _words(value: object) -> object:
+    """A comma-separated text as a tuple of its non-empty words, without repeats."""
+    if isinstance(value, str):
+        return tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
+    return value
+
+
+def _checked_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a plain URL without credentials, query or fragment")
+    return value.rstrip("/")
+
+
+def _env(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseModel):
+    """Every setting of the product. Build it with `from_env`; it never changes afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    hf_token: SecretStr | None = Field(
+        None,
+        validation_alias=_env("HF_TOKEN", "HF_API_TOKEN"),
+        description="token that may write to the datasets; unset: the embedded Hub is used",
+    )
+    hf_username: str | None = Field(
+        None,
+        validation_alias=_env("HF_USERNAME"),
+        description="account or organisation that owns the datasets; unset: the token's own account",
+    )
+    hf_endpoint: str | None = Field(
+        None,
+        validation_alias=_env("HF_ENDPOINT"),
+        description=f"the Hub; unset: {HUGGING_FACE}, or the embedded Hub when no token is set",
+    )
+    use_mock_data: bool = Field(
+        default=False,
+        validation_alias=_env("USE_MOCK_DATA"),
+        description="must stay false: this system has no mock data",
+    )
+    coingecko_base_url: str = Field(
+        "https://api.coingecko.com/api/v3",
+        validation_alias=_env("COINGECKO_BASE_URL"),
+        description="CoinGecko's API, version included",
+    )
+    coingecko_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=_env("COINGECKO_API_KEY"),
+        description="demo or pro key; not needed (a demo key's monthly quota does not last for a call a minute)",
+    )
+    binance_base_urls: tuple[str, ...] = Field(
+        ("https://api.binance.com", "https://data-api.binance.vision"),
+        validation_alias=_env("BINANCE_BASE_URLS"),
+        description="Binance hosts, tried in order; `/api/v3/…` is appended",
+    )
+    home: Path = Field(
+        Path("data"),
+        validation_alias=_env("DATAHUB_HOME"),
+        description="folder of the cache, Dagster's home, the embedded Hub and the API's snapshots",
+    )
+    coins: int | tuple[str, ...] = Field(
+        250,
+        validation_alias=_env("DATAHUB_COINS"),
+        description="top N coins by market cap (1–5000), or a comma-separated list of CoinGecko ids",
+    )
+    symbols: tuple[str, ...] | str = Field(
+        tuple(_MAJOR_PAIRS.split(",")),
+        validation_alias=_env("DATAHUB_SYMBOLS"),
+        description="comma-separated Binance pairs, or `all:USDT` for every TRADING pair of that quote",
+    )
+    intervals: tuple[str, ...] = Field(
+        ("1h", "4h", "1d"),
+        validation_alias=_env("DATAHUB_INTERVALS"),
+        description="comma-separated candle intervals out of " + ", ".join(INTERVALS),
+    )
+    history_candles: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        validation_alias=_env("DATAHUB_HISTORY_CANDLES"),
+        description="candles fetched at first per symbol and interval",
+    )
+    tick_s: int = Field(
+        60, ge=1, le=3600, validation_alias=_env("DATAHUB_TICK_S"), description="seconds between ticks of a sensor"
+    )
+    publish_interval_s: int = Field(
+        60,
+        ge=1,
+        le=86_400,
+        validation_alias=_env("DATAHUB_PUBLISH_INTERVAL_S"),
+        description="least seconds between two commits to a dataset; 300 is kind to a shared huggingface.co quota",
+    )
+    commits_per_hour: int = Field(
+        120,
+        ge=1,
+        le=100_000,
+        validation_alias=_env("DATAHUB_COMMITS_PER_HOUR"),
+        description="commit budget over both datasets; huggingface.co allows 128 an hour",
+    )
+    bind_host: str = Field(
+        "127.0.0.1", validation_alias=_env("DATAHUB_BIND_HOST"), description="address the servers listen on"
+    )
+    api_port: Port = Field(7860, validation_alias=_env("DATAHUB_API_PORT"), description="port of the API")
+    dagster_port: Port = Field(3000, validation_alias=_env("DATAHUB_DAGSTER_PORT"), description="port of Dagster's UI")
+    localhub_port: Port = Field(
+        7870, validation_alias=_env("DATAHUB_LOCALHUB_PORT"), description="port of the embedded Hub"
+    )
+    allowed_users: tuple[str, ...] = Field(
+        (),
+        validation_alias=_env("DATAHUB_ALLOWED_USERS"),
+        description="comma-separated Hub accounts that may use the API; unset: any the Hub knows",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        validation_alias=_env("DATAHUB_WEBHOOK_SECRET"),
+        description="secret of POST /api/hub/webhook; unset: `up` makes one for the embedded Hub",
+    )
+    poll_s: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        validation_alias=_env("DATAHUB_POLL_S"),
+        description="seconds between the API's looks at the Hub's head",
+    )
+    rate_limit_per_min: int = Field(
+        600,
+        ge=0,
+        validation_alias=_env("DATAHUB_RATE_LIMIT_PER_MIN"),
+        description="requests a minute per token; 0 switches the limit off",
+    )
+    sql_timeout_s: float = Field(
+        10.0, gt=0, le=600, validation_alias=_env("DATAHUB_SQL_TIMEOUT_S"), description="longest SQL query, seconds"
+    )
+    sql_memory_mb: int = Field(
+        512, ge=64, validation_alias=_env("DATAHUB_SQL_MEMORY_MB"), description="memory of one SQL query, MiB"
+    )
+    sql_max_rows: int = Field(
+        100_000, ge=1, validation_alias=_env("DATAHUB_SQL_MAX_ROWS"), description="most rows of a SQL answer"
+    )
+    sql_max_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024,
+        validation_alias=_env("DATAHUB_SQL_MAX_BYTES"),
+        description="largest SQL answer, bytes",
+    )
+    sql_workers: int = Field(
+        2, ge=1, le=64, validation_alias=_env("DATAHUB_SQL_WORKERS"), description="SQL queries that run at once"
+    )
+    run_launcher: str = Field(
+        "warm",
+        pattern="^(warm|default)$",
+        validation_alias=_env("DATAHUB_RUN_LAUNCHER"),
+        description="`warm` forks runs from a preloaded process, `default` is Dagster's own launcher",
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check all settings; an empty value counts as unset.
+
+        Raises:
+            SettingsError: one line per wrong setting: its name, its value (secrets hidden) and what is valid.
+        """
+        source = os.environ if environ is None else environ
+        try:
+            return cls.model_validate({name: value for name, value in source.items() if value.strip()})
+        except ValidationError as error:
+            raise SettingsError("\n".join(_explain(error))) from None
+
+    @field_validator("binance_base_urls", "intervals", "allowed_users", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _words(value)
+
+    @field_validator("hf_token", "coingecko_api_key", "webhook_secret", mode="after")
+    @classmethod
+    def _printable_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+            raise ValueError("must be printable ASCII without spaces")
+        return value
+
+    @field_validator("hf_username", mode="after")
+    @classmethod
+    def _account_name(cls, value: str | None) -> str | None:
+        if value is not None and not _ACCOUNT.fullmatch(value):
+            raise ValueError("must be the name of a Hub account or organisation")
+        return value
+
+    @field_validator("hf_endpoint", "coingecko_base_url", mode="after")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        return None if value is None else _checked_url(value)
+
+    @field_validator("binance_base_urls", mode="after")
+    @classmethod
+    def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must name at least one host")
+        return tuple(_checked_url(url) for url in value)
+
+    @field_validator("use_mock_data", mode="after")
+    @classmethod
+    def _no_mock_data(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value:
+            raise ValueError("must be false: this system has no mock data, it serves real data only")
+        return value
+
+    @field_validator("coins", mode="before")
+    @classmethod
+    def _coins(cls, value: object) -> object:
+        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
+            value = int(value)
+        if isinstance(value, int):
+            if not 1 <= value <= 5000:  # noqa: PLR2004 - said in the description
+                raise ValueError("must be a number from 1 to 5000, or a list of CoinGecko ids")
+            return value
+        words = _words(value)
+        if not isinstance(words, tuple) or not words or not all(_COIN_ID.fullmatch(str(word)) for word in words):
+            raise ValueError("must be a number from 1 to 5000, or a list of CoinGecko ids such as bitcoin,ethereum")
+        return words
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _symbols(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith("all:"):
+            if not _SYMBOL.fullmatch(value.removeprefix("all:")):
+                raise ValueError("must be a list of pairs such as BTCUSDT,ETHUSDT, or all:USDT")
+            return value
+        words = _words(value)
+        if not isinstance(words, tuple) or not words or not all(_SYMBOL.fullmatch(str(word)) for word in words):
+            raise ValueError("must be a list of pairs such as BTCUSDT,ETHUSDT, or all:USDT")
+        return words
+
+    @field_validator("intervals", mode="after")
+    @classmethod
+    def _intervals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in INTERVALS]
+        if unknown or not value:
+            raise ValueError(f"must be a list out of {', '.join(INTERVALS)}")
+        return value
+
+    @property
+    def embedded_hub(self) -> bool:
+        """Whether the Hub of this machine stands in for huggingface.co."""
+        return self.hf_token is None and self.hf_endpoint is None
+
+    @property
+    def hub_endpoint(self) -> str:
+        """URL of the Hub that holds the datasets."""
+        if self.hf_endpoint is not None:
+            return self.hf_endpoint
+        return f"http://127.0.0.1:{self.localhub_port}" if self.embedded_hub else HUGGING_FACE
+
+    @property
+    def token_path(self) -> Path:
+        """The file with the embedded Hub's owner token, which is the API's own token too."""
+        return self.home / "token"
+
+    def owner_token(self) -> str | None:
+        """The token that writes to the Hub: `HF_TOKEN`, or that of the embedded Hub once it exists."""
+        if self.hf_token is not None:
+            return self.hf_token.get_secret_value()
+        if self.embedded_hub and self.token_path.is_file():
+            return self.token_path.read_text(encoding="ascii").strip() or None
+        return None
+
+    @property
+    def cache_path(self) -> Path:
+        """The SQLite cache."""
+        return self.home / "cache.sqlite3"
+
+    @property
+    def landing_path(self) -> Path:
+        """Where source assets land their rows."""
+        return self.home / "landing"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder."""
+        return self.home / "dagster"
+
+    @property
+    def localhub_home(self) -> Path:
+        """The embedded Hub's folder."""
+        return self.home / "hub"
+
+    @property
+    def snapshots_path(self) -> Path:
+        """Where the API keeps its local copies of commits."""
+        return self.home / "snapshots"
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    """One line per wrong setting, secrets hidden."""
+    for problem in error.errors():
+        field = Settings.model_fields.get(str(problem["loc"][0])) or _field_of_alias(str(problem["loc"][0]))
+        name = _variable(field) if field is not None else str(problem["loc"][0])
+        secret = field is not None and "SecretStr" in str(field.annotation)
+        value = "(hidden)" if secret else repr(problem["input"])
+        message = problem["msg"].removeprefix("Value error, ")
+        yield f"{name}={value}: {message}" + (f" ({field.description})" if field is not None else "")
+
+
+def _field_of_alias(alias: str) -> Any | None:
+    return next((field for field in Settings.model_fields.values() if alias in _variables(field)), None)
+
+
+def _variables(field: Any) -> list[str]:
+    return [str(choice) for choice in field.validation_alias.choices]
+
+
+def _variable(field: Any) -> str:
+    return _variables(field)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One line of the settings table as people read it."""
+
+    variable: str
+    default: str
+    description: str
+
+
+def setting_rows() -> list[SettingRow]:
+    """The table for `--help` and the README, one row a setting."""
+    rows = []
+    for field in Settings.model_fields.values():
+        default = field.default
+        text = "unset" if default in (None, ()) else ",".join(default) if isinstance(default, tuple) else str(default)
+        rows.append(
+            SettingRow(
+                variable=" / ".join(_variables(field)),
+                default=text.lower() if isinstance(default, bool) else text,
+                description=field.description or "",
+            )
+        )
+    return rows
