@@ -1,0 +1,45 @@
+"""What every test stands on: no real network, no stray login, no Xet. Fixtures of one room live in that room."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# huggingface_hub and datasets read these when they are imported, so they are set before any test module is.
+_HF_HOME = Path(tempfile.mkdtemp(prefix="datahub-tests-hf-"))
+os.environ.update(
+    HF_HOME=str(_HF_HOME),
+    HF_HUB_DISABLE_XET="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
+    HF_DATASETS_DISABLE_PROGRESS_BARS="1",
+    DAGSTER_DISABLE_TELEMETRY="1",
+    DO_NOT_TRACK="1",
+)
+for _name in [name for name in os.environ if name.startswith(("DATAHUB_", "HF_TOKEN", "HF_API_TOKEN", "HF_ENDPOINT"))]:
+    del os.environ[_name]
+
+import pytest  # noqa: E402 - the environment comes first
+
+
+class NetworkUsed(RuntimeError):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    """Any connection but to loopback or a Unix socket fails at once, with the address in the message."""
+    real_connect = socket.socket.connect
+
+    def connect(self: socket.socket, address: object) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6}:
+            host = str(address[0])  # type: ignore[index]
+            if not (host.startswith("127.") or host in {"::1", "localhost"}):
+                raise NetworkUsed(f"a test tried to connect to {address}")
+        real_connect(self, address)  # type: ignore[arg-type]
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", connect)
+    yield
+    patch.undo()
