@@ -1,0 +1,27 @@
+"""Endpoints that are about no repository: who am I, and is this card all right."""
+
+from starlette.responses import JSONResponse, Response
+
+from localhub.app import access
+from localhub.app.site import Call, reads
+from localhub.errors import bad_request
+from localhub.protocol import shapes
+from localhub.protocol.card import NO_METADATA, read_card
+
+
+@reads
+def whoami(call: Call) -> Response:
+    """GET /api/whoami-v2."""
+    return JSONResponse(shapes.whoami(access.known_caller(call)))
+
+
+@reads
+def validate_yaml(call: Call) -> Response:
+    """POST /api/validate-yaml {content, repoType}."""
+    content = call.json().get("content")
+    if not isinstance(content, str):
+        raise bad_request("`content` is a text")
+    card = read_card(content)
+    if card.error is not None:
+        return JSONResponse({"errors": [{"message": card.error}], "warnings": []}, 400)
+    return JSONResponse({"errors": [], "warnings": [] if card.data else [{"message": NO_METADATA}]})

@@ -1,0 +1,74 @@
+"""The ASGI application: every URL of the Hub and the endpoint behind it."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from localhub.app import accounts, commits, failures, files, refs, repos, trees, uploads
+from localhub.app.site import Site
+from localhub.errors import HubError
+
+_API = "/api/{kind}s/{namespace}/{name}"
+
+
+def _routes() -> list[Route]:
+    return [
+        Route("/api/whoami-v2", accounts.whoami),
+        Route("/api/validate-yaml", accounts.validate_yaml, methods=["POST"]),
+        Route("/api/repos/create", repos.create, methods=["POST"]),
+        Route("/api/repos/delete", repos.delete, methods=["DELETE"]),
+        Route("/api/repos/move", repos.move, methods=["POST"]),
+        Route("/api/{kind}s", repos.listing),
+        Route(_API, repos.info),
+        Route(f"{_API}/revision/{{revision}}", repos.info),
+        Route(f"{_API}/settings", repos.settings, methods=["PUT"]),
+        Route(f"{_API}/auth-check", repos.auth_check),
+        Route(f"{_API}/auth-check/write", repos.auth_check_write),
+        Route(f"{_API}/tree/{{revision}}", trees.tree),
+        Route(f"{_API}/tree/{{revision}}/{{path:path}}", trees.tree),
+        Route(f"{_API}/paths-info/{{revision}}", trees.paths_info, methods=["POST"]),
+        Route(f"{_API}/refs", refs.listing),
+        Route(f"{_API}/commits/{{revision}}", refs.history),
+        Route(f"{_API}/branch/{{branch}}", refs.create_branch, methods=["POST"]),
+        Route(f"{_API}/branch/{{branch}}", refs.delete_branch, methods=["DELETE"]),
+        Route(f"{_API}/tag/{{revision}}", refs.create_tag, methods=["POST"]),
+        Route(f"{_API}/tag/{{revision}}", refs.delete_tag, methods=["DELETE"]),
+        Route(f"{_API}/super-squash/{{revision}}", refs.super_squash, methods=["POST"]),
+        Route(f"{_API}/preupload/{{revision}}", uploads.preupload, methods=["POST"]),
+        Route(f"{_API}/commit/{{revision}}", commits.commit, methods=["POST"]),
+        Route("/lfs/{repo:int}/{sha256}/{size:int}", uploads.put_lfs, methods=["PUT"]),
+    ]
+
+
+def _file_routes(web_prefix: str) -> list[Route]:
+    repo = f"{web_prefix}/{{namespace}}/{{name}}"
+    return [
+        Route(f"{repo}/resolve/{{revision}}/{{path:path}}", files.resolve),
+        Route(f"{repo}.git/info/lfs/objects/batch", uploads.lfs_batch, methods=["POST"]),
+    ]
+
+
+def create_app(site: Site) -> ASGIApp:
+    """The Hub as an ASGI application."""
+    app = Starlette(
+        routes=[*_routes(), *_file_routes("/{kind}s"), *_file_routes("")],
+        exception_handlers={
+            HubError: failures.refused,
+            HTTPException: failures.unrouted,
+            Exception: failures.broken,
+        },
+    )
+    app.state.site = site
+    return _match_path_as_sent(app)
+
+
+def _match_path_as_sent(app: ASGIApp) -> ASGIApp:
+    """Routes see the path before percent-decoding, so that a revision or path given as one segment may hold an encoded `/`."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["raw_path"].decode("ascii")}
+        await app(scope, receive, send)
+
+    return wrapped

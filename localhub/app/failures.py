@@ -1,0 +1,44 @@
+"""Refusals as HTTP answers: the status, the typed headers and the JSON body the Hub's clients read."""
+
+import logging
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from localhub.errors import HubError, repo_not_found
+
+log = logging.getLogger(__name__)
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """The answer to a request that raised a HubError."""
+    if not isinstance(error, HubError):
+        raise error
+    body = {"error": error.message}
+    if error.url is not None:
+        body["url"] = error.url  # huggingface_hub's create_repo(exist_ok=True) reads it from the 409
+    headers = {"X-Error-Message": error.message.encode("ascii", "backslashreplace").decode()}
+    if error.code is not None:
+        headers["X-Error-Code"] = error.code
+    if error.commit_sha is not None:
+        headers["X-Repo-Commit"] = error.commit_sha
+    return JSONResponse(body, error.status, headers)
+
+
+async def unrouted(request: Request, error: Exception) -> Response:
+    """The answer to a URL or method nobody handles; one that could name a repository says it does not exist."""
+    if not isinstance(error, HTTPException):
+        raise error
+    parts = request.url.path.split("/")
+    if error.status_code == HTTPStatus.NOT_FOUND and (len(parts) == 4 or "resolve" in parts):
+        return await refused(request, repo_not_found())
+    status = HTTPStatus(error.status_code)
+    return JSONResponse({"error": status.phrase}, status, error.headers)
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """The answer when this server is at fault; the log has the rest."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return JSONResponse({"error": "Internal Server Error"}, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,0 +1,61 @@
+"""Downloads: resolve, whole or by range."""
+
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from starlette.responses import FileResponse, Response
+
+from localhub.app import access
+from localhub.app.site import Call, reads
+from localhub.errors import entry_not_found
+from localhub.names import check_path
+from localhub.store import commits, trees
+from localhub.store.commits import Commit
+from localhub.store.trees import File
+
+_EXPOSED = "X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code, X-Error-Message, ETag, Link, Accept-Ranges, Content-Range"
+
+
+@reads
+def resolve(call: Call) -> Response:
+    """GET and HEAD /{kind}s/{id}/resolve/{revision}/{path}.
+
+    The bytes come from here also for LFS files, where huggingface.co redirects to a CDN; the ETag is then the
+    content's SHA-256, and without `X-Xet-Hash` in the answer every client downloads over plain HTTP.
+    """
+    repo = access.readable(call)
+    commit = access.commit_at(call, repo)
+    path = check_path(call.param("path"))
+    entry = trees.lookup(call.con, commits.view_of(call.con, commit), path)
+    if entry is None or entry.file is None:
+        missing = entry_not_found()
+        missing.commit_sha = commit.sha
+        raise missing
+    headers = _headers(commit, path, entry.file)
+    if call.request.headers.get("if-none-match") in {headers["ETag"], "*"}:
+        return Response(status_code=304, headers=headers)
+    blob = call.site.home.blobs.path(entry.file.sha256)
+    return FileResponse(blob, headers=headers, media_type=_media_type(path), stat_result=blob.stat())
+
+
+def _headers(commit: Commit, path: str, file: File) -> dict[str, str]:
+    name = PurePosixPath(path).name
+    etag = f'"{file.sha256 if file.lfs else file.oid}"'
+    headers = {
+        "ETag": etag,
+        "X-Repo-Commit": commit.sha,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f"inline; filename*=UTF-8''{quote(name)}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",  # a dataset is not a web page of this server
+        "Access-Control-Expose-Headers": _EXPOSED,
+    }
+    if file.lfs:
+        headers |= {"X-Linked-Etag": etag, "X-Linked-Size": str(file.size)}
+    return headers
+
+
+def _media_type(path: str) -> str:
+    texts = {".md", ".txt", ".json", ".jsonl", ".csv", ".yaml", ".yml", ".py", ".gitattributes"}
+    suffix = PurePosixPath(path).suffix or PurePosixPath(path).name
+    return "text/plain; charset=utf-8" if suffix in texts else "application/octet-stream"

@@ -1,0 +1,45 @@
+"""Lists in pages: the `cursor` a page starts after, and the `Link` header that leads to the next."""
+
+import base64
+import binascii
+from typing import TypeVar
+
+from localhub.app.site import Call
+from localhub.errors import bad_request
+
+T = TypeVar("T")
+
+MAX_LIMIT = 10_000
+
+
+def limit(call: Call, *, default: int) -> int:
+    """The page size asked for, at most the default's own; the default if none is."""
+    return min(_number(call.query("limit", str(default)), "limit"), MAX_LIMIT)
+
+
+def cursor(call: Call) -> str:
+    """The place the page starts after, as `next_link` wrote it; "" for the first page."""
+    try:
+        return base64.urlsafe_b64decode(call.query("cursor").encode()).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise bad_request("The `cursor` is not one this server gave out") from error
+
+
+def next_link(call: Call, after: str) -> dict[str, str]:
+    """The header leading to the page that starts after `after`."""
+    token = base64.urlsafe_b64encode(after.encode()).decode()
+    url = call.request.url.include_query_params(cursor=token)
+    return {"Link": f'<{url}>; rel="next"'}
+
+
+def by_offset(call: Call, items: list[T], *, default_limit: int) -> tuple[list[T], dict[str, str]]:
+    """One page of a list that is short enough to be made whole each time, and its link."""
+    start = _number(cursor(call) or "0", "cursor")
+    end = start + limit(call, default=default_limit)
+    return items[start:end], next_link(call, str(end)) if end < len(items) else {}
+
+
+def _number(text: str, what: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise bad_request(f"The `{what}` is not a number")
+    return int(text)

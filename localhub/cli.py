@@ -1,0 +1,166 @@
+"""The command line: serve, gc, token. What the commands do is elsewhere; here they get their options and print."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from localhub.errors import HubError
+from localhub.store import accounts
+from localhub.store.accounts import Role, owner_token
+from localhub.store.collect import DEFAULT_GRACE_S, collect
+from localhub.store.home import Home, HomeInUseError
+
+DEFAULT_PORT = 7870
+
+_EXAMPLES = """examples:
+  python -m localhub serve --home ./hub --port 7870
+  python -m localhub token --home ./hub                          print the owner's token
+  python -m localhub token --home ./hub --add reader             a read-only token, printed once
+  python -m localhub token --home ./hub --add alice --role write a user alice with a namespace of her own
+  python -m localhub gc --home ./hub
+
+then, for any Hugging Face client:
+  export HF_ENDPOINT=http://127.0.0.1:7870 HF_TOKEN=$(python -m localhub token --home ./hub)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; exits 2 for wrong options, 1 when the command fails."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    run: Callable[[argparse.Namespace], None] = options.run
+    try:
+        run(options)
+    except (HubError, HomeInUseError, OSError, ValueError) as error:
+        sys.exit(f"localhub: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="localhub",
+        description="A Hugging Face Hub for one machine, offline, in one process.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands.add_parser("serve", help="run the Hub until SIGTERM or Ctrl-C"))
+    _add_token(commands.add_parser("token", help="print the owner's token; add, list, revoke others"))
+    _add_gc(commands.add_parser("gc", help="free what no branch or tag reaches; safe beside a running server"))
+    return parser
+
+
+def _add_home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--home", type=Path, required=True, metavar="DIR", help="where the Hub keeps everything (created)"
+    )
+
+
+def _add_owner(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--token-file", type=Path, metavar="PATH", help="the owner's token (created; default: DIR/token)"
+    )
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    _add_home(parser)
+    _add_owner(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="0 lets the system choose (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--owner", default="local", metavar="NAME", help="the user that owns the Hub (default: %(default)s)"
+    )
+    parser.add_argument("--webhook-url", metavar="URL", help="told of every change by POST")
+    parser.add_argument("--webhook-secret-env", metavar="NAME", help="environment variable with the webhook's secret")
+    parser.set_defaults(run=_serve)
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    _add_home(parser)
+    _add_owner(parser)
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--add", metavar="NAME", help="make a token and print it, once")
+    action.add_argument("--revoke", metavar="NAME", help="make a token useless")
+    action.add_argument("--list", action="store_true", help="names, users and roles of the tokens made")
+    parser.add_argument("--role", choices=("read", "write"), default="read", help="for --add (default: %(default)s)")
+    parser.add_argument("--user", metavar="NAME", help="for --add: the user it stands for (default: the token's name)")
+    parser.set_defaults(run=_token)
+
+
+def _add_gc(parser: argparse.ArgumentParser) -> None:
+    _add_home(parser)
+    parser.add_argument(
+        "--grace-s",
+        type=float,
+        default=DEFAULT_GRACE_S,
+        metavar="SECONDS",
+        help="spare content touched more recently: its commit may be on the way (default: %(default)s)",
+    )
+    parser.set_defaults(run=_gc)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from localhub.server import serve  # noqa: PLC0415 - gc and token need no web server
+    from localhub.webhook import Webhook  # noqa: PLC0415
+
+    webhook = None
+    if options.webhook_url is not None:
+        secret = None
+        if options.webhook_secret_env is not None:
+            secret = os.environ.get(options.webhook_secret_env)
+            if not secret:
+                raise ValueError(f"--webhook-secret-env: the variable {options.webhook_secret_env} is not set")
+        webhook = Webhook(options.webhook_url, secret=secret)
+    serve(
+        options.home,
+        host=options.host,
+        port=options.port,
+        owner=options.owner,
+        token_file=_token_file(options),
+        webhook=webhook,
+    )
+
+
+def _token(options: argparse.Namespace) -> None:
+    home = Home(options.home)
+    try:
+        if options.add is not None:
+            role: Role = options.role
+            with home.database.write() as con:
+                token = accounts.add_token(con, name=options.add, user=options.user or options.add, role=role)
+            _print(token)
+        elif options.revoke is not None:
+            with home.database.write() as con:
+                if not accounts.revoke_token(con, options.revoke):
+                    raise ValueError(f"there is no token '{options.revoke}'")
+        elif options.list:
+            with home.database.read() as con:
+                for known in accounts.all_tokens(con):
+                    _print(f"{known.token_name}\t{known.user}\t{known.role}")
+        else:
+            _print(owner_token(_token_file(options)))
+    finally:
+        home.close()
+
+
+def _gc(options: argparse.Namespace) -> None:
+    home = Home(options.home)
+    try:
+        freed = collect(home.database, home.blobs, grace_s=options.grace_s)
+    finally:
+        home.close()
+    _print(f"removed {freed.commits} commits and {freed.files} files, {freed.bytes} bytes")
+
+
+def _token_file(options: argparse.Namespace) -> Path:
+    given: Path | None = options.token_file
+    home: Path = options.home
+    return home / "token" if given is None else given
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

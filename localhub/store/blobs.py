@@ -1,0 +1,134 @@
+"""Bytes on disk, each content once, named by its SHA-256.
+
+Which repository may see which content is not decided here.
+
+A blob appears under its name only after its bytes were fsynced, by rename, and the folder is fsynced after; so a name
+that can be read always has its whole content, also after a power cut.
+"""
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from localhub.errors import bad_request
+
+
+class Blobs:
+    """The content-addressed files below `home/blobs`, and `home/incoming` for those still arriving."""
+
+    def __init__(self, home: Path) -> None:
+        self._root = home / "blobs"
+        self._incoming = home / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        for prefix in range(256):
+            (self._root / f"{prefix:02x}").mkdir(parents=True, exist_ok=True)
+        _fsync_folder(self._root)
+        _fsync_folder(home)
+
+    def path(self, sha256: str) -> Path:
+        """Where the blob of this hash is, or would be."""
+        return self._root / sha256[:2] / sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether the content is stored."""
+        return self.path(sha256).is_file()
+
+    def put(self, content: bytes) -> str:
+        """Store `content` durably; returns its SHA-256."""
+        upload = self.receive()
+        upload.write(content)
+        return upload.keep()
+
+    def receive(self) -> "Upload":
+        """A new file to write arriving bytes to."""
+        return Upload(self, self._incoming / secrets.token_hex(16))
+
+    def touch(self, sha256: str) -> bool:
+        """Make the blob young again for `prune`; False if it is not there."""
+        try:
+            os.utime(self.path(sha256))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """(SHA-256, bytes) of every blob."""
+        for folder in self._root.iterdir():
+            for file in folder.iterdir():
+                yield file.name, file.stat().st_size
+
+    def prune(self, wanted: set[str], *, older_than_s: float) -> tuple[int, int]:
+        """Delete blobs not in `wanted`, and abandoned uploads, untouched for that long; returns (files, bytes) freed."""
+        deadline = time.time() - older_than_s
+        candidates = [file for folder in self._root.iterdir() for file in folder.iterdir() if file.name not in wanted]
+        files = freed = 0
+        for file in [*candidates, *self._incoming.iterdir()]:
+            info = file.stat()
+            if info.st_mtime <= deadline:
+                file.unlink()
+                files += 1
+                freed += info.st_size
+        return files, freed
+
+
+class Upload:
+    """One content on its way in. Either `keep` or `discard` ends it; as a context manager it discards what was not kept."""
+
+    def __init__(self, blobs: Blobs, path: Path) -> None:
+        self._blobs = blobs
+        self._path = path
+        self._file = path.open("xb", buffering=0)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def write(self, chunk: bytes) -> None:
+        """Append `chunk`."""
+        view = memoryview(chunk)
+        while view:
+            view = view[self._file.write(view) :]
+        self._hash.update(chunk)
+        self.size += len(chunk)
+
+    def keep(self, *, expect_sha256: str | None = None) -> str:
+        """Make the content durable under its hash; returns the SHA-256.
+
+        Raises:
+            HubError: 400 if the hash is not the expected one; nothing is kept then.
+        """
+        sha256 = self._hash.hexdigest()
+        if expect_sha256 not in {None, sha256}:
+            self.discard()
+            raise bad_request(f"The content has SHA-256 {sha256}, not {expect_sha256} as announced")
+        if self._blobs.touch(sha256):
+            self.discard()
+            return sha256
+        os.fsync(self._file.fileno())
+        self._file.close()
+        target = self._blobs.path(sha256)
+        self._path.rename(target)
+        _fsync_folder(target.parent)
+        return sha256
+
+    def discard(self) -> None:
+        """Drop what was written; nothing happens after `keep`."""
+        if not self._file.closed:
+            self._file.close()
+            self._path.unlink()
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,55 @@
+"""A Hub's home folder: where its parts are, and the lock that keeps it to one server.
+
+Opening is all this does; the parts know how to work.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from localhub.store.blobs import Blobs
+from localhub.store.database import Database
+from localhub.store.secretfile import secret_in
+
+
+class Home:
+    """The folder `path` (created, mode 700) with its database and blobs opened."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o700)  # private repositories lie here in clear
+        self.path = path
+        self.database = Database(path / "hub.sqlite3")
+        self.blobs = Blobs(path)
+        self.signing_key = secret_in(path / "signing.key", make=lambda: secrets.token_hex(32)).encode()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+class HomeInUseError(Exception):
+    """Another server runs on this home."""
+
+
+@contextmanager
+def only_server(path: Path) -> Iterator[None]:
+    """Be the one server of this home; the kernel lets go of it however the process ends.
+
+    Raises:
+        HomeInUseError: another process, or another server of this one, is.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise HomeInUseError(f"another localhub is serving {path}") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
