@@ -1,0 +1,85 @@
+"""The few things only the kernel can promise about processes. What to start or stop is decided elsewhere.
+
+Promises used here (prctl(2), Linux only; elsewhere these calls do nothing): a *child subreaper* inherits the orphans
+of its descendants, so none escapes its sweep; a *parent-death signal* reaches a child the moment the thread that
+started it ends, even by SIGKILL.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+# Loaded once, before any fork: between fork and exec a child must not import or allocate more than it has to.
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of any orphan among its descendants."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(parent_pid: int, *, signum: int = signal.SIGTERM) -> None:
+    """Ask the kernel to send this process `signum` when its parent is gone; at once if it is gone already."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+        if os.getppid() != parent_pid:
+            os.kill(os.getpid(), signum)
+
+
+def signal_group(group: int, signum: int) -> None:
+    """Send a signal to every process of a group; a group without processes is fine."""
+    try:
+        os.killpg(group, signum)
+    except (ProcessLookupError, PermissionError):  # PermissionError: only zombies are left (macOS)
+        return
+
+
+def started_at(pid: int) -> float | None:
+    """Epoch seconds at which the process with this pid started; None when there is no live one."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def sweep(pids_to_spare: Iterable[int] = (), *, grace_s: float = 1.0) -> list[int]:
+    """Kill whatever still descends from this process, reap it, and say which pids had to be killed."""
+    spared = frozenset(pids_to_spare)
+    killed: list[int] = []
+    deadline = time.monotonic() + grace_s
+    while True:
+        left = [child for child in psutil.Process().children(recursive=True) if child.pid not in spared]
+        if not left or time.monotonic() > deadline:
+            return killed
+        for child in left:
+            if child.status() == psutil.STATUS_ZOMBIE:
+                reap(child.pid)
+            elif child.pid not in killed:
+                killed.append(child.pid)
+                child.kill()
+        time.sleep(0.01)
+
+
+def reap_orphans(own_pids: Iterable[int]) -> None:
+    """Collect adopted orphans that have died; the caller's own children are left to the caller."""
+    own = frozenset(own_pids)
+    for child in psutil.Process().children():
+        if child.pid not in own and child.status() == psutil.STATUS_ZOMBIE:
+            reap(child.pid)
+
+
+def reap(pid: int) -> None:
+    """Collect the exit status of a dead child (an adopted orphan, say), if it is ours to collect."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return

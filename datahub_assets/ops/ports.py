@@ -1,0 +1,48 @@
+"""Whether our ports are free, asked before anything starts. Nothing listens here for longer than the question takes."""
+
+import errno
+import socket
+
+from datahub_assets.ops.errors import PortTaken
+from datahub_assets.settings import Settings
+
+
+def wanted(settings: Settings) -> list[tuple[str, int]]:
+    """(setting, port) of every port `up` will listen on."""
+    ports = [("DATAHUB_API_PORT", settings.api_port), ("DATAHUB_DAGSTER_PORT", settings.dagster_port)]
+    return [*ports, ("DATAHUB_LOCALHUB_PORT", settings.localhub_port)] if settings.embedded_hub else ports
+
+
+def check_free(settings: Settings) -> None:
+    """Make sure that every port can be had.
+
+    Raises:
+        PortTaken: one line per port that cannot, naming the port and the setting that moves it.
+    """
+    named: dict[int, str] = {}
+    problems = []
+    for setting, port in wanted(settings):
+        if port in named:
+            problems.append(
+                f"port {port} is given to both {named[port]} and {setting}; set one of them to another port"
+            )
+            continue
+        named[port] = setting
+        problem = _problem(settings.bind_host, port)
+        if problem:
+            problems.append(f"port {port} {problem}; set {setting} to a free port")
+    if problems:
+        raise PortTaken("\n".join(problems))
+
+
+def _problem(host: str, port: int) -> str | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the servers do it: a port in TIME_WAIT after a restart is free, one with a listener is not.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            reasons = {errno.EADDRINUSE: "is taken by another process", errno.EACCES: "needs more rights than you have"}
+            return reasons.get(error.errno or 0, f"cannot be listened on at {host} ({error.strerror})")
+    return None
