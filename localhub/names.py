@@ -17,6 +17,7 @@ MAX_NAME_LENGTH = 96
 MAX_PATH_BYTES = 1024
 MAX_SEGMENT_BYTES = 255  # a longer one could not be checked out by any client
 MAX_REF_BYTES = 200
+MAX_SHOWN = 80
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -27,9 +28,9 @@ _RESERVED_NAMESPACES = frozenset({"api", "models", "datasets", "spaces", "docs",
 
 
 def shown(value: str) -> str:
-    """`value` as it may be repeated in an error: printable ASCII, cut to 80 characters."""
+    """`value` as it may be repeated in an error: printable ASCII, cut to `MAX_SHOWN` characters."""
     printable = ascii(value)[1:-1]
-    return printable if len(printable) <= 80 else f"{printable[:77]}..."
+    return printable if len(printable) <= MAX_SHOWN else f"{printable[: MAX_SHOWN - 3]}..."
 
 
 def check_name(name: str) -> str:
@@ -40,8 +41,8 @@ def check_name(name: str) -> str:
     """
     if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
         raise bad_request(
-            f"Invalid name '{shown(name)}': 1 to {MAX_NAME_LENGTH} characters out of A-Z a-z 0-9 - _ . and neither - nor . "
-            "at either end"
+            f"Invalid name '{shown(name)}': 1 to {MAX_NAME_LENGTH} characters out of A-Z a-z 0-9 - _ . "
+            "and neither - nor . at either end"
         )
     if "--" in name or ".." in name or name.endswith(".git"):
         raise bad_request(f"Invalid name '{shown(name)}': it may not contain '--' or '..' nor end in '.git'")
@@ -76,24 +77,26 @@ def check_path(path: str) -> str:
 
 def _path_fault(path: str) -> str | None:
     try:
-        size = len(path.encode())
+        too_long = len(path.encode()) > MAX_PATH_BYTES
     except UnicodeEncodeError:
         return "it is not valid UTF-8"
-    if not path:
-        return "it is empty"
-    if size > MAX_PATH_BYTES:
+    if too_long:
         return f"it is longer than {MAX_PATH_BYTES} bytes"
     if path.startswith("/"):
         return "it is absolute"
     if any(unicodedata.category(character) == "Cc" for character in path):
         return "it holds control characters"
-    for segment in path.split("/"):
-        if segment in {"", ".", ".."}:
-            return f"'{segment}' is not a file or folder name"
-        if segment.lower() == ".git":
-            return "files under .git cannot be changed"
-        if len(segment.encode()) > MAX_SEGMENT_BYTES:
-            return f"one of its parts is longer than {MAX_SEGMENT_BYTES} bytes"
+    faults = (_segment_fault(segment) for segment in path.split("/"))
+    return next((fault for fault in faults if fault is not None), None)
+
+
+def _segment_fault(segment: str) -> str | None:
+    if segment in {"", ".", ".."}:
+        return f"'{segment}' is not a file or folder name"
+    if segment.lower() == ".git":
+        return "files under .git cannot be changed"
+    if len(segment.encode()) > MAX_SEGMENT_BYTES:
+        return f"one of its parts is longer than {MAX_SEGMENT_BYTES} bytes"
     return None
 
 

@@ -1,10 +1,12 @@
 """Running the application: the socket, uvicorn, the ready line and a clean stop."""
 
+import asyncio
 import contextlib
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -55,10 +57,13 @@ def open_site(home: Path, *, owner: str, token_file: Path, webhook: Webhook | No
             opened.close()
 
 
-def make_server(app: ASGIApp, *, on_ready: Callable[[], None] | None = None) -> uvicorn.Server:
+def make_server(
+    app: ASGIApp, *, on_ready: Callable[[], None], http: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> uvicorn.Server:
     """A uvicorn server for `app` that calls `on_ready` once it accepts."""
     config = uvicorn.Config(
         app,
+        http=http,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -71,13 +76,13 @@ def make_server(app: ASGIApp, *, on_ready: Callable[[], None] | None = None) -> 
 
 
 class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None] | None) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        if self.started and self._on_ready is not None:
+        if self.started:
             self._on_ready()
 
 

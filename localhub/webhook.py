@@ -37,7 +37,7 @@ class RefUpdate:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One change. `scope` is `repo` for the repository itself, `repo.content` for what it holds, `repo.config` for settings."""
+    """One change: `scope` is `repo` for the repository itself, `repo.content` for what it holds, else `repo.config`."""
 
     action: Literal["create", "delete", "move", "update"]
     scope: Literal["repo", "repo.content", "repo.config"]
@@ -49,7 +49,7 @@ class Event:
 
 
 class Webhook:
-    """Delivers events one after the other, in order, each tried `ATTEMPTS` times; what then fails is logged and dropped."""
+    """Delivers events one by one, in order, each tried `ATTEMPTS` times; what fails then is logged and dropped."""
 
     def __init__(self, url: str, *, secret: str | None = None) -> None:
         self._url = url

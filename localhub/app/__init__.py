@@ -1,1 +1,4 @@
-"""The Hub over HTTP: ASGI endpoints that join `store` and `protocol`. What is kept and how it looks on the wire is decided there."""
+"""The Hub over HTTP: ASGI endpoints that join `store` and `protocol`.
+
+What is kept, and how it looks on the wire, is decided in those two.
+"""

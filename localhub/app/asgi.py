@@ -64,7 +64,7 @@ def create_app(site: Site) -> ASGIApp:
 
 
 def _match_path_as_sent(app: ASGIApp) -> ASGIApp:
-    """Routes see the path before percent-decoding, so that a revision or path given as one segment may hold an encoded `/`."""
+    """Routes see the path before percent-decoding: a revision or path sent as one segment may hold an encoded `/`."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

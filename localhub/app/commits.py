@@ -127,7 +127,7 @@ def _refuse_stale(branch: Branch, *, seen: Branch, parent: str | None) -> None:
 
 
 def _refuse_missing(site: Site, con: Connection, repo: Repo, operations: list[Operation]) -> None:
-    """Content may have been collected since it was taken in; and an LFS file must have been uploaded to this repository."""
+    """Content may have been collected since it came in; LFS files must have been uploaded to this repository."""
     for operation in operations:
         if isinstance(operation, Put):
             sha256 = operation.file.sha256

@@ -11,6 +11,8 @@ from localhub.errors import HubError, repo_not_found
 
 log = logging.getLogger(__name__)
 
+_API_PARTS_WITHOUT_NAMESPACE = 4  # "/api/datasets/name" split at "/": a legacy id, which no repository here has
+
 
 async def refused(_: Request, error: Exception) -> Response:
     """The answer to a request that raised a HubError."""
@@ -32,7 +34,7 @@ async def unrouted(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     parts = request.url.path.split("/")
-    if error.status_code == HTTPStatus.NOT_FOUND and (len(parts) == 4 or "resolve" in parts):
+    if error.status_code == HTTPStatus.NOT_FOUND and (len(parts) == _API_PARTS_WITHOUT_NAMESPACE or "resolve" in parts):
         return await refused(request, repo_not_found())
     status = HTTPStatus(error.status_code)
     return JSONResponse({"error": status.phrase}, status, error.headers)

@@ -13,7 +13,7 @@ from localhub.store import commits, trees
 from localhub.store.commits import Commit
 from localhub.store.trees import File
 
-_EXPOSED = "X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code, X-Error-Message, ETag, Link, Accept-Ranges, Content-Range"
+_EXPOSED = "X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code, X-Error-Message, ETag, Link, Content-Range"
 
 
 @reads

@@ -10,6 +10,7 @@ from localhub.errors import bad_request
 T = TypeVar("T")
 
 MAX_LIMIT = 10_000
+_MAX_DIGITS = 9
 
 
 def limit(call: Call, *, default: int) -> int:
@@ -40,6 +41,6 @@ def by_offset(call: Call, items: list[T], *, default_limit: int) -> tuple[list[T
 
 
 def _number(text: str, what: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+    if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS:
         raise bad_request(f"The `{what}` is not a number")
     return int(text)

@@ -135,7 +135,7 @@ def reads(work: Work) -> Endpoint:
 
 
 def writes(work: Work) -> Endpoint:
-    """An endpoint that changes the store: all of it or, when it raises, nothing. Its events go out once it is durable."""
+    """An endpoint that changes the store, all or (when it raises) nothing; its events go out once that is durable."""
 
     @wraps(work)
     async def endpoint(request: Request) -> Response:

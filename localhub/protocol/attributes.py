@@ -66,5 +66,5 @@ def ignore_patterns(gitignore: str) -> GitIgnoreSpec:
 
 
 def goes_through_lfs(path: str, *, size: int, sample: bytes, patterns: GitIgnoreSpec) -> bool:
-    """Whether a file is uploaded as LFS: by its path, being larger than 10 MiB, or its first bytes (`sample`) being binary."""
+    """Whether a file is uploaded as LFS: by its path, being over 10 MiB, or its first bytes (`sample`) being binary."""
     return size > REGULAR_LIMIT_BYTES or b"\0" in sample or patterns.match_file(path)

@@ -62,7 +62,7 @@ class Blobs:
                 yield file.name, file.stat().st_size
 
     def prune(self, wanted: set[str], *, older_than_s: float) -> tuple[int, int]:
-        """Delete blobs not in `wanted`, and abandoned uploads, untouched for that long; returns (files, bytes) freed."""
+        """Delete blobs not in `wanted`, and abandoned uploads, of that age; returns (files, bytes) freed."""
         deadline = time.time() - older_than_s
         candidates = [file for folder in self._root.iterdir() for file in folder.iterdir() if file.name not in wanted]
         files = freed = 0
@@ -76,7 +76,7 @@ class Blobs:
 
 
 class Upload:
-    """One content on its way in. Either `keep` or `discard` ends it; as a context manager it discards what was not kept."""
+    """One content on its way in, ended by `keep` or `discard`; a context manager that discards what was not kept."""
 
     def __init__(self, blobs: Blobs, path: Path) -> None:
         self._blobs = blobs

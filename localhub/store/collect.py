@@ -45,7 +45,8 @@ def _forget_unreachable(con: sqlite3.Connection) -> int:
         ") DELETE FROM commits WHERE id NOT IN (SELECT id FROM reached)"
     ).rowcount
     con.execute(
-        "DELETE FROM lines WHERE id NOT IN (SELECT line FROM refs WHERE line IS NOT NULL UNION SELECT line FROM commits)"
+        "DELETE FROM lines WHERE id NOT IN ("
+        "  SELECT line FROM refs WHERE line IS NOT NULL UNION SELECT line FROM commits)"
     )
     con.execute(
         "DELETE FROM entries WHERE NOT EXISTS ("

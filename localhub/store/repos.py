@@ -51,7 +51,7 @@ def create(con: sqlite3.Connection, *, kind: str, namespace: str, name: str, pri
 
 
 def find(con: sqlite3.Connection, *, kind: str, namespace: str, name: str) -> Repo | None:
-    """The repository of that name, or that had it before it was moved. Names match whatever their case, as on the Hub."""
+    """The repository of that name, or that had it before it was moved; names match whatever their case."""
     current = _by_current_name(con, kind=kind, namespace=namespace, name=name)
     if current is not None:
         return current
