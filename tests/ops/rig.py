@@ -27,12 +27,16 @@ def main(logs: str, *processes: str) -> None:
                 terse=lambda line: line if line.startswith("say") else None,
             )
         )
+
+    def say(name: str, line: str) -> None:
+        sys.stdout.write(f"{name}: {line}\n")
+
     Supervisor(
         specs,
         logs=Path(logs),
-        say=lambda name, line: sys.stdout.write(f"{name}: {line}\n"),
+        say=say,
         redact=Redactor(["hf_verysecret"]),
-        on_ready=lambda: sys.stdout.write("all ready\n"),
+        on_ready=lambda: say("datahub", "all ready"),
         backoff=lambda: Backoff(first_s=0.1, longest_s=0.3, stable_s=60),
         wave_s=1.0,
     ).run()

@@ -1,0 +1,115 @@
+"""Dagster's run launcher for the warm server. It asks for runs, ends them and tells whether they live; it runs none."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from dagster import DagsterRun, Field, StringSource
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._core.launcher.base import ResumeRunContext
+from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+from dagster._core.origin import JobPythonOrigin
+from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+from dagster._serdes import ConfigurableClassData
+
+from datahub_assets.ops.run_workers import Worker, worker_of
+from datahub_assets.ops.warm.protocol import Launch, Stop, ask
+
+_ANSWER_S = 10.0
+_GRACE_S = 15.0
+_log = logging.getLogger(__name__)
+
+
+class WarmRunLauncher(DefaultRunLauncher):
+    """Launches runs by forking the warm server; while that is away, as Dagster's default launcher does."""
+
+    def __init__(self, socket: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data=inst_data)
+        self._socket = Path(socket)
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """Its configuration in dagster.yaml: the path of the server's socket."""
+        return {"socket": Field(StringSource)}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
+        """Build it from dagster.yaml."""
+        return cls(socket=config_value["socket"], inst_data=inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Start the run; it is on its way when this returns."""
+        run = context.dagster_run
+        arguments = ExecuteRunArgs(
+            job_origin=_origin(run),
+            run_id=run.run_id,
+            instance_ref=self._instance.get_ref(),
+            set_exit_code_on_failure=None,
+        ).get_command_args()
+        if not self._ask_for(run, arguments):
+            super().launch_run(context)
+
+    def terminate(self, run_id: str) -> bool:
+        """End the run, by force when it does not stop in time; False when there is nothing to end."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        try:
+            reply = ask(self._socket, Stop(run_id=run_id, grace_s=_GRACE_S), timeout_s=_ANSWER_S)
+        except OSError:
+            reply = None
+        if reply is None or reply.pid is None:
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
+        self._instance.report_run_canceling(run)
+        return True
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Runs are local processes: whether they live can be seen."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Whether the process of a started run lives."""
+        state = worker_of(self._instance, run.run_id)
+        if state is Worker.GONE:
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, msg="the run's process is gone")
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+    @property
+    def supports_resume_run(self) -> bool:
+        """A run whose process died can go on where it was (off unless dagster.yaml asks for it)."""
+        return True
+
+    def resume_run(self, context: ResumeRunContext) -> None:
+        """Start a new process for a run whose own has died.
+
+        Raises:
+            ConnectionError: the warm server is not there.
+        """
+        run = context.dagster_run
+        arguments = ResumeRunArgs(
+            job_origin=_origin(run),
+            run_id=run.run_id,
+            instance_ref=self._instance.get_ref(),
+            set_exit_code_on_failure=None,
+        ).get_command_args()
+        if not self._ask_for(run, arguments):
+            raise ConnectionError(f"no warm server at {self._socket}")
+
+    def _ask_for(self, run: DagsterRun, command: Any) -> bool:
+        """Ask the server for a child that does `<python> -m dagster api <arguments>`; False when it is away."""
+        command = list(command)
+        arguments = tuple(command[command.index("api") + 1 :])
+        try:
+            ask(self._socket, Launch(run_id=run.run_id, arguments=arguments), timeout_s=_ANSWER_S)
+        except OSError as error:
+            _log.warning("the warm server is away (%s): run %s starts cold", error, run.run_id)
+            return False
+        return True
+
+
+def _origin(run: DagsterRun) -> JobPythonOrigin:
+    if run.job_code_origin is None:
+        raise ValueError(f"run {run.run_id} does not say where its code is")
+    return run.job_code_origin

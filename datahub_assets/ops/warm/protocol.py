@@ -1,0 +1,83 @@
+"""What launcher and server say to each other: one JSON line each way over a Unix socket. Neither end is built here."""
+
+import json
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Fork a child that does what `dagster api …` does with these arguments, for this run."""
+
+    run_id: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the child of this run: politely, and by force when it has not stopped after `grace_s` seconds."""
+
+    run_id: str
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The child's pid, or None when no child of that run lives."""
+
+    pid: int | None
+
+
+def encode(message: Launch | Stop | Reply) -> bytes:
+    """One line."""
+    return json.dumps({"kind": type(message).__name__, **asdict(message)}).encode() + b"\n"
+
+
+def decode(line: bytes) -> Launch | Stop | Reply:
+    """The message of one line.
+
+    Raises:
+        ValueError: not a message of ours.
+    """
+    fields = json.loads(line)
+    kind = fields.pop("kind", None)
+    if kind == "Launch":
+        return Launch(run_id=str(fields["run_id"]), arguments=tuple(map(str, fields["arguments"])))
+    if kind == "Stop":
+        return Stop(run_id=str(fields["run_id"]), grace_s=float(fields["grace_s"]))
+    if kind == "Reply":
+        return Reply(pid=fields["pid"])
+    raise ValueError(f"unknown message {kind!r}")
+
+
+def read_line(connection: socket.socket) -> bytes:
+    """Bytes up to the first newline; fewer when the other end hangs up, never more than 4 MiB."""
+    received = b""
+    while not received.endswith(b"\n") and len(received) < _MOST_BYTES:
+        data = connection.recv(65_536)
+        if not data:
+            break
+        received += data
+    return received
+
+
+def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> Reply:
+    """Say one thing to the server and hear its reply.
+
+    Raises:
+        OSError: the server is not there or does not answer in time.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        connection.connect(str(path))
+        connection.sendall(encode(message))
+        line = read_line(connection)
+    if not line.endswith(b"\n"):
+        raise ConnectionResetError("the warm server hung up")
+    reply = decode(line)
+    if not isinstance(reply, Reply):
+        raise ConnectionAbortedError(f"the warm server said {reply!r}")
+    return reply
