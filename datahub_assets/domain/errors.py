@@ -10,6 +10,7 @@ DataHubError
 │   └── SourceRejected (Terminal)       4xx: the request itself is wrong
 ├── CacheError
 │   ├── CacheUnusable (Terminal)        corrupt or not a database
+│   ├── CacheBusy (Transient)           another process holds the write lock for too long
 │   └── CacheFull (Transient)           no space left
 └── HubError
     ├── HubUnavailable (Transient)      timeout, connection refused, 5xx
@@ -94,6 +95,12 @@ class CacheUnusable(Terminal, CacheError):
     """The cache file is corrupt or not a database; the message says how to rebuild it from the Hub."""
 
     code = "cache_unusable"
+
+
+class CacheBusy(Transient, CacheError):
+    """Another process held the cache's write lock for longer than the time-out; nothing was written."""
+
+    code = "cache_busy"
 
 
 class CacheFull(Transient, CacheError):

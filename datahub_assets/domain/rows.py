@@ -52,3 +52,26 @@ def merge(spec: DatasetSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     others = [name for name in columns if name not in spec.key and name not in precedence]
     ranked = rows.sort([*spec.key, *precedence, *others], nulls_last=False, maintain_order=True)
     return ranked.unique(subset=list(spec.key), keep="last", maintain_order=True).sort(list(spec.file_order))
+
+
+def content_columns(spec: DatasetSpec) -> list[str]:
+    """The columns that make a row what it is: all but the time it was fetched."""
+    return [name for name in spec.column_names if name != "ingested_at"]
+
+
+def supersede(spec: DatasetSpec, *, stored: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
+    """The rows that `incoming` adds to `stored` or changes in it, one per key, by the rule of `merge`.
+
+    A row that says the same as the stored one is not among them, whenever it was fetched: so `ingested_at` changes only
+    when another column does. Nor is one that loses, such as a forming candle against its closed version.
+    """
+    if stored.is_empty():
+        return merge(spec, [incoming])
+    winners = merge(spec, [stored, incoming])
+    return winners.join(stored, on=content_columns(spec), how="anti", nulls_equal=True, maintain_order="left")
+
+
+def overlay(spec: DatasetSpec, *, stored: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
+    """`stored` with `changes` (of `supersede`) in place of the rows of the same keys, in the spec's order."""
+    kept = stored.select(spec.column_names).join(changes, on=list(spec.key), how="anti")
+    return pl.concat([kept, changes.select(spec.column_names)]).sort(list(spec.file_order))

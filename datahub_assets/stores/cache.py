@@ -1,0 +1,246 @@
+"""The SQLite cache: rows between upstream and Hub, the outbox of what no commit carries yet, and the quarantine.
+
+What a row is and which of two wins is the domain's; when and how to publish is the publisher's.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import polars as pl
+
+from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from datahub_assets.domain.errors import CacheUnusable
+from datahub_assets.domain.intervals import DAY_MS, HOUR_MS
+from datahub_assets.domain.ledgers import CORRECTIONS, LEDGERS, LedgerSpec, corrections, ledgers_of, parts_of
+from datahub_assets.domain.rows import Rejected, merge, supersede
+from datahub_assets.stores import budget, landing, remote, series
+from datahub_assets.stores.database import Database
+from datahub_assets.stores.tables import BATCH_ROWS, Outbox, Table
+
+FORMAT: Final = 1
+PRUNE_EVERY_MS: Final = HOUR_MS
+QUARANTINE_RETENTION_MS: Final = 90 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """How many rows were new, changed, or said the same as before."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Upserted") -> "Upserted":
+        return Upserted(self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What became of the landing files: counts over all of them, and the damaged ones that were set aside."""
+
+    files: int = 0
+    upserted: Upserted = field(default_factory=Upserted)
+    quarantined: int = 0
+    set_aside: tuple[Path, ...] = ()
+
+
+class Cache:
+    """The cache file, open. Use as a context manager; several processes may have it open at once."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the cache and make what is missing in it.
+
+        Raises:
+            CacheUnusable: damaged, no database, or written by a newer version of this project.
+            CacheFull: no room to create it.
+        """
+        database = Database.open(path)
+        try:
+            _check_format(database)
+            _create(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def drain(self, folder: Path, spec: DatasetSpec, *, now_ms: int) -> Drained:
+        """Take in all landing files of a dataset, each in a transaction of its own, and remove them.
+
+        Killed in between, the next drain takes the same file again and finds its rows unchanged. A damaged file is
+        renamed out of the way and reported, so that it does not stop the chain for ever.
+        """
+        result = Drained()
+        for path in landing.landed(folder, spec):
+            try:
+                checked = landing.read_landed(path, spec)
+            except CacheUnusable:
+                result = Drained(
+                    result.files, result.upserted, result.quarantined, (*result.set_aside, landing.set_aside(path))
+                )
+                continue
+            with self.database.transaction():
+                upserted = self.upsert(spec, checked.frame)
+                quarantined = self.quarantine(checked.rejected, now_ms=now_ms)
+            landing.discard(path)
+            result = Drained(
+                result.files + 1, result.upserted + upserted, result.quarantined + quarantined, result.set_aside
+            )
+        if spec.has_forming_rows:
+            with self.database.transaction():
+                series.note_time(self.database, spec, now_ms=now_ms, version=self._next_version())
+        return result
+
+    def upsert(self, spec: DatasetSpec, frame: pl.DataFrame) -> Upserted:
+        """Store rows by the domain's merge. Rows that say the same stay as they are, and published if they were."""
+        rows = merge(spec, [frame])
+        total = Upserted()
+        with self.database.transaction():
+            version = self._next_version()
+            for chunk in rows.iter_slices(BATCH_ROWS):
+                total += self._store(spec, chunk, version=version)
+        return total
+
+    def _store(self, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> Upserted:
+        table = Table.of(spec)
+        stored = table.matching(self.database, rows)
+        changes = supersede(spec, stored=stored, incoming=rows)
+        table.put(self.database, changes, version=version)
+        series.note_rows(self.database, spec, rows, version=version)
+        if CORRECTIONS in ledgers_of(spec):
+            self.record_corrections(corrections(spec, before=stored, after=changes), version=version)
+        inserted = changes.join(stored, on=list(spec.key), how="anti").height
+        return Upserted(inserted, changes.height - inserted, rows.height - changes.height)
+
+    def record_corrections(self, lines: pl.DataFrame, *, version: int | None = None) -> int:
+        """Add lines to the ledger of corrections and return how many; those it has already are left alone."""
+        if lines.is_empty():
+            return 0
+        table = Table.of(CORRECTIONS)
+        with self.database.transaction():
+            known = table.matching(self.database, lines)
+            fresh = lines.join(known, on=list(CORRECTIONS.key), how="anti")
+            if fresh.height:
+                table.put(self.database, fresh, version=self._next_version() if version is None else version)
+            return fresh.height
+
+    def quarantine(self, rejected: Iterable[Rejected], *, now_ms: int) -> int:
+        """Keep rejected rows with their reason and what upstream sent; returns how many were not known yet."""
+        rows = [(row.dataset, row.subject, row.reason, row.raw, now_ms, now_ms) for row in rejected]
+        with self.database.transaction():
+            before = self.database.scalar("SELECT count(*) FROM quarantine")
+            self.database.execute_many(
+                "INSERT INTO quarantine (dataset, subject, reason, raw, first_seen, last_seen) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (dataset, subject, reason, raw) "
+                "DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
+                rows,
+            )
+            return int(self.database.scalar("SELECT count(*) FROM quarantine") - before)
+
+    def last_times(self, spec: DatasetSpec) -> dict[tuple[str, ...], int]:
+        """Timestamp (epoch ms) of the last row ever stored, per series; pruning does not change it."""
+        return series.last_times(self.database, spec)
+
+    def unpublished(self, spec: DatasetSpec | LedgerSpec) -> Outbox:
+        """The rows no commit carries yet, and the versions read."""
+        return Table.of(spec).unpublished(self.database)
+
+    def mark_published(self, spec: DatasetSpec, outboxes: Mapping[str, Outbox], *, commit_id: int) -> int:
+        """Note the commit that carries exactly the versions read, of the dataset and its ledgers; returns how many."""
+        with self.database.transaction():
+            return sum(
+                Table.of(part).mark(self.database, outboxes[part.name].tickets, commit_id=commit_id)
+                for part in parts_of(spec)
+            )
+
+    def start_over(self, spec: DatasetSpec) -> None:
+        """Nothing is published any more: the repo is another one, or lost its content.
+
+        All rows wait again, and the source fills the history anew, since what was pruned here is not there either.
+        """
+        with self.database.transaction():
+            for part in parts_of(spec):
+                Table.of(part).unmark(self.database)
+            series.restart(self.database, spec, version=self._next_version())
+            remote.forget(self.database, spec)
+
+    def prune(self, spec: DatasetSpec, *, now_ms: int) -> int:
+        """Drop published rows past their retention, at most once an hour; returns how many. Series state stays."""
+        if now_ms < self.note(spec, "pruned_at", default=0) + PRUNE_EVERY_MS:
+            return 0
+        with self.database.transaction():
+            self.set_note(spec, "pruned_at", now_ms)
+            self.database.execute("DELETE FROM quarantine WHERE last_seen < ?", (now_ms - QUARANTINE_RETENTION_MS,))
+            return Table.of(spec).delete(
+                self.database,
+                "WHERE commit_id IS NOT NULL AND timestamp < ?",
+                (now_ms - spec.retention_ms,),
+            )
+
+    def note(self, spec: DatasetSpec, name: str, *, default: Any = None) -> Any:
+        """A remembered value of a dataset, such as the last error (anything JSON can hold)."""
+        text = self.database.scalar("SELECT value FROM notes WHERE dataset = ? AND name = ?", (spec.name, name))
+        return default if text is None else json.loads(text)
+
+    def set_note(self, spec: DatasetSpec, name: str, value: Any) -> None:
+        """Remember a value of a dataset."""
+        self.database.execute(
+            "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (dataset, name) DO UPDATE SET value = excluded.value",
+            (spec.name, name, json.dumps(value)),
+        )
+
+    def _next_version(self) -> int:
+        """A number no batch had before; later batches have larger ones."""
+        return int(self.database.scalar("UPDATE versions SET last = last + 1 RETURNING last"))
+
+
+def _check_format(database: Database) -> None:
+    found = int(database.scalar("PRAGMA user_version"))
+    if found > FORMAT:
+        raise CacheUnusable(
+            f"the cache {database.path} has format {found}, this version knows {FORMAT}: update the project, or "
+            "`datahub cache rebuild` to start a new cache from the Hub"
+        )
+
+
+def _create(database: Database) -> None:
+    """Make all tables that are missing, in one transaction."""
+    with database.transaction():
+        database.execute("CREATE TABLE IF NOT EXISTS versions (last INTEGER NOT NULL) STRICT")
+        database.execute("INSERT INTO versions SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM versions)")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS notes (dataset TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
+            "PRIMARY KEY (dataset, name)) STRICT, WITHOUT ROWID"
+        )
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, "
+            "subject TEXT NOT NULL, reason TEXT NOT NULL, raw TEXT NOT NULL, first_seen INTEGER NOT NULL, "
+            "last_seen INTEGER NOT NULL, UNIQUE (dataset, subject, reason, raw)) STRICT"
+        )
+        budget.create(database)
+        remote.create(database)
+        series.create(database)
+        for spec in DATASETS.values():
+            Table.of(spec).create(database)
+        for ledger in (ledger for ledgers in LEDGERS.values() for ledger in ledgers):
+            Table.of(ledger).create(database)
+        database.execute(f"PRAGMA user_version = {FORMAT}")

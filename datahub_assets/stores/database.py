@@ -1,0 +1,123 @@
+"""One SQLite connection as the cache uses it: durable, shared, with typed errors. No table is known here."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
+
+BUSY_TIMEOUT_S: Final = 30.0
+_BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def quoted(name: str) -> str:
+    """An identifier for SQL text: the only way a name gets into a statement. Values are always bound."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Database:
+    """A connection in WAL mode with full durability; readers never wait for a writer, writers wait for each other."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> "Database":
+        """Open or create the file.
+
+        Raises:
+            CacheUnusable: it is no database or is damaged.
+            CacheError: the folder cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(f"cannot create {path.parent}: {error}") from error
+        with _translated(path):
+            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            database = cls(path, connection)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                # FULL: a commit survives a power cut. The outbox promises that, and a tick commits only a few times.
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA temp_store = MEMORY")
+                connection.execute("PRAGMA cache_size = -65536")
+                connection.execute("SELECT count(*) FROM sqlite_schema")
+            except sqlite3.Error:
+                connection.close()
+                raise
+        return database
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. Inside another transaction of this connection it is part of that one."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement with bound values."""
+        with _translated(self.path):
+            return self._connection.execute(sql, values)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for many rows; returns how many rows of the table it changed."""
+        with _translated(self.path):
+            return self._connection.executemany(sql, rows).rowcount
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with _translated(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def chunks(self, sql: str, values: Sequence[Any] = (), *, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query in lists of at most `size`."""
+        with _translated(self.path):
+            cursor = self._connection.execute(sql, values)
+            while rows := cursor.fetchmany(size):
+                yield rows
+
+    def scalar(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first value of the first row, None when there is no row."""
+        with _translated(self.path):
+            row = self._connection.execute(sql, values).fetchone()
+        return None if row is None else row[0]
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours, each with the way out."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = None if code is None else code & 0xFF
+        if primary == sqlite3.SQLITE_FULL:
+            raise CacheFull(
+                f"no space left for the cache {path}: free some space; nothing of this write was kept"
+            ) from error
+        if primary in _LOCKED:
+            raise CacheBusy(f"another process held the cache {path} for {BUSY_TIMEOUT_S:.0f} s") from error
+        if primary in _BROKEN:
+            raise CacheUnusable(
+                f"the cache {path} is damaged ({error}): `datahub cache rebuild` moves it aside and makes a new one "
+                "from the Hub; landed rows that are not in it yet stay in the landing folder"
+            ) from error
+        raise CacheError(f"the cache {path} failed: {error}") from error

@@ -1,0 +1,136 @@
+"""Bounds on every HTTP call huggingface_hub makes for us: time-outs, a deadline, and errors at once instead of waits.
+
+The library waits by itself, up to minutes and longer when told to (Retry-After), inside preupload and LFS calls. A tick
+lasts a minute, so whether to wait is decided by our own callers, who get typed errors. Which calls are made is not
+decided here.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx2
+from huggingface_hub import errors as hf
+from huggingface_hub import set_client_factory
+
+from datahub_assets.domain.errors import (
+    HubBusy,
+    HubConflict,
+    HubError,
+    HubNotFound,
+    HubRateLimited,
+    HubRefused,
+    HubUnavailable,
+)
+
+CONNECT_TIMEOUT_S: Final = 10.0
+REQUEST_TIMEOUT_S: Final = 60.0
+"""huggingface.co itself gives up on a commit after 60 s."""
+
+# Uploads run in threads of the library, so the bound belongs to the process, not to the calling thread.
+_deadlines: list[float] = []
+_lock = threading.Lock()
+
+
+class _BoundedClient(httpx2.Client):
+    """The library's client; while a `bounded` block runs, its requests have bounds and fail with our errors."""
+
+    def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send one request (and read its answer) within the bounds."""
+        left_s = _left_s()
+        if left_s is None:
+            return super().send(request, **options)
+        what = f"{request.method} {request.url.copy_with(query=None)}"
+        if left_s <= 0:
+            raise HubUnavailable(f"the Hub took too long; gave up before {what}")
+        request_s = min(REQUEST_TIMEOUT_S, left_s)
+        limits = httpx2.Timeout(request_s, connect=min(CONNECT_TIMEOUT_S, request_s))
+        request.extensions = {**request.extensions, "timeout": limits.as_dict()}
+        try:
+            response = super().send(request, **options)
+        except httpx2.TransportError as error:
+            raise HubUnavailable(f"{what}: {type(error).__name__} {error}") from error
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+            response.close()
+            raise _refused_for_now(response, what=what)
+        return response
+
+
+@contextmanager
+def bounded(*, deadline_s: float) -> Iterator[None]:
+    """Calls of huggingface_hub in this block end by then, and its errors come out as the project's.
+
+    Raises:
+        HubUnavailable: no answer in time, no connection, 5xx.        HubRateLimited: 429.
+        HubBusy: 409.        HubConflict: 412.        HubRefused: 400, 401, 403, 413.        HubNotFound: 404.
+    """
+    _install()
+    deadline = time.monotonic() + deadline_s
+    with _lock:
+        _deadlines.append(deadline)
+    try:
+        yield
+    except HubError:
+        raise
+    except (hf.RepositoryNotFoundError, hf.RevisionNotFoundError, hf.RemoteEntryNotFoundError) as error:
+        raise HubNotFound(_first_line(error)) from error
+    except hf.HfHubHTTPError as error:
+        raise _of_status(error) from error
+    except RuntimeError as error:
+        if isinstance(error.__cause__, HubError):  # the library wraps what goes wrong in an upload
+            raise error.__cause__ from error
+        raise
+    except (httpx2.TransportError, hf.LocalEntryNotFoundError) as error:
+        raise HubUnavailable(f"{type(error).__name__}: {error}") from error
+    finally:
+        with _lock:
+            _deadlines.remove(deadline)
+
+
+def _left_s() -> float | None:
+    with _lock:
+        return max(_deadlines) - time.monotonic() if _deadlines else None
+
+
+_installed = threading.Event()
+
+
+def _install() -> None:
+    """Hand the library our client, once; outside of `bounded` it behaves as the library's own."""
+    if not _installed.is_set():
+        set_client_factory(lambda: _BoundedClient(follow_redirects=True, timeout=None))
+        _installed.set()
+
+
+def _refused_for_now(response: httpx2.Response, *, what: str) -> HubError:
+    """429 and 5xx: the Hub may do it later."""
+    message = f"{what}: HTTP {response.status_code} {response.headers.get('X-Error-Message', '')}".rstrip()
+    if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+        return HubUnavailable(message)
+    wish = response.headers.get("Retry-After", "")
+    return HubRateLimited(message, retry_after_s=float(wish) if wish.isdigit() else None)
+
+
+def _of_status(error: hf.HfHubHTTPError) -> HubError:
+    """The Hub's other refusals by status."""
+    message = _first_line(error)
+    match error.response.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return HubNotFound(message)
+        case HTTPStatus.CONFLICT:
+            return HubBusy(message)
+        case HTTPStatus.PRECONDITION_FAILED:
+            return HubConflict(message)
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return HubUnavailable(message)
+        case _:
+            return HubRefused(f"{message} (is the token valid, and may it write here?)")
+
+
+def _first_line(error: Exception) -> str:
+    """The library's messages span many lines; the first says what happened, the server's own words come last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if len(lines) < 2 else f"{lines[0]} {lines[-1]}"  # noqa: PLR2004 - first and last

@@ -1,0 +1,95 @@
+"""Landing files: what one fetch brought, made durable before anything else happens to it. No database here."""
+
+import errno
+import json
+import os
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
+from datahub_assets.domain.rows import Checked, Rejected
+
+_REJECTED: Final = b"datahub.rejected"
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
+
+
+def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> Path:
+    """Write a fetch to its own file; once this returns, neither a crash nor a power cut loses it.
+
+    The name starts with the time, so that files sort by it, and ends at random, so that two never meet.
+
+    Raises:
+        CacheFull: the disk has no room; nothing is left behind.
+        CacheError: the folder cannot be written.
+    """
+    home = folder / spec.name
+    target = home / f"{now_ms:015d}-{secrets.token_hex(4)}.parquet"
+    partial = target.with_suffix(".partial")
+    rejected = json.dumps([asdict(row) for row in checked.rejected]).encode()
+    table = checked.frame.to_arrow().cast(spec.arrow_schema())
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            pq.write_table(
+                table.replace_schema_metadata({_REJECTED: rejected}), file, compression="zstd", write_page_checksum=True
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+        _sync_folder(home)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno in _NO_ROOM:
+            raise CacheFull(f"no space left for {target}: free some space; the next tick fetches again") from error
+        raise CacheError(f"cannot write {target}: {error}") from error
+    return target
+
+
+def landed(folder: Path, spec: DatasetSpec) -> list[Path]:
+    """The complete landing files of a dataset, oldest first."""
+    return sorted((folder / spec.name).glob("*.parquet"))
+
+
+def read_landed(path: Path, spec: DatasetSpec) -> Checked:
+    """What `land` wrote.
+
+    Raises:
+        CacheUnusable: the file is damaged (a disk error: a landing file is complete before it has its name), or holds
+            other columns than the dataset has.
+    """
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        frame = pl.from_arrow(table)
+        rejected = json.loads((table.schema.metadata or {}).get(_REJECTED, b"[]"))
+        rows = tuple(Rejected(**row) for row in rejected)
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        raise CacheUnusable(f"landing file {path} is damaged: {error}") from error
+    if not isinstance(frame, pl.DataFrame) or frame.schema != spec.polars_schema():
+        raise CacheUnusable(f"landing file {path} does not hold the columns of {spec.name}")
+    return Checked(frame=frame, rejected=rows)
+
+
+def discard(path: Path) -> None:
+    """Remove a landing file whose rows are in the cache."""
+    path.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged landing file so that it no longer stands in the way; returns where it is kept."""
+    return path.replace(path.with_suffix(".damaged"))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable: the entry of a new name lives in the folder, not in the file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,226 @@
+"""Publishing: what waits in the cache becomes one commit on the Hub, whatever the Hub does meanwhile.
+
+Reads the outbox, merges into the head, commits on top of exactly that head, and marks exactly what was read. Every
+failure leaves the rows waiting, and doing it again converges, since merging what is there already changes nothing.
+Files and placement are not decided here.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.errors import HubBusy, HubConflict, HubError, HubNotFound, HubRateLimited, HubUnavailable
+from datahub_assets.domain.ledgers import CORRECTIONS, corrections, ledgers_of, parts_of
+from datahub_assets.domain.partitions import is_data, is_small
+from datahub_assets.stores import budget, card, layout, remote
+from datahub_assets.stores.budget import Limits
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.draft import Draft, Waiting, compose, is_kept, rolls
+from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.remote import Remote
+
+ATTEMPTS: Final = 5
+TIMEOUT_ATTEMPTS: Final = 2
+FIRST_PAUSE_S: Final = 0.2
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How a publish ended.
+
+    Attributes:
+        commit: the commit that carries the rows, None when none was made.        url: where to look at it.
+        rows: rows new or changed by it.        size: bytes of the files written.
+        reason: why there was no commit, None when there was one.
+    """
+
+    commit: str | None = None
+    url: str | None = None
+    rows: int = 0
+    size: int = 0
+    reason: str | None = None
+
+    def told(self, spec: DatasetSpec) -> str:
+        """A line for the log."""
+        if self.reason is not None:
+            return f"published nothing of {spec.name}: {self.reason}"
+        return f"published {self.rows:,} rows of {spec.name} ({self.size:,} bytes) in commit {self.commit}"
+
+
+def publish(
+    spec: DatasetSpec,
+    *,
+    cache: Cache,
+    hub: Hub,
+    limits: Limits,
+    now_ms: int,
+    log: logging.Logger = _LOG,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Published:
+    """Bring everything that waits to the Hub in one commit, if the budget allows it and there is anything.
+
+    Raises:
+        HubRateLimited: the Hub asks for a pause; the budget has shrunk.
+        HubError: it could not be done; the rows go on waiting.
+    """
+    waiting = outboxes(spec, cache)
+    base = remote.load(cache.database, spec)
+    if base is not None and base.repo != hub.repo_url(spec):
+        log.warning("%s moves from %s to %s: everything the cache holds goes there", spec.name, base.repo, hub.endpoint)
+        cache.start_over(spec)
+        base, waiting = None, outboxes(spec, cache)
+    if not any(box.tickets.height for box in waiting.values()) and (
+        base is None or not rolls(spec, base, now_ms=now_ms)
+    ):
+        return Published(reason="nothing changed since the last commit")
+    wait_ms = budget.wait_ms(cache.database, spec, limits=limits, now_ms=now_ms)
+    if wait_ms:
+        rows = waiting[spec.name].frame.height
+        return Published(reason=f"the commit budget allows the next one in {wait_ms / 1000:.0f} s; {rows:,} rows wait")
+    attempt = _Attempt(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log, sleep=sleep)
+    published = attempt.run(base)
+    log.info("%s", published.told(spec))
+    return published
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """One publish with its retries."""
+
+    spec: DatasetSpec
+    cache: Cache
+    hub: Hub
+    now_ms: int
+    log: logging.Logger
+    sleep: Callable[[float], None]
+
+    def run(self, base: Remote | None) -> Published:
+        """Try until it is done, or until trying again at once is no use."""
+        for attempt in range(1, ATTEMPTS + 1):
+            current = base if base is not None else self._look()
+            waiting, draft = self._compose(current)
+            if draft.empty:
+                return self._settle(draft, waiting, sha=current.head, found=True)
+            try:
+                sha = self._commit(draft)
+            except HubRateLimited as error:
+                budget.refused(self.cache.database, retry_after_s=error.retry_after_s, now_ms=self.now_ms)
+                raise
+            except HubBusy as error:
+                self._pause(attempt, error)
+            except (HubConflict, HubNotFound, HubUnavailable) as error:
+                # Somebody else committed, or we did without hearing of it: look at the head and merge into that.
+                base = None
+                self._pause(attempt, error)
+            else:
+                return self._settle(draft, waiting, sha=sha, found=False)
+        raise HubBusy(f"{self.hub.repo_url(self.spec)} did not take the commit")  # _pause raises before this
+
+    def _pause(self, attempt: int, error: HubError) -> None:
+        """Wait a little longer each time; the last failure is the outcome."""
+        last = TIMEOUT_ATTEMPTS if isinstance(error, HubUnavailable) else ATTEMPTS
+        if attempt >= last:
+            raise error
+        self.log.warning("publishing %s, attempt %d of %d: %s", self.spec.name, attempt, last, error)
+        self.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+
+    def _look(self) -> Remote:
+        """The repo as it is now; created if there is none."""
+        seen = look(self.spec, cache=self.cache, hub=self.hub)
+        known = remote.load(self.cache.database, self.spec)
+        if known is not None and _lost(self.spec, known, seen):
+            self.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
+            self.cache.start_over(self.spec)
+        remote.save(self.cache.database, self.spec, seen)
+        return seen
+
+    def _compose(self, base: Remote) -> tuple[Waiting, Draft]:
+        waiting = outboxes(self.spec, self.cache)
+        draft = compose(self.spec, base=base, waiting=waiting, cache=self.cache, hub=self.hub, now_ms=self.now_ms)
+        if CORRECTIONS in ledgers_of(self.spec):
+            lines = corrections(self.spec, before=draft.plan.replaced, after=draft.plan.changed)
+            if self.cache.record_corrections(lines):
+                return self._compose(base)
+        return waiting, draft
+
+    def _commit(self, draft: Draft) -> str:
+        rows = draft.plan.changed.height
+        moment = datetime.fromtimestamp(self.now_ms / 1000, UTC)
+        message = f"Add {rows:,} rows fetched until {moment:%Y-%m-%d %H:%M:%S} UTC" if rows else "Move rows on"
+        return self.hub.commit(
+            self.spec,
+            writes=draft.writes,
+            deletes=draft.deletes,
+            message=message,
+            parent=draft.base.head,
+        )
+
+    def _settle(self, draft: Draft, waiting: Waiting, *, sha: str, found: bool) -> Published:
+        """Note the commit, the row versions it carries and the repo as it is now, all in one transaction."""
+        database, spec = self.cache.database, self.spec
+        kept = {path: content for path, content in draft.writes.items() if is_kept(spec, path)}
+        rows = draft.plan.changed.height
+        with database.transaction():
+            commit_id = remote.add_commit(
+                database, spec, repo=draft.base.repo, sha=sha, at_ms=self.now_ms, rows=rows, size=draft.size
+            )
+            self.cache.mark_published(spec, waiting, commit_id=commit_id)
+            if not found:
+                remote.save(database, spec, draft.landed(sha), contents=kept)
+        url = self.hub.commit_url(spec, sha)
+        if found:
+            return Published(commit=sha, url=url, reason="the Hub holds these rows already")
+        return Published(commit=sha, url=url, rows=rows, size=draft.size)
+
+
+def outboxes(spec: DatasetSpec, cache: Cache) -> Waiting:
+    """What no commit carries yet, of the dataset and of its ledgers."""
+    return {part.name: cache.unpublished(part) for part in parts_of(spec)}
+
+
+def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
+    """A repo as it is now, created if there is none; remembers nothing."""
+    try:
+        head = hub.head(spec)
+    except HubNotFound:
+        hub.create(spec)
+        head = hub.head(spec)
+    files = hub.files(spec, revision=head)
+    known = remote.load(cache.database, spec)
+    seen = Remote(repo=hub.repo_url(spec), head=head, files=files)
+    if not any(is_data(path) for path in files):
+        return replace(seen, rows=0)
+    told = card.read_summary(hub.read(spec, card.CARD_PATH, revision=head)) if card.CARD_PATH in files else None
+    reached = known.window_start if known is not None and known.repo == seen.repo else 0
+    if told is None:
+        return replace(seen, window_start=max(reached, _sealed_until(spec, seen, hub)))
+    return replace(
+        seen, window_start=max(reached, told.window_start), rows=told.rows, first=told.first, newest=told.newest
+    )
+
+
+def _sealed_until(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
+    """Where the live window must begin at least, for a repo whose card does not say: after its newest sealed rows."""
+    newest: dict[str, str] = {}
+    for path in sorted(path for path in seen.files if is_data(path) and not is_small(spec, path)):
+        newest[path.rsplit("/", 1)[0]] = path
+    ends = [layout.read(spec, hub.read(spec, path, revision=seen.head), name=path) for path in newest.values()]
+    times = [frame.select(pl.col("timestamp").dt.epoch("ms").max()).item() for frame in ends if frame.height]
+    return max(times, default=-1) + 1
+
+
+def _lost(spec: DatasetSpec, known: Remote, seen: Remote) -> bool:
+    """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
+    sealed = [path for path in known.files if is_data(path) and not is_small(spec, path)]
+    small = [path for path in known.files if is_small(spec, path)]
+    if any(path not in seen.files for path in sealed):
+        return True
+    return bool(small) and not any(is_data(path) for path in seen.files)

@@ -1,0 +1,143 @@
+"""The state of each series in the cache: its first and last row and, for candles, its coverage and its gaps.
+
+It outlives pruning, so that an old row leaving the cache never makes the source fetch it again. How gaps come and go is
+said in `datahub_assets.domain.gaps`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from datahub_assets.domain import gaps
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.gaps import Cause, Change, Coverage, Gap
+from datahub_assets.domain.intervals import Interval, interval
+from datahub_assets.domain.ledgers import GAPS
+from datahub_assets.stores.database import Database
+from datahub_assets.stores.tables import Table
+
+Series = tuple[str, ...]
+
+
+def create(database: Database) -> None:
+    """Make the table unless it is there."""
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS series (dataset TEXT NOT NULL, series TEXT NOT NULL, first_time INTEGER NOT NULL, "
+        "last_time INTEGER, closed_first INTEGER, closed_until INTEGER, PRIMARY KEY (dataset, series)) "
+        "STRICT, WITHOUT ROWID"
+    )
+
+
+def last_times(database: Database, spec: DatasetSpec) -> dict[Series, int]:
+    """Timestamp (epoch ms) of the last row ever stored, per series."""
+    rows = database.rows(
+        "SELECT series, last_time FROM series WHERE dataset = ? AND last_time IS NOT NULL", (spec.name,)
+    )
+    return {tuple(json.loads(series)): last for series, last in rows}
+
+
+def restart(database: Database, spec: DatasetSpec, *, version: int) -> None:
+    """Derive the state anew from the rows in the cache, and have the source fill the history as at first."""
+    database.execute("DELETE FROM series WHERE dataset = ?", (spec.name,))
+    if spec.has_forming_rows:
+        database.execute("DELETE FROM gaps")
+    note_rows(database, spec, Table.of(spec).read(database), version=version)
+    database.execute("UPDATE series SET last_time = NULL WHERE dataset = ?", (spec.name,))
+
+
+def note_rows(database: Database, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> None:
+    """Record rows that are stored now: how far series reach, which candles came, which gaps opened or healed."""
+    if rows.is_empty():
+        return
+    moment = pl.col("timestamp").dt.epoch("ms")
+    reach = rows.group_by(spec.series).agg(moment.min().alias("first"), moment.max().alias("last"))
+    database.execute_many(
+        "INSERT INTO series (dataset, series, first_time, last_time) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (dataset, series) DO UPDATE SET first_time = min(first_time, excluded.first_time), "
+        "last_time = max(coalesce(last_time, excluded.last_time), excluded.last_time)",
+        [(spec.name, _text(row[:-2]), row[-2], row[-1]) for row in reach.rows()],
+    )
+    if spec.has_forming_rows:
+        _note_closed(database, spec, rows.filter(pl.col("closed")), version=version)
+
+
+def coverages(database: Database, spec: DatasetSpec) -> dict[Series, Coverage]:
+    """Coverage of every series that has a closed candle."""
+    open_gaps: dict[Series, list[Gap]] = {}
+    for row in database.rows(
+        "SELECT symbol, interval, first_time, last_time, cause, first_seen, updated_at, asked_at, asks FROM gaps "
+        "WHERE healed_at IS NULL ORDER BY symbol, interval, first_time"
+    ):
+        gap = Gap(row[2], row[3], Cause(row[4]), first_seen=row[5], updated_at=row[6], asked_at=row[7], asks=row[8])
+        open_gaps.setdefault((row[0], row[1]), []).append(gap)
+    rows = database.rows(
+        "SELECT series, closed_first, closed_until FROM series WHERE dataset = ? AND closed_first IS NOT NULL",
+        (spec.name,),
+    )
+    return {
+        (series := tuple(json.loads(text))): Coverage(first, until, tuple(open_gaps.get(series, ())))
+        for text, first, until in rows
+    }
+
+
+def _note_closed(database: Database, spec: DatasetSpec, closed: pl.DataFrame, *, version: int) -> None:
+    if closed.is_empty():
+        return
+    now_ms = closed.select(pl.col("ingested_at").dt.epoch("ms").max()).item()
+    known = coverages(database, spec)
+    changes = {}
+    for *names, times in closed.group_by(spec.series).agg(pl.col("timestamp").dt.epoch("ms")).iter_rows():
+        series = tuple(names)
+        change = gaps.arrive(known.get(series), times, interval=_interval(spec, series), now_ms=now_ms)
+        if change is not None and change.coverage != known.get(series):
+            changes[series] = change
+    store(database, spec, changes, version=version)
+
+
+def note_time(database: Database, spec: DatasetSpec, *, now_ms: int, version: int) -> None:
+    """Time passed: candles that should have come by now and did not are gaps."""
+    changes = {}
+    for series, coverage in coverages(database, spec).items():
+        step = _interval(spec, series)
+        until = gaps.expected_until(step, now_ms=now_ms)
+        if until > coverage.until:
+            changes[series] = gaps.extend(coverage, until, interval=step, now_ms=now_ms)
+    store(database, spec, changes, version=version)
+
+
+def store(database: Database, spec: DatasetSpec, changes: Mapping[Series, Change], *, version: int) -> None:
+    """Keep changed coverages, and their ledger lines for the next commit."""
+    database.execute_many(
+        "UPDATE series SET closed_first = ?, closed_until = ? WHERE dataset = ? AND series = ?",
+        [(change.coverage.first, change.coverage.until, spec.name, _text(s)) for s, change in changes.items()],
+    )
+    lines = [_line(spec, series, gap) for series, change in changes.items() for gap in change.lines]
+    if lines:
+        Table.of(GAPS).put(database, pl.DataFrame(lines, schema=GAPS.polars_schema()), version=version)
+
+
+def _line(spec: DatasetSpec, series: Series, gap: Gap) -> dict[str, Any]:
+    """A gap as a line of the ledger."""
+    return {
+        **dict(zip(spec.series, series, strict=True)),
+        "first_time": gap.first_time,
+        "last_time": gap.last_time,
+        "candles": gap.candles(_interval(spec, series)),
+        "cause": str(gap.cause),
+        "first_seen": gap.first_seen,
+        "asked_at": gap.asked_at,
+        "asks": gap.asks,
+        "healed_at": gap.healed_at,
+        "updated_at": gap.updated_at,
+    }
+
+
+def _interval(spec: DatasetSpec, series: Series) -> Interval:
+    """The grid of a series of candles."""
+    return interval(dict(zip(spec.series, series, strict=True))["interval"])
+
+
+def _text(series: Iterable[str]) -> str:
+    return json.dumps(list(series))
