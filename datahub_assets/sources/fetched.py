@@ -1,0 +1,40 @@
+"""What a source hands to its asset: checked rows, and how the fetching went. No HTTP here."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from datahub_assets.domain.errors import SourceError
+from datahub_assets.domain.rows import Checked, Rejected
+
+_LINES_LIMIT: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The outcome of asking one upstream once.
+
+    Attributes:
+        checked: good rows in the spec's schema, and the rejected ones.
+        requests: HTTP requests made.
+        elapsed_s: how long it took.
+        failed: what could not be had and why, by series: (symbol, interval) of candles, ("page", number) of prices.
+            The rows of everything else are in `checked`.
+        pause_until_ms: the upstream wants no request before this time (epoch ms); None when it said no such thing.
+            Hand it to the next fetch as `not_before_ms`, also across processes: asking during a ban prolongs it.
+    """
+
+    checked: Checked
+    requests: int
+    elapsed_s: float
+    failed: Mapping[tuple[str, str], SourceError] = field(default_factory=dict)
+    pause_until_ms: int | None = None
+
+
+def report_rejected(rejected: Sequence[Rejected], *, log: logging.Logger) -> None:
+    """One line per rejected row, the first few of them: all are in the quarantine anyway."""
+    for one in rejected[:_LINES_LIMIT]:
+        log.warning("set aside a row of %s: %s", one.subject, one.reason)
+    if len(rejected) > _LINES_LIMIT:
+        log.warning("set aside %d more rows", len(rejected) - _LINES_LIMIT)

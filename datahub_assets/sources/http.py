@@ -1,0 +1,153 @@
+"""HTTP in: one bounded GET, its answer decoded, every failure a SourceError. No retries, and no API known here.
+
+Nothing is logged here, and no message holds a header: that is where keys are.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from datahub_assets.domain.errors import (
+    SourceBlocked,
+    SourceError,
+    SourceMalformed,
+    SourceRateLimited,
+    SourceRejected,
+    SourceUnavailable,
+)
+
+USER_AGENT: Final = "crypto-data-hub/0.1"
+_CONNECT_TIMEOUT_S: Final = 5.0
+_SILENCE_TIMEOUT_S: Final = 8.0
+_ANSWER_TIMEOUT_S: Final = 30.0
+_BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})\b")
+_EXCERPT_LIMIT: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: where from (host and port), its status, headers (any case) and body."""
+
+    host: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def decoded(self) -> object:
+        """The body as JSON; NaN and Infinity are let in, so that one of them costs its row and not the whole answer.
+
+        Raises:
+            SourceMalformed: HTML, or JSON that ends early, or anything else that is not JSON.
+        """
+        try:
+            return msgspec.json.decode(self.content)
+        except (msgspec.MsgspecError, RecursionError):
+            pass
+        try:
+            value: object = json.loads(self.content)
+        except (ValueError, RecursionError):
+            what = "HTML" if self._is_html() else "no valid JSON"
+            raise SourceMalformed(f"{self.host} answered {what}: {self.excerpt()}") from None
+        return value
+
+    def excerpt(self) -> str:
+        """The beginning of the body on one line."""
+        shown = " ".join(self.content[: 4 * _EXCERPT_LIMIT].decode(errors="replace").split())
+        return shown if len(shown) <= _EXCERPT_LIMIT else shown[: _EXCERPT_LIMIT - 1] + "…"
+
+    def refusal(self, *, now_ms: int) -> SourceError | None:
+        """The error this answer stands for by its status; None when it is a 200."""
+        said = f"{self.host} answered {self.status}: {self.excerpt()}"
+        match self.status:
+            case HTTPStatus.OK:
+                return None
+            case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.IM_A_TEAPOT:  # 418: Binance's word for a ban
+                return SourceRateLimited(said, retry_after_s=self._retry_after_s(now_ms=now_ms))
+            case HTTPStatus.FORBIDDEN | HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
+                return SourceBlocked(said)
+            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return SourceUnavailable(said)
+            case status if status >= HTTPStatus.BAD_REQUEST and not self._is_html():
+                return SourceRejected(said)
+        return SourceMalformed(said)  # a redirect, or a page for people: this is not the API speaking
+
+    def _is_html(self) -> bool:
+        return self.content.lstrip()[:1] == b"<"
+
+    def _retry_after_s(self, *, now_ms: int) -> float | None:
+        """The pause asked for: the longer of the header (seconds or a date) and a `banned until` in the text."""
+        pauses = []
+        header = self.headers.get("retry-after", "").strip()
+        if header.isdecimal():
+            pauses.append(float(header))
+        elif header:
+            pauses.extend(_seconds_until(header, now_ms=now_ms))
+        if banned := _BANNED_UNTIL.search(self.content[:1000].decode(errors="replace")):
+            pauses.append((int(banned[1]) - now_ms) / 1000)
+        return max(0.0, *pauses) if pauses else None
+
+
+def _seconds_until(date: str, *, now_ms: int) -> list[float]:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return []
+    return [(moment - datetime.fromtimestamp(now_ms / 1000, UTC)).total_seconds()] if moment.tzinfo else []
+
+
+class Http:
+    """A client with a pool of at most `connections` kept-alive connections; use it inside `async with`.
+
+    An answer may take 5 s to connect, 8 s of silence, 30 s in all.
+    """
+
+    def __init__(self, *, connections: int = 8) -> None:
+        self._client = httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            timeout=httpx.Timeout(_SILENCE_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S, pool=None),
+        )
+        self.requests = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def get(
+        self, url: str, *, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Ask once; any status is a reply.
+
+        Raises:
+            SourceUnavailable: no connection, no answer in time, or hung up before the answer.
+            SourceMalformed: hung up in the middle of the answer, or sent something that is not HTTP.
+        """
+        host = urlsplit(url).netloc
+        self.requests += 1
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                answer = await self._client.get(url, params=params, headers=headers)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise SourceUnavailable(f"{host} did not answer in time ({type(error).__name__})") from error
+        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
+            if "without sending a response" in str(error):
+                raise SourceUnavailable(f"{host} hung up without an answer") from error
+            raise SourceMalformed(f"{host} broke off its answer: {error}") from error
+        except httpx.HTTPError as error:
+            raise SourceUnavailable(f"{host} cannot be reached ({type(error).__name__}: {error})") from error
+        return Reply(host=host, status=answer.status_code, headers=answer.headers, content=answer.content)
