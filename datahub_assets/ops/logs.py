@@ -19,8 +19,14 @@ class Redactor:
     """Blots known secrets out of text; a last line of defence, since nothing is meant to print them."""
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
-        known = {secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET}
-        self._secrets = sorted(known, key=len, reverse=True)
+        self._secrets: list[str] = []
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: str | None) -> None:
+        """Blot this one out too, from now on."""
+        if secret and len(secret) >= _SHORTEST_SECRET and secret not in self._secrets:
+            self._secrets = sorted([*self._secrets, secret], key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """The text with every known secret replaced by `***`."""

@@ -1,0 +1,52 @@
+"""The environment each process of the stack gets: what all need, and only the secrets it needs."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from datahub_assets.settings import Settings
+
+_SECRETS = ("HF_TOKEN", "HF_API_TOKEN", "COINGECKO_API_KEY", "DATAHUB_WEBHOOK_SECRET")
+_QUIET = {
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    # A login cached on disk is not ours: only HF_TOKEN writes.
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "PYTHONUNBUFFERED": "1",
+    # One thread a library is plenty for what we do, and a process that is to be forked may have no other.
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """Environments of children by what secrets they may see."""
+
+    base: Mapping[str, str]
+    secret: Mapping[str, str]
+
+    def of(self, *names: str) -> dict[str, str]:
+        """The common environment and these secrets, as far as they are set."""
+        return {**self.base, **{name: self.secret[name] for name in names if name in self.secret}}
+
+    @property
+    def worker(self) -> dict[str, str]:
+        """For processes that load the definitions: they fetch and publish."""
+        return self.of("HF_TOKEN", "HF_API_TOKEN", "COINGECKO_API_KEY")
+
+
+def build(settings: Settings, environ: Mapping[str, str] | None = None) -> Environments:
+    """Split this process's environment into what all may see and the secrets; paths become absolute."""
+    environ = os.environ if environ is None else environ
+    base = {name: value for name, value in environ.items() if name not in _SECRETS}
+    base.update(_QUIET)
+    base["DATAHUB_HOME"] = str(settings.home.resolve())
+    base["DAGSTER_HOME"] = str(settings.dagster_home.resolve())
+    secret = {name: environ[name] for name in _SECRETS if environ.get(name, "").strip()}
+    if settings.embedded_hub:
+        base["HF_HUB_DISABLE_XET"] = "1"  # the embedded Hub does not speak it
+        secret.setdefault("DATAHUB_WEBHOOK_SECRET", secrets.token_urlsafe(32))
+    return Environments(base=base, secret=secret)
