@@ -81,20 +81,18 @@ def _summed(hourly: pl.DataFrame, name: str) -> pl.DataFrame:
     return (
         hourly.with_columns(timestamp=opens_at, interval=pl.lit(name))
         .group_by("symbol", "interval", "timestamp", maintain_order=True)
-        .agg(
-            pl.first("open"), pl.max("high"), pl.min("low"), pl.last("close"), *(pl.sum(column) for column in sums)
-        )
+        .agg(pl.first("open"), pl.max("high"), pl.min("low"), pl.last("close"), *(pl.sum(column) for column in sums))
     )
 
 
 def _finished(frame: pl.DataFrame, of: Interval, *, now_ms: int) -> pl.DataFrame:
     """The remaining columns, prices and volumes with as many digits as an exchange prints, and exact types."""
     prices = [pl.col(name).round(4) for name in ("open", "high", "low", "close")]
-    amounts = [pl.col(name).round(3) for name in ("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")]
+    amounts = pl.col(r"^.*volume$").round(3)
     close_time = pl.col("timestamp") + of.length_ms - 1
     return frame.with_columns(
         *prices,
-        *amounts,
+        amounts,
         close_time=close_time,
         closed=close_time < now_ms,
         provider=pl.lit(OHLC.provider),

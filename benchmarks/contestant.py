@@ -9,8 +9,13 @@ from benchmarks.questions import Bulk, Daily, Newest
 class Contestant(Protocol):
     """A running server with the bytes of the request for each question, in the form that suits it best."""
 
-    name: str
-    server: Server
+    @property
+    def name(self) -> str:
+        """Who it is, as the table says it."""
+
+    @property
+    def server(self) -> Server:
+        """Where it listens."""
 
     def newest(self, question: Newest) -> bytes:
         """Request for the newest candles of one series, newest or oldest first, as JSON objects."""

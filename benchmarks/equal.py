@@ -3,16 +3,14 @@
 import io
 import json
 import math
-import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from http.client import HTTPResponse
 from typing import Any, Final
 
 import polars as pl
 
+from benchmarks.ask import body_of
 from benchmarks.contestant import Contestant
-from benchmarks.load import Server
 from benchmarks.questions import Format
 
 Row = tuple[object, ...]
@@ -23,22 +21,6 @@ class NotEqual(Exception):
     """Two contestants answered the same question differently: there is nothing to compare in time."""
 
 
-def ask(server: Server, request: bytes) -> bytes:
-    """Send one request and return the whole body.
-
-    Raises:
-        NotEqual: the answer's status is not 200.
-    """
-    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as sock:
-        sock.sendall(request)
-        answer = HTTPResponse(sock)
-        answer.begin()
-        body = answer.read()
-    if answer.status != 200:
-        raise NotEqual(f"port {server.port} answered {answer.status}: {body[:600]!r} to {request[:600]!r}")
-    return body
-
-
 def rows(body: bytes, of: Format) -> list[Row]:
     """The rows of an answer as plain values in a common form, sorted: column names, times and flags agree."""
     if of is Format.JSON:
@@ -47,13 +29,13 @@ def rows(body: bytes, of: Format) -> list[Row]:
     return _plain(readers[of](io.BytesIO(body)).to_dicts())
 
 
-def must_agree(requests: Sequence[tuple[Contestant, bytes]], *, of: Format, count: int | None = None) -> int:
-    """Ask all, compare all with the first; returns the number of rows.
+def must_agree(requests: Sequence[tuple[Contestant, bytes]], *, of: Format, count: int | None = None) -> None:
+    """Ask all and compare all with the first.
 
     Raises:
         NotEqual: rows or values differ (floats by more than a rounding), or there are not `count` rows.
     """
-    answers = [(contestant.name, rows(ask(contestant.server, request), of)) for contestant, request in requests]
+    answers = [(contestant.name, rows(body_of(contestant.server, request), of)) for contestant, request in requests]
     first_name, first = answers[0]
     if not first or (count is not None and len(first) != count):
         raise NotEqual(f"{first_name} gave {len(first)} rows, expected {count or 'some'}")
@@ -63,7 +45,6 @@ def must_agree(requests: Sequence[tuple[Contestant, bytes]], *, of: Format, coun
         for ours, theirs in zip(first, other, strict=True):
             if not _same(ours, theirs):
                 raise NotEqual(f"{first_name} says {ours}, {name} says {theirs}")
-    return len(first)
 
 
 def _plain(objects: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -78,7 +59,7 @@ def _value(name: str, value: Any) -> object:
         when = datetime.fromisoformat(value) if isinstance(value, str) else value
         return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC).isoformat()
     if name == "closed":
-        return value in {True, 1, "true"}
+        return value in {True, "true"}
     return value
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import polars as pl
 from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.hf_api import RepoFile
 
 from benchmarks.candles import NOW_MS
-from benchmarks.environment import quiet_environment
 from benchmarks.processes import answers, running
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.partitions import live_name, plan, window_start_at
-from datahub_assets.stores.layout import arrow_schema, encode
+from datahub_assets.stores.layout import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,21 @@ class Hub:
     def blobs(self, spec: DatasetSpec) -> dict[str, tuple[str, int]]:
         """Content id and size in bytes of every file at the head of the dataset."""
         tree = self.api.list_repo_tree(self.repo(spec), repo_type="dataset", recursive=True)
-        return {entry.path: (entry.blob_id, entry.size) for entry in tree if hasattr(entry, "blob_id")}
+        return {entry.path: (entry.blob_id, entry.size) for entry in tree if isinstance(entry, RepoFile)}
 
 
 @contextmanager
-def embedded_hub(argv: list[str], *, home: Path, port: int, log: Path) -> Iterator[Hub]:
+def embedded_hub(argv: list[str], *, env: Mapping[str, str], home: Path, port: int, log: Path) -> Iterator[Hub]:
     """Run `python -m localhub serve` as `argv` says for the time of the block; `home` is the product's home."""
     url = f"http://127.0.0.1:{port}"
-    with running(argv, log=log, env=quiet_environment(), ready=answers(f"{url}/api/datasets")):
+    with running(argv, log=log, env=env, ready=answers(f"{url}/api/datasets")):
         token = (home / "token").read_text(encoding="ascii").strip()
         yield Hub(HfApi(endpoint=url, token=token), token)
 
 
 def layout(spec: DatasetSpec, frame: pl.DataFrame, *, now_ms: int = NOW_MS) -> dict[str, bytes]:
     """The files a publisher would have left of these rows at `now_ms`: the product's own placement and encoding."""
-    schema = arrow_schema(spec.columns, spec.key)
+    schema = spec.arrow_schema()
     newest = frame.select(pl.col("timestamp").max().dt.epoch("ms")).item()
     start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=0)
     planned = plan(spec, small={}, new=frame, window_start=start, live=live_name(now_ms), load=lambda _: None)

@@ -85,9 +85,7 @@ class _Connection:
         self.sock.sendall(next(self.requests))
 
 
-def run(
-    server: Server, requests: Sequence[bytes], *, connections: int, duration_s: float, status: int = 200
-) -> Load:
+def run(server: Server, requests: Sequence[bytes], *, connections: int, duration_s: float, status: int = 200) -> Load:
     """Send `requests` round and round over `connections` sockets for `duration_s`; every answer must have `status`.
 
     Each connection waits for its answer before it sends again. Answers in flight at the end are awaited, not counted.
@@ -137,7 +135,8 @@ def _loop(
                 continue
             now = time.perf_counter()
             if connection.answer.status != status:
-                raise WrongAnswer(f"expected {status}, got {connection.answer.status}: {bytes(buffer[: min(size, 600)])!r}")
+                text = bytes(buffer[: min(size, 600)])
+                raise WrongAnswer(f"expected {status}, got {connection.answer.status}: {text!r}")
             if now < deadline:
                 latencies.append(now - connection.sent_at)
                 connection.send()

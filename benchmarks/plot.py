@@ -1,14 +1,17 @@
-"""Draws results as a PNG: `plot.py RESULTS.json OUT.png`. Runs in the peers' environment, so it imports nothing of ours."""
+"""Draws results as a PNG: `plot.py RESULTS.json OUT.png`.
+
+Runs in the peers' environment, so it imports nothing of ours.
+"""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+import matplotlib as mpl  # type: ignore[import-not-found]
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
+from matplotlib import pyplot as plt
 
 
 def main() -> None:
@@ -23,7 +26,8 @@ def main() -> None:
     axes.set_xscale("log")
     axes.set_yticks(list(places), [f"{row['work']}\nagainst {row['peer_name']}" for row in rows], fontsize=8)
     for place, row in zip(places, rows, strict=True):
-        axes.annotate(_caption(row), (row["ratio"], place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
+        beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
+        axes.annotate(_caption(row), (row["ratio"], place), **beside)
     machine = document["machine"]
     axes.set_xlabel("ours / theirs (log scale); green: target met")
     axes.set_title(f"{document['taken_at'][:10]}, {machine['cpu']}, {machine['cores']} cores", fontsize=9)

@@ -76,18 +76,27 @@ def alone(work: str, values: Sequence[float], *, unit: str, target: Target, peer
 
 
 def against(
-    work: str, ours: Sequence[float], *, peers: Mapping[str, Sequence[float]], unit: str, target: Target, best: str = "max"
+    work: str,
+    ours: Sequence[float],
+    *,
+    peers: Mapping[str, Sequence[float]],
+    unit: str,
+    target: Target,
+    less_is_better: bool = False,
 ) -> Row:
-    """A row against the best of `peers` by median; `best` is `min` where less is better.
+    """A row against the best of `peers` by median; that is the least where less is better.
 
-    The ratio is the median of the rounds' ratios, since the contestants of one round met the same machine.
+    The ratio is the median of the rounds' ratios, since the contestants of one round met the same machine; a peer with
+    another number of rounds counts with its median.
     """
-    choose = max if best == "max" else min
+    choose = min if less_is_better else max
     name = choose(peers, key=lambda peer: statistics.median(peers[peer]))
-    ratios = [one / other for one, other in zip(ours, peers[name], strict=True)]
+    theirs = list(peers[name])
+    paired = theirs if len(theirs) == len(ours) else [statistics.median(theirs)] * len(ours)
+    ratios = [one / other for one, other in zip(ours, paired, strict=True)]
     ratio, middle = statistics.median(ratios), statistics.median(ours)
     met = target.reached(middle, ratio)
-    return Row(work, middle, statistics.median(peers[name]), name, unit, ratio, target.text, met, spread(ratios))
+    return Row(work, middle, statistics.median(theirs), name, unit, ratio, target.text, met, spread(ratios))
 
 
 def save(rows: Sequence[Row], path: Path) -> None:

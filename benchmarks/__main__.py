@@ -1,0 +1,46 @@
+"""`python -m benchmarks quick | full | soak`: prepare the peers, measure, print the table, save it and draw it."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # read by huggingface_hub at import; the embedded Hub speaks plain LFS
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+from benchmarks.environment import HERE, RESULTS, prepare, program
+from benchmarks.results import save, show
+from benchmarks.suite import FULL_SUITE, QUICK_SUITE, Suite, names, run
+
+
+def main() -> int:
+    """Run what the command line names; 1 when a target was missed and --strict asks for that."""
+    options = _parser().parse_args()
+    suite: Suite = {"quick": QUICK_SUITE, "full": FULL_SUITE}[options.suite]
+    started = time.monotonic()
+    prepare()
+    rows = run(suite, only=frozenset(options.only))
+    show(rows)
+    if not options.only:
+        path = RESULTS / f"{suite.name}.json"
+        save(rows, path)
+        print(f"saved as {path.relative_to(HERE.parent)}")
+        if suite is FULL_SUITE:
+            picture = path.with_suffix(".png")
+            subprocess.run([program("python"), str(HERE / "plot.py"), str(path), str(picture)], check=True)
+            print(f"drawn as {picture.relative_to(HERE.parent)}")
+    print(f"{sum(row.met for row in rows)} of {len(rows)} targets met, {(time.monotonic() - started) / 60:.1f} minutes")
+    return int(options.strict and not all(row.met for row in rows))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suite", choices=("quick", "full"))
+    parser.add_argument("--only", nargs="+", default=[], choices=names(), help="these rows alone; nothing is saved")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Which rows make up the full and the quick run, in order; each row's own module says what it measures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.results import Row
+from benchmarks.rounds import FULL, QUICK, Effort
+from benchmarks.rows import bulk, cold, hot, not_modified, refresh, sql
+from benchmarks.world import World, world
+
+WorldMeasure = Callable[[World, Effort], list[Row]]
+StackMeasure = Callable[[Effort], list[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A run: rows over the shared world (the one that commits last), then rows that start a stack of their own."""
+
+    name: str
+    effort: Effort
+    worldly: Sequence[WorldMeasure]
+    stacked: Sequence[StackMeasure]
+
+
+QUICK_SUITE: Final = Suite(
+    "quick",
+    QUICK,
+    (hot.measure, cold.measure, sql.measure, bulk.measure_arrow, not_modified.measure, refresh.measure),
+    (),
+)
+FULL_SUITE: Final = Suite(
+    "full",
+    FULL,
+    (hot.measure, cold.measure, sql.measure, bulk.measure, not_modified.measure, refresh.measure),
+    (),
+)
+
+
+def run(suite: Suite, *, only: frozenset[str] = frozenset()) -> list[Row]:
+    """All rows of the suite, or those of the modules named in `only`."""
+    rows: list[Row] = []
+    worldly = _chosen(suite.worldly, only)
+    if worldly:
+        with world() as everybody:
+            for measure in worldly:
+                _say(measure)
+                rows += measure(everybody, suite.effort)
+    for stacked in _chosen(suite.stacked, only):
+        _say(stacked)
+        rows += stacked(suite.effort)
+    return rows
+
+
+def _chosen(measures: Sequence[Callable[..., list[Row]]], only: frozenset[str]) -> list[Callable[..., list[Row]]]:
+    return [measure for measure in measures if not only or _name(measure) in only]
+
+
+def _name(measure: Callable[..., list[Row]]) -> str:
+    return measure.__module__.rpartition(".")[2]
+
+
+def _say(measure: Callable[..., list[Row]]) -> None:
+    print(f"measuring {_name(measure).replace('_', ' ')} …", flush=True)
+
+
+def names() -> list[str]:
+    """What can be run alone: the modules of the full run's rows."""
+    measures: list[Callable[..., list[Row]]] = [*FULL_SUITE.worldly, *FULL_SUITE.stacked]
+    return [_name(measure) for measure in measures]
