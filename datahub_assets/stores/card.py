@@ -4,7 +4,7 @@ Derived from the spec and a summary of the content. Besides, its front matter sa
 live window has come. No Hub and no files here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -29,13 +29,15 @@ class Summary:
     newest: int | None
 
 
-def render(spec: DatasetSpec, *, repo_id: str, summary: Summary, paths: Iterable[str]) -> bytes:
-    """The card of a repo that has these files."""
+def render(
+    spec: DatasetSpec, *, repo_id: str, summary: Summary, paths: Iterable[str], ledgers: Sequence[LedgerSpec]
+) -> bytes:
+    """The card of a repo that has these files, and lines in these ledgers (`datasets` cannot load an empty one)."""
     files = sorted(paths)
     front = {
         "pretty_name": spec.title,
         "tags": ["cryptocurrency", "finance", "time-series", spec.provider],
-        "configs": _configs(spec, files),
+        "configs": [*_configs(spec, files), *(_config(ledger.name, [ledger.path]) for ledger in ledgers)],
         _STATE: {
             "window_start": _iso(summary.window_start),
             "rows": summary.rows,
@@ -64,23 +66,18 @@ def read_summary(content: bytes) -> Summary | None:
 
 
 def _configs(spec: DatasetSpec, files: list[str]) -> list[dict[str, Any]]:
-    """Explicit globs: all rows by default, each group by its name, each ledger by its name."""
+    """Explicit globs: all rows by default, each group by its name."""
     if spec.group is None:
         every = [f"{DATA_FOLDER}*.parquet"]
         if spec.live is LiveStyle.APPEND:
             every.append(f"{DATA_FOLDER}{LIVE_FOLDER}*.parquet")
-        return [_config("default", every, default=True), *_ledger_configs(spec, files)]
+        return [_config("default", every, default=True)]
     groups = sorted({path.split("/")[1] for path in files if is_data(path)})
     globs = {group: f"{DATA_FOLDER}{group}/*.parquet" for group in groups}
     return [
         _config("default", list(globs.values()) or [f"{DATA_FOLDER}**/*.parquet"], default=True),
         *(_config(group, [glob]) for group, glob in globs.items()),
-        *_ledger_configs(spec, files),
     ]
-
-
-def _ledger_configs(spec: DatasetSpec, files: list[str]) -> list[dict[str, Any]]:
-    return [_config(ledger.name, [ledger.path]) for ledger in ledgers_of(spec) if ledger.path in files]
 
 
 def _config(name: str, globs: list[str], *, default: bool = False) -> dict[str, Any]:
@@ -149,7 +146,7 @@ def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]
         source_url=spec.source_url,
         loads="\n".join(loads),
         columns=_table(spec),
-        ledgers="".join(_ledger_section(ledger) for ledger in ledgers_of(spec) if ledger.path in files),
+        ledgers="".join(_ledger_section(ledger) for ledger in ledgers_of(spec)),
         files=_FILES[spec.live],
     )
 

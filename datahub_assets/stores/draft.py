@@ -83,7 +83,7 @@ def compose(spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, 
     held = {path for path in base.files if is_small(spec, path)}
     small = {
         path: layout.read(spec, content, name=f"{path} at {base.head}")
-        for path, content in _contents(spec, held, base=base, cache=cache, hub=hub).items()
+        for path, content in sorted(_contents(spec, held, base=base, cache=cache, hub=hub).items())
     }
 
     def load(path: str) -> pl.DataFrame | None:
@@ -94,8 +94,8 @@ def compose(spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, 
 
     step = plan(spec, small=small, new=new, window_start=window_start, live=live_name(now_ms), load=load)
     writes = {path: layout.write(spec, frame) for path, frame in step.writes.items()}
-    for ledger in ledgers_of(spec):
-        writes |= _ledger(spec, ledger, base=base, lines=waiting[ledger.name].frame, cache=cache, hub=hub)
+    ledgers = _ledgers(spec, base=base, waiting=waiting, cache=cache, hub=hub)
+    writes |= {ledger.path: layout.write(ledger, after) for ledger, before, after in ledgers if before is not after}
     summary = card.Summary(
         window_start=window_start,
         rows=None if base.rows is None else base.rows + step.rows_added,
@@ -103,7 +103,8 @@ def compose(spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, 
         newest=newest,
     )
     paths = (base.files.keys() | writes.keys()) - set(step.deletes)
-    writes[card.CARD_PATH] = card.render(spec, repo_id=hub.repo_id(spec), summary=summary, paths=paths)
+    told = [ledger for ledger, _, after in ledgers if after.height]
+    writes[card.CARD_PATH] = card.render(spec, repo_id=hub.repo_id(spec), summary=summary, paths=paths, ledgers=told)
     return Draft(base=base, plan=step, writes=writes, deletes=step.deletes, summary=summary)
 
 
@@ -121,19 +122,20 @@ def _contents(spec: DatasetSpec, paths: set[str], *, base: Remote, cache: Cache,
     return known | fetched
 
 
-def _ledger(
-    spec: DatasetSpec, ledger: LedgerSpec, *, base: Remote, lines: pl.DataFrame, cache: Cache, hub: Hub
-) -> dict[str, bytes]:
-    """The ledger's file if it changes. It exists from the first commit on, so that its config always loads."""
-    there = ledger.path in base.files
-    if there and lines.is_empty():
-        return {}
-    before = pl.DataFrame(schema=ledger.polars_schema())
-    if there:
-        content = _contents(spec, {ledger.path}, base=base, cache=cache, hub=hub)[ledger.path]
-        before = layout.read(ledger, content, name=f"{ledger.path} at {base.head}")
-    after = ledger.merge([before, lines])
-    return {} if there and after.equals(before) else {ledger.path: layout.write(ledger, after)}
+def _ledgers(
+    spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, hub: Hub
+) -> list[tuple[LedgerSpec, pl.DataFrame | None, pl.DataFrame]]:
+    """Each ledger with its lines before (None: no file) and after; the same object when nothing changes."""
+    paths = {ledger.path for ledger in ledgers_of(spec) if ledger.path in base.files}
+    held = _contents(spec, paths, base=base, cache=cache, hub=hub)
+    result = []
+    for ledger in ledgers_of(spec):
+        content = held.get(ledger.path)
+        before = None if content is None else layout.read(ledger, content, name=f"{ledger.path} at {base.head}")
+        after = ledger.merge([*([] if before is None else [before]), waiting[ledger.name].frame])
+        # The file is there from the first commit on, so that readers need no case for its absence.
+        result.append((ledger, before, before if before is not None and after.equals(before) else after))
+    return result
 
 
 def _latest(known: int | None, new: pl.DataFrame) -> int | None:

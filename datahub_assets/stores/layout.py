@@ -32,14 +32,11 @@ def read(spec: DatasetSpec | LedgerSpec, content: bytes, *, name: str) -> pl.Dat
 def encode(frame: pl.DataFrame, schema: pa.Schema) -> bytes:
     """A parquet file of the frame: zstd, page index, fixed row groups. Equal frames give equal bytes."""
     buffer = io.BytesIO()
-    pq.write_table(
-        frame.to_arrow().cast(schema),
-        buffer,
-        compression="zstd",
-        row_group_size=ROW_GROUP_ROWS,
-        write_page_index=True,
-        write_page_checksum=True,
-    )
+    options = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
+    with pq.ParquetWriter(buffer, schema, **options) as writer:
+        # Without rows there must be no row group either: `datasets` refuses an empty one, but reads a file with none.
+        if frame.height:
+            writer.write_table(frame.to_arrow().cast(schema), row_group_size=ROW_GROUP_ROWS)
     return buffer.getvalue()
 
 
