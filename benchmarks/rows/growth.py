@@ -1,0 +1,82 @@
+"""Bytes that a tick commits to both datasets, counted on the Hub, with a month of history and with five years."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from benchmarks.candles import NOW_MS, SEED, candles
+from benchmarks.environment import quiet_environment
+from benchmarks.hub import Hub, embedded_hub, layout
+from benchmarks.processes import free_port
+from benchmarks.results import Row, against, ratio_at_most
+from benchmarks.rounds import Effort
+from benchmarks.ticks import candle_tick, prices
+from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.stores.budget import Limits
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.hub import Hub as Publisher
+from datahub_assets.stores.publisher import publish
+
+_PAIRS: Final = 20
+_MONTH_DAYS: Final = 30
+_YEARS_DAYS: Final = 5 * 365
+_FIRST_MS: Final = NOW_MS + 20 * MINUTE_MS
+"""12:50 UTC: the ticks that follow see an hour's candles close (13:00) and an hour of prices fold (13:10)."""
+_TICKS: Final = 30
+_NO_LIMITS: Final = Limits(publish_interval_s=1, commits_per_hour=100_000)
+
+
+def measure(effort: Effort) -> list[Row]:
+    """One row: KiB a tick, over half an hour of ticks in which all kinds of files change but no day ends."""
+    del effort  # the ticks are what they are: fewer would miss the roll
+    after_years, after_month = _kib_per_tick(_YEARS_DAYS), _kib_per_tick(_MONTH_DAYS)
+    work = "committed per tick (20 pairs, 250 coins) after 5 years of history"
+    peers = {"after 1 month": [after_month]}
+    return [against(work, [after_years], peers=peers, unit="KiB", target=ratio_at_most(1.1), less_is_better=True)]
+
+
+def _kib_per_tick(days: int) -> float:
+    with TemporaryDirectory(prefix="datahub-bench-") as name:
+        home, port = Path(name), free_port()
+        argv = [sys.executable, "-m", "localhub", "serve", "--home", str(home / "hub"), "--port", str(port)]
+        argv += ["--token-file", str(home / "token")]
+        with embedded_hub(argv, env=quiet_environment(), home=home, port=port, log=home / "log") as hub:
+            history = candles(symbols=_PAIRS, now_ms=_FIRST_MS, days=days)
+            hub.commit(OHLC, layout(OHLC, history, now_ms=_FIRST_MS))
+            hub.commit(MARKET, layout(MARKET, _price_history(days), now_ms=_FIRST_MS))
+            with Cache.open(home / "cache.sqlite3") as cache:
+                return _tick(hub, cache, history.filter(~pl.col("closed"))) / 1024
+
+
+def _price_history(days: int) -> pl.DataFrame:
+    """Two hours of minutes, and before that one row per coin and day: days are files, and files are what may cost."""
+    today = _FIRST_MS - _FIRST_MS % DAY_MS
+    recent = np.arange(_FIRST_MS - 2 * HOUR_MS, _FIRST_MS, MINUTE_MS)
+    return prices(
+        np.random.default_rng(SEED), times_ms=np.concatenate((np.arange(today - days * DAY_MS, today, DAY_MS), recent))
+    )
+
+
+def _tick(hub: Hub, cache: Cache, forming: pl.DataFrame) -> float:
+    """Publish `_TICKS` minutes of both datasets; mean bytes of new file contents on the Hub, the first tick left out."""
+    rng = np.random.default_rng(SEED)
+    publisher = Publisher(hub.api.endpoint, hub.token)
+    sizes = []
+    for now_ms in range(_FIRST_MS, _FIRST_MS + (_TICKS + 1) * MINUTE_MS, MINUTE_MS):
+        answer, forming = candle_tick(forming, rng, now_ms=now_ms)
+        cache.upsert(OHLC, answer)
+        cache.upsert(MARKET, prices(rng, times_ms=np.array([now_ms])))
+        sizes.append(sum(_published(spec, hub, cache, publisher, now_ms=now_ms) for spec in (OHLC, MARKET)))
+    return sum(sizes[1:]) / _TICKS
+
+
+def _published(spec: DatasetSpec, hub: Hub, cache: Cache, publisher: Publisher, *, now_ms: int) -> int:
+    before = hub.blobs(spec)
+    publish(spec, cache=cache, hub=publisher, limits=_NO_LIMITS, now_ms=now_ms)
+    after = hub.blobs(spec)
+    return sum(size for path, (content, size) in after.items() if before.get(path, ("", 0))[0] != content)
