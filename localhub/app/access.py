@@ -73,7 +73,7 @@ def find_repo(site: Site, con: Connection, request: Request) -> Repo:
     who = caller(site, con, request)
     repo = repos.find(
         con,
-        kind=check_kind(path_param(request, "kind")),
+        kind=check_kind(request.path_params.get("kind", "model")),  # a model has no prefix in web URLs
         namespace=path_param(request, "namespace"),
         name=path_param(request, "name"),
     )

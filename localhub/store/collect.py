@@ -39,10 +39,11 @@ def collect(database: Database, blobs: Blobs, *, grace_s: float = DEFAULT_GRACE_
 
 def _forget_unreachable(con: sqlite3.Connection) -> int:
     removed = con.execute(
-        "WITH RECURSIVE reached (id) AS ("
-        "  SELECT commit_id FROM refs UNION SELECT parent_id FROM commits JOIN reached USING (id) "
-        "  WHERE parent_id IS NOT NULL"
-        ") DELETE FROM commits WHERE id NOT IN (SELECT id FROM reached)"
+        "DELETE FROM commits WHERE id NOT IN ("
+        "  WITH RECURSIVE reached (id) AS ("
+        "    SELECT commit_id FROM refs UNION SELECT parent_id FROM commits JOIN reached USING (id) "
+        "    WHERE parent_id IS NOT NULL"
+        "  ) SELECT id FROM reached)"
     ).rowcount
     con.execute(
         "DELETE FROM lines WHERE id NOT IN ("

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -13,18 +14,28 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import BadRequestError, EntryNotFoundError, HfHubHTTPError, RevisionNotFoundError
 
 from localhub.testing import HubServer
-
-Operations = list[Add | Copy | Delete]
-
-
-def commit(api: HfApi, repo: str, operations: Operations, **kwargs: object) -> str:
-    return api.create_commit(repo, operations, commit_message="test", repo_type="dataset", **kwargs).oid
+from tests.localhub.look import contents, file_at, last_commit, lfs_size
 
 
-def files(api: HfApi, repo: str, revision: str = "main") -> dict[str, bytes]:
-    names = [name for name in api.list_repo_files(repo, repo_type="dataset", revision=revision) if name[0] != "."]
-    paths = {n: api.hf_hub_download(repo, n, repo_type="dataset", revision=revision) for n in names}
-    return {name: Path(path).read_bytes() for name, path in paths.items()}
+def commit(
+    api: HfApi,
+    repo: str,
+    operations: Sequence[Add | Copy | Delete],
+    *,
+    parent: str | None = None,
+    revision: str = "main",
+    create_pr: bool = False,
+) -> str:
+    made = api.create_commit(
+        repo,
+        operations,
+        commit_message="test",
+        repo_type="dataset",
+        parent_commit=parent,
+        revision=revision,
+        create_pr=create_pr,
+    )
+    return made.oid
 
 
 def ndjson(*lines: tuple[str, object]) -> str:
@@ -40,12 +51,11 @@ def file_line(path: str, content: bytes = b"1") -> tuple[str, object]:
 
 def test_regular_lfs_empty_and_unicode_files(api: HfApi, repo: str) -> None:
     content = {"a.txt": b"hello", "data/x.parquet": b"\0\1\2" * 1000, "empty.txt": b"", "ordner/grüße 火.txt": b"u"}
-    sha = commit(api, repo, [Add(path, data) for path, data in content.items()])
-    assert files(api, repo) == content
-    info = {entry.path: entry for entry in api.get_paths_info(repo, list(content), repo_type="dataset", revision=sha)}
-    assert info["a.txt"].lfs is None
-    assert info["a.txt"].blob_id == "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"  # what git hash-object says of "hello"
-    assert info["data/x.parquet"].lfs.size == 3000
+    commit(api, repo, [Add(path, data) for path, data in content.items()])
+    assert contents(api, repo) == content
+    assert file_at(api, repo, "a.txt").lfs is None
+    assert file_at(api, repo, "a.txt").blob_id == "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"  # git hash-object's answer
+    assert lfs_size(api, repo, "data/x.parquet") == 3000
 
 
 def test_commit_answers_with_what_history_then_says(hub: HubServer, api: HfApi, repo: str) -> None:
@@ -60,7 +70,7 @@ def test_commit_answers_with_what_history_then_says(hub: HubServer, api: HfApi, 
 def test_delete_file_and_folder(api: HfApi, repo: str) -> None:
     commit(api, repo, [Add(path, b"1") for path in ("a.txt", "d/b.txt", "d/e/c.txt", "d-not/x.txt")])
     commit(api, repo, [Delete("a.txt"), Delete("d/")])
-    assert set(files(api, repo)) == {"d-not/x.txt"}
+    assert set(contents(api, repo)) == {"d-not/x.txt"}
     assert [entry.path for entry in api.list_repo_tree(repo, repo_type="dataset")] == [".gitattributes", "d-not"]
 
 
@@ -68,21 +78,21 @@ def test_copy_regular_and_lfs(api: HfApi, repo: str) -> None:
     first = commit(api, repo, [Add("a.txt", b"1"), Add("x.parquet", b"\0big")])
     commit(api, repo, [Add("a.txt", b"2"), Delete("x.parquet")])
     commit(api, repo, [Copy("a.txt", "b.txt", src_revision=first), Copy("x.parquet", "y.parquet", src_revision=first)])
-    assert files(api, repo) == {"a.txt": b"2", "b.txt": b"1", "y.parquet": b"\0big"}
+    assert contents(api, repo) == {"a.txt": b"2", "b.txt": b"1", "y.parquet": b"\0big"}
 
 
 def test_operations_apply_in_order(api: HfApi, http: httpx.Client, repo: str) -> None:
     lines = [HEADER, file_line("d/a"), ("deletedFolder", {"path": "d"}), file_line("d/b"), file_line("d/b", b"2")]
     assert http.post(f"/api/datasets/{repo}/commit/main", content=ndjson(*lines)).status_code == 200
-    assert files(api, repo) == {"d/b": b"2"}
+    assert contents(api, repo) == {"d/b": b"2"}
 
 
 def test_a_file_may_become_a_folder_and_back_in_one_commit(api: HfApi, repo: str) -> None:
     commit(api, repo, [Add("a", b"file")])
     commit(api, repo, [Delete("a", is_folder=False), Add("a/b", b"inside")])
-    assert files(api, repo) == {"a/b": b"inside"}
+    assert contents(api, repo) == {"a/b": b"inside"}
     commit(api, repo, [Delete("a/"), Add("a", b"file again")])
-    assert files(api, repo) == {"a": b"file again"}
+    assert contents(api, repo) == {"a": b"file again"}
 
 
 @pytest.mark.parametrize("paths", [("a", "a/b"), ("a/b", "a"), ("a/b/c", "a/b")])
@@ -92,7 +102,7 @@ def test_a_path_cannot_be_file_and_folder(api: HfApi, repo: str, paths: tuple[st
         commit(api, repo, [Add(paths[1], b"1")])
     with pytest.raises(BadRequestError, match="is a f"):
         commit(api, repo, [Delete(paths[0]), *(Add(f"n/{path}", b"1") for path in sorted(paths))])
-    assert files(api, repo) == {paths[0]: b"1"}
+    assert contents(api, repo) == {paths[0]: b"1"}
 
 
 def test_unchanged_files_are_skipped(hub: HubServer, api: HfApi, repo: str) -> None:
@@ -102,8 +112,7 @@ def test_unchanged_files_are_skipped(hub: HubServer, api: HfApi, repo: str) -> N
     assert commit(api, repo, [Add(path, data) for path, data in both.items()]) == first
     assert not any("/commit/" in request or request.startswith("PUT") for request in hub.faults.seen)
     second = commit(api, repo, [Add("a.txt", b"1"), Add("x.parquet", b"\0other")])
-    last = {e.path: e.last_commit.oid for e in api.get_paths_info(repo, list(both), expand=True, repo_type="dataset")}
-    assert last == {"a.txt": first, "x.parquet": second}
+    assert {path: last_commit(api, repo, path) for path in both} == {"a.txt": first, "x.parquet": second}
 
 
 def test_content_known_to_the_repo_is_not_uploaded_again(hub: HubServer, api: HfApi, repo: str) -> None:
@@ -122,22 +131,21 @@ def test_gitattributes_and_gitignore_of_the_repo_are_followed(api: HfApi, repo: 
         [Add(".gitattributes", b"*.dat filter=lfs diff=lfs merge=lfs -text\n"), Add(".gitignore", b"*.tmp\n")],
     )
     commit(api, repo, [Add("a.dat", b"text"), Add("b.csv", b"text"), Add("c.tmp", b"no"), Add("d.parquet", b"text")])
-    tree = {entry.path: entry for entry in api.list_repo_tree(repo, repo_type="dataset")}
-    assert tree["a.dat"].lfs is not None
-    assert tree["b.csv"].lfs is None
-    assert tree["d.parquet"].lfs is None
-    assert "c.tmp" not in tree
+    assert lfs_size(api, repo, "a.dat") == 4
+    assert lfs_size(api, repo, "b.csv") is None
+    assert lfs_size(api, repo, "d.parquet") is None
+    assert not api.file_exists(repo, "c.tmp", repo_type="dataset")
 
 
 def test_stale_parent_is_refused(api: HfApi, repo: str) -> None:
     first = commit(api, repo, [Add("a", b"1")])
-    second = commit(api, repo, [Add("a", b"2")], parent_commit=first)
+    second = commit(api, repo, [Add("a", b"2")], parent=first)
     with pytest.raises(HfHubHTTPError, match="A commit has happened since") as caught:
-        commit(api, repo, [Add("a", b"3")], parent_commit=first)
+        commit(api, repo, [Add("a", b"3")], parent=first)
     assert caught.value.response.status_code == 412
-    assert files(api, repo) == {"a": b"2"}
-    commit(api, repo, [Add("a", b"4")], parent_commit=second[:7])
-    assert files(api, repo) == {"a": b"4"}
+    assert contents(api, repo) == {"a": b"2"}
+    commit(api, repo, [Add("a", b"4")], parent=second[:7])
+    assert contents(api, repo) == {"a": b"4"}
 
 
 def test_deleting_what_is_not_there(api: HfApi, repo: str) -> None:
@@ -153,7 +161,7 @@ def test_commit_to_what_is_no_branch(api: HfApi, repo: str) -> None:
     api.create_tag(repo, tag="v1", repo_type="dataset")
     for revision in ("nowhere", "v1", sha):
         with pytest.raises(RevisionNotFoundError):
-            api.create_commit(repo, [Delete("a")], commit_message="x", repo_type="dataset", revision=revision)
+            commit(api, repo, [Delete("a")], revision=revision)
 
 
 def test_pull_requests_are_refused_clearly(api: HfApi, repo: str) -> None:
@@ -171,8 +179,9 @@ def test_lfs_file_that_was_never_uploaded(http: httpx.Client, repo: str) -> None
 def test_knowing_the_hash_of_anothers_private_file_is_not_enough(hub: HubServer, api: HfApi, repo: str) -> None:
     api.create_repo("local/secret", repo_type="dataset", private=True)
     commit(api, "local/secret", [Add("x.parquet", b"\0secret")])
-    oid = api.get_paths_info("local/secret", "x.parquet", repo_type="dataset")[0].lfs.sha256
-    line = ("lfsFile", {"path": "stolen.parquet", "algo": "sha256", "oid": oid, "size": 7})
+    lfs = file_at(api, "local/secret", "x.parquet").lfs
+    assert lfs is not None
+    line = ("lfsFile", {"path": "stolen.parquet", "algo": "sha256", "oid": lfs.sha256, "size": 7})
     headers = {"Authorization": f"Bearer {hub.add_user('mallory')}"}
     with httpx.Client(base_url=hub.url, headers=headers) as mallory:
         mallory.post("/api/repos/create", json={"type": "dataset", "name": "mine"})
@@ -199,7 +208,7 @@ def test_malformed_commits(api: HfApi, http: httpx.Client, repo: str, body: str,
     response = http.post(f"/api/datasets/{repo}/commit/main", content=body)
     assert response.status_code == 400
     assert says in response.json()["error"]
-    assert files(api, repo) == {}
+    assert contents(api, repo) == {}
 
 
 def test_last_line_may_lack_its_newline_and_lines_may_arrive_in_pieces(http: httpx.Client, repo: str) -> None:
@@ -215,9 +224,9 @@ def test_upload_folder_and_delete_patterns(api: HfApi, repo: str, tmp_path: Path
     (folder / "a.txt").write_text("1")
     (folder / "sub" / "b.bin").write_bytes(b"\0" * 5000)
     api.upload_folder(repo_id=repo, folder_path=folder, path_in_repo="up", repo_type="dataset")
-    assert files(api, repo) == {"up/a.txt": b"1", "up/sub/b.bin": b"\0" * 5000}
+    assert contents(api, repo) == {"up/a.txt": b"1", "up/sub/b.bin": b"\0" * 5000}
     (folder / "sub" / "b.bin").unlink()
     api.upload_folder(repo_id=repo, folder_path=folder, path_in_repo="up", repo_type="dataset", delete_patterns="*")
-    assert files(api, repo) == {"up/a.txt": b"1"}
+    assert contents(api, repo) == {"up/a.txt": b"1"}
     api.delete_file("up/a.txt", repo, repo_type="dataset")
-    assert files(api, repo) == {}
+    assert contents(api, repo) == {}
