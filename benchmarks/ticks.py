@@ -1,4 +1,4 @@
-"""What a minute brings, made from a seed: moved and closing candles, new prices. Frames only, nothing is stored here."""
+"""What a minute brings, made from a seed: moved and closing candles, new prices. Frames only; nothing is stored."""
 
 from typing import Final
 

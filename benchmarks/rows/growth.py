@@ -57,13 +57,12 @@ def _price_history(days: int) -> pl.DataFrame:
     """Two hours of minutes, and before that one row per coin and day: days are files, and files are what may cost."""
     today = _FIRST_MS - _FIRST_MS % DAY_MS
     recent = np.arange(_FIRST_MS - 2 * HOUR_MS, _FIRST_MS, MINUTE_MS)
-    return prices(
-        np.random.default_rng(SEED), times_ms=np.concatenate((np.arange(today - days * DAY_MS, today, DAY_MS), recent))
-    )
+    daily = np.arange(today - days * DAY_MS, today, DAY_MS)
+    return prices(np.random.default_rng(SEED), times_ms=np.concatenate((daily, recent)))
 
 
 def _tick(hub: Hub, cache: Cache, forming: pl.DataFrame) -> float:
-    """Publish `_TICKS` minutes of both datasets; mean bytes of new file contents on the Hub, the first tick left out."""
+    """Publish `_TICKS` minutes of both datasets; mean bytes of new files on the Hub, the first tick left out."""
     rng = np.random.default_rng(SEED)
     publisher = Publisher(hub.api.endpoint, hub.token)
     sizes = []
