@@ -137,22 +137,22 @@ def asked(coverage: Coverage, question: Gap, *, answered: bool, now_ms: int) -> 
         if gap.first_time > question.last_time or gap.last_time < question.first_time:
             gaps.append(gap)
             continue
-        cause = gap.cause if answered else Cause.EXCHANGE_HAD_NONE
+        cause = Cause.EXCHANGE_HAD_NONE
+        if answered:  # it does have some, so what it was silent about before is open again
+            cause = Cause.NOT_FETCHED if gap.cause is Cause.EXCHANGE_HAD_NONE else gap.cause
         lines.append(replace(gap, cause=cause, asked_at=now_ms, asks=gap.asks + 1, updated_at=now_ms))
         gaps.append(lines[-1])
     return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
 def quarantine(coverage: Coverage, open_time: int, *, interval: Interval, now_ms: int) -> Change:
-    """A candle came and failed its check: where it is missing, that is the cause."""
+    """A candle came and failed its check: where it is missing for no known reason, that is the cause."""
     slot = interval.floor(open_time)
     step = interval.length_ms
     gaps: list[Gap] = []
     lines: list[Gap] = []
     for gap in coverage.gaps:
-        if not gap.first_time <= slot <= gap.last_time or (
-            gap.cause is Cause.QUARANTINED and gap.candles(interval) == 1
-        ):
+        if gap.cause is not Cause.NOT_FETCHED or not gap.first_time <= slot <= gap.last_time:
             gaps.append(gap)
             continue
         parts = [

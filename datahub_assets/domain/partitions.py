@@ -77,6 +77,11 @@ def window_start_at(spec: DatasetSpec, *, now_ms: int, newest: int | None, reach
     return max(spec.window_start(trusted), reached)
 
 
+def sealed_paths(spec: DatasetSpec, rows: pl.DataFrame) -> pl.Series:
+    """For each row the sealed file it belongs in, now or once its window has passed."""
+    return rows.select(_sealed_path(spec).alias(_PATH))[_PATH]
+
+
 def plan(spec: DatasetSpec, *, small: Files, new: pl.DataFrame, window_start: int, live: str, load: Load) -> Plan:
     """Merge `new` rows into the files and move the rows that left the live window into sealed files.
 
@@ -88,51 +93,47 @@ def plan(spec: DatasetSpec, *, small: Files, new: pl.DataFrame, window_start: in
         live: name of the live file for rows the Hub does not know yet (`live_name`).
         load: content of a sealed file, None when there is no such file.
     """
-    changes, replaced = _against_small(spec, small=small, new=new)
-    sealed = {path: load(path) for path in _sealed_paths(spec, changes, window_start=window_start)}
-    changes = _without_late_forming(spec, changes, sealed=sealed, window_start=window_start)
-    rows = _placed(spec, small=small, changes=changes, window_start=window_start, live=live)
-    after = {str(path): frame.drop(_PATH) for (path,), frame in rows.partition_by(_PATH, as_dict=True).items()}
-
-    writes: dict[str, pl.DataFrame] = {}
+    # Forming rows of the past as well: their closed version may rest in a sealed file.
+    past = sealed_paths(spec, new.filter(_past(window_start))).unique().sort()
+    sealed = {path: load(path) for path in past}
+    stored = _together(spec, *small.values(), *sealed.values()).join(new, on=list(spec.key), how="semi")
+    changed = supersede(spec, stored=stored, incoming=new)
+    after = _placed(spec, small=small, changed=changed, window_start=window_start, live=live)
+    sealed |= {path: load(path) for path in after if not is_small(spec, path) and path not in sealed}
+    before = {**small, **sealed}
+    contents = {
+        path: merge(spec, [rows]) if is_small(spec, path) else _sealed(spec, before[path], rows)
+        for path, rows in sorted(after.items())
+    }
+    writes = {path: content for path, content in contents.items() if not _same(content, before.get(path))}
     deletes = tuple(path for path in small if path not in after)
-    grown = -sum(small[path].height for path in deletes)
-    settled = changes
-    for path, frame in sorted(after.items()):
-        if is_small(spec, path):
-            content, before = merge(spec, [frame]), small.get(path)
-        else:
-            before = sealed[path] if path in sealed else load(path)
-            stored = _nothing(spec) if before is None else before
-            moved = supersede(spec, stored=stored, incoming=frame)
-            content = overlay(spec, stored=stored, changes=moved)
-            settled, was = _settled(spec, settled, path_rows=frame, moved=moved, stored=stored)
-            replaced = pl.concat([replaced, was])
-        if before is None or not content.equals(before):
-            writes[path] = content
-            grown += content.height - (0 if before is None else before.height)
-    return Plan(writes=writes, deletes=deletes, changed=settled, replaced=replaced, rows_added=grown)
+    return Plan(
+        writes=writes,
+        deletes=deletes,
+        changed=changed,
+        replaced=stored.join(changed, on=list(spec.key), how="semi"),
+        rows_added=sum(map(_height, writes.values())) - sum(_height(before.get(path)) for path in (*writes, *deletes)),
+    )
 
 
-def _nothing(spec: DatasetSpec) -> pl.DataFrame:
-    return pl.DataFrame(schema=spec.polars_schema())
+def _together(spec: DatasetSpec, *frames: pl.DataFrame | None) -> pl.DataFrame:
+    """All these rows in one frame, which may be empty."""
+    empty = pl.DataFrame(schema=spec.polars_schema())
+    return pl.concat([empty, *(frame.select(spec.column_names) for frame in frames if frame is not None)])
 
 
-def _against_small(spec: DatasetSpec, *, small: Files, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The new rows that matter beside the small files, and the versions they replace there."""
-    held = pl.concat([_nothing(spec), *(frame.select(spec.column_names) for frame in small.values())])
-    changes = supersede(spec, stored=held, incoming=new)
-    return changes, held.join(changes, on=list(spec.key), how="semi")
+def _sealed(spec: DatasetSpec, before: pl.DataFrame | None, rows: pl.DataFrame) -> pl.DataFrame:
+    """A sealed file with rows that arrive in it."""
+    stored = _together(spec, before)
+    return overlay(spec, stored=stored, changes=supersede(spec, stored=stored, incoming=rows))
 
 
-def _settled(
-    spec: DatasetSpec, changes: pl.DataFrame, *, path_rows: pl.DataFrame, moved: pl.DataFrame, stored: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`changes` without those the sealed file holds already, and the sealed versions that the others replace."""
-    key = list(spec.key)
-    known = path_rows.join(moved, on=key, how="anti")
-    left = changes.join(known, on=key, how="anti")
-    return left, stored.select(spec.column_names).join(left.join(moved, on=key, how="semi"), on=key, how="semi")
+def _same(content: pl.DataFrame, before: pl.DataFrame | None) -> bool:
+    return before is not None and content.equals(before)
+
+
+def _height(frame: pl.DataFrame | None) -> int:
+    return 0 if frame is None else frame.height
 
 
 def _sealed_path(spec: DatasetSpec) -> pl.Expr:
@@ -158,32 +159,14 @@ def _past(window_start: int) -> pl.Expr:
     return pl.col("timestamp").dt.epoch("ms") < window_start
 
 
-def _sealed_paths(spec: DatasetSpec, changes: pl.DataFrame, *, window_start: int) -> list[str]:
-    """Sealed files that new rows concern."""
-    return sorted(changes.filter(_past(window_start)).select(_sealed_path(spec).alias(_PATH))[_PATH].unique().to_list())
-
-
-def _without_late_forming(
-    spec: DatasetSpec, changes: pl.DataFrame, *, sealed: Mapping[str, pl.DataFrame | None], window_start: int
-) -> pl.DataFrame:
-    """Drop forming rows of the past whose closed version rests in a sealed file already."""
-    if not spec.has_forming_rows:
-        return changes
-    closed = [frame.select(spec.key) for frame in sealed.values() if frame is not None]
-    if not closed:
-        return changes
-    forming = changes.filter(~pl.col("closed") & _past(window_start))
-    late = forming.join(pl.concat(closed), on=list(spec.key), how="semi")
-    return changes.join(late, on=list(spec.key), how="anti", maintain_order="left")
-
-
-def _placed(spec: DatasetSpec, *, small: Files, changes: pl.DataFrame, window_start: int, live: str) -> pl.DataFrame:
-    """All rows of the small files and all changes, each with the path it belongs in now."""
-    columns = list(spec.column_names)
-    tagged = [frame.select(columns).with_columns(pl.lit(path).alias(_PATH)) for path, frame in small.items()]
-    held = pl.concat([_nothing(spec).with_columns(pl.lit(None, dtype=pl.String).alias(_PATH)), *tagged])
+def _placed(
+    spec: DatasetSpec, *, small: Files, changed: pl.DataFrame, window_start: int, live: str
+) -> dict[str, pl.DataFrame]:
+    """All rows of the small files and all changed ones, by the path they belong in now."""
     key = list(spec.key)
-    arrived = changes.select(columns).join(held.select([*key, _PATH]), on=key, how="left")
+    tagged = [_together(spec, frame).with_columns(pl.lit(path).alias(_PATH)) for path, frame in small.items()]
+    held = pl.concat([_together(spec).with_columns(pl.lit(None, dtype=pl.String).alias(_PATH)), *tagged])
+    arrived = changed.select(spec.column_names).join(held.select([*key, _PATH]), on=key, how="left")
     rows = pl.concat([held.join(arrived, on=key, how="anti"), arrived])
     if spec.live is LiveStyle.APPEND:
         current = pl.coalesce(pl.col(_PATH), _folder(spec) + pl.lit(LIVE_FOLDER + live))
@@ -192,4 +175,5 @@ def _placed(spec: DatasetSpec, *, small: Files, changes: pl.DataFrame, window_st
     home = pl.when(_past(window_start)).then(_sealed_path(spec)).otherwise(current)
     if spec.has_forming_rows:
         home = pl.when(~pl.col("closed")).then(_folder(spec) + pl.lit(OPEN_NAME)).otherwise(home)
-    return rows.with_columns(home.alias(_PATH))
+    homes = rows.with_columns(home.alias(_PATH)).partition_by(_PATH, as_dict=True, include_key=False)
+    return {str(path): frame for (path,), frame in homes.items()}

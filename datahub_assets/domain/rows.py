@@ -24,6 +24,16 @@ class Rejected:
         return cls(dataset=spec.name, subject=subject, reason=reason, raw=json.dumps(raw, default=str))
 
 
+def candle_of(rejected: Rejected) -> tuple[str, int] | None:
+    """Which candle a rejected kline was: its series (`BTCUSDT 1h`) and open time, None when it does not say."""
+    try:
+        raw = json.loads(rejected.raw)
+    except ValueError:
+        return None
+    open_time = raw[0] if isinstance(raw, list) and raw else None
+    return (rejected.subject, open_time) if type(open_time) is int and open_time >= 0 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """The outcome of a check: a frame of good rows in the spec's schema, and the rejected ones."""

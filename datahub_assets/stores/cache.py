@@ -14,16 +14,17 @@ import polars as pl
 
 from datahub_assets.domain.datasets import DATASETS, DatasetSpec
 from datahub_assets.domain.errors import CacheUnusable
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS
+from datahub_assets.domain.gaps import Coverage
+from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.ledgers import CORRECTIONS, LEDGERS, LedgerSpec, corrections, ledgers_of, parts_of
 from datahub_assets.domain.rows import Rejected, merge, supersede
-from datahub_assets.stores import budget, landing, remote, series
+from datahub_assets.stores import budget, landing, quarantine, remote, series
 from datahub_assets.stores.database import Database
+from datahub_assets.stores.series import Question
 from datahub_assets.stores.tables import BATCH_ROWS, Outbox, Table
 
 FORMAT: Final = 1
 PRUNE_EVERY_MS: Final = HOUR_MS
-QUARANTINE_RETENTION_MS: Final = 90 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,17 @@ class Drained:
     upserted: Upserted = field(default_factory=Upserted)
     quarantined: int = 0
     set_aside: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the cache holds of a dataset; `newest` is the newest timestamp ever stored (epoch ms)."""
+
+    rows: int
+    unpublished: int
+    quarantined: int
+    newest: int | None
+    open_gaps: int
 
 
 class Cache:
@@ -107,7 +119,9 @@ class Cache:
             )
         if spec.has_forming_rows:
             with self.database.transaction():
-                series.note_time(self.database, spec, now_ms=now_ms, version=self._next_version())
+                version = self.next_version()
+                series.note_time(self.database, spec, now_ms=now_ms, version=version)
+                series.note_quarantined(self.database, spec, now_ms=now_ms, version=version)
         return result
 
     def upsert(self, spec: DatasetSpec, frame: pl.DataFrame) -> Upserted:
@@ -115,7 +129,7 @@ class Cache:
         rows = merge(spec, [frame])
         total = Upserted()
         with self.database.transaction():
-            version = self._next_version()
+            version = self.next_version()
             for chunk in rows.iter_slices(BATCH_ROWS):
                 total += self._store(spec, chunk, version=version)
         return total
@@ -140,25 +154,44 @@ class Cache:
             known = table.matching(self.database, lines)
             fresh = lines.join(known, on=list(CORRECTIONS.key), how="anti")
             if fresh.height:
-                table.put(self.database, fresh, version=self._next_version() if version is None else version)
+                table.put(self.database, fresh, version=self.next_version() if version is None else version)
             return fresh.height
 
     def quarantine(self, rejected: Iterable[Rejected], *, now_ms: int) -> int:
         """Keep rejected rows with their reason and what upstream sent; returns how many were not known yet."""
-        rows = [(row.dataset, row.subject, row.reason, row.raw, now_ms, now_ms) for row in rejected]
         with self.database.transaction():
-            before = self.database.scalar("SELECT count(*) FROM quarantine")
-            self.database.execute_many(
-                "INSERT INTO quarantine (dataset, subject, reason, raw, first_seen, last_seen) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (dataset, subject, reason, raw) "
-                "DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
-                rows,
-            )
-            return int(self.database.scalar("SELECT count(*) FROM quarantine") - before)
+            return quarantine.keep(self.database, rejected, now_ms=now_ms)
 
     def last_times(self, spec: DatasetSpec) -> dict[tuple[str, ...], int]:
         """Timestamp (epoch ms) of the last row ever stored, per series; pruning does not change it."""
         return series.last_times(self.database, spec)
+
+    def coverages(self, spec: DatasetSpec) -> dict[tuple[str, ...], Coverage]:
+        """What each series of candles should hold, and its open gaps."""
+        return series.coverages(self.database, spec) if spec.has_forming_rows else {}
+
+    def gaps_to_ask(self, spec: DatasetSpec, *, now_ms: int, limit: int = 20) -> list[Question]:
+        """Gaps it is time to ask the exchange about, at most `limit`."""
+        return series.to_ask(self.database, spec, now_ms=now_ms, limit=limit) if spec.has_forming_rows else []
+
+    def record_asked(self, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int) -> None:
+        """The exchange was asked about a gap; `answered`: it sent any candle of it, good or bad."""
+        with self.database.transaction():
+            series.note_asked(
+                self.database, spec, question, answered=answered, now_ms=now_ms, version=self.next_version()
+            )
+
+    def counts(self, spec: DatasetSpec) -> Counts:
+        """What the cache holds of a dataset now."""
+        table = Table.of(spec)
+        newest = self.database.scalar("SELECT max(last_time) FROM series WHERE dataset = ?", (spec.name,))
+        return Counts(
+            rows=table.count(self.database),
+            unpublished=table.count(self.database, "WHERE commit_id IS NULL"),
+            quarantined=quarantine.count(self.database, spec),
+            newest=newest,
+            open_gaps=sum(len(coverage.gaps) for coverage in self.coverages(spec).values()),
+        )
 
     def unpublished(self, spec: DatasetSpec | LedgerSpec) -> Outbox:
         """The rows no commit carries yet, and the versions read."""
@@ -180,7 +213,7 @@ class Cache:
         with self.database.transaction():
             for part in parts_of(spec):
                 Table.of(part).unmark(self.database)
-            series.restart(self.database, spec, version=self._next_version())
+            series.restart(self.database, spec, version=self.next_version())
             remote.forget(self.database, spec)
 
     def prune(self, spec: DatasetSpec, *, now_ms: int) -> int:
@@ -189,7 +222,7 @@ class Cache:
             return 0
         with self.database.transaction():
             self.set_note(spec, "pruned_at", now_ms)
-            self.database.execute("DELETE FROM quarantine WHERE last_seen < ?", (now_ms - QUARANTINE_RETENTION_MS,))
+            quarantine.prune(self.database, spec, now_ms=now_ms)
             return Table.of(spec).delete(
                 self.database,
                 "WHERE commit_id IS NOT NULL AND timestamp < ?",
@@ -208,7 +241,7 @@ class Cache:
             (spec.name, name, json.dumps(value)),
         )
 
-    def _next_version(self) -> int:
+    def next_version(self) -> int:
         """A number no batch had before; later batches have larger ones."""
         return int(self.database.scalar("UPDATE versions SET last = last + 1 RETURNING last"))
 
@@ -231,12 +264,8 @@ def _create(database: Database) -> None:
             "CREATE TABLE IF NOT EXISTS notes (dataset TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
             "PRIMARY KEY (dataset, name)) STRICT, WITHOUT ROWID"
         )
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, "
-            "subject TEXT NOT NULL, reason TEXT NOT NULL, raw TEXT NOT NULL, first_seen INTEGER NOT NULL, "
-            "last_seen INTEGER NOT NULL, UNIQUE (dataset, subject, reason, raw)) STRICT"
-        )
         budget.create(database)
+        quarantine.create(database)
         remote.create(database)
         series.create(database)
         for spec in DATASETS.values():

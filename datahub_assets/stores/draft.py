@@ -60,6 +60,7 @@ class Draft:
             rows=summary.rows,
             first=summary.first,
             newest=summary.newest,
+            commits=None if self.base.commits is None else self.base.commits + 1,
         )
 
 

@@ -18,7 +18,7 @@ import polars as pl
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import HubBusy, HubConflict, HubError, HubNotFound, HubRateLimited, HubUnavailable
 from datahub_assets.domain.ledgers import CORRECTIONS, corrections, ledgers_of, parts_of
-from datahub_assets.domain.partitions import is_data, is_small
+from datahub_assets.domain.partitions import is_data, is_small, sealed_paths
 from datahub_assets.stores import budget, card, layout, remote
 from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.cache import Cache
@@ -28,6 +28,8 @@ from datahub_assets.stores.remote import Remote
 
 ATTEMPTS: Final = 5
 TIMEOUT_ATTEMPTS: Final = 2
+MOST_FILES: Final = 80
+"""Sealed files in one commit; the Hub advises 50 to 100. A first fill of decades takes several commits."""
 FIRST_PAUSE_S: Final = 0.2
 _LOG: Final = logging.getLogger(__name__)
 
@@ -182,8 +184,12 @@ class _Attempt:
 
 
 def outboxes(spec: DatasetSpec, cache: Cache) -> Waiting:
-    """What no commit carries yet, of the dataset and of its ledgers."""
-    return {part.name: cache.unpublished(part) for part in parts_of(spec)}
+    """What no commit carries yet, of the dataset and of its ledgers; of very much only what one commit can take."""
+    waiting = {part.name: cache.unpublished(part) for part in parts_of(spec)}
+    paths = sealed_paths(spec, waiting[spec.name].frame)
+    if paths.n_unique() > MOST_FILES:
+        waiting[spec.name] = waiting[spec.name].only(paths.is_in(paths.unique().sort().head(MOST_FILES).implode()))
+    return waiting
 
 
 def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:

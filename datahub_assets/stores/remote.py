@@ -33,6 +33,7 @@ class Remote:
         window_start: first millisecond of the live window its files are laid out for; 0 when nothing says so.
         rows: rows of the main table, None when unknown.
         first, newest: oldest and newest timestamp (epoch ms), None when unknown or without rows.
+        commits: how many commits the branch has, None when not counted yet.
     """
 
     repo: str
@@ -41,6 +42,7 @@ class Remote:
     rows: int | None = None
     first: int | None = None
     newest: int | None = None
+    commits: int | None = None
     files: Mapping[str, RemoteFile] = field(default_factory=dict)
 
 
@@ -54,7 +56,8 @@ def create(database: Database) -> None:
     database.execute("CREATE INDEX IF NOT EXISTS commits_at ON commits (at)")
     database.execute(
         "CREATE TABLE IF NOT EXISTS remote (dataset TEXT PRIMARY KEY, repo TEXT NOT NULL, head TEXT NOT NULL, "
-        "window_start INTEGER NOT NULL, rows INTEGER, first INTEGER, newest INTEGER) STRICT, WITHOUT ROWID"
+        "window_start INTEGER NOT NULL, rows INTEGER, first INTEGER, newest INTEGER, commits INTEGER) "
+        "STRICT, WITHOUT ROWID"
     )
     database.execute(
         "CREATE TABLE IF NOT EXISTS remote_files (dataset TEXT NOT NULL, path TEXT NOT NULL, oid TEXT NOT NULL, "
@@ -65,14 +68,16 @@ def create(database: Database) -> None:
 def load(database: Database, spec: DatasetSpec) -> Remote | None:
     """The repo as last seen, None when it never was."""
     row = database.rows(
-        "SELECT repo, head, window_start, rows, first, newest FROM remote WHERE dataset = ?", (spec.name,)
+        "SELECT repo, head, window_start, rows, first, newest, commits FROM remote WHERE dataset = ?", (spec.name,)
     )
     if not row:
         return None
     listed = database.rows("SELECT path, oid, size FROM remote_files WHERE dataset = ?", (spec.name,))
-    repo, head, window_start, count, first, newest = row[0]
+    repo, head, window_start, count, first, newest, commits = row[0]
     files = {path: RemoteFile(path, oid, size) for path, oid, size in listed}
-    return Remote(repo, head, window_start=window_start, rows=count, first=first, newest=newest, files=files)
+    return Remote(
+        repo, head, window_start=window_start, rows=count, first=first, newest=newest, commits=commits, files=files
+    )
 
 
 def save(database: Database, spec: DatasetSpec, remote: Remote, *, contents: Mapping[str, bytes] | None = None) -> None:
@@ -80,8 +85,17 @@ def save(database: Database, spec: DatasetSpec, remote: Remote, *, contents: Map
     known = dict(database.rows("SELECT path, oid FROM remote_files WHERE dataset = ?", (spec.name,)))
     with database.transaction():
         database.execute(
-            "INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (spec.name, remote.repo, remote.head, remote.window_start, remote.rows, remote.first, remote.newest),
+            "INSERT OR REPLACE INTO remote VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                spec.name,
+                remote.repo,
+                remote.head,
+                remote.window_start,
+                remote.rows,
+                remote.first,
+                remote.newest,
+                remote.commits,
+            ),
         )
         database.execute_many(
             "DELETE FROM remote_files WHERE dataset = ? AND path = ?",

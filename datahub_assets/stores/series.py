@@ -6,6 +6,7 @@ said in `datahub_assets.domain.gaps`.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -13,12 +14,20 @@ import polars as pl
 from datahub_assets.domain import gaps
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.gaps import Cause, Change, Coverage, Gap
-from datahub_assets.domain.intervals import Interval, interval
+from datahub_assets.domain.intervals import DAY_MS, Interval, interval
 from datahub_assets.domain.ledgers import GAPS
 from datahub_assets.stores.database import Database
 from datahub_assets.stores.tables import Table
 
 Series = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A gap to ask the exchange about: candles of `series` from `gap.first_time` to `gap.last_time`."""
+
+    series: Series
+    gap: Gap
 
 
 def create(database: Database) -> None:
@@ -105,6 +114,67 @@ def note_time(database: Database, spec: DatasetSpec, *, now_ms: int, version: in
         if until > coverage.until:
             changes[series] = gaps.extend(coverage, until, interval=step, now_ms=now_ms)
     store(database, spec, changes, version=version)
+
+
+def note_quarantined(database: Database, spec: DatasetSpec, *, now_ms: int, version: int) -> None:
+    """Where a candle is missing and a rejected one of its time is in quarantine, that is why."""
+    blamed = database.rows(
+        "SELECT DISTINCT g.symbol, g.interval, q.open_time FROM gaps g JOIN quarantine q "
+        "ON q.dataset = ? AND q.subject = g.symbol || ' ' || g.interval "
+        "AND q.open_time BETWEEN g.first_time AND g.last_time + ? WHERE g.healed_at IS NULL AND g.cause = ?",
+        (spec.name, DAY_MS, Cause.NOT_FETCHED),
+    )
+    known = coverages(database, spec) if blamed else {}
+    for symbol, name, open_time in blamed:
+        series = (symbol, name)
+        change = gaps.quarantine(known[series], open_time, interval=interval(name), now_ms=now_ms)
+        known[series] = change.coverage
+        store(database, spec, {series: change}, version=version)
+
+
+def to_ask(database: Database, spec: DatasetSpec, *, now_ms: int, limit: int) -> list[Question]:
+    """Gaps it is time to ask the exchange about, those never asked first, then the longest not asked."""
+    due = [
+        Question(series, gap)
+        for series, coverage in coverages(database, spec).items()
+        for gap in coverage.gaps
+        if gap.due(now_ms=now_ms)
+    ]
+    return sorted(due, key=lambda question: (question.gap.asked_at or 0, question.series, question.gap.first_time))[
+        :limit
+    ]
+
+
+def note_asked(
+    database: Database, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int, version: int
+) -> None:
+    """The exchange was asked about a gap."""
+    coverage = coverages(database, spec).get(question.series)
+    if coverage is not None:
+        change = gaps.asked(coverage, question.gap, answered=answered, now_ms=now_ms)
+        store(database, spec, {question.series: change}, version=version)
+
+
+def confirmed(database: Database, spec: DatasetSpec, lines: pl.DataFrame) -> pl.DataFrame:
+    """Of published gap lines those that still hold after the state was derived anew from rows.
+
+    Healed ones do, unless the candles are missing again. Open ones do if the rows show the same gap, or if they lie
+    beyond the last row: then the series' expectation reaches as far as they do.
+    """
+    known = coverages(database, spec)
+    kept = []
+    for line in lines.with_columns(pl.col("first_time", "last_time").dt.epoch("ms")).iter_rows(named=True):
+        coverage = known.get(tuple(line[name] for name in spec.series))
+        found = next((g for g in coverage.gaps if g.first_time == line["first_time"]), None) if coverage else None
+        if line["healed_at"] is not None:
+            kept.append(found is None)
+        elif coverage is not None and line["first_time"] > coverage.until:
+            reached = Coverage(coverage.first, line["last_time"])
+            store(database, spec, {tuple(line[n] for n in spec.series): Change(reached)}, version=0)
+            kept.append(True)
+        else:
+            kept.append(found is not None and found.last_time == line["last_time"])
+    return lines.filter(pl.Series(kept, dtype=pl.Boolean))
 
 
 def store(database: Database, spec: DatasetSpec, changes: Mapping[Series, Change], *, version: int) -> None:

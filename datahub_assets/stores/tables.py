@@ -36,6 +36,10 @@ class Outbox:
     frame: pl.DataFrame
     tickets: pl.DataFrame
 
+    def only(self, chosen: pl.Series) -> "Outbox":
+        """The rows for which this is true; the others go on waiting."""
+        return Outbox(frame=self.frame.filter(chosen), tickets=self.tickets.filter(chosen))
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

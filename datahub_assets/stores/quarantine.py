@@ -1,0 +1,58 @@
+"""Rejected rows, kept with their reason and what upstream sent. Nothing here is published, or decides what is bad."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.intervals import DAY_MS
+from datahub_assets.domain.rows import Rejected, candle_of
+from datahub_assets.stores.database import Database
+
+RETENTION_MS: Final = 90 * DAY_MS
+
+
+def create(database: Database) -> None:
+    """Make the table unless it is there. The same bad row fetched every minute is one line, seen first and last."""
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, subject TEXT NOT NULL, "
+        "reason TEXT NOT NULL, raw TEXT NOT NULL, open_time INTEGER, first_seen INTEGER NOT NULL, "
+        "last_seen INTEGER NOT NULL, UNIQUE (dataset, subject, reason, raw)) STRICT"
+    )
+
+
+def keep(database: Database, rejected: Iterable[Rejected], *, now_ms: int) -> int:
+    """Keep rows; returns how many were not known yet."""
+    before = database.scalar("SELECT count(*) FROM quarantine")
+    database.execute_many(
+        "INSERT INTO quarantine (dataset, subject, reason, raw, open_time, first_seen, last_seen) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (dataset, subject, reason, raw) "
+        "DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
+        [_line(row, now_ms) for row in rejected],
+    )
+    return int(database.scalar("SELECT count(*) FROM quarantine") - before)
+
+
+def count(database: Database, spec: DatasetSpec) -> int:
+    """How many rows of a dataset are in quarantine."""
+    return int(database.scalar("SELECT count(*) FROM quarantine WHERE dataset = ?", (spec.name,)))
+
+
+def latest(database: Database, spec: DatasetSpec, *, limit: int) -> list[dict[str, Any]]:
+    """The rows seen last, with subject, reason, raw (JSON text), first_seen and last_seen (epoch ms)."""
+    names = ("subject", "reason", "raw", "first_seen", "last_seen")
+    rows = database.rows(
+        "SELECT subject, reason, raw, first_seen, last_seen FROM quarantine WHERE dataset = ? "
+        "ORDER BY last_seen DESC, id DESC LIMIT ?",
+        (spec.name, limit),
+    )
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def prune(database: Database, spec: DatasetSpec, *, now_ms: int) -> None:
+    """Forget what was last seen long ago."""
+    database.execute("DELETE FROM quarantine WHERE dataset = ? AND last_seen < ?", (spec.name, now_ms - RETENTION_MS))
+
+
+def _line(row: Rejected, now_ms: int) -> tuple[str, str, str, str, int | None, int]:
+    candle = candle_of(row)
+    return row.dataset, row.subject, row.reason, row.raw, None if candle is None else candle[1], now_ms
