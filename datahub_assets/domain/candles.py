@@ -9,7 +9,7 @@ from typing import Final
 
 from datahub_assets.domain import fields
 from datahub_assets.domain.datasets import OHLC
-from datahub_assets.domain.fields import BadField, decimal, not_negative, positive
+from datahub_assets.domain.fields import BadField, decimal, not_negative, positive, shown
 from datahub_assets.domain.intervals import Interval
 from datahub_assets.domain.rows import Checked, Rejected, frame_of
 
@@ -74,7 +74,7 @@ def _times(kline: Sequence[object], *, latest_ms: int, interval: Interval) -> tu
     open_time = fields.plausible("open_time", fields.time_ms("open_time", kline[0]), latest_ms=latest_ms)
     close_time = fields.time_ms("close_time", kline[6])
     if close_time < open_time:
-        raise BadField(f"close_time {close_time} is before open_time {open_time}")
+        raise BadField(f"close_time {shown(close_time)} is before open_time {open_time}")
     return open_time, fields.plausible("close_time", close_time, latest_ms=latest_ms + interval.length_ms)
 
 

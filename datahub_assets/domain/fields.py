@@ -37,11 +37,11 @@ def text(name: str, value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise BadField(f"{name} is not a text: {_shown(value)}")
+        raise BadField(f"{name} is not a text: {shown(value)}")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise BadField(f"{name} is not valid Unicode: {_shown(value)}") from None
+        raise BadField(f"{name} is not valid Unicode: {shown(value)}") from None
     return value
 
 
@@ -49,7 +49,7 @@ def name_of(name: str, value: object) -> str:
     """A text that names something: there, and not blank."""
     found = text(name, value)
     if found is None or not found.strip():
-        raise BadField(f"{name} is missing: {_shown(value)}")
+        raise BadField(f"{name} is missing: {shown(value)}")
     return found
 
 
@@ -58,13 +58,13 @@ def signed(name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadField(f"{name} is not a number: {_shown(value)}")
+        raise BadField(f"{name} is not a number: {shown(value)}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise BadField(f"{name} is not finite: {_shown(value)}")
+        raise BadField(f"{name} is not finite: {shown(value)}")
     return number
 
 
@@ -72,7 +72,7 @@ def not_negative(name: str, value: object) -> float | None:
     """A finite number of 0 or more, or None."""
     number = signed(name, value)
     if number is not None and number < 0:
-        raise BadField(f"{name} must not be negative: {_shown(value)}")
+        raise BadField(f"{name} must not be negative: {shown(value)}")
     return number
 
 
@@ -80,7 +80,7 @@ def positive(name: str, value: object) -> float | None:
     """A finite number above 0, or None."""
     number = signed(name, value)
     if number is not None and number <= 0:
-        raise BadField(f"{name} must be above 0: {_shown(value)}")
+        raise BadField(f"{name} must be above 0: {shown(value)}")
     return number
 
 
@@ -88,7 +88,7 @@ def decimal(name: str, value: object, *, check: Number) -> float:
     """A number that is there, as a number or as decimal text (the way exchanges keep their digits)."""
     if isinstance(value, str):
         if not _DECIMAL.fullmatch(value):
-            raise BadField(f"{name} is not a decimal number: {_shown(value)}")
+            raise BadField(f"{name} is not a decimal number: {shown(value)}")
         value = float(value)
     number = check(name, value)
     if number is None:
@@ -102,14 +102,14 @@ def count(name: str, value: object) -> int | None:
     if number is None:
         return None
     if not number.is_integer() or number >= _INT64_LIMIT:
-        raise BadField(f"{name} is not a whole number below 2^63: {_shown(value)}")
+        raise BadField(f"{name} is not a whole number below 2^63: {shown(value)}")
     return value if isinstance(value, int) else int(number)
 
 
 def time_ms(name: str, value: object) -> int:
     """A time in whole epoch milliseconds that is there."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise BadField(f"{name} is not a time in whole milliseconds: {_shown(value)}")
+        raise BadField(f"{name} is not a time in whole milliseconds: {shown(value)}")
     return value
 
 
@@ -122,16 +122,16 @@ def iso_time_ms(name: str, value: object) -> int | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise BadField(f"{name} is not an ISO time with its zone: {_shown(value)}")
+        raise BadField(f"{name} is not an ISO time with its zone: {shown(value)}")
     return (moment - _EPOCH) // _MILLISECOND
 
 
 def plausible(name: str, value_ms: int, *, latest_ms: int) -> int:
     """The time, if it lies from `EARLIEST_MS` to `latest_ms`; one in microseconds lies far ahead, so it fails."""
     if value_ms > latest_ms:
-        raise BadField(f"{name} is too far ahead: {value_ms}, where {latest_ms} is the latest believed")
+        raise BadField(f"{name} is too far ahead: {shown(value_ms)}, where {latest_ms} is the latest believed")
     if value_ms < EARLIEST_MS:
-        raise BadField(f"{name} is before 2009: {value_ms}")
+        raise BadField(f"{name} is before 2009: {shown(value_ms)}")
     return value_ms
 
 
@@ -142,12 +142,13 @@ def rejected(spec: DatasetSpec, *, subject: object, reason: BadField, raw: objec
     try:
         return Rejected.of(spec, subject=whom, reason=str(reason), raw=raw)
     except (ValueError, TypeError, RecursionError):  # no JSON decoder gives what json cannot write again
-        return Rejected(dataset=spec.name, subject=whom, reason=str(reason), raw=json.dumps(_shown(raw)))
+        return Rejected(dataset=spec.name, subject=whom, reason=str(reason), raw=json.dumps(shown(raw)))
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """The value as messages show it: like `repr`, but short, and never raising."""
     try:
-        shown = repr(value)
+        full = repr(value)
     except (ValueError, RecursionError):  # an int of thousands of digits; a bottomless list
-        shown = f"<{type(value).__name__}>"
-    return shown if len(shown) <= _SHOWN_LIMIT else shown[: _SHOWN_LIMIT - 1] + "…"
+        full = f"<{type(value).__name__}>"
+    return full if len(full) <= _SHOWN_LIMIT else full[: _SHOWN_LIMIT - 1] + "…"
