@@ -55,6 +55,10 @@ def _forget_unreachable(con: sqlite3.Connection) -> int:
         "  AND (entries.until IS NULL OR commits.id < entries.until)"
         ") AND NOT (until IS NULL AND EXISTS (SELECT 1 FROM refs WHERE refs.line = entries.line))"
     )
+    con.execute(  # on a line that lost its newest commits, what they replaced holds again: views rely on it
+        "UPDATE entries SET until = NULL "
+        "WHERE until > (SELECT max(commits.id) FROM commits WHERE commits.line = entries.line)"
+    )
     return removed
 
 
