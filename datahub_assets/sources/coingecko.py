@@ -46,6 +46,14 @@ def pages(coins: int | tuple[str, ...]) -> Iterator[Page]:
         yield Page(number, {**common, "ids": ids, "per_page": PAGE_SIZE, "page": 1})
 
 
+def key_header(base_url: str, api_key: str | None) -> dict[str, str]:
+    """The header that carries a key; demo and pro keys have one each, and pro keys a host of their own."""
+    if api_key is None:
+        return {}
+    kind = "pro" if urlsplit(base_url).hostname == _PRO_HOST else "demo"
+    return {f"x-cg-{kind}-api-key": api_key}
+
+
 class CoinGecko:
     """The API at `base_url` (version included), with a key or without."""
 
@@ -54,8 +62,7 @@ class CoinGecko:
     ) -> None:
         self._http = http
         self._url = f"{base_url}/coins/markets"
-        kind = "pro" if urlsplit(base_url).hostname == _PRO_HOST else "demo"
-        self._headers = {} if api_key is None else {f"x-cg-{kind}-api-key": api_key}
+        self._headers = key_header(base_url, api_key)
         self._clock = clock
         self._backoff = backoff
 

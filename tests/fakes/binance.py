@@ -77,8 +77,8 @@ class FakeBinance(Upstream):
         self.delist("GONEUSDT", at_ms=1_650_000_000_000)
 
     def own_faults(self) -> Mapping[str, Callable[..., Breakage]]:
-        """429 with Retry-After, and 418 with the time the ban ends."""
-        return {"rate_limited": self._rate_limited, "banned": self._banned}
+        """429 with Retry-After, 418 with the time the ban ends, and a clock that runs on while it answers."""
+        return {"rate_limited": self._rate_limited, "banned": self._banned, "late_clock": self._late_clock}
 
     def trade(self, symbol: str, *, factor: float = 1.001, volume: float = 1.0, at_ms: int | None = None) -> None:
         """A trade now (or at a time) at `factor` times the walk's price; it moves the candles that cover it."""
@@ -180,6 +180,13 @@ class FakeBinance(Upstream):
             return answer if retry_after else Answer(answer.status, answer.body)
 
         return banned
+
+    def _late_clock(self, by_ms: int) -> Breakage:
+        def late(answer: Answer) -> Answer:
+            self.clock.advance(by_ms)
+            return answer
+
+        return late
 
     def _klines(self, params: Mapping[str, str], now_ms: int) -> Answer:
         symbol, interval = _mandatory(params, "symbol"), _mandatory(params, "interval")

@@ -76,10 +76,10 @@ class WeightBudget:
                 self._in_flight += weight
                 return self._this_minute()
 
-    def settle(self, minute: int, *, weight: int, headers: Mapping[str, str] | None) -> None:
-        """Count an admitted request as done; `headers` of its answer, if there was one."""
+    def settle(self, minute: int, *, weight: int, headers: Mapping[str, str]) -> None:
+        """Count an admitted request as done; `headers` of its answer, none if there was no answer."""
         self._in_flight -= weight
-        told = "" if headers is None else headers.get(_USED_HEADER, "")
+        told = headers.get(_USED_HEADER, "")
         if minute != self._this_minute() or not told.isdecimal():
             return
         self._used = max(self.used, int(told))

@@ -5,6 +5,7 @@ Endpoints, weights and error codes: binance-spot-api-docs, rest-api.md and error
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,7 +32,9 @@ _KLINES: Final = ("/api/v3/klines", 2)
 _EXCHANGE_INFO: Final = ("/api/v3/exchangeInfo", 20)
 
 Params = Mapping[str, str | int]
-Shape = TypeVar("Shape", bound=msgspec.Struct)
+T = TypeVar("T")
+Read = Callable[[object], T]
+"""Takes what an answer holds out of its JSON, or raises SourceMalformed."""
 
 
 class _Pair(msgspec.Struct):
@@ -82,11 +85,9 @@ class Binance:
         Raises:
             SourceError: no host answered it.
         """
-        told = _shaped(await self._get(*_TIME), _Time, what="its time")
-        if told.server_time > self._clock() + DAY_MS:  # believed, it would make every forming candle a closed one
-            raise SourceMalformed(f"Binance's time {told.server_time} is more than a day ahead of this machine's")
-        self.budget.set_exchange_clock(told.server_time)
-        return told.server_time
+        told = await self._get(*_TIME, {}, read=self._plausible_time)
+        self.budget.set_exchange_clock(told)
+        return told
 
     async def trading_symbols(self, quote: str) -> tuple[str, ...]:
         """All pairs traded on the spot market against `quote` (`USDT`), in the exchange's order.
@@ -96,7 +97,7 @@ class Binance:
         """
         # A host may ignore the filters, which only make the answer smaller; so the rows are looked at anyway.
         wanted = {"permissions": "SPOT", "symbolStatus": "TRADING", "showPermissionSets": "false"}
-        info = _shaped(await self._get(*_EXCHANGE_INFO, wanted), _ExchangeInfo, what="its pairs")
+        info = await self._get(*_EXCHANGE_INFO, wanted, read=partial(_shaped, shape=_ExchangeInfo))
         for limit in info.limits:
             if (limit.kind, limit.interval, limit.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1):
                 self.budget.limit = limit.limit
@@ -116,20 +117,24 @@ class Binance:
         params: dict[str, str | int] = {"symbol": symbol, "interval": interval.name, "endTime": end_ms, "limit": limit}
         if start_ms is not None:
             params["startTime"] = start_ms
-        value = await self._get(*_KLINES, params)
-        if not isinstance(value, list):
-            raise SourceMalformed(f"Binance answered no list of klines for {symbol} {interval.name}: {value!r:.100}")
-        return value
+        return await self._get(*_KLINES, params, read=partial(_shaped, shape=list[object]))
 
-    async def _get(self, path: str, weight: int, params: Params | None = None) -> object:
-        return await self._backoff.run(lambda: self._from_any_host(path, weight, params))
+    def _plausible_time(self, value: object) -> int:
+        """The time told, unless it would make every forming candle a closed one."""
+        told = _shaped(value, shape=_Time).server_time
+        if told > self._clock() + DAY_MS:
+            raise SourceMalformed(f"Binance's time {told} is more than a day ahead of this machine's")
+        return told
 
-    async def _from_any_host(self, path: str, weight: int, params: Params | None) -> object:
+    async def _get(self, path: str, weight: int, params: Params, *, read: Read[T]) -> T:
+        return await self._backoff.run(lambda: self._from_any_host(path, weight, params, read=read))
+
+    async def _from_any_host(self, path: str, weight: int, params: Params, *, read: Read[T]) -> T:
         """The answer of the first host that gives one; being refused there or cut off moves on to the next."""
         failures: list[SourceError] = []
         for base_url in self._hosts.in_order():
             try:
-                value = await self._from_host(base_url + path, weight, params)
+                value = read(await self._from_host(base_url + path, weight, params))
             except (SourceBlocked, SourceUnavailable, SourceMalformed) as error:
                 failures.append(error)
                 continue
@@ -138,9 +143,9 @@ class Binance:
             return value
         raise _joined(failures)
 
-    async def _from_host(self, url: str, weight: int, params: Params | None) -> object:
+    async def _from_host(self, url: str, weight: int, params: Params) -> object:
         minute = await self.budget.admit(weight)
-        headers: Mapping[str, str] | None = None
+        headers: Mapping[str, str] = {}
         try:
             reply = await self._http.get(url, params=params)
             headers = reply.headers
@@ -170,8 +175,8 @@ def _joined(failures: Sequence[SourceError]) -> SourceError:
     return kind("no Binance host gave an answer: " + "; ".join(str(failure) for failure in failures))
 
 
-def _shaped(value: object, shape: type[Shape], *, what: str) -> Shape:
+def _shaped(value: object, *, shape: type[T]) -> T:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        raise SourceMalformed(f"Binance did not tell {what}: {error}") from error
+        raise SourceMalformed(f"Binance answered something else than documented: {error}") from error

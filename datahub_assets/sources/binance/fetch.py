@@ -135,7 +135,7 @@ async def _fetched(
         asking = _Asking(binance, server_time_ms=server_time_ms, clock=clock)
         await asking.all(ranges)
         series = {wanted.series for wanted in ranges}
-        if series and len(asking.failed) == len(series):
+        if len(asking.failed) == len(series) and not asking.frames and asking.failed:
             raise _worst(list(asking.failed.values()))
         fetched = Fetched(
             checked=Checked(asking.frame(), tuple(asking.rejected)),
