@@ -19,6 +19,11 @@ _QUIET = {
     # One thread a library is plenty for what we do, and a process that is to be forked may have no other.
     "OPENBLAS_NUM_THREADS": "1",
 }
+# Read by the jemalloc in polars and the one in pyarrow.
+_NO_ALLOCATOR_THREADS = {
+    "_RJEM_MALLOC_CONF": "background_thread:false",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Environments:
     def worker(self) -> dict[str, str]:
         """For processes that load the definitions: they fetch and publish."""
         return self.of("HF_TOKEN", "HF_API_TOKEN", "COINGECKO_API_KEY")
+
+    @property
+    def forking(self) -> dict[str, str]:
+        """For the process that forks runs: as a worker, and no allocator may start threads of its own."""
+        return {**self.worker, **_NO_ALLOCATOR_THREADS}
 
 
 def build(settings: Settings, environ: Mapping[str, str] | None = None) -> Environments:

@@ -79,7 +79,7 @@ def _warm(settings: Settings, environments: Environments) -> ProcessSpec:
     return ProcessSpec(
         name="runs",
         argv=(sys.executable, "-m", "datahub_assets.ops.warm", "--socket", str(warm_socket(settings))),
-        env=environments.worker,
+        env=environments.forking,
         ready_line=_WARM_READY,
         after=_hub(settings),
         terse=_run_line,

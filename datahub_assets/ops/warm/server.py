@@ -1,7 +1,7 @@
 """The warm process: imports what a run needs, then forks a child for each run it is asked for. It runs none itself.
 
-It imports libraries but does not use them: a library that has started threads or opened files must not be forked. So it
-has one thread, opens no database, and `preload` refuses to go on if an import has started a thread.
+It imports libraries but does not use them: a thread is not copied by a fork, but what it has locked stays locked. So
+this process opens no database, has one thread, and `preload` refuses to go on if an import has started another.
 """
 
 import gc
@@ -15,12 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datahub_assets.ops.linux import die_with_parent, threads
+from datahub_assets.ops.linux import die_with_parent, other_threads
 from datahub_assets.ops.warm.protocol import Launch, Reply, Stop, decode, encode, read_line
 
 Work = Callable[[Sequence[str]], int]
 """Does in a child what `dagster api` does with these arguments; gives the exit code."""
 
+IDLE_THREADS = frozenset({"polars-ooc-clea"})
+"""Threads an import may start: polars' waits for spill files to delete, holds no lock while it waits, and a run that
+never spills never needs it. jemalloc's are switched off by the environment (see `ops.environment`)."""
 READY = "warm server ready"
 _TURN_S = 0.5
 _LAST_GRACE_S = 3.0
@@ -171,9 +174,9 @@ def preload(load: Callable[[], None]) -> None:
     """
     started = time.monotonic()
     load()
-    running = threads()
-    if running > 1:
-        raise RuntimeError(f"{running} threads are running after the imports; a process with threads cannot be forked")
+    unknown = [name for name in other_threads() if name not in IDLE_THREADS]
+    if unknown:
+        raise RuntimeError(f"imports have started the threads {', '.join(unknown)}: this process must not be forked")
     gc.collect()
     gc.freeze()  # so that the collector of a child does not touch, and thereby copy, the shared pages
     _say(f"loaded in {time.monotonic() - started:.1f} s, {len(sys.modules)} modules")

@@ -1,0 +1,32 @@
+"""The only Dagster entry: every chain of every dataset, from the settings. Logic lives in `defs` and further in."""
+
+from importlib import import_module
+
+import dagster as dg
+
+from datahub_assets.defs.jobs import chain_definitions
+from datahub_assets.defs.retention import run_retention_sensor
+from datahub_assets.defs.workshop import KEY, Workshop
+from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.settings import Settings
+
+
+def build(settings: Settings, workshop: Workshop | None = None) -> dg.Definitions:
+    """All definitions. A dataset's source asset is `source_asset` in `datahub_assets.defs.<its name>.assets`."""
+    chains = [
+        chain_definitions(
+            spec,
+            source=import_module(f"datahub_assets.defs.{spec.source_asset}.assets").source_asset,
+            settings=settings,
+        )
+        for spec in DATASETS.values()
+    ]
+    common = dg.Definitions(
+        sensors=[run_retention_sensor],
+        resources={KEY: workshop or Workshop(settings)},
+        executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(*chains, common)
+
+
+defs = build(Settings.from_env())

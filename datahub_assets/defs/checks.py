@@ -1,0 +1,126 @@
+"""The asset checks every dataset has: when they are asked and what follows. What rows must be is said in `rules`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from datahub_assets.defs import chain, facts, read_back, rules
+from datahub_assets.defs.workshop import KEY, Workshop
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.stores import remote
+
+Verdicts = Iterator[dg.AssetCheckResult]
+ROWS_NOTE = "most_rows"
+
+
+def cache_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
+    """What waits for the Hub is fit to be published; blocking, as a commit is for good."""
+    key = chain.cache_key(spec)
+    all_rules = rules.of(spec)
+
+    @dg.multi_asset_check(
+        name=f"{spec.cache_table}_checks",
+        specs=[
+            dg.AssetCheckSpec(rule.name, asset=key, blocking=True, description=rule.description) for rule in all_rules
+        ],
+        required_resource_keys={KEY},
+        pool=chain.group(spec),
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Verdicts:
+        workshop: Workshop = context.resources.workshop
+        with workshop.cache() as cache:
+            waiting = cache.unpublished(spec).frame
+        for rule in all_rules:
+            broken = rule.broken(waiting, workshop.clock())
+            yield _verdict(key, rule.name, problems=broken, metadata={"rows_checked": waiting.height})
+
+    return checks
+
+
+def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
+    """What the Hub holds is what was sent; nothing is published anymore when these are asked."""
+    key = chain.hub_key(spec)
+    specs = [
+        dg.AssetCheckSpec(
+            "rows_never_shrink", asset=key, description="The dataset has no fewer rows than it ever had."
+        ),
+        dg.AssetCheckSpec(
+            "hub_equals_cache", asset=key, description="The last commit, read back, holds what was sent."
+        ),
+    ]
+    if GAPS in ledgers_of(spec):
+        specs.append(
+            dg.AssetCheckSpec("no_gaps_unasked", asset=key, description="The exchange was asked for all gaps.")
+        )
+
+    @dg.multi_asset_check(
+        name=f"{spec.hub_asset}_checks", specs=specs, required_resource_keys={KEY}, pool=chain.group(spec)
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Verdicts:
+        workshop: Workshop = context.resources.workshop
+        yield _rows_never_shrink(spec, workshop)
+        yield _hub_equals_cache(spec, workshop)
+        if GAPS in ledgers_of(spec):
+            yield _no_gaps_unasked(spec, workshop)
+
+    return checks
+
+
+def _rows_never_shrink(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    with workshop.cache() as cache:
+        seen = remote.load(cache.database, spec)
+        rows = 0 if seen is None else seen.rows or 0
+        repo = None if seen is None else seen.repo
+        most = cache.note(spec, ROWS_NOTE, default={"repo": None, "rows": 0})
+        before = most["rows"] if most["repo"] == repo else 0
+        if rows >= before:
+            cache.set_note(spec, ROWS_NOTE, {"repo": repo, "rows": rows})
+    problems = [f"{rows:,} rows, and there were {before:,}"] if rows < before else []
+    return _verdict(
+        chain.hub_key(spec), "rows_never_shrink", problems=problems, metadata={"rows": rows, "most_rows": before}
+    )
+
+
+def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    with workshop.cache() as cache:
+        sample = read_back.compare(spec, cache=cache, hub=workshop.hub())
+    return _verdict(
+        chain.hub_key(spec),
+        "hub_equals_cache",
+        problems=sample.problems,
+        metadata={"rows_compared": sample.rows, "files_read": sample.files, "commit": sample.commit or "none yet"},
+    )
+
+
+def _no_gaps_unasked(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    with workshop.cache() as cache:
+        gaps = facts.open_gaps(cache, spec) or {}
+    unasked = gaps.get("not_fetched", 0)
+    problems = [f"{unasked} gaps were not asked for successfully yet"] if unasked else []
+    return _verdict(
+        chain.hub_key(spec),
+        "no_gaps_unasked",
+        problems=problems,
+        metadata={f"gaps_{cause}": count for cause, count in gaps.items()},
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+def _verdict(
+    key: dg.AssetKey,
+    name: str,
+    *,
+    problems: list[str],
+    metadata: dict[str, Any],
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=name,
+        passed=not problems,
+        severity=severity,
+        description="; ".join(problems) or None,
+        metadata=metadata,
+    )

@@ -1,0 +1,38 @@
+"""What the cache knows of a chain, as the worker status and the UI tell it. Read only."""
+
+from typing import Any
+
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.intervals import HOUR_MS
+from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.ops.worker_status import iso
+from datahub_assets.stores import budget, remote
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.tables import Table
+
+
+def cached_rows(cache: Cache, spec: DatasetSpec) -> int:
+    """Rows of the dataset in the cache."""
+    return Table.of(spec).count(cache.database)
+
+
+def open_gaps(cache: Cache, spec: DatasetSpec) -> dict[str, int] | None:
+    """Open gaps by cause; None for a dataset without a ledger of gaps."""
+    if GAPS not in ledgers_of(spec):
+        return None
+    rows = cache.database.rows("SELECT cause, count(*) FROM gaps WHERE healed_at IS NULL GROUP BY cause")
+    return {str(cause): int(count) for cause, count in rows}
+
+
+def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> dict[str, Any]:
+    """The part of the worker status that the cache knows."""
+    seen = remote.load(cache.database, spec)
+    gaps = open_gaps(cache, spec)
+    return {
+        "newest_row": iso(None if seen is None else seen.newest),
+        "last_commit": None if seen is None else seen.head,
+        "rows": 0 if seen is None else seen.rows or 0,
+        "rejected": int(cache.database.scalar("SELECT count(*) FROM quarantine WHERE dataset = ?", (spec.name,))),
+        "commits_last_hour": budget.commits_since(cache.database, now_ms - HOUR_MS, spec=spec),
+        "gaps_open": None if gaps is None else sum(gaps.values()),
+    }

@@ -1,0 +1,1 @@
+"""Candles of spot pairs, from Binance."""

@@ -1,0 +1,55 @@
+"""Gaps of candles are asked for again here, when the ledger says that it is time. How gaps come and go is domain."""
+
+import logging
+
+from datahub_assets.defs.workshop import Workshop
+from datahub_assets.domain.datasets import OHLC
+from datahub_assets.domain.errors import SourceError
+from datahub_assets.domain.intervals import interval
+from datahub_assets.domain.rows import candle_of
+from datahub_assets.sources.binance.fetch import fetch_ranges
+from datahub_assets.sources.binance.pages import Range
+from datahub_assets.sources.fetched import Fetched
+from datahub_assets.stores import landing
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.series import Question
+
+
+def ask_again(workshop: Workshop, cache: Cache, *, log: logging.Logger) -> None:
+    """Ask Binance for the gaps that are due, land what comes, and note each answer in the ledger.
+
+    A failure only costs the answers: the questions stay due, and the tick's own candles have landed before.
+    """
+    questions = cache.gaps_to_ask(OHLC, now_ms=workshop.clock())
+    if not questions:
+        return
+    try:
+        fetched = fetch_ranges(
+            workshop.settings, ranges=[_range(question) for question in questions], clock=workshop.clock, log=log
+        )
+    except SourceError as error:
+        log.warning("could not ask again for %d gaps: %s", len(questions), error)
+        return
+    now_ms = workshop.clock()
+    landing.land(workshop.landing, OHLC, fetched.checked, now_ms=now_ms)
+    for question in questions:
+        if question.series not in fetched.failed:
+            cache.record_asked(OHLC, question, answered=_answered(question, fetched), now_ms=now_ms)
+
+
+def _range(question: Question) -> Range:
+    symbol, name = question.series
+    return Range(symbol, interval(name), question.gap.first_time, question.gap.last_time)
+
+
+def _answered(question: Question, fetched: Fetched) -> bool:
+    """Whether any candle of the gap came, good or bad."""
+    symbol, name = question.series
+    subject = f"{symbol} {name}"
+    times = fetched.checked.frame.filter(symbol=symbol, interval=name)["timestamp"].dt.epoch("ms")
+    came = times.is_between(question.gap.first_time, question.gap.last_time).any()
+    refused = [candle_of(one) for one in fetched.checked.rejected]
+    return bool(came) or any(
+        one is not None and one[0] == subject and question.gap.first_time <= one[1] <= question.gap.last_time
+        for one in refused
+    )

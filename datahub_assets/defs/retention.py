@@ -1,0 +1,36 @@
+"""Old runs leave Dagster's database here, a few at a time, so that it stays small. Rows and commits are not touched."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+KEPT = timedelta(days=1)
+KEPT_FAILED = timedelta(days=7)
+MOST_AT_ONCE = 200
+_INTERVAL_S = 600
+
+
+@dg.sensor(
+    name="run_retention_sensor",
+    minimum_interval_seconds=_INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Deletes runs that succeeded more than a day ago, others after seven days.",
+)
+def run_retention_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Delete what is old; there is never a run to start."""
+    deleted = delete_old(context.instance, now=datetime.now(UTC))
+    return dg.SkipReason(f"deleted {deleted} old runs")
+
+
+def delete_old(instance: dg.DagsterInstance, *, now: datetime) -> int:
+    """Delete finished runs past their time, the oldest first; returns how many."""
+    succeeded = _older(instance, [dg.DagsterRunStatus.SUCCESS], before=now - KEPT)
+    others = _older(instance, [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED], before=now - KEPT_FAILED)
+    for run_id in [*succeeded, *others]:
+        instance.delete_run(run_id)
+    return len(succeeded) + len(others)
+
+
+def _older(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus], *, before: datetime) -> list[str]:
+    wanted = dg.RunsFilter(statuses=statuses, created_before=before)
+    return [run.run_id for run in instance.get_runs(wanted, limit=MOST_AT_ONCE, ascending=True)]

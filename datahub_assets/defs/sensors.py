@@ -1,0 +1,77 @@
+"""One tick of a chain: start a run, or say why not. What the run does stands in the assets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from datahub_assets.defs import chain, landing, runs
+from datahub_assets.defs.workshop import KEY, Workshop
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a sensor sees.
+
+    Attributes:
+        now_ms: the time, epoch ms.      tick_s: seconds between ticks.
+        live: runs of the chain that go on.
+        pause_until_ms: the upstream wants no request before this time.
+    """
+
+    now_ms: int
+    tick_s: int
+    live: Sequence[runs.LiveRun] = ()
+    pause_until_ms: int = 0
+
+    @property
+    def bucket(self) -> str:
+        """Start of the span of `tick_s` seconds this tick lies in: the minute, by default."""
+        start_s = self.now_ms // 1000 // self.tick_s * self.tick_s
+        return datetime.fromtimestamp(start_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def reason_to_skip(self) -> str | None:
+        """Why no run starts now; None when one does."""
+        if self.live:
+            return "; ".join(run.told() for run in self.live)
+        if self.pause_until_ms > self.now_ms:
+            return f"upstream asked for a pause, {(self.pause_until_ms - self.now_ms) / 1000:.0f} s are left"
+        return None
+
+
+def run_key(spec: DatasetSpec, *, bucket: str, attempt: int) -> str:
+    """Dagster never starts a run key twice, even if that run failed: so each attempt in a bucket has its own."""
+    return f"{spec.name}:{bucket}:{attempt}"
+
+
+def chain_sensor(spec: DatasetSpec, *, settings: Settings) -> dg.SensorDefinition:
+    """The sensor of a chain, running from the start."""
+
+    @dg.sensor(
+        name=chain.sensor_name(spec),
+        job_name=chain.job_name(spec),
+        minimum_interval_seconds=settings.tick_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={KEY},
+        description=f"Every {settings.tick_s} s: fetch, keep and publish {spec.title.lower()}.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        workshop: Workshop = context.resources.workshop
+        tick = Tick(
+            now_ms=workshop.clock(),
+            tick_s=settings.tick_s,
+            live=runs.fail_orphans(context.instance, runs.unfinished(context.instance, spec)),
+            pause_until_ms=landing.pause_until_ms(spec, workshop),
+        )
+        reason = tick.reason_to_skip()
+        if reason is not None:
+            return dg.SkipReason(reason)
+        attempt = runs.count_of_bucket(context.instance, spec, bucket=tick.bucket)
+        return dg.RunRequest(
+            run_key=run_key(spec, bucket=tick.bucket, attempt=attempt), tags={runs.BUCKET_TAG: tick.bucket}
+        )
+
+    return sensor

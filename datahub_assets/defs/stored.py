@@ -1,0 +1,87 @@
+"""The assets every dataset has whatever its source: its table in the SQLite cache and its repo on the Hub."""
+
+import dagster as dg
+
+from datahub_assets.defs import chain, facts, metadata
+from datahub_assets.defs.failures import told_to_dagster
+from datahub_assets.defs.workshop import Workshop
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.stores.budget import Limits
+from datahub_assets.stores.publisher import publish
+
+
+def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
+    """`sqlite_cache/…`: takes in everything that has landed."""
+
+    @chain.chain_asset(
+        spec,
+        key=chain.cache_key(spec),
+        deps=[chain.source_key(spec)],
+        description=f"{spec.title} in the SQLite cache: latest rows, and the outbox of what the Hub does not hold yet.",
+        kinds={"sqlite"},
+    )
+    def cached(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+        workshop: Workshop = context.resources.workshop
+        with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
+            now_ms = workshop.clock()
+            drained = cache.drain(workshop.landing, spec, now_ms=now_ms)
+            pruned = cache.prune(spec, now_ms=now_ms)
+            waiting = cache.unpublished(spec).frame
+            saved = drained.upserted
+            context.log.info(
+                "saved %d new and %d changed records of %s in SQLite, %d unchanged; %d wait for the Hub",
+                *(saved.inserted, saved.updated, spec.name, saved.unchanged, waiting.height),
+            )
+            for path in drained.set_aside:
+                context.log.error("landing file %s was damaged and set aside; its rows are fetched again", path.name)
+            return dg.MaterializeResult(
+                metadata={
+                    **metadata.of_rows(spec, waiting, now_ms=now_ms),
+                    "dagster/row_count": facts.cached_rows(cache, spec),
+                    "inserted": saved.inserted,
+                    "updated": saved.updated,
+                    "unchanged": saved.unchanged,
+                    "quarantined": drained.quarantined,
+                    "damaged_files": len(drained.set_aside),
+                    "waiting_for_hub": waiting.height,
+                    "pruned": pruned,
+                }
+            )
+
+    return cached
+
+
+def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
+    """`hf_dataset/…`: brings what waits to the Hub in one commit."""
+
+    @chain.chain_asset(
+        spec,
+        key=chain.hub_key(spec),
+        deps=[chain.cache_key(spec)],
+        description=f"{spec.summary} The dataset on the Hub that clients read.",
+        kinds={"huggingface", "parquet"},
+    )
+    def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+        workshop: Workshop = context.resources.workshop
+        with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
+            hub, limits = workshop.hub(), Limits.of(workshop.settings)
+            outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=workshop.clock(), log=context.log)
+            if outcome.reason is not None:
+                context.log.info(outcome.told(spec))
+            now_ms = workshop.clock()
+            known = facts.of_chain(cache, spec, now_ms=now_ms)
+            workshop.status.succeeded(spec.name, known, now_ms=now_ms)
+            return dg.MaterializeResult(
+                metadata={
+                    "dataset": dg.MetadataValue.url(hub.repo_url(spec)),
+                    **({"commit": dg.MetadataValue.url(outcome.url)} if outcome.url else {}),
+                    **({"no_commit_because": outcome.reason} if outcome.reason else {}),
+                    "rows_published": outcome.rows,
+                    "bytes_committed": outcome.size,
+                    "dagster/row_count": known["rows"],
+                    "newest_timestamp": known["newest_row"] or "none",
+                    "commits_last_hour": known["commits_last_hour"],
+                }
+            )
+
+    return published
