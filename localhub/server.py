@@ -89,7 +89,7 @@ class _Announcing(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Unlike uvicorn's own, does not raise the signal again, which would end the process before the home is closed."""
+        """Unlike uvicorn's own, does not raise the signal again, ending the process before the home is closed."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
