@@ -1,1 +1,1 @@
-"""The HTTP API: serves what commits of the Hub's datasets hold. Nothing here fetches from upstreams or writes to the Hub."""
+"""The HTTP API: serves what commits of the Hub's datasets hold. It neither asks upstreams nor writes."""

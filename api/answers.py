@@ -1,0 +1,167 @@
+"""Turns a request for rows into an HTTP answer: commit, ETag, cache, rows, encoding, headers, in that order.
+
+Everything after the commit is known is a function of (commit, query, form): that is what the strong ETag names.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from litestar import Request, Response
+from litestar.response import Stream
+
+from api.cache import Answer, AnswerCache
+from api.compression import SMALLEST_BYTES, compressed
+from api.encoders.text import BATCH_ROWS, numbers_as_text
+from api.engine.dataset import Dataset
+from api.engine.engine import Engine
+from api.engine.hub import FULL_SHA, Commit
+from api.engine.selection import NotResident
+from api.engine.snapshot import Snapshot
+from api.errors import InvalidCursor
+from api.hot import Hot
+from api.metrics import Metrics
+from api.negotiation import Form
+from api.queries import RevisionChoice, RowsRequest
+from api.revisions import load
+from api.rows import RowsPage, rows_of
+
+_FORM: Final = "1"
+"""Changes when the same rows are written in another way, so that ETags of older versions do not match."""
+_STREAMED_ROWS: Final = 4 * BATCH_ROWS
+_INLINE_ROWS: Final = 2_000
+"""Up to this many rows are selected and encoded on the event loop: that takes less than handing it to a thread gains."""
+_NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
+VARY: Final = "Accept, Accept-Encoding, Authorization"
+IMMUTABLE: Final = "private, max-age=31536000, immutable"
+REVALIDATE: Final = "private, no-cache"
+
+
+class RowAnswers:
+    """Answers of the row endpoints."""
+
+    def __init__(self, engine: Engine, cache: AnswerCache, *, metrics: Metrics) -> None:
+        self._engine = engine
+        self._cache = cache
+        self._metrics = metrics
+
+    async def answer(
+        self, request: Request[Any, Any, Any], query: RowsRequest, *, choice: RevisionChoice, form: Form
+    ) -> Response[bytes] | Stream:
+        """The answer to a query at the commit it means; 304 when the caller has it already.
+
+        Raises:
+            ApiError, HubError: said by name.
+        """
+        dataset = self._engine.dataset(query.dataset)
+        commit = _commit(dataset, query, choice)
+        etag = _etag(commit, query, form)
+        pinned = query.pinned is not None or FULL_SHA.fullmatch(choice.revision or "") is not None
+        lasting = {"Cache-Control": IMMUTABLE if pinned else REVALIDATE}
+        headers = {"ETag": etag, "Vary": VARY, "X-Revision": commit.sha}
+        if pinned or choice.is_current:
+            request.scope["state"]["hot"] = Hot(etag.encode(), None if pinned else dataset, commit.sha)
+        if matches(request.headers.get("if-none-match"), etag):
+            return Response(b"", status_code=304, headers=headers | lasting)
+        answer = self._cache.get(etag.encode())
+        (self._metrics.miss if answer is None else self._metrics.hit).inc()
+        if answer is None:
+            page = await self._page(request, dataset, commit, query)
+            if page.cursor is not None:
+                headers["Link"] = f'<{_next_url(request, page.cursor.text())}>; rel="next"'
+            if page.frame.height > _STREAMED_ROWS and form.format.textual:
+                return _streamed(page, form, headers | lasting)
+            answer = await self._written(request, page, form, headers)
+            self._cache.put(answer)
+        return Response(answer.body, headers=answer.headers | lasting, media_type=form.format.media_type)
+
+    async def _page(
+        self, request: Request[Any, Any, Any], dataset: Dataset, commit: Commit, query: RowsRequest
+    ) -> RowsPage:
+        began_s = time.perf_counter()
+        snapshot = await load(dataset, commit)
+        page = _page_at_once(snapshot, query)
+        if page is None:
+            page = await asyncio.to_thread(rows_of, snapshot, query)
+        request.scope["state"]["timing"] = [f"rows;dur={(time.perf_counter() - began_s) * 1000:.2f}"]
+        return page
+
+    async def _written(
+        self, request: Request[Any, Any, Any], page: RowsPage, form: Form, headers: dict[str, str]
+    ) -> Answer:
+        began_s = time.perf_counter()
+        if page.frame.height > _INLINE_ROWS:
+            body, coding = await asyncio.to_thread(_body, page, form)
+        else:
+            body, coding = _body(page, form)
+        request.scope["state"]["timing"].append(f"encode;dur={(time.perf_counter() - began_s) * 1000:.2f}")
+        coded = {"Content-Encoding": coding} if coding else {}
+        return Answer(
+            etag=headers["ETag"].encode(), body=body, headers=headers | coded, media_type=form.format.media_type
+        )
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names this ETag; compared weakly, as RFC 9110 (13.1.2) says."""
+    if if_none_match is None:
+        return False
+    named = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
+    return etag in named or "*" in named
+
+
+def _commit(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) -> Commit:
+    if query.pinned is None:
+        return dataset.find(revision=choice.revision, as_of_ms=choice.as_of_ms)
+    if not choice.is_current and choice.revision != query.pinned:
+        raise InvalidCursor("the cursor goes on at its own commit: leave revision and as_of out")
+    return dataset.find(revision=query.pinned)
+
+
+def _page_at_once(snapshot: Snapshot, query: RowsRequest) -> RowsPage | None:
+    """The page, if it is small and no file must be read for it."""
+    if query.limit > _INLINE_ROWS or len(query.symbols) != 1:
+        return None
+    try:
+        return rows_of(snapshot, query, resident_only=True)
+    except NotResident:
+        return None
+
+
+def _etag(commit: Commit, query: RowsRequest, form: Form) -> str:
+    named = (_FORM, commit.sha, query, form.format.name, form.numbers_as_text, form.coding)
+    return f'"{hashlib.blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()}"'
+
+
+def _next_url(request: Request[Any, Any, Any], cursor: str) -> str:
+    """The same request with the cursor, relative to this server (RFC 8288 allows it; the server's name is the caller's)."""
+    given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    kept = [(name, value) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
+    return f"{request.scope['path']}?{urlencode([*kept, ('cursor', cursor)])}"
+
+
+def _streamed(page: RowsPage, form: Form, headers: dict[str, str]) -> Stream:
+    """Rows written while they are sent, so that a large answer takes no more memory than a batch of it."""
+    coded = {"Content-Encoding": form.coding} if form.coding else {}
+    chunks = compressed(_chunks(page, form), form.coding)
+    return Stream(_off_loop(chunks), headers=headers | coded, media_type=form.format.media_type)
+
+
+def _chunks(page: RowsPage, form: Form) -> Iterator[bytes]:
+    return form.format.encode(numbers_as_text(page.frame) if form.numbers_as_text else page.frame)
+
+
+def _body(page: RowsPage, form: Form) -> tuple[bytes, str]:
+    plain = b"".join(_chunks(page, form))
+    if not form.coding or len(plain) < SMALLEST_BYTES:
+        return plain, ""
+    return b"".join(compressed((plain,), form.coding)), form.coding
+
+
+async def _off_loop(chunks: Iterator[bytes]) -> Any:
+    """The chunks, each computed in a thread."""
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk

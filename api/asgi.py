@@ -1,0 +1,123 @@
+"""Builds the application from settings: the one place where its parts meet."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.router import Router
+
+from api.answers import RowAnswers
+from api.auth import Authenticator
+from api.cache import AnswerCache
+from api.controllers.info import DatasetsController, StatusController
+from api.controllers.rows import RowsController
+from api.controllers.webhook import WebhookController
+from api.docs import DocsController, openapi_config
+from api.engine.engine import Engine
+from api.engine.hub import HubReader
+from api.engine.poller import Poller
+from api.errors import problem_response
+from api.front import Front
+from api.guards import known_parameters_only, token_guard
+from api.hot import HotAnswers
+from api.metrics import EngineCollector, Metrics
+from api.ratelimit import RateLimiter
+from datahub_assets.domain.errors import HubRefused
+from datahub_assets.settings import LOCAL_USER, Settings
+
+_CACHE_BYTES: Final = 128 << 20
+_GUARDED: Final = [RowsController, DatasetsController]
+_OPEN: Final = [StatusController, WebhookController, DocsController]
+
+
+def create_app() -> Litestar:
+    """The application of this machine's environment.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+    settings = Settings.from_env()
+    return create_app_with(settings, create_engine(settings))
+
+
+def create_engine(settings: Settings) -> Engine:
+    """The engine on the Hub the settings name."""
+    hub = HubReader(settings.hub_endpoint, token=settings.owner_token)
+    return Engine(
+        hub=hub, root=settings.snapshots_path, endpoint=settings.hub_endpoint, namespace=_namespace(settings, hub)
+    )
+
+
+def create_app_with(settings: Settings, engine: Engine) -> Litestar:
+    """The application over an engine, which it refreshes while it runs and closes when it ends."""
+    metrics, cache, limiter = Metrics(), AnswerCache(_CACHE_BYTES), RateLimiter(settings.rate_limit_per_min)
+    metrics.registry.register(EngineCollector(engine, settings))
+    authenticator = Authenticator(
+        owner_token=settings.owner_token, whoami=engine.hub.whoami, allowed_users=settings.allowed_users
+    )
+    poller = Poller(engine, poll_s=settings.poll_s)
+    parts: dict[str, Any] = {
+        "engine": engine,
+        "settings": settings,
+        "metrics": metrics,
+        "poller": poller,
+        "answers": RowAnswers(engine, cache, metrics=metrics),
+    }
+    guards = [token_guard(authenticator, limiter), known_parameters_only]
+    app = Litestar(
+        route_handlers=[
+            Router("/", route_handlers=_GUARDED, guards=guards),
+            Router("/", route_handlers=_OPEN, guards=[known_parameters_only]),
+        ],
+        dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
+        exception_handlers={Exception: problem_response},
+        cors_config=CORSConfig(allow_origins=[], allow_methods=["GET", "HEAD", "POST"]),
+        openapi_config=openapi_config(version("crypto-data-hub")),
+        lifespan=[_running(engine, poller)],
+        logging_config=None,
+    )
+    app.asgi_handler = Front(
+        app.asgi_handler, authenticator=authenticator, limiter=limiter, hot=HotAnswers(cache), metrics=metrics
+    )
+    return app
+
+
+def _running(engine: Engine, poller: Poller) -> Callable[[Litestar], Any]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        engine.restore()
+        poller.start()
+        try:
+            yield
+        finally:
+            await poller.stop()
+            engine.close()
+
+    return lifespan
+
+
+def _namespace(settings: Settings, hub: HubReader) -> Callable[[], str]:
+    """Whose the datasets are: as set, the embedded Hub's user, or the token's own account."""
+
+    def namespace() -> str:
+        if settings.hf_username is not None:
+            return settings.hf_username
+        if settings.embedded_hub:
+            return LOCAL_USER
+        token = settings.owner_token()
+        if token is None:
+            raise HubRefused("without a token HF_USERNAME must say whose datasets are served")
+        return hub.whoami(token).name
+
+    return namespace
+
+
+def _always(part: Any) -> Callable[[], Any]:
+    def provide() -> Any:
+        return part
+
+    return provide

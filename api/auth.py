@@ -1,0 +1,182 @@
+"""Decides whose a bearer token is: the server's own, or one the Hub's whoami accepts. Tokens are never kept, logged or shown.
+
+Routes and status codes are `guards`' and `errors`' business.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+from api.engine.hub import Account
+from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
+from datahub_assets.domain.errors import HubError, HubRefused
+
+TOKEN_FORM: Final = re.compile(rb"(?:hf_|api_org_)[A-Za-z0-9._-]{8,1000}")
+_ACCEPTED_FOR_S: Final = 300.0
+_STALE_FOR_S: Final = 24 * 3600.0
+"""A token the Hub accepted once goes on working this long while the Hub cannot be asked."""
+_ASK_AGAIN_S: Final = 30.0
+_REFUSED_FOR_S: Final = 60.0
+_REMEMBERED: Final = 10_000
+_OWNER_REREAD_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the account's name, and a digest that tells tokens apart without being one."""
+
+    name: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What the Hub said of a token, when, and until when that is not asked again."""
+
+    account: Account | None
+    at_s: float
+    good_until_s: float
+
+
+class UnknownTokenBudget:
+    """How many tokens nobody has seen may be asked about: `per_minute` over all callers, refilled steadily."""
+
+    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._capacity = float(per_minute)
+        self._left = self._capacity
+        self._clock = clock
+        self._at_s = clock()
+
+    def take(self) -> bool:
+        """Use one; False when none is left."""
+        now_s = self._clock()
+        self._left = min(self._capacity, self._left + (now_s - self._at_s) * self._capacity / 60)
+        self._at_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Authenticator:
+    """Tokens to principals. `recall` answers from memory only, `authenticate` may ask the Hub."""
+
+    def __init__(
+        self,
+        *,
+        owner_token: Callable[[], str | None],
+        whoami: Callable[[str], Account],
+        allowed_users: Collection[str] = (),
+        budget: UnknownTokenBudget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._owner_token = owner_token
+        self._whoami = whoami
+        self._allowed = frozenset(allowed_users)
+        self._budget = budget or UnknownTokenBudget(30, clock=clock)
+        self._clock = clock
+        self._verdicts: OrderedDict[bytes, _Verdict] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[_Verdict]] = {}
+        self._owner_digest: bytes | None = None
+        self._owner_read_s = -_OWNER_REREAD_S
+
+    def recall(self, header: bytes | None) -> Principal | None:
+        """The principal of an `Authorization` header if it is known to be good now, without asking anyone."""
+        token = _bearer(header)
+        if token is None:
+            return None
+        digest = _digest(token)
+        if self._is_owner(digest):
+            return Principal("owner", digest)
+        verdict = self._verdicts.get(digest)
+        if verdict is None or verdict.account is None or self._clock() >= verdict.good_until_s:
+            return None
+        return self._admit(verdict.account, digest, raising=False)
+
+    async def authenticate(self, header: bytes | None) -> Principal:
+        """The principal of an `Authorization` header.
+
+        Raises:
+            TokenMissing: there is no bearer token.        TokenRefused: it is not one that may read here.
+            TooManyUnknownTokens: the Hub may not be asked about it now.
+            HubError: the Hub cannot be asked about a token that is not known.
+        """
+        known = self.recall(header)
+        if known is not None:
+            return known
+        token = _bearer(header)
+        if token is None:
+            raise TokenMissing
+        if not TOKEN_FORM.fullmatch(token):
+            raise TokenRefused("this is not a Hugging Face token, which looks like hf_…")
+        digest = _digest(token)
+        verdict = await self._verdict(token.decode("ascii"), digest)
+        if verdict.account is None:
+            raise TokenRefused("neither this server nor the Hub knows this token")
+        principal = self._admit(verdict.account, digest, raising=True)
+        assert principal is not None  # noqa: S101 - it raised otherwise
+        return principal
+
+    async def _verdict(self, token: str, digest: bytes) -> _Verdict:
+        verdict = self._verdicts.get(digest)
+        if verdict is not None and self._clock() < verdict.good_until_s:
+            return verdict
+        task = self._asking.get(digest)
+        if task is None:
+            if (verdict is None or verdict.account is None) and not self._budget.take():
+                raise TooManyUnknownTokens("too many unknown tokens came in; try again", headers={"Retry-After": "10"})
+            task = self._asking[digest] = asyncio.create_task(self._ask(token, digest, stale=verdict))
+            task.add_done_callback(lambda _: self._asking.pop(digest, None))
+        return await asyncio.shield(task)
+
+    async def _ask(self, token: str, digest: bytes, *, stale: _Verdict | None) -> _Verdict:
+        try:
+            account: Account | None = await asyncio.to_thread(self._whoami, token)
+        except HubRefused:
+            account = None
+        except HubError:
+            if stale is None or stale.account is None or self._clock() - stale.at_s > _STALE_FOR_S:
+                raise
+            return self._remember(digest, replace(stale, good_until_s=self._clock() + _ASK_AGAIN_S))
+        now_s = self._clock()
+        lasting_s = _REFUSED_FOR_S if account is None else _ACCEPTED_FOR_S
+        return self._remember(digest, _Verdict(account=account, at_s=now_s, good_until_s=now_s + lasting_s))
+
+    def _remember(self, digest: bytes, verdict: _Verdict) -> _Verdict:
+        self._verdicts[digest] = verdict
+        self._verdicts.move_to_end(digest)
+        while len(self._verdicts) > _REMEMBERED:
+            self._verdicts.popitem(last=False)
+        return verdict
+
+    def _admit(self, account: Account, digest: bytes, *, raising: bool) -> Principal | None:
+        if self._allowed and self._allowed.isdisjoint({account.name, *account.organisations}):
+            if raising:
+                raise TokenRefused(f"the account {account.name} may not use this server")
+            return None
+        return Principal(account.name, digest)
+
+    def _is_owner(self, digest: bytes) -> bool:
+        now_s = self._clock()
+        if now_s - self._owner_read_s >= _OWNER_REREAD_S:  # the token's file may appear after the server started
+            token = self._owner_token()
+            self._owner_digest = _digest(token.encode("ascii")) if token else None
+            self._owner_read_s = now_s
+        return self._owner_digest is not None and hmac.compare_digest(digest, self._owner_digest)
+
+
+def _bearer(header: bytes | None) -> bytes | None:
+    """The token of `Authorization: Bearer …`; the scheme's case does not matter (RFC 9110, 11.1)."""
+    if header is None or header[:7].lower() != b"bearer ":
+        return None
+    return header[7:].strip() or None
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()

@@ -1,0 +1,33 @@
+"""Content codings of answer bodies, whole or chunk by chunk. When to compress is decided in `negotiation`."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import zstandard
+
+SMALLEST_BYTES: Final = 1024
+"""Bodies smaller than this go out as they are: the headers would weigh more than what is saved."""
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+_GZIP_LEVEL: Final = 5
+_ZSTD_LEVEL: Final = 3
+
+
+def compressed(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """The chunks in that coding: `zstd`, `gzip`, or "" for as they are."""
+    if not coding:
+        yield from chunks
+        return
+    if coding == "zstd":
+        squeeze = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
+        yield from _squeezed(chunks, squeeze)
+        return
+    yield from _squeezed(chunks, zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW))
+
+
+def _squeezed(chunks: Iterable[bytes], squeeze: "zstandard.ZstdCompressionObj | zlib._Compress") -> Iterator[bytes]:
+    for chunk in chunks:
+        out = squeeze.compress(chunk)
+        if out:
+            yield out
+    yield squeeze.flush()

@@ -1,0 +1,96 @@
+"""One parquet file of a commit, opened once per content: an index of its series, and its rows mapped from disk.
+
+How a parquet is read is said in `reading`; selecting rows from what was read, in `selection`.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """Where one series lies in a file sorted by series and time: rows `first` to `first + rows`, and its time range (ms)."""
+
+    first: int
+    rows: int
+    min_ms: int
+    max_ms: int
+    forming: int
+    """Rows that may still change (`closed` is false)."""
+
+
+class FileIndex(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of a file without opening its rows."""
+
+    spans: dict[str, Span]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(span.rows for span in self.spans.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A file's rows, sorted by series and time, mapped from disk; `times` are their timestamps (epoch ms)."""
+
+    frame: pl.DataFrame
+    times: npt.NDArray[np.int64]
+
+
+class DataFile:
+    """A file of a dataset by its content. Immutable; its rows are mapped when they are first asked for."""
+
+    def __init__(
+        self, *, content_id: str, group: str | None, size: int, index: FileIndex, read: Callable[[], Rows]
+    ) -> None:
+        self.content_id = content_id
+        self.group = group
+        self.size = size
+        self.index = index
+        self._read = read
+        self._opening = threading.Lock()
+        self._rows: Rows | None = None
+        self.used_at_s = 0.0
+
+    @cached_property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.index.rows
+
+    @cached_property
+    def min_ms(self) -> int:
+        """Oldest timestamp; 0 for an empty file."""
+        return min((span.min_ms for span in self.index.spans.values()), default=0)
+
+    @cached_property
+    def max_ms(self) -> int:
+        """Newest timestamp; 0 for an empty file."""
+        return max((span.max_ms for span in self.index.spans.values()), default=0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the rows are mapped, so that asking for them costs nothing."""
+        return self._rows is not None
+
+    def open(self) -> Rows:
+        """The rows; the first call reads the parquet, unless an earlier process left it mapped on disk."""
+        self.used_at_s = time.time()
+        rows = self._rows
+        if rows is None:
+            with self._opening:
+                rows = self._rows
+                if rows is None:
+                    rows = self._rows = self._read()
+        return rows
+
+    def close(self) -> None:
+        """Let the rows go; who holds them keeps them, and the next `open` maps them anew."""
+        self._rows = None

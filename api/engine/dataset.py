@@ -1,0 +1,192 @@
+"""One dataset as the API serves it: the current snapshot kept current, and older ones by revision or time. No answers here.
+
+A refresh runs in any thread; readers take the current snapshot by one attribute read, so they never wait for it and never see
+half of it.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from api.engine.catalog import Catalog
+from api.engine.hub import FULL_SHA, Commit, HubReader
+from api.engine.library import Library
+from api.engine.snapshot import Snapshot
+from api.errors import DatasetNotReady, RevisionUnknown
+from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.errors import DataHubError, HubNotFound
+
+_LOG: Final = logging.getLogger(__name__)
+_OLDER_SNAPSHOTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What is known of the Hub at a moment: when its head was last seen (epoch s), and what went wrong since."""
+
+    seen_at_s: float | None = None
+    error: DataHubError | None = None
+
+
+class Dataset:
+    """One dataset as the API serves it: its current snapshot, and older ones on demand."""
+
+    def __init__(self, spec: DatasetSpec, *, library: Library, hub: HubReader, catalog: Catalog) -> None:
+        self.spec = spec
+        self.library = library
+        self.freshness = Freshness()
+        self._hub = hub
+        self._catalog = catalog
+        self._refreshing = threading.Lock()
+        self._current: Snapshot | None = None
+        self._older: OrderedDict[str, Snapshot] = OrderedDict()
+        self._older_lock = threading.Lock()
+
+    @property
+    def repo_id(self) -> str:
+        """The repo on the Hub."""
+        return self.library.repo_id
+
+    @property
+    def current(self) -> Snapshot:
+        """The snapshot served now.
+
+        Raises:
+            DatasetNotReady: no commit of it was ever seen here.
+        """
+        if self._current is None:
+            raise DatasetNotReady(f"no commit of {self.repo_id} has been read from the Hub yet")
+        return self._current
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a snapshot to serve."""
+        return self._current is not None
+
+    def restore(self) -> None:
+        """Serve what was served before a restart, if it is still whole; the Hub is not needed for that."""
+        head = self._catalog.head(self.library.source)
+        if head is None:
+            return
+        try:
+            self._current = self.library.snapshot(head)
+        except DataHubError as error:
+            _LOG.warning("%s: the snapshot of %s cannot be restored: %s", self.spec.name, head.sha, error)
+
+    def refresh(self) -> bool:
+        """Look at the Hub's head and serve it. Whether what is served changed.
+
+        Raises:
+            HubError: the Hub could not be asked, or holds what cannot be served; what was served goes on being served.
+        """
+        with self._refreshing:
+            try:
+                changed = self._refresh()
+            except DataHubError as error:
+                self.freshness = Freshness(seen_at_s=self.freshness.seen_at_s, error=error)
+                raise
+            self.freshness = Freshness(seen_at_s=time.time())
+            return changed
+
+    def _refresh(self) -> bool:
+        source, repo_id = self.library.source, self.repo_id
+        sha = self._hub.head(repo_id)
+        served = self._current
+        if served is not None and served.sha == sha:
+            newest = self._catalog.newest_commit(source)
+            if newest is None or newest.sha != sha:  # the index fell behind when the Hub went away in the middle
+                self._index_commits(self._hub.commits(repo_id, sha))
+            return False
+        history = self._hub.commits(repo_id, sha)
+        head = next(history)
+        snapshot = self.library.snapshot(head)
+        if served is not None:
+            for file in snapshot.data:
+                if not file.is_open and file not in served.data:
+                    file.open()
+        self._current = snapshot
+        self._catalog.set_head(source, head)
+        _LOG.info("%s: serving commit %s (%d rows)", self.spec.name, head.sha, snapshot.rows)
+        self._index_commits(_chain(head, history))
+        self._catalog.set_refs(source, self._hub.refs(repo_id))
+        return True
+
+    def _index_commits(self, history: Iterator[Commit]) -> None:
+        new = []
+        for commit in history:
+            if self._catalog.commit(self.library.source, commit.sha) is not None:
+                break
+            new.append(commit)
+        else:
+            self._catalog.append_commits(self.library.source, new, replace=True)
+            return
+        known = self._catalog.newest_commit(self.library.source)
+        if known is not None and commit.sha != known.sha:
+            # The head went back below commits we know, or aside: take the whole history anew.
+            new = list(self._hub.commits(self.repo_id, (new or [commit])[0].sha))
+            self._catalog.append_commits(self.library.source, new, replace=True)
+        elif new:
+            self._catalog.append_commits(self.library.source, new, replace=False)
+
+    def find(self, *, revision: str | None = None, as_of_ms: int | None = None) -> Commit:
+        """The commit of a branch, tag or sha, or the last one made at `as_of_ms` or before; the current one without either.
+
+        Raises:
+            RevisionUnknown: there is none.        DatasetNotReady: nothing is known yet.
+        """
+        current = self.current.commit
+        if as_of_ms is not None:
+            if current.at_ms <= as_of_ms:
+                return current
+            found = self._catalog.commit_before(self.library.source, as_of_ms)
+            if found is None:
+                raise RevisionUnknown(f"{self.spec.name} has no commit at or before that time; see /api/hub/revisions")
+            return found
+        if revision is None or revision in {"main", current.sha}:
+            return current
+        sha = revision if FULL_SHA.fullmatch(revision) else self._catalog.refs(self.library.source).get(revision)
+        found = self._catalog.commit(self.library.source, sha) if sha else None
+        if found is None:
+            raise RevisionUnknown(
+                f"{self.spec.name} has no revision {revision!r}: give a branch, a tag or a 40-hex commit sha; "
+                "see /api/hub/revisions"
+            )
+        return found
+
+    def held(self, commit: Commit) -> Snapshot | None:
+        """The snapshot of a commit if it is at hand."""
+        if self._current is not None and self._current.sha == commit.sha:
+            return self._current
+        with self._older_lock:
+            held = self._older.get(commit.sha)
+            if held is not None:
+                self._older.move_to_end(commit.sha)
+            return held
+
+    def load(self, commit: Commit) -> Snapshot:
+        """The snapshot of an older commit, fetching from the Hub what is not here; blocks while it does.
+
+        Raises:
+            HubError: it could not be had.        RevisionUnknown: the Hub does not hold it any more.
+        """
+        held = self.held(commit)
+        if held is not None:
+            return held
+        try:
+            snapshot = self.library.snapshot(commit)
+        except HubNotFound as error:
+            raise RevisionUnknown(f"the Hub does not hold {commit.sha} of {self.repo_id} any more") from error
+        with self._older_lock:
+            snapshot = self._older.setdefault(commit.sha, snapshot)
+            while len(self._older) > _OLDER_SNAPSHOTS:
+                self._older.popitem(last=False)
+        return snapshot
+
+
+def _chain(first: Commit, rest: Iterator[Commit]) -> Iterator[Commit]:
+    yield first
+    yield from rest

@@ -1,0 +1,146 @@
+"""All datasets the API serves, over one Hub, one folder and one DuckDB. HTTP is not known here."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from api.engine.blobs import BlobStore
+from api.engine.catalog import Catalog
+from api.engine.dataset import Dataset
+from api.engine.hub import HubReader
+from api.engine.library import Library
+from api.engine.reading import FileReader, connect
+from api.errors import DatasetNotReady, UnknownDataset
+from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+
+_LOG: Final = logging.getLogger(__name__)
+_GIB: Final = 1 << 30
+_MAPPED_BUDGET_BYTES: Final = 4 * _GIB
+_WARM_BUDGET_BYTES: Final = 1 * _GIB
+_SPARE_BLOBS_BYTES: Final = 1 * _GIB
+
+
+class Engine:
+    """The datasets by name. Until it is known whose they are (`namespace`), there are none."""
+
+    def __init__(
+        self,
+        *,
+        hub: HubReader,
+        root: Path,
+        endpoint: str,
+        namespace: Callable[[], str],
+        specs: Sequence[DatasetSpec] = tuple(DATASETS.values()),
+    ) -> None:
+        self.hub = hub
+        self.specs = {spec.name: spec for spec in specs}
+        self._endpoint = endpoint
+        self._namespace = namespace
+        self._root = root
+        self._catalog = Catalog(root / "catalog.sqlite3")
+        self._blobs = BlobStore(root / "blobs")
+        self._connection = connect(root / "scratch")
+        self._datasets: dict[str, Dataset] = {}
+        self._binding = threading.Lock()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The index of commits."""
+        return self._catalog
+
+    @property
+    def datasets(self) -> Mapping[str, Dataset]:
+        """The datasets that are bound to a repo."""
+        return self._datasets
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of that name.
+
+        Raises:
+            UnknownDataset: there is none.        DatasetNotReady: it is not known yet whose it is.
+        """
+        if name not in self.specs:
+            raise UnknownDataset(f"there is no dataset {name!r}; valid: {', '.join(self.specs)}")
+        if name not in self._datasets:
+            raise DatasetNotReady("the account that owns the datasets is not known yet, as the Hub was not reached")
+        return self._datasets[name]
+
+    def restore(self) -> None:
+        """Serve what an earlier process served; the Hub is not asked."""
+        namespace = self._catalog.note(f"namespace of {self._endpoint}")
+        if namespace is not None:
+            self._bind(namespace)
+            for dataset in self._datasets.values():
+                dataset.restore()
+
+    def refresh(self, name: str) -> bool:
+        """Bring a dataset to the Hub's head; whether what is served changed. Blocks; raises as `Dataset.refresh`."""
+        if name not in self._datasets:
+            self._bind(self._namespace())
+        return self._datasets[name].refresh()
+
+    def warm(self) -> None:
+        """Map the newest files of each group, so that first queries need not; as much as the budget allows."""
+        left = _WARM_BUDGET_BYTES
+        ready = [dataset.current for dataset in self._datasets.values() if dataset.is_ready]
+        files = [file for snapshot in ready for file in snapshot.data]
+        for file in sorted(files, key=lambda file: file.max_ms, reverse=True):
+            left -= 0 if file.is_open else file.size * 4  # zstd parquet of such rows unpacks to about that
+            if left < 0:
+                return
+            file.open()
+
+    def prune(self) -> None:
+        """Give back disk: contents of no snapshot in use, and mapped rows beyond the budget, longest unused first."""
+        needed: set[str] = set()
+        mapped: dict[Path, float] = {}
+        for dataset in self._datasets.values():
+            needed |= dataset.library.needed_blobs()
+            for file in dataset.library.open_files():
+                mapped[dataset.library.mapped_path(file)] = file.used_at_s
+        freed = self._blobs.prune(keep=needed, budget_bytes=_SPARE_BLOBS_BYTES)
+        total = 0
+        folder = self._root / "mapped"
+        entries = [(mapped.get(path, path.stat().st_mtime), path) for path in folder.glob("*.arrow")]
+        for _, path in sorted(entries, reverse=True):
+            size = path.stat().st_size
+            total += size
+            if path.name.partition("-")[0] not in needed or total > _MAPPED_BUDGET_BYTES:
+                freed += size
+                path.unlink()
+        for dataset in self._datasets.values():
+            for file in dataset.library.open_files():
+                if not dataset.library.mapped_path(file).exists():
+                    file.close()
+        if freed:
+            _LOG.info("gave back %d bytes of disk", freed)
+
+    def close(self) -> None:
+        """Close files and connections."""
+        self._connection.close()
+        self._catalog.close()
+        self.hub.close()
+
+    def _bind(self, namespace: str) -> None:
+        with self._binding:
+            if self._datasets:
+                return
+            self._catalog.set_note(f"namespace of {self._endpoint}", namespace)
+            self._datasets = {
+                name: self._dataset(spec, f"{namespace}/{spec.repo_name}") for name, spec in self.specs.items()
+            }
+
+    def _dataset(self, spec: DatasetSpec, repo_id: str) -> Dataset:
+        reader = FileReader(spec, connection=self._connection, catalog=self._catalog, mapped=self._root / "mapped")
+        library = Library(
+            spec,
+            repo_id=repo_id,
+            source=f"{self._endpoint}/{repo_id}",
+            hub=self.hub,
+            blobs=self._blobs,
+            reader=reader,
+            catalog=self._catalog,
+        )
+        return Dataset(spec, library=library, hub=self.hub, catalog=self._catalog)

@@ -1,0 +1,243 @@
+"""Reads the Hub over HTTP: heads, commits, trees, files and accounts. Nothing is cached or kept here, nothing is written there.
+
+The calls are those of huggingface_hub (its `HfApi` paginates whole histories, retries for minutes and has no time limit on
+listings, which a server that must answer within a second cannot use).
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from datahub_assets.domain.errors import HubContentInvalid, HubNotFound, HubRateLimited, HubRefused, HubUnavailable
+
+FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
+_CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of a dataset: its 40-hex sha, its time (epoch ms, UTC) and its title."""
+
+    sha: str
+    at_ms: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of a commit. `content_id` names its bytes: the LFS sha256 (64 hex), or git's blob sha1 (40 hex)."""
+
+    path: str
+    size: int
+    content_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom the Hub says a token belongs to."""
+
+    name: str
+    organisations: tuple[str, ...]
+
+
+class HubReader:
+    """A blocking client, safe to share between threads; every call is bounded in time.
+
+    Raises (all calls): HubNotFound, HubRefused, HubRateLimited, HubUnavailable; HubContentInvalid for a body that is not
+    what the Hub documents.
+    """
+
+    def __init__(self, endpoint: str, *, token: Callable[[], str | None], timeout_s: float = 10.0) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._token = token
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(timeout_s, connect=min(3.0, timeout_s)),
+            follow_redirects=True,
+            limits=httpx.Limits(max_connections=16, max_keepalive_connections=8),
+            headers={"User-Agent": "crypto-data-hub-api"},
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def head(self, repo_id: str, *, ref: str = "main") -> str:
+        """The sha a branch, tag or short commit points to."""
+        body = self._json(f"/api/datasets/{repo_id}/revision/{quote(ref, safe='')}", params={"expand": "sha"})
+        return _text(body, "sha")
+
+    def commits(self, repo_id: str, sha: str) -> Iterator[Commit]:
+        """The history of a commit, newest first; pages are fetched as they are needed."""
+        url: str | None = f"/api/datasets/{repo_id}/commits/{sha}"
+        while url is not None:
+            answer = self._get(url)
+            for item in _list(answer):
+                yield Commit(sha=_text(item, "id"), at_ms=_epoch_ms(_text(item, "date")), title=_text(item, "title"))
+            url = answer.links.get("next", {}).get("url")
+
+    def tree(self, repo_id: str, sha: str) -> tuple[RemoteFile, ...]:
+        """All files of a commit."""
+        files: list[RemoteFile] = []
+        url: str | None = f"/api/datasets/{repo_id}/tree/{sha}?recursive=true"
+        while url is not None:
+            answer = self._get(url)
+            files.extend(_remote_file(item) for item in _list(answer) if item.get("type") == "file")
+            url = answer.links.get("next", {}).get("url")
+        return tuple(files)
+
+    def refs(self, repo_id: str) -> dict[str, str]:
+        """Branches and tags of a repo: name -> sha. A branch hides a tag of the same name, as in git."""
+        body = self._json(f"/api/datasets/{repo_id}/refs")
+        found: dict[str, str] = {}
+        for kind in ("tags", "branches"):
+            for item in body.get(kind) or ():
+                found[_text(item, "name")] = _text(item, "targetCommit")
+        return found
+
+    def download(self, repo_id: str, sha: str, file: RemoteFile, target: Path) -> None:
+        """Write a file's bytes to `target`, which must not exist yet.
+
+        Raises:
+            HubContentInvalid: size or hash are not those the tree names; `target` is removed.
+        """
+        digest = _content_hash(file)
+        size = 0
+        try:
+            url = f"/datasets/{repo_id}/resolve/{sha}/{quote(file.path)}"
+            with closing(self._send("GET", url, stream=True)) as answer, target.open("xb") as out:
+                for chunk in _chunks(answer):
+                    size += len(chunk)
+                    digest.update(chunk)
+                    out.write(chunk)
+                out.flush()
+                os.fsync(out.fileno())
+            if size != file.size or digest.hexdigest() != file.content_id:
+                raise HubContentInvalid(
+                    f"{file.path} of {repo_id}@{sha} arrived with other content than its tree names"
+                )
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+    def whoami(self, token: str) -> Account:
+        """The account of a token, this client's own token being left out of it.
+
+        Raises:
+            HubRefused: the Hub does not accept the token.
+        """
+        answer = self._send("GET", "/api/whoami-v2", headers={"Authorization": f"Bearer {token}"})
+        body = _mapping(answer)
+        organisations = tuple(str(item.get("name", "")) for item in body.get("orgs") or ())
+        return Account(name=_text(body, "name"), organisations=organisations)
+
+    def _json(self, url: str, *, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        return _mapping(self._get(url, params=params))
+
+    def _get(self, url: str, *, params: Mapping[str, str] | None = None) -> httpx.Response:
+        return self._send("GET", url, params=params)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> httpx.Response:
+        absolute = url if url.startswith(("http://", "https://")) else self._endpoint + url
+        own = headers is None and absolute.startswith(self._endpoint + "/")
+        token = self._token() if own else None
+        sent = {"Authorization": f"Bearer {token}"} if token else dict(headers or {})
+        request = self._http.build_request(method, absolute, params=params, headers=sent)
+        try:
+            answer = self._http.send(request, stream=stream)
+        except httpx.HTTPError as error:
+            raise HubUnavailable(f"the Hub at {self._endpoint} did not answer: {type(error).__name__}") from error
+        if answer.is_error:
+            answer.close()
+            raise _error_of(answer, url)
+        return answer
+
+
+def _chunks(answer: httpx.Response) -> Iterator[bytes]:
+    try:
+        yield from answer.iter_bytes(_CHUNK_BYTES)
+    except httpx.HTTPError as error:
+        raise HubUnavailable(f"the Hub broke off a download: {type(error).__name__}") from error
+
+
+def _error_of(answer: httpx.Response, url: str) -> Exception:
+    """The typed error of an answer; the Hub names the kind in `X-Error-Code`."""
+    status = answer.status_code
+    message = f"the Hub answered {status} {answer.headers.get('X-Error-Message', '')}".rstrip() + f" to {url}"
+    if status == httpx.codes.NOT_FOUND:
+        return HubNotFound(message)
+    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        # The Hub hides missing repositories behind 401 from callers it does not know.
+        return HubNotFound(message) if answer.headers.get("X-Error-Code") == "RepoNotFound" else HubRefused(message)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        wait = answer.headers.get("Retry-After", "")
+        return HubRateLimited(message, retry_after_s=float(wait) if wait.isdigit() else None)
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return HubUnavailable(message)
+    return HubNotFound(message)
+
+
+def _content_hash(file: RemoteFile) -> "hashlib._Hash":
+    if len(file.content_id) == hashlib.sha256().digest_size * 2:
+        return hashlib.sha256()
+    # git names a blob by the sha1 of this header and its bytes; nothing here relies on sha1 against an attacker.
+    return hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)
+
+
+def _remote_file(item: Mapping[str, Any]) -> RemoteFile:
+    lfs = item.get("lfs")
+    content_id = _text(lfs, "oid") if lfs else _text(item, "oid")
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", content_id):
+        raise HubContentInvalid(f"the Hub named the content of {item.get('path')!r} in an unknown way")
+    return RemoteFile(path=_text(item, "path"), size=int((lfs or item).get("size", 0)), content_id=content_id)
+
+
+def _mapping(answer: httpx.Response) -> Mapping[str, Any]:
+    body = _decoded(answer)
+    if not isinstance(body, dict):
+        raise HubContentInvalid("the Hub answered something other than a JSON object")
+    return body
+
+
+def _list(answer: httpx.Response) -> list[Mapping[str, Any]]:
+    body = _decoded(answer)
+    if not isinstance(body, list):
+        raise HubContentInvalid("the Hub answered something other than a JSON list")
+    return body
+
+
+def _decoded(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise HubContentInvalid("the Hub answered something other than JSON") from error
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise HubContentInvalid(f"the Hub's answer lacks {name!r}")
+    return value
+
+
+def _epoch_ms(iso: str) -> int:
+    try:
+        return round(datetime.fromisoformat(iso).timestamp() * 1000)
+    except ValueError as error:
+        raise HubContentInvalid(f"the Hub dated a commit {iso!r}") from error

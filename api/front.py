@@ -1,0 +1,156 @@
+"""The outermost layer of every request: its id, HEAD, timing, rate-limit headers, metrics, and answers that are hot.
+
+A hot answer is sent without routing. Authentication and the rate limit hold for it as for any other; whatever is not plainly
+fine goes the long way, where errors are made.
+"""
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from api.answers import IMMUTABLE, REVALIDATE, matches
+from api.auth import Authenticator
+from api.hot import HotAnswers, RequestKey
+from api.metrics import Metrics
+from api.ratelimit import Allowance, RateLimiter
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_OK: Final = 200
+_UNCHANGED: Final = 304
+_CORS: Final = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"ETag, Link, X-Revision, X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After,"
+        b" Server-Timing",
+    ),
+]
+_IMMUTABLE: Final = (b"cache-control", IMMUTABLE.encode())
+_REVALIDATE: Final = (b"cache-control", REVALIDATE.encode())
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A request as it came in: when, its id, and the headers that matter here."""
+
+    began_s: float
+    request_id: bytes
+    authorization: bytes | None = None
+    if_none_match: bytes | None = None
+    accept: bytes = b""
+    accept_encoding: bytes = b""
+
+    @property
+    def seconds(self) -> float:
+        """Time since it came in."""
+        return time.perf_counter() - self.began_s
+
+    def headers(self, allowance: Allowance | None, *timing: str) -> list[tuple[bytes, bytes]]:
+        """The headers every answer gets."""
+        timings = ", ".join((*timing, f"total;dur={self.seconds * 1000:.2f}"))
+        common = [*_CORS, (b"x-request-id", self.request_id), (b"server-timing", timings.encode())]
+        return common if allowance is None else [*common, *allowance.headers()]
+
+
+class Front:
+    """An ASGI layer around the application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        authenticator: Authenticator,
+        limiter: RateLimiter,
+        hot: HotAnswers,
+        metrics: Metrics,
+    ) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._limiter = limiter
+        self._hot = hot
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":  # type: ignore[comparison-overlap]
+            await self._app(scope, receive, send)
+            return
+        request = cast("HTTPScope", scope)
+        arrival = _arrival(request)
+        key = (request["path"], request["query_string"], arrival.accept, arrival.accept_encoding)
+        if not await self._send_hot(key, arrival, request, send):
+            await self._send_routed(key, arrival, request, receive, send)
+
+    async def _send_hot(self, key: RequestKey, arrival: _Arrival, scope: HTTPScope, send: Send) -> bool:
+        """Send the hot answer if there is one and this caller may have it; whether it was sent."""
+        found = self._hot.find(key)
+        if found is None or scope["method"] not in {"GET", "HEAD"}:
+            return False
+        principal = self._authenticator.recall(arrival.authorization)
+        if principal is None:
+            return False
+        allowance = self._limiter.take(principal.digest)
+        if allowance is not None and not allowance.granted:
+            return False
+        hot, path, answer = found
+        condition = arrival.if_none_match
+        unchanged = condition is not None and matches(condition.decode("latin-1"), hot.etag.decode())
+        headers = [
+            *(answer.raw_headers_unchanged if unchanged else answer.raw_headers),
+            _IMMUTABLE if hot.dataset is None else _REVALIDATE,
+            *arrival.headers(allowance, "cache;desc=hot"),
+        ]
+        status = _UNCHANGED if unchanged else _OK
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        body = b"" if unchanged or scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        self._metrics.hot.inc()
+        self._metrics.observe(path, status, arrival.seconds)
+        return True
+
+    async def _send_routed(
+        self, key: RequestKey, arrival: _Arrival, scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        """Let the application answer; HEAD is GET without the body."""
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            cast("dict[str, Any]", scope)["method"] = "GET"
+        state: dict[str, Any] = scope["state"]
+        state["request_id"] = arrival.request_id.decode()
+        status = 500
+
+        async def finishing(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                added = arrival.headers(state.get("allowance"), *state.get("timing", ()))
+                message["headers"] = [*message["headers"], *added]
+                if status == _OK and "hot" in state:
+                    self._hot.remember(key, state["hot"], path=scope["path_template"])
+            elif is_head and message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        await self._app(scope, receive, finishing)
+        self._metrics.observe(scope.get("path_template") or "(none)", status, arrival.seconds)
+
+
+def _arrival(scope: HTTPScope) -> _Arrival:
+    arrival = _Arrival(began_s=time.perf_counter(), request_id=b"")
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            arrival.authorization = value
+        elif name == b"accept":
+            arrival.accept = value
+        elif name == b"accept-encoding":
+            arrival.accept_encoding = value
+        elif name == b"if-none-match":
+            arrival.if_none_match = value
+        elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            arrival.request_id = value
+    arrival.request_id = arrival.request_id or secrets.token_hex(8).encode()
+    return arrival

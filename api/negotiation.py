@@ -1,0 +1,72 @@
+"""Chooses an answer's format and content coding from what the caller says. The formats themselves are in `encoders`."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from litestar.datastructures.headers import Accept
+
+from api.encoders import FORMATS, Format
+from api.errors import InvalidParameter, NotAcceptable
+
+_BY_MEDIA_TYPE: Final = {entry.media_type: entry for entry in FORMATS.values()}
+_ALIASES: Final = {"application/jsonl": FORMATS["ndjson"], "application/ndjson": FORMATS["ndjson"]}
+_OFFERED: Final = [*_BY_MEDIA_TYPE, *_ALIASES]
+_ANY: Final = frozenset({"", "*/*", "application/json", "application/*"})
+NUMBERS: Final = ("number", "string")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How rows are to be written: the format, whether floats become text, and the content coding ("" for none)."""
+
+    format: Format
+    numbers_as_text: bool
+    coding: str
+
+
+def form_of(*, format_name: str | None, numbers: str | None, accept: str, accept_encoding: str) -> Form:
+    """The form of an answer; `format=` beats the Accept header.
+
+    Raises:
+        InvalidParameter: there is no such format, or numbers cannot be text in it.        NotAcceptable: nothing fits.
+    """
+    chosen = _format(format_name, accept)
+    if numbers not in {None, *NUMBERS}:
+        raise InvalidParameter.of("numbers", numbers, valid=NUMBERS)
+    coding = _coding(accept_encoding) if chosen.textual or chosen.name == "arrow" else ""
+    return Form(chosen, numbers_as_text=numbers == "string" and chosen.textual, coding=coding)
+
+
+def _format(name: str | None, accept: str) -> Format:
+    if name is not None:
+        if name not in FORMATS:
+            raise InvalidParameter.of("format", name, valid=tuple(FORMATS))
+        return FORMATS[name]
+    if accept in _ANY:
+        return FORMATS["json"]
+    best = Accept(accept).best_match(_OFFERED)
+    if best is None:
+        raise NotAcceptable(f"Accept: {accept[:200]} fits none of {', '.join(_BY_MEDIA_TYPE)}")
+    return _BY_MEDIA_TYPE.get(best) or _ALIASES[best]
+
+
+def _coding(accept_encoding: str) -> str:
+    """zstd, gzip or none: the first of them the caller accepts."""
+    accepted: dict[str, float] = {}
+    for part in accept_encoding.lower().split(","):
+        name, _, weight = part.partition(";")
+        accepted[name.strip()] = _weight(weight)
+    for name in ("zstd", "gzip"):
+        if accepted.get(name, 0.0) > 0:
+            return name
+    return ""
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
