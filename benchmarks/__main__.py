@@ -5,39 +5,51 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Final
 
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # read by huggingface_hub at import; the embedded Hub speaks plain LFS
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 from benchmarks.environment import HERE, RESULTS, prepare, program
 from benchmarks.results import save, show
+from benchmarks.soak import soak
 from benchmarks.suite import FULL_SUITE, QUICK_SUITE, Suite, names, run
+
+_SUITES: Final[dict[str, Suite]] = {suite.name: suite for suite in (QUICK_SUITE, FULL_SUITE)}
 
 
 def main() -> int:
     """Run what the command line names; 1 when a target was missed and --strict asks for that."""
     options = _parser().parse_args()
-    suite: Suite = {"quick": QUICK_SUITE, "full": FULL_SUITE}[options.suite]
     started = time.monotonic()
     prepare()
-    rows = run(suite, only=frozenset(options.only))
+    if options.suite == "soak":
+        rows = soak(minutes=options.minutes)
+    else:
+        rows = run(_SUITES[options.suite], only=frozenset(options.only))
     show(rows)
     if not options.only:
-        path = RESULTS / f"{suite.name}.json"
+        path = RESULTS / f"{options.suite}.json"
         save(rows, path)
         print(f"saved as {path.relative_to(HERE.parent)}")
-        if suite is FULL_SUITE:
-            picture = path.with_suffix(".png")
-            subprocess.run([program("python"), str(HERE / "plot.py"), str(path), str(picture)], check=True)
-            print(f"drawn as {picture.relative_to(HERE.parent)}")
+        if options.suite == "full":
+            _draw(path)
     print(f"{sum(row.met for row in rows)} of {len(rows)} targets met, {(time.monotonic() - started) / 60:.1f} minutes")
     return int(options.strict and not all(row.met for row in rows))
 
 
+def _draw(results: Path) -> None:
+    picture = results.with_suffix(".png")
+    subprocess.run([program("python"), str(HERE / "plot.py"), str(results), str(picture)], check=True)
+    print(f"drawn as {picture.relative_to(HERE.parent)}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", choices=("quick", "full"))
+    parser.add_argument("suite", choices=(*_SUITES, "soak"))
     parser.add_argument("--only", nargs="+", default=[], choices=names(), help="these rows alone; nothing is saved")
+    parser.add_argument("--minutes", type=float, default=60.0, help="length of a soak (default: %(default)g)")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
     return parser
 

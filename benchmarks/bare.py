@@ -1,6 +1,6 @@
 """The floor to compare with: a Litestar handler on the same server that returns bytes and does nothing else.
 
-The module is both the app (`bare:app`, bytes read from the file in BARE_BODY) and the contestant that runs it.
+The module is both the app (bytes from the file that BARE_BODY names) and the contestant that runs it.
 """
 
 import os
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from granian.constants import Interfaces, Loops
+from granian.server import Server as Granian
 from litestar import Litestar, Response
 from litestar import get as route
 
@@ -46,3 +48,21 @@ def bare(body: bytes, *, folder: Path, log: Path) -> Iterator[Server]:
     env = quiet_environment(BARE_BODY=str(path), PYTHONPATH=str(HERE.parent))
     with running(argv, log=log, env=env, ready=answers(f"http://127.0.0.1:{port}/bytes")):
         yield Server(port, {})
+
+
+def main() -> None:
+    """Serve on the given port with the options of `python -m api serve`."""
+    Granian(
+        "benchmarks.bare:create_app",
+        factory=True,
+        address="127.0.0.1",
+        port=int(sys.argv[1]),
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        workers=1,
+        websockets=False,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main()
