@@ -1,0 +1,127 @@
+"""Brings an answer's columns into types that every format and its readers know. Which rows it has is not decided here.
+
+Kept: booleans, integers, floats, decimals, text, dates, times, and lists and structs of these. Everything else (maps,
+unions, intervals, blobs, enums, …) becomes text: JSON where it is nested, DuckDB's own words otherwise.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_PLAIN: Final = frozenset(
+    [
+        "boolean",
+        "tinyint",
+        "smallint",
+        "integer",
+        "bigint",
+        "hugeint",
+        "utinyint",
+        "usmallint",
+        "uinteger",
+        "ubigint",
+        "float",
+        "double",
+        "decimal",
+        "varchar",
+        "date",
+        "time",
+        "timestamp",
+        "timestamp_s",
+        "timestamp_ms",
+        "timestamp_ns",
+    ]
+) | {"timestamp with time zone"}
+_NESTED: Final = frozenset({"list", "array", "struct", "map", "union", "variant"})
+_KEPT_NESTED: Final = frozenset({"list", "struct"})
+_NULL: Final = "null"
+_HUGE: Final = pa.decimal128(38, 0)
+_FIRST_DAY: Final = -719_162  # 0001-01-01 and 9999-12-31 in days since 1970: what calendars of all readers have
+_LAST_DAY: Final = 2_932_896
+_PER_DAY: Final = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+
+
+class OutOfCalendar(ValueError):
+    """A date or time that no calendar of the formats has, such as `infinity`."""
+
+
+def presentable(types: Sequence[Any], *, flat: bool) -> str | None:
+    """The projection (in SQL, by position) that makes DuckDB types presentable; None where nothing has to change.
+
+    `flat` turns every nested column into JSON text, for formats without nesting.
+    """
+    terms = [_term(number, kind, flat=flat) for number, kind in enumerate(types, start=1)]
+    return ", ".join(terms) if any("(" in term for term in terms) else None
+
+
+def _term(number: int, kind: Any, *, flat: bool) -> str:
+    if kind.id == _NULL:
+        return f"CAST(#{number} AS VARCHAR)"
+    if kind.id in _PLAIN or (not flat and _is_kept(kind)):
+        return f"#{number}"
+    return f"CAST(to_json(#{number}) AS VARCHAR)" if kind.id in _NESTED else f"CAST(#{number} AS VARCHAR)"
+
+
+def _is_kept(kind: Any) -> bool:
+    if kind.id in _KEPT_NESTED:
+        return all(_is_kept(child) for _name, child in kind.children)
+    return kind.id in _PLAIN
+
+
+def settled(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The table under names that are each used once, whole sums as 64-bit integers where they fit.
+
+    Raises:
+        OutOfCalendar: a date or time lies outside the years 1 to 9999.
+    """
+    columns = [_narrowed(column) for column in table.columns]
+    for name, column in zip(names, columns, strict=True):
+        for chunk in column.chunks:
+            if not all(_in_calendar(times) for times in _times(chunk)):
+                raise OutOfCalendar(f"column {name!r} holds times outside the years 1 to 9999; cast it to VARCHAR")
+    return pa.table(columns, names=_unique(names))
+
+
+def _narrowed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if column.type != _HUGE:  # DuckDB's HUGEINT, the type of sum() over integers
+        return column
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return column
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    seen: set[str] = set()
+    unique = []
+    for name in names:
+        candidate, number = name, 0
+        while candidate in seen:
+            number += 1
+            candidate = f"{name}_{number}"
+        seen.add(candidate)
+        unique.append(candidate)
+    return unique
+
+
+def _times(array: pa.Array) -> Iterator[pa.Array]:
+    kind = array.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
+        yield array
+    elif pa.types.is_list(kind):
+        yield from _times(array.flatten())
+    elif pa.types.is_struct(kind):
+        for child in array.flatten():
+            yield from _times(child)
+
+
+def _in_calendar(array: pa.Array) -> bool:
+    if pa.types.is_date32(array.type):
+        scale, values = 1, array.view(pa.int32())
+    else:
+        scale, values = _PER_DAY[array.type.unit], array.view(pa.int64())
+    extremes = pc.min_max(values)
+    low, high = extremes["min"].as_py(), extremes["max"].as_py()
+    return low is None or (low >= _FIRST_DAY * scale and high < (_LAST_DAY + 1) * scale)

@@ -1,0 +1,100 @@
+"""What can become of a caller's SQL, each outcome typed once, with its HTTP status. No HTTP handling lives here.
+
+DataHubError
+└── SqlError
+    ├── SqlInvalid        400  DuckDB cannot parse, bind or evaluate the statement; carries the place
+    ├── SqlRejected       403  a statement, table or function that is not open to callers; carries the place
+    ├── SqlTimeout        408  over the time limit; the worker was killed
+    ├── SqlTooLarge       413  more rows or bytes than an answer may have, or too long a statement
+    ├── SqlMemory         413  over the memory limit
+    ├── SqlCrashed        413  the statement broke its worker (too deeply nested, too complex)
+    ├── SqlBusy           429  no worker came free in time; carries retry_after_s
+    └── SqlUnavailable    503  no worker can be started, or the snapshot's files cannot be read
+"""
+
+from typing import ClassVar
+
+from datahub_assets.domain.errors import DataHubError, Terminal, Transient
+
+
+class SqlError(DataHubError):
+    """Something about a caller's SQL. `status` is the HTTP status that says the same."""
+
+    code = "sql_error"
+    status: ClassVar[int] = 500
+
+
+class SqlPlaced(SqlError):
+    """An error that may know its place in the statement: `position` counts from 0, `line` and `column` from 1."""
+
+    def __init__(
+        self, message: str, *, position: int | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.position = position
+        self.line = line
+        self.column = column
+
+
+class SqlInvalid(Terminal, SqlPlaced):
+    """DuckDB cannot parse, bind or evaluate the statement; the message is DuckDB's."""
+
+    code = "sql_invalid"
+    status = 400
+
+
+class SqlRejected(Terminal, SqlPlaced):
+    """The statement reaches for something that is not open to callers; the message names it and what is open."""
+
+    code = "sql_rejected"
+    status = 403
+
+
+class SqlTimeout(Transient, SqlError):
+    """The statement ran longer than DATAHUB_SQL_TIMEOUT_S; its worker was killed."""
+
+    code = "sql_timeout"
+    status = 408
+
+
+class SqlTooLarge(Terminal, SqlError):
+    """The answer has more rows or bytes than allowed, or the statement itself is too long."""
+
+    code = "sql_too_large"
+    status = 413
+
+
+class SqlMemory(Terminal, SqlError):
+    """The statement needs more memory than DATAHUB_SQL_MEMORY_MB."""
+
+    code = "sql_memory"
+    status = 413
+
+
+class SqlCrashed(Terminal, SqlError):
+    """The statement broke its worker process; another one took its place."""
+
+    code = "sql_crashed"
+    status = 413
+
+
+class SqlBusy(Transient, SqlError):
+    """All workers are taken. `retry_after_s` says when to try again."""
+
+    code = "sql_busy"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SqlUnavailable(Transient, SqlError):
+    """No worker can be started, or the snapshot's files cannot be read; the statement is not to blame."""
+
+    code = "sql_unavailable"
+    status = 503
+
+
+PLACED: dict[str, type[SqlPlaced]] = {kind.code: kind for kind in (SqlInvalid, SqlRejected)}
+PLAIN: dict[str, type[SqlError]] = {kind.code: kind for kind in (SqlTooLarge, SqlMemory, SqlCrashed, SqlUnavailable)}

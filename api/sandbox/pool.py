@@ -1,0 +1,226 @@
+"""The one door to caller SQL: runs a statement in a confined worker and holds it to its limits. No HTTP here."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+
+from api.sandbox.errors import SqlBusy, SqlError, SqlTimeout, SqlTooLarge, SqlUnavailable
+from api.sandbox.lanes import Lanes, LanesFull
+from api.sandbox.limits import SqlLimits
+from api.sandbox.process import Reply, Request, WorkerProcess
+from api.sandbox.snapshot import SqlSnapshot
+from api.sandbox.wire import WireBroken
+
+_LOG: Final = logging.getLogger(__name__)
+_RETIRE_AFTER: Final = 10_000
+_WORN_SHARE: Final = 0.5
+_MEBIBYTE: Final = 1024 * 1024
+_LONGEST_PAUSE_S: Final = 30.0
+_RETRY_AFTER_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult:
+    """The answer to a statement, whole and bounded.
+
+    Attributes:
+        table: the rows; only types that every format knows (see `columns`).
+        stream: the same as an Arrow IPC stream.
+        columns: (name, DuckDB type) in order.
+        repeatable: whether the same statement gives the same answer at the same commits, so that it may be cached.
+        elapsed_ms: time the worker took.
+    """
+
+    table: pa.Table
+    stream: bytearray
+    columns: tuple[tuple[str, str], ...]
+    repeatable: bool
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """What the pool does now, and has done: for metrics and health."""
+
+    running: int
+    waiting: int
+    ready: int
+    answered: int
+    killed: int
+    confinement: Mapping[str, str]
+
+
+class SandboxPool:
+    """Workers for caller SQL; an async context manager. Safe to use from one event loop."""
+
+    def __init__(self, limits: SqlLimits, *, workers: int = 2) -> None:
+        self._limits = limits
+        self._size = workers + 1  # one stands by, see `lanes`
+        self._lanes: Lanes[WorkerProcess] = Lanes(
+            width=workers,
+            max_waiting=limits.max_waiting,
+            max_waiting_per_caller=limits.max_waiting_per_caller,
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._alive: set[WorkerProcess] = set()
+        self._confinement: Mapping[str, str] = {}
+        self._start_error: SqlUnavailable | None = None
+        self._answered = 0
+        self._killed = 0
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start the workers in the background; statements that come meanwhile wait for them."""
+        for _ in range(self._size):
+            self._in_background(self._supply())
+
+    async def close(self) -> None:
+        """Kill all workers and wait until they are gone. Statements that run or wait are told so."""
+        self._closing = True
+        self._lanes.abandon(SqlUnavailable("the server is shutting down"))
+        for worker in self._alive:
+            worker.kill()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.end() for worker in self._alive))
+        self._alive.clear()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def state(self) -> PoolState:
+        """The pool now."""
+        return PoolState(
+            running=self._lanes.running,
+            waiting=self._lanes.waiting,
+            ready=len(self._lanes.free),
+            answered=self._answered,
+            killed=self._killed,
+            confinement=self._confinement,
+        )
+
+    async def run(
+        self,
+        sql: str,
+        params: Sequence[Any] | Mapping[str, Any] = (),
+        *,
+        snapshot: SqlSnapshot,
+        caller: str = "",
+        flat: bool = False,
+    ) -> SqlResult:
+        """Run one read-only statement over the snapshot's tables.
+
+        Args:
+            sql: the caller's text, unchecked.
+            params: bound to `?` and `$1` (a sequence) or `$name` (a mapping); JSON values.
+            snapshot: the tables.
+            caller: who asks; one caller's statements do not keep another's waiting.
+            flat: lists and structs come as JSON text, for formats without nesting.
+
+        Raises:
+            SqlError: see `errors`; each kind has its HTTP status and code.
+        """
+        if len(sql) > self._limits.max_sql_chars:
+            raise SqlTooLarge(f"the statement has {len(sql):,} characters; {self._limits.max_sql_chars:,} are allowed")
+        worker = await self._worker_for(caller, snapshot.key)
+        keep = False
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                reply = await worker.run(
+                    Request(sql=sql, params=params, snapshot=snapshot, flat=flat), max_bytes=self._limits.max_bytes
+                )
+            keep = True
+        except SqlError:  # of the statement; the worker is well
+            keep = True
+            raise
+        except TimeoutError:
+            raise SqlTimeout(f"the statement took longer than {self._limits.timeout_s:g} s and was stopped") from None
+        except (WireBroken, OSError) as error:
+            if self._closing:
+                raise SqlUnavailable("the server is shutting down") from error
+            raise await worker.autopsy() from error
+        finally:
+            self._give_back(worker, caller, keep=keep)
+        self._answered += 1
+        return _result(reply)
+
+    async def _worker_for(self, caller: str, key: str) -> WorkerProcess:
+        if self._closing or (self._start_error is not None and not self._alive):
+            raise self._start_error or SqlUnavailable("the server is shutting down")
+
+        def choose(free: list[WorkerProcess]) -> WorkerProcess:
+            """The one used last that has the snapshot mapped, or just the one used last."""
+            return next((worker for worker in reversed(free) if worker.knows(key)), free[-1])
+
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                return await self._lanes.acquire(caller, choose)
+        except LanesFull:
+            raise SqlBusy("too many statements wait already; try again later", retry_after_s=_RETRY_AFTER_S) from None
+        except TimeoutError:
+            raise SqlBusy(
+                f"no worker came free within {self._limits.timeout_s:g} s; try again later",
+                retry_after_s=_RETRY_AFTER_S,
+            ) from None
+
+    def _give_back(self, worker: WorkerProcess, caller: str, *, keep: bool) -> None:
+        worn = worker.answered >= _RETIRE_AFTER or worker.grown_bytes > self._limits.memory_mb * _MEBIBYTE * _WORN_SHARE
+        if keep and not worn and not worker.is_broken and not self._closing:
+            self._lanes.release(caller, worker)
+            return
+        if not keep:
+            self._killed += 1
+        worker.kill()
+        self._lanes.release(caller, None)
+        self._in_background(self._replace(worker))
+
+    async def _replace(self, worker: WorkerProcess) -> None:
+        await worker.end()
+        self._alive.discard(worker)
+        await self._supply()
+
+    async def _supply(self) -> None:
+        """Start one worker, again and again until it comes up."""
+        pause_s = 0.5
+        while not self._closing:
+            try:
+                worker = await WorkerProcess.start(self._limits)
+            except SqlUnavailable as error:
+                _LOG.error("%s; trying again in %g s", error, pause_s)
+                self._start_error = error
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            self._start_error = None
+            self._confinement = worker.confinement
+            self._alive.add(worker)
+            self._lanes.add(worker)
+            return
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _result(reply: Reply) -> SqlResult:
+    return SqlResult(
+        table=reply.table,
+        stream=reply.stream,
+        columns=reply.columns,
+        repeatable=reply.repeatable,
+        elapsed_ms=reply.elapsed_ms,
+    )

@@ -1,0 +1,285 @@
+"""One worker process as the server sees it: start it, have it run a statement, kill it. Who gets it: `lanes`.
+
+The worker is not trusted: what it says is read as JSON and Arrow data, bounded and checked, and nothing else.
+"""
+
+import asyncio
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+import pyarrow as pa
+
+import api
+from api.sandbox import wire
+from api.sandbox.errors import PLACED, PLAIN, SqlCrashed, SqlError, SqlMemory, SqlTimeout, SqlUnavailable
+from api.sandbox.limits import SqlLimits
+from api.sandbox.snapshot import SqlSnapshot
+
+_BOOT: Final = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from api.sandbox.worker import main; main(int(sys.argv[2]))"
+)
+_ROOT: Final = str(Path(api.__file__).resolve().parent.parent)
+# All a worker inherits. No token, no home, no proxy; one-threaded libraries, so that all threads start confined.
+_ENVIRONMENT: Final = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "HOME": "/nonexistent",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "LANG": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "4",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TZ": "UTC",
+}
+_START_TIMEOUT_S: Final = 60.0
+_DYING_S: Final = 1.0
+_SLACK_BYTES: Final = 1024 * 1024
+_STDERR_CHARS: Final = 2000
+_MEMORY_SIGNALS: Final = {signal.SIGKILL, signal.SIGABRT}
+_FileIdentity = tuple[str, str, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A statement as a worker gets it."""
+
+    sql: str
+    params: Sequence[Any] | Mapping[str, Any]
+    snapshot: SqlSnapshot
+    flat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A worker's answer: the Arrow IPC stream and what goes with it."""
+
+    stream: bytearray
+    table: pa.Table
+    columns: tuple[tuple[str, str], ...]
+    repeatable: bool
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _NewFiles:
+    """Files a worker is about to be sent: their descriptors (in the order of their numbers), numbers and sizes."""
+
+    descriptors: list[int] = field(default_factory=list)
+    numbers: dict[_FileIdentity, int] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
+
+
+class WorkerProcess:
+    """A confined process that answers one statement at a time."""
+
+    def __init__(self, process: subprocess.Popen[bytes], sock: socket.socket, stderr: IO[bytes]) -> None:
+        self._process = process
+        self._sock = sock
+        self._stderr = stderr
+        self._known_keys: set[str] = set()
+        self._numbers: dict[_FileIdentity, int] = {}
+        self._next_number = 0
+        self.confinement: Mapping[str, str] = {}
+        self.resident_bytes = 0
+        self.idle_bytes = 0
+        self.answered = 0
+        self.is_broken = False
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def grown_bytes(self) -> int:
+        """Memory it holds on top of what it held when it was new."""
+        return self.resident_bytes - self.idle_bytes
+
+    def knows(self, key: str) -> bool:
+        """Whether the worker has that snapshot mapped."""
+        return key in self._known_keys
+
+    @classmethod
+    async def start(cls, limits: SqlLimits) -> "WorkerProcess":
+        """Start a worker and wait until it is confined and warm.
+
+        Raises:
+            SqlUnavailable: it did not come up; the message has the end of what it said.
+        """
+        ours, theirs = socket.socketpair()
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        try:
+            process = await asyncio.to_thread(_spawn, theirs, stderr)
+        except OSError as error:
+            ours.close()
+            stderr.close()
+            raise SqlUnavailable(f"no SQL worker can be started: {error.strerror}") from error
+        finally:
+            theirs.close()
+        ours.settimeout(0)
+        worker = cls(process, ours, stderr)
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                await wire.asend(ours, limits.to_wire())
+                ready = await wire.areceive(ours)
+        except (OSError, TimeoutError) as error:
+            said = worker._last_words()
+            await worker.end()
+            raise SqlUnavailable(f"a SQL worker did not start: {said or type(error).__name__}") from error
+        except BaseException:
+            await worker.end()
+            raise
+        worker.confinement = {str(layer): str(state) for layer, state in ready["confinement"].items()}
+        worker.idle_bytes = worker.resident_bytes = int(ready["resident"])
+        return worker
+
+    async def run(self, request: Request, *, max_bytes: int) -> Reply:
+        """Have a statement run. After anything but a `Reply` or a `SqlError` of the statement, end the worker.
+
+        Raises:
+            SqlError: what the worker says of the statement.
+            WireBroken, OSError: the worker is gone, or not making sense.
+        """
+        message: dict[str, Any] = {
+            "sql": request.sql,
+            "params": request.params if isinstance(request.params, Mapping) else list(request.params),
+            "flat": request.flat,
+            "snapshot": request.snapshot.key,
+        }
+        new = _NewFiles()
+        try:
+            if not self.knows(request.snapshot.key):
+                message["load"] = await asyncio.to_thread(self._plan, request.snapshot, new)
+            await wire.asend(self._sock, message)
+            await wire.asend_descriptors(self._sock, new.descriptors)
+        finally:
+            for descriptor in new.descriptors:
+                os.close(descriptor)
+        self._numbers.update(new.numbers)
+        self._known_keys.add(request.snapshot.key)
+        return await self._reply(max_bytes)
+
+    async def _reply(self, max_bytes: int) -> Reply:
+        head = await wire.areceive(self._sock)
+        try:
+            self.resident_bytes = int(head["resident"])
+            self._forget(head)
+            self.is_broken = bool(head.get("fatal"))
+            if not head["ok"]:
+                raise _typed(head)
+            size = int(head["bytes"])
+            if not 0 < size <= max_bytes + _SLACK_BYTES:
+                raise wire.WireBroken(f"an answer of {size} bytes")
+            columns = tuple((str(name), str(kind)) for name, kind in head["columns"])
+            repeatable, elapsed_ms = bool(head["repeatable"]), float(head["elapsed_ms"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise wire.WireBroken(f"not an answer: {error}") from error
+        stream = await wire.areceive_exactly(self._sock, size)
+        self.answered += 1
+        table = await (asyncio.to_thread(_table, stream) if size > _SLACK_BYTES else _soon(stream))
+        return Reply(stream=stream, table=table, columns=columns, repeatable=repeatable, elapsed_ms=elapsed_ms)
+
+    def kill(self) -> None:
+        """Kill the process and everything in its group, now."""
+        self.is_broken = True
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+    async def end(self) -> None:
+        """Kill the process and wait until it is gone."""
+        if self._process.returncode is None:
+            self.kill()
+            await asyncio.to_thread(self._process.wait)
+        self._sock.close()
+        self._stderr.close()
+
+    async def autopsy(self) -> SqlError:
+        """What a worker that is gone by itself died of."""
+        with suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self._process.wait, _DYING_S)
+        status = self._process.returncode or 0
+        if -status == signal.SIGXCPU:
+            return SqlTimeout("the statement took more processor time than a statement may take")
+        if -status in _MEMORY_SIGNALS:
+            return SqlMemory("the statement needs more memory than a statement may take")
+        return SqlCrashed("the statement is nested too deeply or too complex: it broke its worker")
+
+    def _plan(self, snapshot: SqlSnapshot, new: "_NewFiles") -> dict[str, Any]:
+        """What `Session` needs to load a snapshot; opens the files that are new to the worker into `new`."""
+        tables: dict[str, Any] = {}
+        try:
+            for name, table in snapshot.tables.items():
+                schema = base64.b64encode(table.schema.serialize().to_pybytes()).decode("ascii")
+                numbers = [self._number(name, path, new) for path in table.files]
+                tables[name] = {"schema": schema, "files": numbers}
+        except OSError as error:
+            raise SqlUnavailable(f"a file of the snapshot is not here: {error.strerror}") from error
+        return {"tables": tables, "new": [[number, size] for number, size in new.sizes.items()]}
+
+    def _number(self, table: str, path: Path, new: "_NewFiles") -> int:
+        status = path.stat()
+        identity = (table, str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+        known = self._numbers.get(identity) or new.numbers.get(identity)
+        if known is not None:
+            return known
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        new.descriptors.append(descriptor)
+        self._next_number += 1
+        new.numbers[identity] = self._next_number
+        new.sizes[self._next_number] = os.fstat(descriptor).st_size
+        return self._next_number
+
+    def _forget(self, head: Mapping[str, Any]) -> None:
+        self._known_keys.difference_update(head.get("forgotten_snapshots", ()))
+        gone = set(head.get("forgotten_files", ()))
+        if gone:
+            self._numbers = {identity: number for identity, number in self._numbers.items() if number not in gone}
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors="replace").strip()[-_STDERR_CHARS:]
+
+
+def _spawn(sock: socket.socket, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = _ENVIRONMENT | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-I", "-c", _BOOT, _ROOT, str(sock.fileno())],
+        env=environment,
+        cwd="/",
+        pass_fds=(sock.fileno(),),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,
+    )
+
+
+def _typed(head: Mapping[str, Any]) -> SqlError:
+    code, message = str(head["code"]), str(head["message"])
+    if code in PLACED:
+        place = {name: int(head[name]) for name in ("position", "line", "column") if name in head}
+        return PLACED[code](message, position=place.get("position"), line=place.get("line"), column=place.get("column"))
+    return PLAIN.get(code, SqlCrashed)(message)
+
+
+def _table(stream: bytearray) -> pa.Table:
+    try:
+        table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise wire.WireBroken(f"not an Arrow stream: {error}") from error
+    return table
+
+
+async def _soon(stream: bytearray) -> pa.Table:
+    return _table(stream)

@@ -1,0 +1,97 @@
+"""The snapshot's tables as DuckDB scans them: it hands down a filter, we hand up the parts' rows. Files are `parts`."""
+
+import base64
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from api.sandbox.mapping import map_descriptor
+from api.sandbox.parts import Part, TablePart, open_part
+
+_SNAPSHOTS_KEPT: Final = 4
+
+
+class SnapshotTable(ds.InMemoryDataset):  # type: ignore[misc]  # pyarrow has no types
+    """A table over parts. DuckDB calls `scanner` with the columns and the filter of its scan.
+
+    For `symbol = 'BTCUSDT'` and the like, parts skip what cannot match; the filter is applied in full to the rest, so
+    skipping need not be exact.
+    """
+
+    def __init__(self, schema: pa.Schema, parts: list[Part]) -> None:
+        super().__init__([], schema=schema)
+        self._parts = parts
+
+    def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> ds.Scanner:  # noqa: A002 - Arrow's name
+        """What DuckDB reads from: those columns of those rows."""
+        shown = list(self.schema.names if columns is None else columns)
+        read, wanted = shown, {}
+        if filter is not None:
+            mentions = str(filter)  # an Arrow expression does not list its fields; a column too many does no harm
+            read = [name for name in self.schema.names if name in shown or name in mentions]
+            wanted = {name: value for name, value in ds.get_partition_keys(filter).items() if isinstance(value, str)}
+        schema = pa.schema([self.schema.field(name) for name in read])
+        return ds.Scanner.from_batches(
+            self._batches(read, wanted), schema=schema, columns=shown, filter=filter, **options
+        )
+
+    def _batches(self, columns: list[str], wanted: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+        for part in self._parts:
+            yield from part.batches(columns, wanted)
+
+
+class Snapshots:
+    """The snapshots this worker knows by key, and the parts they share. The one used longest ago goes first."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, Part] = {}
+        self._known: OrderedDict[str, tuple[dict[str, SnapshotTable], set[int]]] = OrderedDict()
+
+    def tables(self, key: str) -> dict[str, SnapshotTable]:
+        """The tables of a snapshot that was loaded before."""
+        self._known.move_to_end(key)
+        return self._known[key][0]
+
+    def load(self, key: str, plan: dict[str, dict[str, Any]], files: dict[int, tuple[int, int]]) -> None:
+        """Make a snapshot known.
+
+        Args:
+            plan: by table name: `schema` (base64 of an Arrow IPC schema) and `files` (the server's numbers of them).
+            files: by number: descriptor and size of files that are new here. The descriptors are closed.
+
+        Raises:
+            OSError, pa.ArrowInvalid: a file cannot be mapped, or is not what it should be.
+        """
+        try:
+            mapped = {number: map_descriptor(descriptor, size) for number, (descriptor, size) in files.items()}
+        finally:
+            for descriptor, _size in files.values():
+                os.close(descriptor)
+        tables: dict[str, SnapshotTable] = {}
+        used: set[int] = set()
+        for name, table in plan.items():
+            schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(table["schema"])))
+            for number in table["files"]:
+                if number not in self._parts:
+                    self._parts[number] = open_part(mapped[number], schema)
+            tables[name] = SnapshotTable(schema, [self._parts[number] for number in table["files"]])
+            used.update(table["files"])
+        self._known[key] = (tables, used)
+
+    def add(self, key: str, tables: Mapping[str, pa.Table]) -> None:
+        """Make tables in memory known as a snapshot."""
+        loaded = {name: SnapshotTable(table.schema, [TablePart(table)]) for name, table in tables.items()}
+        self._known[key] = (loaded, set())
+
+    def forgotten(self) -> tuple[list[str], list[int]]:
+        """Drop what is over the number kept: keys of the snapshots, and numbers of files that no snapshot needs now."""
+        keys = [self._known.popitem(last=False)[0] for _ in range(len(self._known) - _SNAPSHOTS_KEPT)]
+        needed: set[int] = set().union(*(used for _tables, used in self._known.values()))
+        dropped = [number for number in self._parts if number not in needed]
+        for number in dropped:
+            del self._parts[number]
+        return keys, dropped
