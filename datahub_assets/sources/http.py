@@ -29,8 +29,6 @@ from datahub_assets.domain.errors import (
 
 USER_AGENT: Final = "crypto-data-hub/0.1"
 _CONNECT_TIMEOUT_S: Final = 5.0
-_SILENCE_TIMEOUT_S: Final = 8.0
-_ANSWER_TIMEOUT_S: Final = 30.0
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})\b")
 _EXCERPT_LIMIT: Final = 160
 
@@ -109,15 +107,16 @@ def _seconds_until(date: str, *, now_ms: int) -> list[float]:
 class Http:
     """A client with a pool of at most `connections` kept-alive connections; use it inside `async with`.
 
-    An answer may take 5 s to connect, 8 s of silence, 30 s in all.
+    An answer may be silent for `silence_timeout_s` and take `answer_timeout_s` in all.
     """
 
-    def __init__(self, *, connections: int = 8) -> None:
+    def __init__(self, *, connections: int = 8, silence_timeout_s: float = 8.0, answer_timeout_s: float = 30.0) -> None:
         self._client = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            timeout=httpx.Timeout(_SILENCE_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S, pool=None),
+            timeout=httpx.Timeout(silence_timeout_s, connect=_CONNECT_TIMEOUT_S, pool=None),
         )
+        self._answer_timeout_s = answer_timeout_s
         self.requests = 0
 
     async def __aenter__(self) -> Self:
@@ -140,7 +139,7 @@ class Http:
         host = urlsplit(url).netloc
         self.requests += 1
         try:
-            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            async with asyncio.timeout(self._answer_timeout_s):
                 answer = await self._client.get(url, params=params, headers=headers)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise SourceUnavailable(f"{host} did not answer in time ({type(error).__name__})") from error
