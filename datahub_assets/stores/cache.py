@@ -101,6 +101,7 @@ class Cache:
         Killed in between, the next drain takes the same file again and finds its rows unchanged. A damaged file is
         renamed out of the way and reported, so that it does not stop the chain for ever.
         """
+        landing.tidy(folder, spec, now_ms=now_ms)
         result = Drained()
         for path in landing.landed(folder, spec):
             try:

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
+from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.rows import Checked, Rejected
 
 _REJECTED: Final = b"datahub.rejected"
+_ABANDONED_MS: Final = HOUR_MS
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -36,16 +38,14 @@ def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> P
     table = checked.frame.to_arrow().cast(spec.arrow_schema())
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            pq.write_table(
-                table.replace_schema_metadata({_REJECTED: rejected}), file, compression="zstd", write_page_checksum=True
-            )
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            _write_durably(partial, table.replace_schema_metadata({_REJECTED: rejected}))
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         partial.replace(target)
         _sync_folder(home)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         if error.errno in _NO_ROOM:
             raise CacheFull(f"no space left for {target}: free some space; the next tick fetches again") from error
         raise CacheError(f"cannot write {target}: {error}") from error
@@ -76,6 +76,14 @@ def read_landed(path: Path, spec: DatasetSpec) -> Checked:
     return Checked(frame=frame, rejected=rows)
 
 
+def tidy(folder: Path, spec: DatasetSpec, *, now_ms: int) -> None:
+    """Remove what writers that died left half written; a file this old is nobody's work in progress."""
+    for path in (folder / spec.name).glob("*.partial"):
+        started, _, _ = path.name.partition("-")
+        if started.isdigit() and int(started) < now_ms - _ABANDONED_MS:
+            path.unlink(missing_ok=True)
+
+
 def discard(path: Path) -> None:
     """Remove a landing file whose rows are in the cache."""
     path.unlink(missing_ok=True)
@@ -84,6 +92,13 @@ def discard(path: Path) -> None:
 def set_aside(path: Path) -> Path:
     """Rename a damaged landing file so that it no longer stands in the way; returns where it is kept."""
     return path.replace(path.with_suffix(".damaged"))
+
+
+def _write_durably(path: Path, table: pa.Table) -> None:
+    with path.open("wb") as file:
+        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

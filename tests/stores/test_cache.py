@@ -1,0 +1,260 @@
+"""The cache: which row stays, which ones wait for a commit, and clear words when the disk or the file fails."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
+from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
+from datahub_assets.domain.rows import Checked, Rejected
+from datahub_assets.stores import database, remote
+from datahub_assets.stores.cache import FORMAT, Cache, Upserted
+from datahub_assets.stores.landing import land, landed
+from datahub_assets.stores.tables import Outbox, Table
+from tests.stores.world import START_MS, candles, content, in_cache, market
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cache.sqlite3"
+
+
+def publish_all(cache: Cache, spec: DatasetSpec, *, sha: str = "a" * 40) -> None:
+    """Mark everything that waits, as a publish does."""
+    waiting = {spec.name: cache.unpublished(spec)}
+    commit_id = remote.add_commit(cache.database, spec, repo="hub/repo", sha=sha, at_ms=1, rows=1, size=1)
+    Table.of(spec).mark(cache.database, waiting[spec.name].tickets, commit_id=commit_id)
+
+
+@pytest.mark.parametrize(("spec", "rows"), [(MARKET, market(START_MS)), (OHLC, candles(START_MS))])
+def test_rows_come_back_as_they_went_in(path: Path, spec: DatasetSpec, rows: pl.DataFrame) -> None:
+    with Cache.open(path) as cache:
+        assert cache.upsert(spec, rows) == Upserted(inserted=rows.height)
+        assert cache.unpublished(spec).frame.sort(spec.file_order).equals(rows.sort(spec.file_order))
+    assert in_cache(spec, path).equals(rows.sort(spec.file_order))
+
+
+def test_the_tables_have_the_names_and_types_people_query(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS))
+        cache.upsert(OHLC, candles(START_MS))
+    with sqlite3.connect(path) as plain:
+        newest = plain.execute("SELECT typeof(price), typeof(timestamp) FROM cached_market_data LIMIT 1").fetchone()
+        assert newest == ("real", "integer")
+        assert plain.execute("SELECT count(*) FROM cached_ohlc WHERE closed = 0").fetchone() == (6,)
+        assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    plain.close()
+
+
+def test_the_same_again_changes_nothing_and_stays_published(path: Path) -> None:
+    rows = candles(START_MS)
+    with Cache.open(path) as cache:
+        cache.upsert(OHLC, rows)
+        publish_all(cache, OHLC)
+        again = rows.with_columns(pl.lit(START_MS + 60_000).cast(pl.Datetime("ms", "UTC")).alias("ingested_at"))
+        assert cache.upsert(OHLC, again) == Upserted(unchanged=rows.height)
+        assert cache.counts(OHLC).unpublished == 0
+    assert in_cache(OHLC, path).equals(rows.sort(OHLC.file_order)), "ingested_at is that of the first fetch"
+
+
+def test_a_forming_candle_is_replaced_and_a_closed_one_is_not_reopened(path: Path) -> None:
+    later = START_MS + 5 * MINUTE_MS
+    with Cache.open(path) as cache:
+        cache.upsert(OHLC, candles(START_MS, back=1))
+        publish_all(cache, OHLC)
+        assert cache.upsert(OHLC, candles(later, back=1)).updated == 6
+        assert cache.counts(OHLC).unpublished == 6
+
+        closed = candles(START_MS + HOUR_MS, pairs=1, back=1, intervals=["1h"]).filter(pl.col("closed"))
+        assert cache.upsert(OHLC, closed).updated == 1
+        assert cache.upsert(OHLC, candles(later, pairs=1, back=0, intervals=["1h"])) == Upserted(unchanged=1)
+
+
+def test_an_older_fetch_that_comes_late_does_not_win(path: Path) -> None:
+    newer, older = candles(START_MS + 5 * MINUTE_MS, back=0), candles(START_MS, back=0)
+    with Cache.open(path) as cache:
+        cache.upsert(OHLC, newer)
+        assert cache.upsert(OHLC, older) == Upserted(unchanged=newer.height)
+    assert in_cache(OHLC, path).equals(newer.sort(OHLC.file_order))
+
+
+def test_a_row_that_changes_between_reading_and_marking_stays_unpublished(path: Path) -> None:
+    with Cache.open(path) as cache, Cache.open(path) as other:
+        cache.upsert(OHLC, candles(START_MS, pairs=2, back=1, intervals=["1h"]))
+        read = cache.unpublished(OHLC)
+        changed = candles(START_MS + MINUTE_MS, pairs=1, back=0, intervals=["1h"])
+        assert other.upsert(OHLC, changed).updated == 1
+        commit_id = remote.add_commit(cache.database, OHLC, repo="r", sha="b" * 40, at_ms=1, rows=4, size=1)
+        marked = cache.mark_published(OHLC, {OHLC.name: read, **empty_ledgers(cache)}, commit_id=commit_id)
+        assert marked == 3
+        assert cache.unpublished(OHLC).frame.equals(changed)
+
+
+def empty_ledgers(cache: Cache) -> dict[str, Outbox]:
+    return {name: cache.unpublished(ledger) for name, ledger in (("gaps", GAPS), ("corrections", CORRECTIONS))}
+
+
+def test_every_row_knows_its_commit(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS))
+        publish_all(cache, MARKET, sha="c" * 40)
+    with sqlite3.connect(path) as plain:
+        shas = plain.execute("SELECT DISTINCT sha FROM cached_market_data m JOIN commits c ON c.id = m.commit_id")
+        assert shas.fetchall() == [("c" * 40,)]
+    plain.close()
+
+
+def test_draining_twice_or_after_a_crash_gives_the_same(path: Path, tmp_path: Path) -> None:
+    bad = Rejected.of(MARKET, subject="coin-9", reason="price is null", raw={"id": "coin-9"})
+    folder = tmp_path / "landing"
+    for minute in range(3):
+        land(folder, MARKET, Checked(market(START_MS + minute * MINUTE_MS), (bad,)), now_ms=START_MS + minute)
+    kept = {file: file.read_bytes() for file in landed(folder, MARKET)}
+    with Cache.open(path) as cache:
+        first = cache.drain(folder, MARKET, now_ms=START_MS)
+        assert (first.files, first.quarantined) == (3, 1)
+        assert landed(folder, MARKET) == []
+        before = in_cache(MARKET, path)
+        for file, whole in kept.items():
+            file.write_bytes(whole)  # as if the process had died before removing them
+        again = cache.drain(folder, MARKET, now_ms=START_MS + 1)
+        assert (again.upserted.inserted, again.upserted.updated, again.quarantined) == (0, 0, 0)
+        assert cache.counts(MARKET).quarantined == 1
+    assert in_cache(MARKET, path).equals(before)
+
+
+def test_a_damaged_landing_file_is_set_aside_and_the_others_go_on(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "landing"
+    broken = land(folder, MARKET, Checked(market(START_MS), ()), now_ms=START_MS)
+    broken.write_bytes(broken.read_bytes()[:-50])
+    land(folder, MARKET, Checked(market(START_MS + MINUTE_MS), ()), now_ms=START_MS + MINUTE_MS)
+    with Cache.open(path) as cache:
+        drained = cache.drain(folder, MARKET, now_ms=START_MS)
+    assert drained.files == 1
+    assert drained.set_aside == (broken.with_suffix(".damaged"),)
+    assert broken.with_suffix(".damaged").exists()
+    assert content(MARKET, in_cache(MARKET, path)) == content(MARKET, market(START_MS + MINUTE_MS))
+
+
+def test_old_rows_leave_only_once_published_and_the_series_state_stays(path: Path) -> None:
+    late = START_MS + MARKET.retention_ms + HOUR_MS
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS))
+        assert cache.prune(MARKET, now_ms=late) == 0, "no row is dropped for age before it is published"
+        publish_all(cache, MARKET)
+        assert cache.prune(MARKET, now_ms=late + 1) == 0, "at most once an hour"
+        assert cache.prune(MARKET, now_ms=late + HOUR_MS) == 5
+        assert cache.counts(MARKET).rows == 0
+        assert len(cache.last_times(MARKET)) == 5
+
+
+def test_series_remember_their_last_row(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(OHLC, candles(START_MS, pairs=1))
+        cache.upsert(OHLC, candles(START_MS - 10 * DAY_MS, pairs=1))
+        assert cache.last_times(OHLC) == {
+            ("P0USDT", "1h"): START_MS - START_MS % HOUR_MS,
+            ("P0USDT", "1d"): START_MS - START_MS % DAY_MS,
+        }
+
+
+def test_a_closed_candle_that_changes_is_written_to_the_ledger(path: Path) -> None:
+    rows = candles(START_MS, pairs=1, back=1, intervals=["1h"])
+    fixed = rows.filter(pl.col("closed")).with_columns(
+        close=pl.col("close") + 1, ingested_at=pl.col("ingested_at") + pl.duration(minutes=1)
+    )
+    with Cache.open(path) as cache:
+        cache.upsert(OHLC, rows)
+        assert cache.upsert(OHLC, fixed).updated == 1
+        assert cache.upsert(OHLC, fixed).unchanged == 1
+        lines = cache.unpublished(CORRECTIONS).frame
+    assert lines.height == 1
+    assert lines["new_close"][0] - lines["old_close"][0] == pytest.approx(1)
+
+
+def test_notes_are_remembered(path: Path) -> None:
+    with Cache.open(path) as cache:
+        assert cache.note(MARKET, "last_error", default="none") == "none"
+        cache.set_note(MARKET, "last_error", {"code": "hub_unavailable"})
+    with Cache.open(path) as cache:
+        assert cache.note(MARKET, "last_error") == {"code": "hub_unavailable"}
+        assert cache.note(OHLC, "last_error") is None
+
+
+def test_a_full_disk_keeps_what_was_there_and_says_so(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS))
+        pages = cache.database.scalar("PRAGMA page_count")
+        cache.database.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(CacheFull, match="free some space"):
+            cache.upsert(MARKET, market(START_MS + MINUTE_MS, coins=2000))
+        cache.database.execute("PRAGMA max_page_count = 1000000")
+        assert cache.counts(MARKET).rows == 5
+        assert cache.upsert(MARKET, market(START_MS + MINUTE_MS)).inserted == 5
+
+
+def use(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS + MINUTE_MS, coins=3000))
+        cache.unpublished(MARKET)
+
+
+@pytest.mark.parametrize("damage", ["not a database", "torn pages"])
+def test_a_damaged_cache_names_the_way_out(path: Path, damage: str) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS, coins=3000))
+    if damage == "not a database":
+        path.write_bytes(b"this is no database" * 1000)
+    else:
+        whole = bytearray(path.read_bytes())
+        whole[4096 : len(whole) // 2] = b"\xff" * (len(whole) // 2 - 4096)
+        path.write_bytes(whole)
+    with pytest.raises(CacheUnusable, match="datahub cache rebuild"):
+        use(path)
+
+
+def test_a_cache_of_a_newer_version_is_left_alone(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.database.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    with pytest.raises(CacheUnusable, match="this version knows"):
+        Cache.open(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("no folder")
+    with pytest.raises(CacheError, match="home"):
+        Cache.open(tmp_path / "home" / "cache.sqlite3")
+
+
+def test_readers_do_not_wait_for_a_writer_and_writers_wait_for_each_other(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS))
+        entered, leave = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with Cache.open(path) as other, other.database.transaction():
+                other.upsert(MARKET, market(START_MS + MINUTE_MS))
+                entered.set()
+                leave.wait(20)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert entered.wait(20)
+        assert cache.counts(MARKET).rows == 5, "the old state, at once"
+        leave.set()
+        cache.upsert(MARKET, market(START_MS + 2 * MINUTE_MS))
+        holder.join()
+        assert cache.counts(MARKET).rows == 15
+
+
+def test_a_lock_held_too_long_is_an_error_to_retry(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    with Cache.open(path) as cache, Cache.open(path) as other, other.database.transaction():
+        other.upsert(MARKET, market(START_MS))
+        with pytest.raises(CacheBusy, match="another process"):
+            cache.upsert(MARKET, market(START_MS))

@@ -1,0 +1,167 @@
+"""Gaps of a series of candles, against a plain set of the candles that are there."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datahub_assets.domain.gaps import (
+    ASK_AGAIN_MS,
+    TAIL_GRACE_MS,
+    Cause,
+    Change,
+    Coverage,
+    Gap,
+    arrive,
+    asked,
+    expected_until,
+    extend,
+    quarantine,
+)
+from datahub_assets.domain.intervals import interval
+
+HOUR = interval("1h")
+STEP = HOUR.length_ms
+
+
+def missing(coverage: Coverage) -> set[int]:
+    return {slot for gap in coverage.gaps for slot in range(gap.first_time, gap.last_time + STEP, STEP)}
+
+
+def open_lines(ledger: dict[int, Gap]) -> set[int]:
+    return missing(Coverage(0, 0, tuple(gap for gap in ledger.values() if gap.healed_at is None)))
+
+
+def hours(*numbers: int) -> list[int]:
+    return [number * STEP for number in numbers]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("arrive"), st.lists(st.integers(-20, 20), max_size=6)),
+        st.tuples(st.just("extend"), st.integers(-20, 25)),
+        st.tuples(st.just("quarantine"), st.integers(-20, 20)),
+        st.tuples(st.sampled_from(["silent", "answered"]), st.integers(0, 3)),
+    ),
+    max_size=12,
+)
+
+
+@given(STEPS)
+def test_a_coverage_knows_exactly_which_candles_are_there(steps: list[tuple[str, object]]) -> None:
+    there: set[int] = set()
+    until: int | None = None
+    coverage: Coverage | None = None
+    ledger: dict[int, Gap] = {}
+    for now_ms, (what, value) in enumerate(steps, start=1):
+        change = act(coverage, what, value, now_ms=now_ms)
+        if what == "arrive":
+            there |= {number * STEP for number in value}  # type: ignore[attr-defined]
+        if change is None:
+            continue
+        coverage = change.coverage
+        ledger |= {gap.first_time: gap for gap in change.lines}
+        until = max(slot for slot in (*there, until, value * STEP if what == "extend" else None) if slot is not None)  # type: ignore[operator]
+
+        expected = set(range(min(there), until + STEP, STEP))
+        assert (coverage.first, coverage.until) == (min(there), until)
+        assert missing(coverage) == expected - there
+        assert coverage.missing(HOUR) == len(expected - there)
+        assert coverage.expected(HOUR) == len(expected)
+        assert [gap.first_time for gap in coverage.gaps] == sorted(gap.first_time for gap in coverage.gaps)
+        assert all(gap.healed_at is None for gap in coverage.gaps)
+        assert open_lines(ledger) == expected - there, "the ledger tells the same"
+
+
+def act(coverage: Coverage | None, what: str, value: object, *, now_ms: int) -> Change | None:
+    if what == "arrive":
+        return arrive(coverage, hours(*value), interval=HOUR, now_ms=now_ms)  # type: ignore[misc]
+    if coverage is None:
+        return None
+    if what == "extend":
+        return extend(coverage, value * STEP, interval=HOUR, now_ms=now_ms)  # type: ignore[operator]
+    if what == "quarantine":
+        return quarantine(coverage, value * STEP, interval=HOUR, now_ms=now_ms)  # type: ignore[operator]
+    if not coverage.gaps:
+        return None
+    question = coverage.gaps[value % len(coverage.gaps)]  # type: ignore[operator]
+    return asked(coverage, question, answered=what == "answered", now_ms=now_ms)
+
+
+def start(*numbers: int) -> Coverage:
+    change = arrive(None, hours(*numbers), interval=HOUR, now_ms=1)
+    assert change is not None
+    return change.coverage
+
+
+def test_a_hole_is_a_gap_that_heals_in_parts() -> None:
+    coverage = start(0, 5)
+    assert [(gap.first_time, gap.last_time, gap.cause) for gap in coverage.gaps] == [
+        (STEP, 4 * STEP, Cause.NOT_FETCHED)
+    ]
+    change = arrive(coverage, hours(2), interval=HOUR, now_ms=9)
+    assert change is not None
+    assert [(gap.first_time // STEP, gap.last_time // STEP, gap.healed_at) for gap in change.lines] == [
+        (1, 1, None),
+        (2, 2, 9),
+        (3, 4, None),
+    ]
+    assert {gap.first_seen for gap in change.lines} == {1}, "parts remember when the gap was seen first"
+
+
+def test_a_candle_off_the_grid_counts_for_the_hour_that_covers_it() -> None:
+    change = arrive(start(0, 2), [STEP + 28 * 60_000 + 14_789], interval=HOUR, now_ms=2)
+    assert change is not None
+    assert change.coverage.gaps == ()
+
+
+def test_silence_grows_one_gap_at_the_end_and_asks_again_for_its_new_part() -> None:
+    coverage = extend(start(0), 2 * STEP, interval=HOUR, now_ms=2).coverage
+    coverage = asked(coverage, coverage.gaps[0], answered=False, now_ms=3).coverage
+    assert [gap.cause for gap in coverage.gaps] == [Cause.EXCHANGE_HAD_NONE]
+    coverage = extend(coverage, 4 * STEP, interval=HOUR, now_ms=4).coverage
+    assert [(gap.first_time // STEP, gap.last_time // STEP, gap.cause, gap.asks) for gap in coverage.gaps] == [
+        (1, 4, Cause.NOT_FETCHED, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cause", "answered", "outcome"),
+    [
+        (Cause.NOT_FETCHED, False, Cause.EXCHANGE_HAD_NONE),
+        (Cause.NOT_FETCHED, True, Cause.NOT_FETCHED),
+        (Cause.QUARANTINED, True, Cause.QUARANTINED),
+        (Cause.QUARANTINED, False, Cause.EXCHANGE_HAD_NONE),
+        (Cause.EXCHANGE_HAD_NONE, True, Cause.NOT_FETCHED),
+    ],
+)
+def test_what_an_answer_says_of_the_cause(cause: Cause, answered: bool, outcome: Cause) -> None:
+    coverage = start(0, 2)
+    coverage = replace(coverage, gaps=(replace(coverage.gaps[0], cause=cause),))
+    after = asked(coverage, coverage.gaps[0], answered=answered, now_ms=7).coverage.gaps[0]
+    assert (after.cause, after.asks, after.asked_at) == (outcome, 1, 7)
+
+
+def test_a_quarantined_candle_splits_the_gap_around_it() -> None:
+    gaps = quarantine(start(0, 4), 2 * STEP, interval=HOUR, now_ms=2).coverage.gaps
+    assert [(gap.first_time // STEP, gap.last_time // STEP, gap.cause) for gap in gaps] == [
+        (1, 1, Cause.NOT_FETCHED),
+        (2, 2, Cause.QUARANTINED),
+        (3, 3, Cause.NOT_FETCHED),
+    ]
+
+
+def test_questions_become_rarer() -> None:
+    gap = start(0, 2).gaps[0]
+    assert gap.due(now_ms=0)
+    for asks, pause_ms in enumerate([*ASK_AGAIN_MS[1:], ASK_AGAIN_MS[-1]], start=1):
+        tried = replace(gap, asks=asks, asked_at=1000)
+        assert not tried.due(now_ms=1000 + pause_ms - 1)
+        assert tried.due(now_ms=1000 + pause_ms)
+
+
+def test_a_candle_is_expected_a_while_after_it_closed() -> None:
+    closed_at = 5 * STEP
+    assert expected_until(HOUR, now_ms=closed_at + TAIL_GRACE_MS - 1) == 3 * STEP
+    assert expected_until(HOUR, now_ms=closed_at + TAIL_GRACE_MS) == 4 * STEP
