@@ -8,6 +8,7 @@ import dagster as dg
 from datahub_assets.defs import chain, facts, read_back, rules
 from datahub_assets.defs.workshop import KEY, Workshop
 from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.errors import HubUnavailable
 from datahub_assets.domain.ledgers import GAPS, ledgers_of
 from datahub_assets.stores import remote
 
@@ -84,13 +85,19 @@ def _rows_never_shrink(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRe
 
 
 def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR
     with workshop.cache() as cache:
-        sample = read_back.compare(spec, cache=cache, hub=workshop.hub())
+        try:
+            sample = read_back.compare(spec, cache=cache, hub=workshop.hub())
+        except HubUnavailable as error:  # nothing is known to be wrong; the next tick looks again
+            severity = dg.AssetCheckSeverity.WARN
+            sample = read_back.Sample(problems=[f"could not be read back: {error}"])
     return _verdict(
         chain.hub_key(spec),
         "hub_equals_cache",
         problems=sample.problems,
         metadata={"rows_compared": sample.rows, "files_read": sample.files, "commit": sample.commit or "none yet"},
+        severity=severity,
     )
 
 

@@ -32,6 +32,7 @@ def told_to_dagster(
         workshop.status.failed(spec.name, code=error.code, message=str(error), now_ms=workshop.clock())
         wait_s = retry_wait_s(error, attempt=context.retry_number, jitter=random.random() if jitter is None else jitter)  # noqa: S311
         if wait_s is None or context.retry_number >= MAX_RETRIES:
+            context.log.error("%s: %s", error.code, error)  # noqa: TRY400 - the trace is in the failure
             raise failure(error) from error
         context.log.warning("%s: %s; again in %.0f s", error.code, error, wait_s)
         raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait_s) from error

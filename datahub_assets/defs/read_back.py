@@ -66,8 +66,8 @@ def _held(spec: DatasetSpec, seen: Remote, hub: Hub, *, wanted: pl.DataFrame) ->
 def _differences(spec: DatasetSpec, *, sent: pl.DataFrame, held: pl.DataFrame) -> list[str]:
     key = list(spec.key)
     missing = sent.join(held, on=key, how="anti")
-    columns = [*key, *content_columns(spec)]
-    other = sent.join(missing, on=key, how="anti").join(held, on=columns, how="anti", nulls_equal=True)
+    found = sent.join(missing, on=key, how="anti")
+    other = found.join(held, on=content_columns(spec), how="anti", nulls_equal=True)
     return [
         *([f"{missing.height} rows are not on the Hub: {_named(missing, key)}"] if missing.height else []),
         *([f"{other.height} rows differ on the Hub: {_named(other, key)}"] if other.height else []),

@@ -16,11 +16,10 @@ _QUIET = {
     # A login cached on disk is not ours: only HF_TOKEN writes.
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "PYTHONUNBUFFERED": "1",
-    # One thread a library is plenty for what we do, and a process that is to be forked may have no other.
-    "OPENBLAS_NUM_THREADS": "1",
 }
-# Read by the jemalloc in polars and the one in pyarrow.
-_NO_ALLOCATOR_THREADS = {
+# Read by the jemalloc in polars, the one in pyarrow, and numpy's OpenBLAS, which all start threads when imported.
+_NO_NATIVE_THREADS = {
+    "OPENBLAS_NUM_THREADS": "1",
     "_RJEM_MALLOC_CONF": "background_thread:false",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
@@ -44,8 +43,8 @@ class Environments:
 
     @property
     def forking(self) -> dict[str, str]:
-        """For the process that forks runs: as a worker, and no allocator may start threads of its own."""
-        return {**self.worker, **_NO_ALLOCATOR_THREADS}
+        """For the process that forks runs: as a worker, and no import may start threads."""
+        return {**self.worker, **_NO_NATIVE_THREADS}
 
 
 def build(settings: Settings, environ: Mapping[str, str] | None = None) -> Environments:

@@ -15,6 +15,7 @@ _CODE_READY = re.compile(r"Started Dagster code server")
 _DAEMON_READY = re.compile(r"Instance is configured with the following daemons")
 # 2026-01-01 00:00:00 +0000 - dagster - INFO - market_prices_job - 1f2e… - market_prices - fetched 250 coins …
 _RUN_LINE = re.compile(r" - dagster - (?P<level>INFO|WARNING|ERROR) - \w+ - [0-9a-f-]{36} - (?P<rest>[^\n]+)$")
+_RUN_EVENT = re.compile(r"\d+ - ")
 _TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b")
 _SHOWN = 200
 
@@ -136,6 +137,8 @@ def _run_line(line: str) -> str | None:
     found = _RUN_LINE.search(line)
     if found is None:
         return _trouble(line)
+    if _RUN_EVENT.match(found["rest"]):  # Dagster's own account of what a line of ours has said already
+        return None
     rest = found["rest"] if found["level"] == "INFO" else f"{found['level'].lower()}: {found['rest']}"
     return rest[:_SHOWN]
 

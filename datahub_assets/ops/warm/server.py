@@ -23,7 +23,7 @@ Work = Callable[[Sequence[str]], int]
 
 IDLE_THREADS = frozenset({"polars-ooc-clea"})
 """Threads an import may start: polars' waits for spill files to delete, holds no lock while it waits, and a run that
-never spills never needs it. jemalloc's are switched off by the environment (see `ops.environment`)."""
+never spills never needs it. Those of jemalloc and OpenBLAS are switched off by `ops.environment`."""
 READY = "warm server ready"
 _TURN_S = 0.5
 _LAST_GRACE_S = 3.0
