@@ -43,7 +43,9 @@ def body_of(server: Server, request: bytes) -> bytes:
     """
     answer = ask(server, request)
     if answer.status != 200:
-        raise Refused(f"port {server.port} answered {answer.status}: {answer.body[:600]!r} to {request[:600]!r}")
+        head, _, sent = request.partition(b"\r\n\r\n")
+        line = head.split(b"\r\n", 1)[0]  # the other lines hold the token
+        raise Refused(f"{answer.status} {answer.body[:600]!r} to {line!r} {sent[:600]!r}")
     return answer.body
 
 
