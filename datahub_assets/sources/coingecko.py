@@ -6,7 +6,7 @@ Limits and shapes of errors: CoinGecko's API documentation (docs.coingecko.com, 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -112,29 +112,17 @@ def fetch_prices(
     upstream = settings.coingecko_base_url
     PAUSES.check(upstream, not_before_ms=not_before_ms, now_ms=clock())
     started = time.perf_counter()
-    key = settings.coingecko_api_key
-    collected = asyncio.run(
-        _collect(
-            settings.coins,
-            base_url=upstream,
-            api_key=None if key is None else key.get_secret_value(),
-            clock=clock,
-            backoff=backoff or Backoff(),
-        )
-    )
+    collected = asyncio.run(_collect(settings, clock=clock, backoff=backoff or Backoff()))
     now_ms = clock()
-    for error in collected.failed.values():
-        if isinstance(error, SourceRateLimited) and error.retry_after_s is not None:
-            PAUSES.note(upstream, until_ms=now_ms + round(1000 * error.retry_after_s), now_ms=now_ms)
-    if collected.failed and not collected.items:
-        raise next(iter(collected.failed.values()))
     fetched = Fetched(
         checked=check_markets(collected.items, now_ms=now_ms),
         requests=collected.requests,
         elapsed_s=time.perf_counter() - started,
         failed=collected.failed,
-        pause_until_ms=PAUSES.until_ms(upstream, now_ms=now_ms),
+        pause_until_ms=_noted_pause(upstream, collected.failed.values(), now_ms=now_ms),
     )
+    if collected.failed and not collected.items:
+        raise next(iter(collected.failed.values()))
     _report(fetched, collected.items, wanted=settings.coins, log=log)
     return fetched
 
@@ -146,14 +134,19 @@ class _Collected:
     requests: int
 
 
-async def _collect(
-    coins: int | tuple[str, ...], *, base_url: str, api_key: str | None, clock: Callable[[], int], backoff: Backoff
-) -> _Collected:
+async def _collect(settings: Settings, *, clock: Callable[[], int], backoff: Backoff) -> _Collected:
     """All pages one after the other: keyless callers have few requests a minute, and a burst spends them."""
+    coins, key = settings.coins, settings.coingecko_api_key
     items: list[object] = []
     failed: dict[tuple[str, str], SourceError] = {}
     async with Http() as http:
-        client = CoinGecko(http, base_url=base_url, api_key=api_key, clock=clock, backoff=backoff)
+        client = CoinGecko(
+            http,
+            base_url=settings.coingecko_base_url,
+            api_key=None if key is None else key.get_secret_value(),
+            clock=clock,
+            backoff=backoff,
+        )
         for page in pages(coins):
             try:
                 found = await client.page(page)
@@ -166,6 +159,14 @@ async def _collect(
             if isinstance(coins, int) and len(found) < PAGE_SIZE:
                 break
     return _Collected(items[:coins] if isinstance(coins, int) else items, failed, http.requests)
+
+
+def _noted_pause(upstream: str, errors: Iterable[SourceError], *, now_ms: int) -> int | None:
+    """Remember the pause asked for, if one was; until when it lasts."""
+    for error in errors:
+        if isinstance(error, SourceRateLimited) and error.retry_after_s is not None:
+            PAUSES.note(upstream, until_ms=now_ms + round(1000 * error.retry_after_s), now_ms=now_ms)
+    return PAUSES.until_ms(upstream, now_ms=now_ms)
 
 
 def _report(fetched: Fetched, items: list[object], *, wanted: int | tuple[str, ...], log: logging.Logger) -> None:

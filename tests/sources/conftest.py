@@ -7,11 +7,20 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from datahub_assets.settings import Settings
+from datahub_assets.sources import pauses
 from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.binance import hosts
 from tests.fakes import Clock, FakeBinance, FakeCoinGecko
 
 NOW_MS = 1_763_800_015_000  # 2025-11-22 08:26:55, five seconds before the minute
 LOG = logging.getLogger("tests.sources")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test inherits what another test's upstream asked for: ports come again."""
+    monkeypatch.setattr(pauses.PAUSES, "_until_ms", {})
+    monkeypatch.setattr(hosts, "_PREFERRED", {})
 
 
 class VirtualSleep:

@@ -141,7 +141,7 @@ async def _fetched(
             checked=Checked(asking.frame(), tuple(asking.rejected)),
             requests=http.requests,
             elapsed_s=time.perf_counter() - started,
-            failed=asking.failed,
+            failed={one.series: asking.failed[one.series] for one in ranges if one.series in asking.failed},
             pause_until_ms=PAUSES.until_ms(upstream, now_ms=clock()),
         )
     _report(fetched, series=len(series), binance=binance, log=log)
