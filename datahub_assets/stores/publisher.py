@@ -16,7 +16,15 @@ from typing import Final
 import polars as pl
 
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import HubBusy, HubConflict, HubError, HubNotFound, HubRateLimited, HubUnavailable
+from datahub_assets.domain.errors import (
+    HubBusy,
+    HubConflict,
+    HubContentInvalid,
+    HubError,
+    HubNotFound,
+    HubRateLimited,
+    HubUnavailable,
+)
 from datahub_assets.domain.ledgers import CORRECTIONS, corrections, ledgers_of, parts_of
 from datahub_assets.domain.partitions import is_data, is_small, sealed_paths
 from datahub_assets.stores import budget, card, layout, remote
@@ -106,11 +114,19 @@ class _Attempt:
 
     def run(self, base: Remote | None) -> Published:
         """Try until it is done, or until trying again at once is no use."""
+        tried: Draft | None = None
         for attempt in range(1, ATTEMPTS + 1):
             current = base if base is not None else self._look()
-            waiting, draft = self._compose(current)
+            try:
+                waiting, draft = self._compose(current)
+            except (HubContentInvalid, HubNotFound):
+                if base is None:
+                    raise
+                base = None  # what we remember of the repo may be out of date: somebody may have mended it
+                continue
             if draft.empty:
-                return self._settle(draft, waiting, sha=current.head, found=True)
+                return self._found(tried, draft, waiting)
+            tried = draft
             try:
                 sha = self._commit(draft)
             except HubRateLimited as error:
@@ -123,7 +139,7 @@ class _Attempt:
                 base = None
                 self._pause(attempt, error)
             else:
-                return self._settle(draft, waiting, sha=sha, found=False)
+                return self._settle(draft, waiting, after=draft.landed(sha), sent=draft)
         raise HubBusy(f"{self.hub.repo_url(self.spec)} did not take the commit")  # _pause raises before this
 
     def _pause(self, attempt: int, error: HubError) -> None:
@@ -165,22 +181,23 @@ class _Attempt:
             parent=draft.base.head,
         )
 
-    def _settle(self, draft: Draft, waiting: Waiting, *, sha: str, found: bool) -> Published:
+    def _found(self, tried: Draft | None, draft: Draft, waiting: Waiting) -> Published:
+        """The head has all the rows: by a commit of ours that we did not hear of, or they were there before."""
+        published = self._settle(draft, waiting, after=draft.base, sent=tried)
+        return published if tried is not None else replace(published, reason="the Hub holds these rows already")
+
+    def _settle(self, draft: Draft, waiting: Waiting, *, after: Remote, sent: Draft | None) -> Published:
         """Note the commit, the row versions it carries and the repo as it is now, all in one transaction."""
         database, spec = self.cache.database, self.spec
+        rows, size = (0, 0) if sent is None else (sent.plan.changed.height, sent.size)
         kept = {path: content for path, content in draft.writes.items() if is_kept(spec, path)}
-        rows = draft.plan.changed.height
         with database.transaction():
             commit_id = remote.add_commit(
-                database, spec, repo=draft.base.repo, sha=sha, at_ms=self.now_ms, rows=rows, size=draft.size
+                database, spec, repo=after.repo, sha=after.head, at_ms=self.now_ms, rows=rows, size=size
             )
             self.cache.mark_published(spec, waiting, commit_id=commit_id)
-            if not found:
-                remote.save(database, spec, draft.landed(sha), contents=kept)
-        url = self.hub.commit_url(spec, sha)
-        if found:
-            return Published(commit=sha, url=url, reason="the Hub holds these rows already")
-        return Published(commit=sha, url=url, rows=rows, size=draft.size)
+            remote.save(database, spec, after, contents=kept)
+        return Published(commit=after.head, url=self.hub.commit_url(spec, after.head), rows=rows, size=size)
 
 
 def outboxes(spec: DatasetSpec, cache: Cache) -> Waiting:
