@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from localhub.app import accounts, commits, failures, files, refs, repos, trees, uploads
+from localhub.app import accounts, commits, failures, files, refs, repos, trees, uploads, xet
 from localhub.app.site import Site
 from localhub.errors import HubError
 
@@ -37,6 +37,9 @@ def _routes() -> list[Route]:
         Route(f"{_API}/super-squash/{{revision}}", refs.super_squash, methods=["POST"]),
         Route(f"{_API}/preupload/{{revision}}", uploads.preupload, methods=["POST"]),
         Route(f"{_API}/commit/{{revision}}", commits.commit, methods=["POST"]),
+        Route(f"{_API}/xet-write-token/{{revision}}", xet.write_token),
+        Route("/xet/{repo:int}/{epoch:int}/v1/xorbs/default/{hash}", xet.put_xorb, methods=["POST"]),
+        Route("/xet/{repo:int}/{epoch:int}/v1/shards", xet.put_shard, methods=["POST"]),
         Route("/lfs/{repo:int}/{sha256}/{size:int}", uploads.put_lfs, methods=["PUT"]),
     ]
 

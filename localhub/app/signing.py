@@ -1,36 +1,33 @@
-"""URLs that carry their own permission: signed, for one purpose, until a time.
+"""Permissions that travel by themselves: signed, for one purpose, until a time.
 
-Storage URLs are called without a token, as the Hub's are, so what they allow has to be in them.
+Storage URLs are called without the caller's token, as the Hub's are, so what they allow has to be in them.
 """
 
 import hashlib
 import hmac
 import time
-from urllib.parse import urlencode
-
-from starlette.requests import Request
 
 from localhub.errors import forbidden
 
-LIFETIME_S = 6 * 3600
+LIFETIME_S = 3600
 
 
-def signed_query(key: bytes, *purpose: str | int) -> str:
-    """The query string that lets its bearer do `purpose` for `LIFETIME_S` seconds."""
+def permit(key: bytes, *purpose: str | int) -> tuple[str, int]:
+    """A text that lets its bearer do `purpose`, and the time (seconds since 1970) until which it does."""
     expires = int(time.time()) + LIFETIME_S
-    return urlencode({"expires": expires, "signature": _signature(key, expires, purpose)})
+    return f"{expires}.{_signature(key, expires, purpose)}", expires
 
 
-def check_signature(key: bytes, request: Request, *purpose: str | int) -> None:
-    """Let a request through only if its URL was signed for `purpose` and is still good.
+def check_permit(key: bytes, text: str, *purpose: str | int) -> None:
+    """Let a request through only if it carries a permit for `purpose` that is still good.
 
     Raises:
         HubError: 403.
     """
-    expires, signature = request.query_params.get("expires", ""), request.query_params.get("signature", "")
-    number = int(expires) if expires.isascii() and expires.isdigit() else 0
-    expected = _signature(key, number, purpose)
-    if not hmac.compare_digest(expected, signature.encode("ascii", "replace").decode()) or number < time.time():
+    number, _, signature = text.partition(".")
+    expires = int(number) if number.isascii() and number.isdigit() and len(number) < len("99999999999") else 0
+    expected = _signature(key, expires, purpose)
+    if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")) or expires < time.time():
         raise forbidden("This URL is not signed for this, or has expired")
 
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from localhub.app import access
-from localhub.app.signing import check_signature, signed_query
+from localhub.app.signing import check_permit, permit
 from localhub.app.site import Call, Site, path_param, reads, site_of
 from localhub.errors import bad_request, repo_not_found, too_large
 from localhub.names import check_sha256
@@ -60,8 +60,8 @@ def lfs_batch(call: Call) -> Response:
     def shape(sha256: str, size: int) -> dict[str, object]:
         answer: dict[str, object] = {"oid": sha256, "size": size}
         if not (repos.has_upload(call.con, repo, sha256) and call.site.home.blobs.touch(sha256)):
-            query = signed_query(call.site.home.signing_key, _PUT, repo.id, sha256, size)
-            href = f"{call.base_url}/lfs/{repo.id}/{sha256}/{size}?{query}"
+            signature, _ = permit(call.site.home.signing_key, _PUT, repo.id, sha256, size)
+            href = f"{call.base_url}/lfs/{repo.id}/{sha256}/{size}?permit={signature}"
             answer["actions"] = {"upload": {"href": href, "header": {}}}
         return answer
 
@@ -75,7 +75,7 @@ async def put_lfs(request: Request) -> Response:
     sha256 = check_sha256(path_param(request, "sha256"))
     repo_id: int = request.path_params["repo"]
     size: int = request.path_params["size"]
-    check_signature(site.home.signing_key, request, _PUT, repo_id, sha256, size)
+    check_permit(site.home.signing_key, request.query_params.get("permit", ""), _PUT, repo_id, sha256, size)
     upload = await site.in_thread(site.home.blobs.receive)
     with upload:
         await _receive(site, request, upload, size=size)

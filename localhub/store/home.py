@@ -13,6 +13,7 @@ from pathlib import Path
 from localhub.store.blobs import Blobs
 from localhub.store.database import Database
 from localhub.store.secretfile import secret_in
+from localhub.store.xorbs import Xorbs
 
 
 class Home:
@@ -24,6 +25,7 @@ class Home:
         self.path = path
         self.database = Database(path / "hub.sqlite3")
         self.blobs = Blobs(path)
+        self.xorbs = Xorbs(path)
         self.signing_key = secret_in(path / "signing.key", make=lambda: secrets.token_hex(32)).encode()
 
     def close(self) -> None:

@@ -85,7 +85,7 @@ def test_storage_urls_are_good_for_one_thing_only(hub: HubServer, http: httpx.Cl
     href = answer["objects"][0]["actions"]["upload"]["href"]
     assert httpx.put(href.replace(oid, "0" * 64), content=b"12345").status_code == 403
     assert httpx.put(href.replace("/5?", "/6?"), content=b"123456").status_code == 403
-    assert httpx.put(href.replace("expires=1", "expires=2"), content=b"12345").status_code == 403
+    assert httpx.put(href.replace("permit=1", "permit=2"), content=b"12345").status_code == 403
     assert httpx.put(href.split("?", maxsplit=1)[0], content=b"12345").status_code == 403
     assert httpx.put(href, content=b"54321").status_code == 400
     assert httpx.put(href, content=b"1234").status_code == 400
