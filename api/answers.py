@@ -34,7 +34,7 @@ _FORM: Final = "1"
 """Changes when the same rows are written in another way, so that ETags of older versions do not match."""
 _STREAMED_ROWS: Final = 4 * BATCH_ROWS
 _INLINE_ROWS: Final = 2_000
-"""Up to this many rows are selected and encoded on the event loop: that takes less than handing it to a thread gains."""
+"""Up to this many rows are selected and encoded on the event loop: a thread would cost more than it gains."""
 _NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
 VARY: Final = "Accept, Accept-Encoding, Authorization"
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
@@ -137,7 +137,7 @@ def _etag(commit: Commit, query: RowsRequest, form: Form) -> str:
 
 
 def _next_url(request: Request[Any, Any, Any], cursor: str) -> str:
-    """The same request with the cursor, relative to this server (RFC 8288 allows it; the server's name is the caller's)."""
+    """The same request with the cursor, relative to this server (RFC 8288 allows it; only callers know its name)."""
     given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     kept = [(name, value) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
     return f"{request.scope['path']}?{urlencode([*kept, ('cursor', cursor)])}"

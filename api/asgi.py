@@ -6,13 +6,13 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar
-from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.router import Router
 
 from api.answers import RowAnswers
 from api.auth import Authenticator
 from api.cache import AnswerCache
+from api.controllers.history import HistoryController
 from api.controllers.info import DatasetsController, StatusController
 from api.controllers.rows import RowsController
 from api.controllers.webhook import WebhookController
@@ -30,7 +30,7 @@ from datahub_assets.domain.errors import HubRefused
 from datahub_assets.settings import LOCAL_USER, Settings
 
 _CACHE_BYTES: Final = 128 << 20
-_GUARDED: Final = [RowsController, DatasetsController]
+_GUARDED: Final = [RowsController, DatasetsController, HistoryController]
 _OPEN: Final = [StatusController, WebhookController, DocsController]
 
 
@@ -75,7 +75,6 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={Exception: problem_response},
-        cors_config=CORSConfig(allow_origins=[], allow_methods=["GET", "HEAD", "POST"]),
         openapi_config=openapi_config(version("crypto-data-hub")),
         lifespan=[_running(engine, poller)],
         logging_config=None,

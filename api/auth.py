@@ -1,4 +1,6 @@
-"""Decides whose a bearer token is: the server's own, or one the Hub's whoami accepts. Tokens are never kept, logged or shown.
+"""Decides whose a bearer token is: the server's own, or one the Hub's whoami accepts.
+
+Tokens are never kept, logged or shown.
 
 Routes and status codes are `guards`' and `errors`' business.
 """

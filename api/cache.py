@@ -1,4 +1,7 @@
-"""Finished answers in memory, bounded in bytes, least recently used first out. What an answer means is not known here."""
+"""Finished answers in memory, bounded in bytes, least recently used first out.
+
+What an answer means is not known here.
+"""
 
 import threading
 from collections import OrderedDict

@@ -1,7 +1,8 @@
-"""The documentation: the OpenAPI schema's frame, and Swagger UI and Scalar with their scripts served from this machine."""
+"""The documentation: the OpenAPI schema's frame, and the pages of Swagger UI and Scalar, served without a CDN."""
 
 import gzip
 from functools import lru_cache
+from html import escape
 from importlib.resources import files
 from typing import Final
 
@@ -10,7 +11,10 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.params import FromPath
 from litestar.response import Redirect
+
+from api.errors import catalogue, status_of
 
 SCHEMA_URL: Final = "/schema/openapi.json"
 _DESCRIPTION: Final = """
@@ -89,8 +93,13 @@ class DocsController(Controller):
         """Scalar."""
         return _SCALAR_PAGE
 
+    @get("/errors", media_type="text/html")
+    async def errors(self) -> str:
+        """The catalogue of errors, which every problem's `type` points into."""
+        return _errors_page()
+
     @get("/docs/assets/{name:str}", sync_to_thread=True)
-    def asset(self, name: str) -> Response[bytes]:
+    def asset(self, name: FromPath[str]) -> Response[bytes]:
         """A script or style of those pages."""
         if name not in _ASSETS:
             raise NotFoundException(f"no such asset; there are {', '.join(_ASSETS)}")
@@ -98,8 +107,20 @@ class DocsController(Controller):
         return Response(_asset(name), media_type=_ASSETS[name][-1], headers=headers)
 
 
+@lru_cache(maxsize=1)
+def _errors_page() -> str:
+    rows = "".join(
+        f'<tr id="{kind.code}"><td><code>{kind.code}</code></td><td>{status_of(kind)}</td>'
+        f"<td>{escape(str(kind.__doc__)).replace(chr(10), ' ')}</td></tr>"
+        for kind in catalogue()
+    )
+    head = "<style>body{font-family:sans-serif;margin:2rem}td,th{text-align:left;padding:.3rem 1rem .3rem 0}</style>"
+    table = f"<table><tr><th>code</th><th>status</th><th>meaning</th></tr>{rows}</table>"
+    return _PAGE.format(head=head, body=f"<h1>Errors</h1><p>Match on the code; it does not change.</p>{table}")
+
+
 @lru_cache(maxsize=len(_ASSETS))
 def _asset(name: str) -> bytes:
-    """A file of the installed packages that carry the scripts; those are for another framework, which is not imported."""
+    """A file of the installed packages that carry the scripts; the framework they are made for is not imported."""
     package, folder, path, _ = _ASSETS[name]
     return gzip.compress(files(package).joinpath(folder, path).read_bytes(), compresslevel=6)

@@ -1,12 +1,12 @@
-"""The errors of the API, each with its HTTP status and a stable code, and the one mapping of errors to RFC 9457 answers.
+"""The errors of the API, each with its HTTP status and a stable code, and the one mapping of them to RFC 9457.
 
-Errors of the Hub and of the domain are raised elsewhere (`datahub_assets.domain.errors`); only their status stands here.
+Errors of the Hub are raised elsewhere (`datahub_assets.domain.errors`); only their status stands here.
 
 ApiError
 ├── InvalidParameter 400 · UnknownParameter 400 · InvalidCursor 400 · InvalidWebhook 403
 ├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429
 ├── UnknownSymbol 404 · UnknownInterval 404 · UnknownDataset 404 · RevisionUnknown 404
-├── NotAcceptable 406
+├── NotAcceptable 406 · DiffTooLarge 413
 └── DatasetNotReady 503
 """
 
@@ -200,6 +200,14 @@ class RevisionUnknown(ApiError):
     title = "The dataset has no such revision"
 
 
+class DiffTooLarge(ApiError):
+    """Too much differs between the two commits to compare them in one answer."""
+
+    code = "diff_too_large"
+    status = 413
+    title = "The difference is too large"
+
+
 class NotAcceptable(ApiError):
     """No format the caller accepts can be given."""
 
@@ -217,6 +225,23 @@ class DatasetNotReady(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"Retry-After": "5"})
+
+
+def catalogue() -> list[type[DataHubError]]:
+    """Every kind of error an answer may carry, by code."""
+    found: dict[str, type[DataHubError]] = {}
+    pending: list[type[DataHubError]] = [ApiError, HubError]
+    while pending:
+        kind = pending.pop()
+        pending.extend(kind.__subclasses__())
+        found[kind.code] = kind
+    return [found[code] for code in sorted(found)]
+
+
+def status_of(kind: type[DataHubError]) -> int:
+    """The HTTP status of a kind of error."""
+    status = getattr(kind, "status", None)
+    return int(status) if status is not None else _hub_status(kind)
 
 
 def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
@@ -248,10 +273,9 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
 def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[str, str]]:
     headers = dict(getattr(error, "headers", {}))
     fields = dict(getattr(error, "fields", {}))
-    status = getattr(error, "status", None)
-    title = getattr(error, "title", type(error).__doc__ or "")
-    if status is None:
-        status = _hub_status(error)
+    status = status_of(type(error))
+    title = getattr(error, "title", "") or str(type(error).__doc__).partition(".")[0]
+    if isinstance(error, HubError):
         wait = error.retry_after_s if isinstance(error, HubRateLimited) else None
         headers["Retry-After"] = str(round(wait or 5))
     position = getattr(error, "position", None)
@@ -261,10 +285,10 @@ def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[st
     return _problem(status, error.code, title, detail, request_id, **fields), headers
 
 
-def _hub_status(error: DataHubError) -> int:
-    if isinstance(error, HubNotFound):
+def _hub_status(kind: type[DataHubError]) -> int:
+    if issubclass(kind, HubNotFound):
         return 404
-    return 502 if isinstance(error, HubContentInvalid) else 503
+    return 502 if issubclass(kind, HubContentInvalid) else 503
 
 
 def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:

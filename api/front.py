@@ -1,7 +1,7 @@
 """The outermost layer of every request: its id, HEAD, timing, rate-limit headers, metrics, and answers that are hot.
 
-A hot answer is sent without routing. Authentication and the rate limit hold for it as for any other; whatever is not plainly
-fine goes the long way, where errors are made.
+A hot answer is sent without routing. Authentication and the rate limit hold for it as for any other; whatever is not
+plainly fine goes the long way, where errors are made.
 """
 
 import re
@@ -21,13 +21,28 @@ from api.ratelimit import Allowance, RateLimiter
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _OK: Final = 200
 _UNCHANGED: Final = 304
+EXPOSED_HEADERS: Final = (
+    "ETag",
+    "Link",
+    "X-Revision",
+    "X-Request-Id",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "Server-Timing",
+)
 _CORS: Final = [
     (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", ", ".join(EXPOSED_HEADERS).encode()),
+]
+_PREFLIGHT: Final = [
+    (b"access-control-allow-methods", b"GET, HEAD, POST"),
     (
-        b"access-control-expose-headers",
-        b"ETag, Link, X-Revision, X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After,"
-        b" Server-Timing",
+        b"access-control-allow-headers",
+        b"Accept, Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id",
     ),
+    (b"access-control-max-age", b"86400"),
 ]
 _IMMUTABLE: Final = (b"cache-control", IMMUTABLE.encode())
 _REVALIDATE: Final = (b"cache-control", REVALIDATE.encode())
@@ -43,6 +58,7 @@ class _Arrival:
     if_none_match: bytes | None = None
     accept: bytes = b""
     accept_encoding: bytes = b""
+    is_preflight: bool = False
 
     @property
     def seconds(self) -> float:
@@ -82,7 +98,9 @@ class Front:
         request = cast("HTTPScope", scope)
         arrival = _arrival(request)
         key = (request["path"], request["query_string"], arrival.accept, arrival.accept_encoding)
-        if not await self._send_hot(key, arrival, request, send):
+        if arrival.is_preflight and request["method"] == "OPTIONS":
+            await _send_preflight(arrival, send)
+        elif not await self._send_hot(key, arrival, request, send):
             await self._send_routed(key, arrival, request, receive, send)
 
     async def _send_hot(self, key: RequestKey, arrival: _Arrival, scope: HTTPScope, send: Send) -> bool:
@@ -139,6 +157,13 @@ class Front:
         self._metrics.observe(scope.get("path_template") or "(none)", status, arrival.seconds)
 
 
+async def _send_preflight(arrival: _Arrival, send: Send) -> None:
+    """Let pages of any origin send what our clients send; tokens come in a header, never in a cookie."""
+    headers = [*arrival.headers(None), *_PREFLIGHT]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 def _arrival(scope: HTTPScope) -> _Arrival:
     arrival = _Arrival(began_s=time.perf_counter(), request_id=b"")
     for name, value in scope["headers"]:
@@ -152,5 +177,7 @@ def _arrival(scope: HTTPScope) -> _Arrival:
             arrival.if_none_match = value
         elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             arrival.request_id = value
+        elif name == b"access-control-request-method":
+            arrival.is_preflight = True
     arrival.request_id = arrival.request_id or secrets.token_hex(8).encode()
     return arrival

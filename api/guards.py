@@ -1,4 +1,4 @@
-"""What a request must fulfil before its handler runs: a good token within its rate, and only parameters the handler knows."""
+"""What a request must fulfil before its handler runs: a good token, its rate, and no unknown parameters."""
 
 from functools import lru_cache
 from typing import Any, Final
@@ -62,5 +62,5 @@ def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
             if name in dependencies:
                 pending.append(dependencies[name].parsed_fn_signature)
             elif name not in _RESERVED:
-                names.add(getattr(field.kwarg_definition, "query", None) or name)
+                names.add(getattr(field.kwarg_definition, "name", None) or name)
     return frozenset(names)

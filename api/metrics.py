@@ -1,4 +1,4 @@
-"""What /metrics shows (Prometheus): counters the front keeps, and gauges read from the engine when they are asked for."""
+"""What /metrics shows (Prometheus): counters the front keeps, and gauges read when they are asked for."""
 
 import time
 from collections.abc import Iterator

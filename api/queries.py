@@ -1,11 +1,14 @@
-"""What callers may ask of rows: their parameters, checked and brought into one normal form. Nothing is looked up here."""
+"""What callers may ask of rows: their parameters, checked and brought into one normal form.
+
+Nothing is looked up here.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from api.cursors import Cursor
 from api.errors import InvalidCursor, InvalidParameter
@@ -45,21 +48,21 @@ MARKET_COLUMNS: Final = (
 _LIMITS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _MAX_AGES: Final = {"minimum": 1, "maximum": 10**10}
 _TIME_FORM: Final = "ISO 8601, or epoch milliseconds"
-Words = list[str] | None
+_Words = list[str] | None
 RevisionParameter = Annotated[
     str | None,
-    Parameter(description="branch, tag or 40-hex commit of the dataset; the answer never changes for a commit"),
+    QueryParameter(description="branch, tag or 40-hex commit of the dataset; the answer never changes for a commit"),
 ]
 AsOfParameter = Annotated[
-    str | None, Parameter(description=f"serve the last commit made at this time or before; {_TIME_FORM}")
+    str | None, QueryParameter(description=f"serve the last commit made at this time or before; {_TIME_FORM}")
 ]
-StartParameter = Annotated[str | None, Parameter(description=f"first timestamp, inclusive; {_TIME_FORM}")]
-EndParameter = Annotated[str | None, Parameter(description=f"last timestamp, exclusive; {_TIME_FORM}")]
+StartParameter = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME_FORM}")]
+EndParameter = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME_FORM}")]
 OrderParameter = Annotated[
-    str | None, Parameter(description="`asc` (oldest first, the default) or `desc` (newest first)")
+    str | None, QueryParameter(description="`asc` (oldest first, the default) or `desc` (newest first)")
 ]
 CursorParameter = Annotated[
-    str | None, Parameter(description="where to go on: taken from the `Link` header of the page before")
+    str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
 ]
 
 
@@ -116,16 +119,17 @@ def choose_revision(revision: RevisionParameter = None, as_of: AsOfParameter = N
 
 
 def request_candles(
+    *,
     symbol: Annotated[
-        Words, Parameter(description="pairs as the exchange spells them, comma-separated: `BTCUSDT`")
+        _Words, QueryParameter(description="pairs as the exchange spells them, comma-separated: `BTCUSDT`")
     ] = None,
-    interval: Annotated[str, Parameter(description="candle length: `1h`, `4h`, `1d`, …")] = "1h",
-    limit: Annotated[int, Parameter(schema_extra=_LIMITS, description="most candles of an answer")] = 500,
+    interval: Annotated[str, QueryParameter(description="candle length: `1h`, `4h`, `1d`, …")] = "1h",
+    limit: Annotated[int, QueryParameter(schema_extra=_LIMITS, description="most candles of an answer")] = 500,
     start: StartParameter = None,
     end: EndParameter = None,
     order: OrderParameter = None,
-    columns: Annotated[Words, Parameter(description="columns to return, comma-separated; `*` for all")] = None,
-    closed_only: Annotated[bool, Parameter(description="leave out candles that are still forming")] = False,  # noqa: FBT002
+    columns: Annotated[_Words, QueryParameter(description="columns to return, comma-separated; `*` for all")] = None,
+    closed_only: Annotated[bool, QueryParameter(description="leave out candles that are still forming")] = False,
     cursor: CursorParameter = None,
 ) -> RowsRequest:
     """Candles of one or more pairs.
@@ -133,7 +137,7 @@ def request_candles(
     Raises:
         InvalidParameter, InvalidCursor: said by name.
     """
-    symbols = tuple(word.upper() for word in _words(symbol))
+    symbols = tuple(word.upper() for word in words(symbol))
     if not symbols:
         raise InvalidParameter.of("symbol", "", valid="one or more pairs such as BTCUSDT,ETHUSDT")
     return _request(
@@ -150,16 +154,21 @@ def request_candles(
 
 
 def request_market(
-    symbols: Annotated[Words, Parameter(description="tickers, comma-separated: `BTC,ETH`")] = None,
-    coin_ids: Annotated[Words, Parameter(description="CoinGecko ids, comma-separated: `bitcoin,ethereum`")] = None,
-    limit: Annotated[int, Parameter(schema_extra=_LIMITS, description="most rows of an answer")] = 100,
+    *,
+    symbols: Annotated[_Words, QueryParameter(description="tickers, comma-separated: `BTC,ETH`")] = None,
+    coin_ids: Annotated[
+        _Words, QueryParameter(description="CoinGecko ids, comma-separated: `bitcoin,ethereum`")
+    ] = None,
+    limit: Annotated[int, QueryParameter(schema_extra=_LIMITS, description="most rows of an answer")] = 100,
     start: StartParameter = None,
     end: EndParameter = None,
     order: OrderParameter = None,
-    columns: Annotated[Words, Parameter(description="columns to return, comma-separated; `*` for all")] = None,
+    columns: Annotated[_Words, QueryParameter(description="columns to return, comma-separated; `*` for all")] = None,
     max_age: Annotated[
         int,
-        Parameter(ge=1, le=10**10, description="leave out coins not seen for this many seconds before the newest row"),
+        QueryParameter(
+            schema_extra=_MAX_AGES, description="leave out coins not seen for this many seconds before the newest row"
+        ),
     ] = DEFAULT_MAX_AGE_S,
     cursor: CursorParameter = None,
 ) -> RowsRequest:
@@ -171,8 +180,8 @@ def request_market(
     return _request(
         MARKET,
         group=None,
-        symbols=tuple(word.upper() for word in _words(symbols)),
-        coin_ids=_words(coin_ids),
+        symbols=tuple(word.upper() for word in words(symbols)),
+        coin_ids=words(coin_ids),
         columns=_columns(columns, MARKET, default=MARKET_COLUMNS),
         limit=limit,
         times=(start, end),
@@ -238,13 +247,13 @@ def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
         raise InvalidParameter.of(name, value, valid=f"{bounds['minimum']} to {bounds['maximum']}")
 
 
-def _words(values: Iterable[str] | None) -> tuple[str, ...]:
+def words(values: Iterable[str] | None) -> tuple[str, ...]:
     """`a,b` and `x=a&x=b` alike, without repeats and empty ones."""
     return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
 
 
 def _columns(values: Sequence[str] | None, spec: DatasetSpec, *, default: tuple[str, ...]) -> tuple[str, ...]:
-    names = _words(values)
+    names = words(values)
     if not names:
         return default
     if names == ("*",):

@@ -1,4 +1,7 @@
-"""Counts requests per token in windows of a minute. Whose token it is, and what an answer says about it, is not known here."""
+"""Counts requests per token in windows of a minute.
+
+Whose token it is, and what an answer says about it, is not known here.
+"""
 
 import math
 import time
@@ -13,7 +16,7 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a window: `remaining` requests for `reset_s` seconds; `granted` says whether this one was let through."""
+    """What is left of a window: `remaining` requests for `reset_s` seconds; `granted`: whether this one may pass."""
 
     limit: int
     remaining: int

@@ -1,6 +1,6 @@
 """The shapes of answers, for the documentation and for encoding what is not rows. What fills them is elsewhere."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -17,7 +17,7 @@ _TYPES = {
 
 
 def _row_struct(name: str, spec: DatasetSpec) -> type[msgspec.Struct]:
-    """A row of a dataset as JSON; every column may be left out by `columns=`, and numbers be text by `numbers=string`."""
+    """A row of a dataset as JSON: `columns=` may leave any column out, `numbers=string` turns numbers into text."""
     fields = []
     for column in spec.columns:
         kind = float | str | None if column.kind is Kind.NUMBER else _TYPES[column.kind]
@@ -108,3 +108,73 @@ class Revisions(msgspec.Struct, frozen=True):
     commits: int
     refs: dict[str, str]
     revisions: list[RevisionInfo]
+
+
+class RevisionAt(msgspec.Struct, frozen=True):
+    """A commit and its time."""
+
+    revision: str
+    at: str | None
+
+
+class DiffCounts(msgspec.Struct, frozen=True):
+    """How many rows differ in which way; complete even where the rows are not."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A row whose values differ: as it was and as it is."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class Diff(msgspec.Struct, frozen=True, rename={"earlier": "from", "later": "to"}):
+    """What changed in a dataset between two commits."""
+
+    dataset: str
+    earlier: RevisionAt
+    later: RevisionAt
+    counts: DiffCounts
+    truncated: bool
+    """Whether rows were left out because of `limit`."""
+    added: list[dict[str, Any]]
+    changed: list[Change]
+    removed: list[dict[str, Any]]
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Candles that should exist and do not (or did not, if healed)."""
+
+    first_time: str
+    last_time: str | None
+    candles: int
+    cause: str | None
+    first_seen: str | None
+    asked_at: str | None
+    asks: int | None
+    healed_at: str | None
+
+
+class SeriesInfo(msgspec.Struct, frozen=True):
+    """What a dataset holds of one series: a pair's candles of one interval, or a coin's prices."""
+
+    series: str
+    interval: str | None
+    rows: int
+    forming: int
+    oldest: str | None
+    newest: str | None
+    gaps: list[Gap]
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """What a dataset covers at a commit; `missing` counts candles of gaps that are not healed."""
+
+    dataset: str
+    revision: str
+    missing: int
+    series: list[SeriesInfo]

@@ -4,19 +4,19 @@ import asyncio
 from typing import Annotated
 
 from litestar import Controller, Response, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from api.answers import REVALIDATE
 from api.controllers.responses import QUERIED
-from api.describe import dataset_info, revisions_of, status_of
+from api.describe import dataset_info, status_of
 from api.engine.engine import Engine
 from api.health import HubHealth, SystemHealth, hub_health, system_health
 from api.metrics import CONTENT_TYPE, Metrics
 from api.queries import RevisionChoice, choose_revision
 from api.revisions import revision_name, snapshot_at
-from api.schemas import DatasetInfo, Revisions, Status
+from api.schemas import DatasetInfo, Status
 from datahub_assets.settings import Settings
 
 _HUB_DOWN = {503: ResponseSpec(HubHealth, description="nothing can be served", generate_examples=False)}
@@ -30,24 +30,26 @@ class StatusController(Controller):
     tags = ["Status"]  # noqa: RUF012 - Litestar reads it from the class
 
     @get("/api/hub/status", summary="The hub in brief")
-    async def status(self, engine: Engine, settings: Settings) -> Response[Status]:
+    async def status(self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]) -> Response[Status]:
         """Whether each dataset is there, how many rows it has, and where it is."""
         return Response(status_of(engine, endpoint=settings.hub_endpoint), headers=_NO_STORE)
 
     @get("/api/hub/health", summary="Health of the hub's data", responses=_HUB_DOWN)
-    async def hub(self, engine: Engine) -> Response[HubHealth]:
+    async def hub(self, engine: NamedDependency[Engine]) -> Response[HubHealth]:
         """`ok` or `degraded` with the reasons; 503 only when nothing can be served."""
         health = hub_health(engine)
         return Response(health, status_code=_code(health.status), headers=_NO_STORE)
 
     @get("/api/health", summary="Health of the system", responses=_SYSTEM_DOWN)
-    async def system(self, engine: Engine, settings: Settings) -> Response[SystemHealth]:
+    async def system(
+        self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]
+    ) -> Response[SystemHealth]:
         """The data, the last runs of the workers, the disk."""
         health = await asyncio.to_thread(system_health, engine, settings)
         return Response(health, status_code=_code(health.status), headers=_NO_STORE)
 
     @get("/metrics", summary="Metrics for Prometheus", media_type="text/plain")
-    async def metrics(self, metrics: Metrics) -> Response[bytes]:
+    async def metrics(self, metrics: NamedDependency[Metrics]) -> Response[bytes]:
         """Requests, cache, age of what is served, what the workers last did."""
         return Response(await asyncio.to_thread(metrics.text), media_type=CONTENT_TYPE, headers=_NO_STORE)
 
@@ -63,10 +65,10 @@ class DatasetsController(Controller):
     @get("/dataset-info", summary="Everything about the datasets", responses=QUERIED)
     async def dataset_info(
         self,
-        engine: Engine,
-        settings: Settings,
-        choice: RevisionChoice,
-        dataset: Annotated[str | None, Parameter(description="only this dataset: `market` or `ohlc`")] = None,
+        engine: NamedDependency[Engine],
+        settings: NamedDependency[Settings],
+        choice: NamedDependency[RevisionChoice],
+        dataset: Annotated[str | None, QueryParameter(description="only this dataset: `market` or `ohlc`")] = None,
     ) -> Response[dict[str, DatasetInfo]]:
         """Repo, revision, files and sizes, rows, columns and types, coverage, update time, per dataset."""
         ready = [name for name, known in engine.datasets.items() if known.is_ready]
@@ -74,17 +76,6 @@ class DatasetsController(Controller):
         snapshots = [await snapshot_at(engine, name, choice) for name in names]
         found = {snapshot.spec.name: dataset_info(snapshot, endpoint=settings.hub_endpoint) for snapshot in snapshots}
         return Response(found, headers={"X-Revision": revision_name(snapshots), "Cache-Control": REVALIDATE})
-
-    @get("/revisions", summary="Commits of a dataset", responses=QUERIED)
-    async def revisions(
-        self,
-        engine: Engine,
-        dataset: Annotated[str, Parameter(description="`market` or `ohlc`")],
-        limit: Annotated[int, Parameter(ge=1, le=1000, description="most commits of an answer")] = 100,
-        before: Annotated[str | None, Parameter(description="go on after this commit")] = None,
-    ) -> Response[Revisions]:
-        """Newest first, with branches and tags, from the local index."""
-        return Response(revisions_of(engine, engine.dataset(dataset), limit=limit, before=before), headers=_NO_STORE)
 
 
 def _code(status: str) -> int:

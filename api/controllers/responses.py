@@ -1,6 +1,7 @@
 """What operations may answer besides success, for the OpenAPI schema. The errors themselves are in `api.errors`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from litestar.openapi.datastructures import ResponseSpec
@@ -15,6 +16,7 @@ _DESCRIPTIONS: Final = {
     403: "the token is not accepted",
     404: "there is no such symbol, interval, dataset or revision",
     406: "no format the caller accepts",
+    413: "the answer would be too large",
     429: "this token's requests of the minute are used up; Retry-After says how long to wait",
     502: "a file on the Hub is not what it should be",
     503: "nothing was read from the Hub yet, or it is needed and cannot be reached",
@@ -40,6 +42,7 @@ QUERIED: Final = {**problems(400, 404, 502), **GUARDED}
 """Answers of every operation that reads a dataset at a revision."""
 
 
+@dataclass
 class RowsOperation(Operation):
     """An operation whose rows come in all formats, and that may answer 304."""
 

@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from api.answers import RowAnswers
@@ -21,10 +21,12 @@ def choose_form(
     request: Request[Any, Any, Any],
     format: Annotated[  # noqa: A002 - the parameter's public name
         str | None,
-        Parameter(description="`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"),
+        QueryParameter(
+            description="`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
+        ),
     ] = None,
     numbers: Annotated[
-        str | None, Parameter(description="`string` writes prices and volumes as text, so that no decimal is lost")
+        str | None, QueryParameter(description="`string` writes prices and volumes as text, so that no decimal is lost")
     ] = None,
 ) -> Form:
     """How the caller wants rows written."""
@@ -58,13 +60,16 @@ class RowsController(Controller):
     async def market(
         self,
         request: Request[Any, Any, Any],
-        answers: RowAnswers,
-        rows: RowsRequest,
-        choice: RevisionChoice,
-        form: Form,
+        answers: NamedDependency[RowAnswers],
+        rows: NamedDependency[RowsRequest],
+        choice: NamedDependency[RevisionChoice],
+        form: NamedDependency[Form],
     ) -> Response[bytes] | Stream:
-        """Without `start` and `end`: the newest row per coin, largest market cap first. With one of them: every row of that
-        time, oldest first. A symbol several coins share means the one with the largest market cap; `coin_ids` is exact."""
+        """Without `start` and `end`: the newest row per coin, largest market cap first.
+
+        With one of them: every row of that time, oldest first. A symbol several coins share means the one with the
+        largest market cap; `coin_ids` is exact.
+        """
         return await answers.answer(request, rows, choice=choice, form=form)
 
     @get(
@@ -77,11 +82,14 @@ class RowsController(Controller):
     async def ohlc(
         self,
         request: Request[Any, Any, Any],
-        answers: RowAnswers,
-        rows: RowsRequest,
-        choice: RevisionChoice,
-        form: Form,
+        answers: NamedDependency[RowAnswers],
+        rows: NamedDependency[RowsRequest],
+        choice: NamedDependency[RevisionChoice],
+        form: NamedDependency[Form],
     ) -> Response[bytes] | Stream:
-        """The newest `limit` candles, oldest first; from `start` on when that is given. Candles of several pairs come in
-        order of time. `Link: rel="next"` leads to the next page, which is of the same commit."""
+        """The newest `limit` candles, oldest first; with `start`, the first `limit` candles from then on.
+
+        Candles of several pairs come in order of time. `Link: rel="next"` leads to the next page, which is of the same
+        commit.
+        """
         return await answers.answer(request, rows, choice=choice, form=form)

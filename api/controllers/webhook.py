@@ -4,6 +4,7 @@ import hmac
 from typing import Any
 
 from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
 from api.controllers.responses import problems
@@ -25,7 +26,11 @@ class WebhookController(Controller):
         responses={202: ResponseSpec(None, description="the Hub's head is being looked at"), **problems(403)},
     )
     async def webhook(
-        self, request: Request[Any, Any, Any], engine: Engine, poller: Poller, settings: Settings
+        self,
+        request: Request[Any, Any, Any],
+        engine: NamedDependency[Engine],
+        poller: NamedDependency[Poller],
+        settings: NamedDependency[Settings],
     ) -> Response[None]:
         """Needs the header `X-Webhook-Secret`. What the body says is a hint only: the head is read from the Hub."""
         secret = settings.webhook_secret

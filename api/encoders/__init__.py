@@ -1,4 +1,7 @@
-"""The formats of answers, one module each, and the table of them. Which one a caller gets is decided in `negotiation`."""
+"""The formats of answers, one module each, and the table of them.
+
+Which one a caller gets is decided in `negotiation`.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -15,8 +15,8 @@ import msgspec
 from api.engine.hub import Commit, RemoteFile
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS heads (source TEXT PRIMARY KEY, sha TEXT NOT NULL, at_ms INTEGER NOT NULL, title TEXT NOT NULL)
-    STRICT;
+CREATE TABLE IF NOT EXISTS heads (
+    source TEXT PRIMARY KEY, sha TEXT NOT NULL, at_ms INTEGER NOT NULL, title TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS trees (source TEXT, sha TEXT, files BLOB NOT NULL, PRIMARY KEY (source, sha)) STRICT;
 CREATE TABLE IF NOT EXISTS commits (
     source TEXT, position INTEGER, sha TEXT NOT NULL, at_ms INTEGER NOT NULL, title TEXT NOT NULL,
@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS commits (
 CREATE UNIQUE INDEX IF NOT EXISTS commit_by_sha ON commits (source, sha);
 CREATE INDEX IF NOT EXISTS commit_by_time ON commits (source, at_ms, position);
 CREATE TABLE IF NOT EXISTS refs (source TEXT, name TEXT, sha TEXT NOT NULL, PRIMARY KEY (source, name)) STRICT;
-CREATE TABLE IF NOT EXISTS contents (content_id TEXT, reading TEXT, content BLOB NOT NULL, PRIMARY KEY (content_id, reading))
-    STRICT;
+CREATE TABLE IF NOT EXISTS contents (
+    content_id TEXT, reading TEXT, content BLOB NOT NULL, PRIMARY KEY (content_id, reading)) STRICT;
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 _KEPT_TREES: Final = 64
@@ -68,8 +68,8 @@ class Catalog:
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", (source, sha, msgspec.msgpack.encode(files)))
             db.execute(
-                "DELETE FROM trees WHERE source = ?1 AND sha <> (SELECT sha FROM heads WHERE source = ?1) AND rowid NOT IN"
-                " (SELECT rowid FROM trees WHERE source = ?1 ORDER BY rowid DESC LIMIT ?2)",
+                "DELETE FROM trees WHERE source = ?1 AND sha <> (SELECT sha FROM heads WHERE source = ?1)"
+                " AND rowid NOT IN (SELECT rowid FROM trees WHERE source = ?1 ORDER BY rowid DESC LIMIT ?2)",
                 (source, _KEPT_TREES),
             )
 

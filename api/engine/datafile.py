@@ -16,7 +16,7 @@ import polars as pl
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
-    """Where one series lies in a file sorted by series and time: rows `first` to `first + rows`, and its time range (ms)."""
+    """Where one series lies in a file sorted by series and time: `rows` rows from `first` on; its time range (ms)."""
 
     first: int
     rows: int

@@ -1,7 +1,9 @@
-"""One dataset as the API serves it: the current snapshot kept current, and older ones by revision or time. No answers here.
+"""One dataset as the API serves it: the current snapshot kept current, and older ones by revision or time.
 
-A refresh runs in any thread; readers take the current snapshot by one attribute read, so they never wait for it and never see
-half of it.
+No answers here.
+
+A refresh runs in any thread; readers take the current snapshot by one attribute read, so they never wait for it and
+never see half of it.
 """
 
 import logging
@@ -133,7 +135,7 @@ class Dataset:
             self._catalog.append_commits(self.library.source, new, replace=False)
 
     def find(self, *, revision: str | None = None, as_of_ms: int | None = None) -> Commit:
-        """The commit of a branch, tag or sha, or the last one made at `as_of_ms` or before; the current one without either.
+        """The commit of a branch, tag or sha, or the last one made at `as_of_ms` or before, or the current one.
 
         Raises:
             RevisionUnknown: there is none.        DatasetNotReady: nothing is known yet.

@@ -1,7 +1,9 @@
-"""Reads the Hub over HTTP: heads, commits, trees, files and accounts. Nothing is cached or kept here, nothing is written there.
+"""Reads the Hub over HTTP: heads, commits, trees, files and accounts.
 
-The calls are those of huggingface_hub (its `HfApi` paginates whole histories, retries for minutes and has no time limit on
-listings, which a server that must answer within a second cannot use).
+Nothing is cached or kept here, nothing is written there.
+
+The calls are those of huggingface_hub. Its `HfApi` reads whole histories at once, retries for minutes and has no time
+limit on listings, which a server that must answer within a second cannot use.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 import httpx
@@ -52,8 +54,8 @@ class Account:
 class HubReader:
     """A blocking client, safe to share between threads; every call is bounded in time.
 
-    Raises (all calls): HubNotFound, HubRefused, HubRateLimited, HubUnavailable; HubContentInvalid for a body that is not
-    what the Hub documents.
+    All calls raise HubNotFound, HubRefused, HubRateLimited and HubUnavailable, and HubContentInvalid for a body that is
+    not what the Hub documents.
     """
 
     def __init__(self, endpoint: str, *, token: Callable[[], str | None], timeout_s: float = 10.0) -> None:
@@ -109,24 +111,17 @@ class HubReader:
         Raises:
             HubContentInvalid: size or hash are not those the tree names; `target` is removed.
         """
-        digest = _content_hash(file)
-        size = 0
+        url = f"/datasets/{repo_id}/resolve/{sha}/{quote(file.path)}"
         try:
-            url = f"/datasets/{repo_id}/resolve/{sha}/{quote(file.path)}"
             with closing(self._send("GET", url, stream=True)) as answer, target.open("xb") as out:
-                for chunk in _chunks(answer):
-                    size += len(chunk)
-                    digest.update(chunk)
-                    out.write(chunk)
-                out.flush()
+                is_whole = _copy(answer, out, file)
                 os.fsync(out.fileno())
-            if size != file.size or digest.hexdigest() != file.content_id:
-                raise HubContentInvalid(
-                    f"{file.path} of {repo_id}@{sha} arrived with other content than its tree names"
-                )
         except BaseException:
             target.unlink(missing_ok=True)
             raise
+        if not is_whole:
+            target.unlink()
+            raise HubContentInvalid(f"{file.path} of {repo_id}@{sha} arrived with other content than its tree names")
 
     def whoami(self, token: str) -> Account:
         """The account of a token, this client's own token being left out of it.
@@ -169,11 +164,18 @@ class HubReader:
         return answer
 
 
-def _chunks(answer: httpx.Response) -> Iterator[bytes]:
+def _copy(answer: httpx.Response, out: BinaryIO, file: RemoteFile) -> bool:
+    """Write the answer's body; whether size and hash are the file's."""
+    digest, size = _content_hash(file), 0
     try:
-        yield from answer.iter_bytes(_CHUNK_BYTES)
+        for chunk in answer.iter_bytes(_CHUNK_BYTES):
+            size += len(chunk)
+            digest.update(chunk)
+            out.write(chunk)
     except httpx.HTTPError as error:
         raise HubUnavailable(f"the Hub broke off a download: {type(error).__name__}") from error
+    out.flush()
+    return size == file.size and digest.hexdigest() == file.content_id
 
 
 def _error_of(answer: httpx.Response, url: str) -> Exception:

@@ -1,4 +1,7 @@
-"""The newest row of each series of a snapshot, found in the files' indexes. What is done with the rows is not known here."""
+"""The newest row of each series of a snapshot, found in the files' indexes.
+
+What is done with the rows is not known here.
+"""
 
 from collections import defaultdict
 

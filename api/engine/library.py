@@ -1,4 +1,4 @@
-"""Turns commits of one dataset into snapshots: fetches only contents that are not here yet, opens only files not seen yet.
+"""Turns commits of a dataset into snapshots: fetches only contents that are not here, reads only files not seen yet.
 
 Which commit is served is decided in `engine`.
 """

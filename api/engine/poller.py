@@ -1,4 +1,7 @@
-"""Keeps the datasets current: looks at the Hub every few seconds, and at once when it is woken. It never stops on an error."""
+"""Keeps the datasets current: looks at the Hub every few seconds, and at once when it is woken.
+
+It never stops on an error.
+"""
 
 import asyncio
 import contextlib

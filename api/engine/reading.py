@@ -132,13 +132,14 @@ class FileReader:
                     f"{self._select(blob)} ORDER BY {order}", params={"path": str(blob)}
                 )
                 for batch in rows.to_arrow_reader(_BATCH_ROWS):
-                    writer.write_table(_arrow(pl.DataFrame(batch).cast(schema)))  # type: ignore[arg-type]
+                    frame = pl.DataFrame(batch).cast(schema)  # type: ignore[arg-type]
+                    writer.write_table(_arrow(frame))
             incoming.replace(path)
         finally:
             incoming.unlink(missing_ok=True)
 
     def _select(self, blob: Path) -> str:
-        """SQL that reads the spec's columns from `$path`, whatever else the file has; a column it lacks reads as null."""
+        """SQL that reads the spec's columns from `$path`, nothing else; a column the file lacks reads as null."""
         present = {row[0] for row in self._fetch("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(blob)})}
         missing = [name for name in self._spec.key if name not in present]
         if missing:

@@ -5,6 +5,7 @@ Rows come out as polars frames; their encoding, and what a caller may ask for, i
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -175,7 +176,7 @@ def _page(snapshot: Snapshot, query: RowQuery, pieces: Sequence[_Piece]) -> Page
     ordered = sorted(pieces, key=lambda piece: int(piece.times[0]))
     frames = [piece.rows.frame.select(columns).slice(piece.first, piece.count) for piece in ordered]
     frame = pl.concat(frames, rechunk=False) if len(frames) > 1 else frames[0]
-    if any(int(one.times[-1]) >= int(two.times[0]) for one, two in zip(ordered, ordered[1:], strict=False)):
+    if any(int(one.times[-1]) >= int(two.times[0]) for one, two in pairwise(ordered)):
         frame = frame.sort("timestamp", series)
     if frame.height <= query.limit:
         return Page(frame, None)

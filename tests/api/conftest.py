@@ -43,7 +43,13 @@ def seeded(workers: Workers) -> Workers:
 @contextmanager
 def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables: str) -> Iterator[Client]:
     """The application on that Hub, with the owner's token as a client would have it."""
-    environ = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "DATAHUB_HOME": str(home), "DATAHUB_POLL_S": "0.2"}
+    environ = {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": hub.token,
+        "DATAHUB_HOME": str(home),
+        "DATAHUB_POLL_S": "0.2",
+        "DATAHUB_RATE_LIMIT_PER_MIN": "0",
+    }
     settings = Settings.from_env(environ | variables)
     app = create_app_with(settings, create_engine(settings))
     with TestClient(app) as client:

@@ -55,7 +55,7 @@ def candles(
     for symbol in symbols:
         for back in range(count):
             opened = last - back * length.length_ms
-            chance = random.Random(f"{symbol}{interval}{opened}{seed}")
+            chance = random.Random(f"{symbol}{interval}{opened}{seed}")  # noqa: S311 - reproducible, not secret
             low, high = sorted(chance.uniform(10, 1000) for _ in range(2))
             rows.append(
                 {

@@ -1,0 +1,82 @@
+"""What changed and what is missing: revisions, differences, coverage."""
+
+import asyncio
+from typing import Annotated
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter
+
+from api.answers import IMMUTABLE, REVALIDATE
+from api.controllers.responses import QUERIED, problems
+from api.describe import revisions_of
+from api.engine.engine import Engine
+from api.engine.hub import FULL_SHA
+from api.history import coverage_of, diff_of
+from api.queries import MAX_LIMIT, RevisionChoice, check_range, choose_revision, words
+from api.revisions import snapshot_at
+from api.schemas import Coverage, Diff, Revisions
+
+_LIMITS = {"minimum": 1, "maximum": MAX_LIMIT}
+_PAGE_LIMITS = {"minimum": 1, "maximum": 1000}
+DatasetParameter = Annotated[str, QueryParameter(description="`market` or `ohlc`")]
+
+
+class HistoryController(Controller):
+    """How the datasets came to be what they are."""
+
+    path = "/api/hub"
+    tags = ["Datasets"]  # noqa: RUF012 - Litestar reads it from the class
+    security = [{"bearer": []}]  # noqa: RUF012
+
+    @get("/revisions", summary="Commits of a dataset", responses=QUERIED)
+    async def revisions(
+        self,
+        engine: NamedDependency[Engine],
+        dataset: DatasetParameter,
+        limit: Annotated[int, QueryParameter(schema_extra=_PAGE_LIMITS, description="most commits of an answer")] = 100,
+        before: Annotated[str | None, QueryParameter(description="go on after this commit")] = None,
+    ) -> Response[Revisions]:
+        """Newest first, with branches and tags, from the local index."""
+        check_range("limit", limit, _PAGE_LIMITS)
+        found = revisions_of(engine, engine.dataset(dataset), limit=limit, before=before)
+        return Response(found, headers={"Cache-Control": REVALIDATE})
+
+    @get("/diff", summary="What changed between two commits", responses={**QUERIED, **problems(413)})
+    async def diff(
+        self,
+        engine: NamedDependency[Engine],
+        dataset: DatasetParameter,
+        earlier: Annotated[str, QueryParameter(name="from", description="branch, tag or commit to compare from")],
+        later: Annotated[str, QueryParameter(name="to", description="branch, tag or commit to compare to")] = "main",
+        limit: Annotated[
+            int, QueryParameter(schema_extra=_LIMITS, description="most rows of each kind; counts are always complete")
+        ] = 1000,
+    ) -> Response[Diff]:
+        """Rows added, changed (before and after) and removed."""
+        check_range("limit", limit, _LIMITS)
+        one = await snapshot_at(engine, dataset, RevisionChoice(earlier))
+        two = await snapshot_at(engine, dataset, RevisionChoice(later))
+        found = await asyncio.to_thread(diff_of, one, two, limit=limit)
+        lasting = FULL_SHA.fullmatch(earlier) and FULL_SHA.fullmatch(later)
+        headers = {"X-Revision": two.sha, "Cache-Control": IMMUTABLE if lasting else REVALIDATE}
+        return Response(found, headers=headers)
+
+    @get(
+        "/coverage",
+        summary="What there is of each series, and what is missing",
+        dependencies={"choice": Provide(choose_revision, sync_to_thread=False)},
+        responses=QUERIED,
+    )
+    async def coverage(
+        self,
+        engine: NamedDependency[Engine],
+        choice: NamedDependency[RevisionChoice],
+        dataset: DatasetParameter = "ohlc",
+        symbol: Annotated[list[str] | None, QueryParameter(description="only these pairs or coin ids")] = None,
+        interval: Annotated[str | None, QueryParameter(description="only candles of this length")] = None,
+    ) -> Response[Coverage]:
+        """Rows, first and last time per series, and the gap ledger: since when, why, healed or not."""
+        snapshot = await snapshot_at(engine, dataset, choice)
+        found = await asyncio.to_thread(coverage_of, snapshot, symbols=words(symbol), interval=interval)
+        return Response(found, headers={"X-Revision": snapshot.sha, "Cache-Control": REVALIDATE})

@@ -1,0 +1,67 @@
+"""Writes differences and coverage as answers. How they are found is `engine`'s business."""
+
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from api.encoders.text import times_as_text
+from api.engine.coverage import gaps, series_coverage
+from api.engine.diff import difference
+from api.engine.snapshot import Snapshot
+from api.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
+from api.times import iso
+
+
+def diff_of(earlier: Snapshot, later: Snapshot, *, limit: int) -> Diff:
+    """The difference between two commits, at most `limit` rows of each kind. Raises DiffTooLarge."""
+    found = difference(earlier, later)
+    counts = DiffCounts(added=found.added.height, changed=found.after.height, removed=found.removed.height)
+    return Diff(
+        dataset=later.spec.name,
+        earlier=RevisionAt(earlier.sha, iso(earlier.commit.at_ms)),
+        later=RevisionAt(later.sha, iso(later.commit.at_ms)),
+        counts=counts,
+        truncated=max(counts.added, counts.changed, counts.removed) > limit,
+        added=_rows(found.added, limit=limit),
+        changed=[
+            Change(*pair)
+            for pair in zip(_rows(found.before, limit=limit), _rows(found.after, limit=limit), strict=True)
+        ],
+        removed=_rows(found.removed, limit=limit),
+    )
+
+
+def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str | None) -> Coverage:
+    """What a commit covers, series by series, with the gaps of its ledger."""
+    wanted = frozenset(symbols)
+    ledger = gaps(snapshot)
+    by_series: dict[tuple[str | None, str], list[Gap]] = {}
+    for line in times_as_text(ledger).iter_rows(named=True):
+        by_series.setdefault((line["interval"], line["symbol"]), []).append(_gap(line))
+    series = [
+        SeriesInfo(
+            series=one.series,
+            interval=one.group,
+            rows=one.rows,
+            forming=one.forming,
+            oldest=iso(one.oldest_ms),
+            newest=iso(one.newest_ms),
+            gaps=by_series.get((one.group, one.series), []),
+        )
+        for one in series_coverage(snapshot)
+        if (not wanted or one.series in wanted) and interval in {None, one.group}
+    ]
+    missing = sum(gap.candles for one in series for gap in one.gaps if gap.healed_at is None)
+    return Coverage(dataset=snapshot.spec.name, revision=snapshot.sha, missing=missing, series=series)
+
+
+def _rows(frame: pl.DataFrame, *, limit: int) -> list[dict[str, Any]]:
+    return times_as_text(frame.head(limit)).to_dicts()
+
+
+def _gap(line: dict[str, Any]) -> Gap:
+    return Gap(**{name: line[name] for name in _GAP_FIELDS})
+
+
+_GAP_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Gap))
