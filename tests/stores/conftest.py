@@ -1,6 +1,7 @@
-"""A Hub of their own for the tests of this room."""
+"""A Hub for the tests of this room: one server a module, an account a test, so that tests never meet."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -9,24 +10,34 @@ from datahub_assets.stores.hub import Hub
 from localhub.testing import HubServer
 from tests.stores.world import Site
 
+_ACCOUNTS = count(1)
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[HubServer]:
+
+@pytest.fixture(scope="module")
+def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
     """The embedded Hub, running."""
-    with HubServer(tmp_path / "hub") as running:
+    with HubServer(tmp_path_factory.mktemp("hub")) as running:
         yield running
 
 
 @pytest.fixture
-def hub(server: HubServer) -> Hub:
-    """Its owner's datasets."""
-    return Hub(server.url, server.token)
+def server(module_server: HubServer) -> Iterator[HubServer]:
+    """The same, well behaved at first and again afterwards."""
+    module_server.faults.seen.clear()
+    yield module_server
+    module_server.faults.clear()
 
 
 @pytest.fixture
-def new_site(tmp_path: Path, server: HubServer) -> Callable[[str], Site]:
-    """Installations that write to it."""
-    return lambda name: Site(tmp_path / name, Hub(server.url, server.token))
+def hub(server: HubServer) -> Hub:
+    """The datasets of a new account on it."""
+    return Hub(server.url, server.add_user(f"account-{next(_ACCOUNTS)}"))
+
+
+@pytest.fixture
+def new_site(tmp_path: Path, hub: Hub) -> Callable[[str], Site]:
+    """Installations that write to that account."""
+    return lambda name: Site(tmp_path / name, hub)
 
 
 @pytest.fixture
