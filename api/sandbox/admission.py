@@ -208,7 +208,9 @@ class _Walk:
 
     def _base_table(self, node: dict[str, Any]) -> None:
         path = [str(part) for part in node["qualified_name"]["path"]]
-        if len(path) != 1 or node.get("at_clause") is not None:
+        if node.get("at_clause") is not None:
+            raise Refused("AT (…) cannot be used here; ask for another revision instead", offset=_offset(node))
+        if len(path) != 1:
             raise Refused(f"there is no table {'.'.join(path)!r}; name tables without schema", offset=_offset(node))
         self._asked.append((path[0].lower(), _offset(node)))
 

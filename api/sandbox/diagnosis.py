@@ -17,6 +17,8 @@ _TRACE: Final = re.compile(r"\s*(?:Stack Trace:|Traceback \(most recent call las
 _OWN_PLACES: Final = tuple(
     sorted({path for path in (sys.prefix, sys.base_prefix, *sys.path) if len(path) > 1}, key=len)
 )
+_ADVICE: Final = re.compile(r"\s*Use \"SET .*", re.DOTALL)  # nobody can SET anything here
+_SCAN_BROKE: Final = "reading the stream registered as"
 _MOST_CHARS: Final = 2000
 _MEMORY: Final = (duckdb.OutOfMemoryException, MemoryError)
 _BROKEN: Final = (duckdb.InternalException, duckdb.FatalException)
@@ -61,10 +63,13 @@ def failure_of(error: BaseException, *, sql: str, shift: int, locate: Callable[[
         locate: asked for DuckDB's byte offset of the same fault, when `error` has none.
     """
     if isinstance(error, _MEMORY):
-        return Failure("sql_memory", "the statement needs more memory than a statement may take")
+        # What memory ran out for is unknown, so the next statement gets another worker.
+        return Failure("sql_memory", "the statement needs more memory than a statement may take", fatal=True)
     if isinstance(error, _BROKEN):
         return Failure("sql_crashed", "the statement broke DuckDB; please simplify it", fatal=True)
     kind, message, offset = _parts_of(str(error))
+    if message.startswith(_SCAN_BROKE):
+        return Failure("sql_crashed", "the statement broke its worker: it needs too much memory", fatal=True)
     if offset is None and isinstance(error, duckdb.BinderException | duckdb.CatalogException):
         offset = locate()
     return Failure(
@@ -94,7 +99,7 @@ def _parts_of(text: str) -> tuple[str, str, int | None]:
 
 def clean(message: str) -> str:
     """The message without traces, excerpts of the statement and places on this machine, bounded in length."""
-    message = _EXCERPT.sub("", _TRACE.sub("", message))
+    message = _ADVICE.sub("", _EXCERPT.sub("", _TRACE.sub("", message)))
     for place in reversed(_OWN_PLACES):
         message = message.replace(place, "…")
     return message.strip()[:_MOST_CHARS] or "the statement cannot be run"

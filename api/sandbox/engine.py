@@ -27,7 +27,7 @@ Params = Sequence[Any] | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: an Arrow IPC stream, columns as (name, DuckDB type), and whether asking again gives the same."""
+    """A finished answer: Arrow IPC stream, columns as (name, DuckDB type), and whether asking again gives the same."""
 
     stream: pa.Buffer
     rows: int
@@ -40,7 +40,7 @@ class Engine:
     """A DuckDB that reaches nothing but the tables it is handed."""
 
     def __init__(self, limits: SqlLimits) -> None:
-        """Open the database, with no thread but this: for that DuckDB reads files of the system, and dies if it cannot."""
+        """Open the database, with no other thread yet: DuckDB reads files of the system for that, or dies."""
         self._limits = limits
         self._database = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
 

@@ -12,16 +12,24 @@ DataHubError
     └── SqlUnavailable    503  no worker can be started, or the snapshot's files cannot be read
 """
 
+import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 from datahub_assets.domain.errors import DataHubError, Terminal, Transient
 
 
 class SqlError(DataHubError):
-    """Something about a caller's SQL. `status` is the HTTP status that says the same."""
+    """Something about a caller's SQL. `status`, `title` and `headers` are what HTTP says of it."""
 
     code = "sql_error"
     status: ClassVar[int] = 500
+    title: ClassVar[str] = "The statement cannot be answered"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers that go with the answer."""
+        return {}
 
 
 class SqlPlaced(SqlError):
@@ -30,7 +38,7 @@ class SqlPlaced(SqlError):
     def __init__(
         self, message: str, *, position: int | None = None, line: int | None = None, column: int | None = None
     ) -> None:
-        super().__init__(message)
+        super().__init__(message if line is None else f"{message} (line {line}, column {column})")
         self.position = position
         self.line = line
         self.column = column
@@ -41,6 +49,7 @@ class SqlInvalid(Terminal, SqlPlaced):
 
     code = "sql_invalid"
     status = 400
+    title = "The statement is not valid"
 
 
 class SqlRejected(Terminal, SqlPlaced):
@@ -48,6 +57,7 @@ class SqlRejected(Terminal, SqlPlaced):
 
     code = "sql_rejected"
     status = 403
+    title = "The statement is not allowed"
 
 
 class SqlTimeout(Transient, SqlError):
@@ -55,6 +65,7 @@ class SqlTimeout(Transient, SqlError):
 
     code = "sql_timeout"
     status = 408
+    title = "The statement takes too long"
 
 
 class SqlTooLarge(Terminal, SqlError):
@@ -62,6 +73,7 @@ class SqlTooLarge(Terminal, SqlError):
 
     code = "sql_too_large"
     status = 413
+    title = "The statement or its answer is too large"
 
 
 class SqlMemory(Terminal, SqlError):
@@ -69,6 +81,7 @@ class SqlMemory(Terminal, SqlError):
 
     code = "sql_memory"
     status = 413
+    title = "The statement needs too much memory"
 
 
 class SqlCrashed(Terminal, SqlError):
@@ -76,6 +89,7 @@ class SqlCrashed(Terminal, SqlError):
 
     code = "sql_crashed"
     status = 413
+    title = "The statement is too complex"
 
 
 class SqlBusy(Transient, SqlError):
@@ -83,10 +97,16 @@ class SqlBusy(Transient, SqlError):
 
     code = "sql_busy"
     status = 429
+    title = "All SQL workers are busy"
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to try again."""
+        return {"Retry-After": str(math.ceil(self.retry_after_s))}
 
 
 class SqlUnavailable(Transient, SqlError):
@@ -94,6 +114,7 @@ class SqlUnavailable(Transient, SqlError):
 
     code = "sql_unavailable"
     status = 503
+    title = "SQL is not available now"
 
 
 PLACED: dict[str, type[SqlPlaced]] = {kind.code: kind for kind in (SqlInvalid, SqlRejected)}

@@ -1,8 +1,7 @@
 """Who gets the next free worker: first come first served, but nobody keeps others waiting. No processes here.
 
-A caller may hold all `width` lanes. One worker more than that stands by: it takes over at once when another is killed,
-and it serves a caller who runs nothing while others hold every lane, so that a neighbour's slow statements never make
-anybody wait for their end.
+A caller may hold all `width` lanes. One worker more than that stands by for a caller who runs nothing while others hold
+every lane, so that a neighbour's slow statements make nobody wait for their end.
 """
 
 import asyncio
@@ -59,7 +58,7 @@ class Lanes(Generic[Worker]):
         """
         if len(self._waiting) >= self._max_waiting or self._waits_of(caller) >= self._max_waiting_per_caller:
             raise LanesFull
-        entry = _Waiting(caller, choose, asyncio.get_running_loop().create_future())
+        entry: _Waiting[Worker] = _Waiting(caller, choose, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         self._hand_out()
         try:

@@ -9,7 +9,8 @@ class SqlLimits:
     """What one statement may use.
 
     Attributes:
-        timeout_s: wall time of a statement; also the longest wait for a free worker.
+        timeout_s: wall time of a statement.
+        max_wait_s: longest wait for a free worker.
         memory_mb: memory (MiB) a statement may take on top of what its idle worker holds; enforced by the kernel.
         max_rows, max_bytes: size of an answer (rows; bytes as an Arrow IPC stream).
         threads: DuckDB threads per worker.
@@ -18,6 +19,7 @@ class SqlLimits:
     """
 
     timeout_s: float = 10.0
+    max_wait_s: float = 10.0
     memory_mb: int = 512
     max_rows: int = 100_000
     max_bytes: int = 64 * 1024 * 1024

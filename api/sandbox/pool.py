@@ -14,13 +14,14 @@ from api.sandbox.lanes import Lanes, LanesFull
 from api.sandbox.limits import SqlLimits
 from api.sandbox.process import Reply, Request, WorkerProcess
 from api.sandbox.snapshot import SqlSnapshot
+from api.sandbox.spawning import Nursery
 from api.sandbox.wire import WireBroken
 
 _LOG: Final = logging.getLogger(__name__)
 _RETIRE_AFTER: Final = 10_000
 _WORN_SHARE: Final = 0.5
 _MEBIBYTE: Final = 1024 * 1024
-_LONGEST_PAUSE_S: Final = 30.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _RETRY_AFTER_S: Final = 1.0
 
 
@@ -60,13 +61,15 @@ class SandboxPool:
 
     def __init__(self, limits: SqlLimits, *, workers: int = 2) -> None:
         self._limits = limits
-        self._size = workers + 1  # one stands by, see `lanes`
+        self.size = workers + 1
+        """How many workers there are: one stands by, see `lanes`."""
         self._lanes: Lanes[WorkerProcess] = Lanes(
             width=workers,
             max_waiting=limits.max_waiting,
             max_waiting_per_caller=limits.max_waiting_per_caller,
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self._nursery = Nursery()
         self._alive: set[WorkerProcess] = set()
         self._confinement: Mapping[str, str] = {}
         self._start_error: SqlUnavailable | None = None
@@ -76,7 +79,7 @@ class SandboxPool:
 
     async def start(self) -> None:
         """Start the workers in the background; statements that come meanwhile wait for them."""
-        for _ in range(self._size):
+        for _ in range(self.size):
             self._in_background(self._supply())
 
     async def close(self) -> None:
@@ -90,6 +93,7 @@ class SandboxPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(worker.end() for worker in self._alive))
         self._alive.clear()
+        await asyncio.to_thread(self._nursery.close)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -166,13 +170,13 @@ class SandboxPool:
             return next((worker for worker in reversed(free) if worker.knows(key)), free[-1])
 
         try:
-            async with asyncio.timeout(self._limits.timeout_s):
+            async with asyncio.timeout(self._limits.max_wait_s):
                 return await self._lanes.acquire(caller, choose)
         except LanesFull:
             raise SqlBusy("too many statements wait already; try again later", retry_after_s=_RETRY_AFTER_S) from None
         except TimeoutError:
             raise SqlBusy(
-                f"no worker came free within {self._limits.timeout_s:g} s; try again later",
+                f"no worker came free within {self._limits.max_wait_s:g} s; try again later",
                 retry_after_s=_RETRY_AFTER_S,
             ) from None
 
@@ -184,31 +188,37 @@ class SandboxPool:
         if not keep:
             self._killed += 1
         worker.kill()
-        self._lanes.release(caller, None)
-        self._in_background(self._replace(worker))
+        self._in_background(self._replace(worker, caller))
 
-    async def _replace(self, worker: WorkerProcess) -> None:
+    async def _replace(self, worker: WorkerProcess, caller: str) -> None:
+        """The caller keeps the lane until a new worker is up: who breaks workers faster than that waits, and no other."""
         await worker.end()
         self._alive.discard(worker)
-        await self._supply()
+        fresh = await self._started()
+        self._lanes.release(caller, fresh)
+        if fresh is None:
+            await self._supply()
 
     async def _supply(self) -> None:
-        """Start one worker, again and again until it comes up."""
-        pause_s = 0.5
-        while not self._closing:
-            try:
-                worker = await WorkerProcess.start(self._limits)
-            except SqlUnavailable as error:
-                _LOG.error("%s; trying again in %g s", error, pause_s)
-                self._start_error = error
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-                continue
-            self._start_error = None
-            self._confinement = worker.confinement
-            self._alive.add(worker)
-            self._lanes.add(worker)
-            return
+        """Add one worker, trying until it comes up."""
+        pause_s = _FIRST_PAUSE_S
+        while (worker := await self._started()) is None:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        self._lanes.add(worker)
+
+    async def _started(self) -> WorkerProcess | None:
+        """A new worker; None when it does not come up."""
+        try:
+            worker = await WorkerProcess.start(self._nursery, self._limits)
+        except SqlUnavailable as error:
+            _LOG.error("%s", error)
+            self._start_error = error
+            return None
+        self._start_error = None
+        self._confinement = worker.confinement
+        self._alive.add(worker)
+        return worker
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -8,42 +8,22 @@ import base64
 import os
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
-import api
 from api.sandbox import wire
 from api.sandbox.errors import PLACED, PLAIN, SqlCrashed, SqlError, SqlMemory, SqlTimeout, SqlUnavailable
 from api.sandbox.limits import SqlLimits
 from api.sandbox.snapshot import SqlSnapshot
+from api.sandbox.spawning import Nursery
 
-_BOOT: Final = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from api.sandbox.worker import main; main(int(sys.argv[2]))"
-)
-_ROOT: Final = str(Path(api.__file__).resolve().parent.parent)
-# All a worker inherits. No token, no home, no proxy; one-threaded libraries, so that all threads start confined.
-_ENVIRONMENT: Final = {
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "HOME": "/nonexistent",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "LANG": "C.UTF-8",
-    "MALLOC_ARENA_MAX": "4",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TZ": "UTC",
-}
 _START_TIMEOUT_S: Final = 60.0
-_DYING_S: Final = 1.0
 _SLACK_BYTES: Final = 1024 * 1024
-_STDERR_CHARS: Final = 2000
 _MEMORY_SIGNALS: Final = {signal.SIGKILL, signal.SIGABRT}
 _FileIdentity = tuple[str, str, int, int, int]
 
@@ -81,23 +61,19 @@ class _NewFiles:
 class WorkerProcess:
     """A confined process that answers one statement at a time."""
 
-    def __init__(self, process: subprocess.Popen[bytes], sock: socket.socket, stderr: IO[bytes]) -> None:
-        self._process = process
+    def __init__(self, pid: int, sock: socket.socket, nursery: Nursery) -> None:
+        self.pid = pid
         self._sock = sock
-        self._stderr = stderr
+        self._nursery = nursery
         self._known_keys: set[str] = set()
         self._numbers: dict[_FileIdentity, int] = {}
         self._next_number = 0
+        self._status: asyncio.Future[int | None] | None = None
         self.confinement: Mapping[str, str] = {}
         self.resident_bytes = 0
         self.idle_bytes = 0
         self.answered = 0
         self.is_broken = False
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
 
     @property
     def grown_bytes(self) -> int:
@@ -109,32 +85,24 @@ class WorkerProcess:
         return key in self._known_keys
 
     @classmethod
-    async def start(cls, limits: SqlLimits) -> "WorkerProcess":
+    async def start(cls, nursery: Nursery, limits: SqlLimits) -> "WorkerProcess":
         """Start a worker and wait until it is confined and warm.
 
         Raises:
             SqlUnavailable: it did not come up; the message has the end of what it said.
         """
-        ours, theirs = socket.socketpair()
-        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
-        try:
-            process = await asyncio.to_thread(_spawn, theirs, stderr)
-        except OSError as error:
-            ours.close()
-            stderr.close()
-            raise SqlUnavailable(f"no SQL worker can be started: {error.strerror}") from error
-        finally:
-            theirs.close()
-        ours.settimeout(0)
-        worker = cls(process, ours, stderr)
+        pid, sock = await asyncio.to_thread(nursery.spawn)
+        sock.settimeout(0)
+        worker = cls(pid, sock, nursery)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
-                await wire.asend(ours, limits.to_wire())
-                ready = await wire.areceive(ours)
+                await wire.asend(sock, limits.to_wire())
+                ready = await wire.areceive(sock)
         except (OSError, TimeoutError) as error:
-            said = worker._last_words()
             await worker.end()
-            raise SqlUnavailable(f"a SQL worker did not start: {said or type(error).__name__}") from error
+            raise SqlUnavailable(
+                f"a SQL worker did not start: {nursery.last_words() or type(error).__name__}"
+            ) from error
         except BaseException:
             await worker.end()
             raise
@@ -188,31 +156,30 @@ class WorkerProcess:
         table = await (asyncio.to_thread(_table, stream) if size > _SLACK_BYTES else _soon(stream))
         return Reply(stream=stream, table=table, columns=columns, repeatable=repeatable, elapsed_ms=elapsed_ms)
 
-    def kill(self) -> None:
-        """Kill the process and everything in its group, now."""
+    def kill(self) -> "asyncio.Future[int | None]":
+        """Kill the process and everything in its session, now; its exit status, as far as known, is to come."""
         self.is_broken = True
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
+        if self._status is None:
+            for kill in (os.killpg, os.kill):
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(self.pid, signal.SIGKILL)
+            self._status = asyncio.ensure_future(asyncio.to_thread(self._nursery.reap, self.pid))
+        return self._status
 
-    async def end(self) -> None:
-        """Kill the process and wait until it is gone."""
-        if self._process.returncode is None:
-            self.kill()
-            await asyncio.to_thread(self._process.wait)
+    async def end(self) -> int | None:
+        """Kill the process, if it is still there, and wait until it is gone; its exit status, as far as known."""
+        status = await asyncio.shield(self.kill())
         self._sock.close()
-        self._stderr.close()
+        return status
 
     async def autopsy(self) -> SqlError:
         """What a worker that is gone by itself died of."""
-        with suppress(subprocess.TimeoutExpired):
-            await asyncio.to_thread(self._process.wait, _DYING_S)
-        status = self._process.returncode or 0
-        if -status == signal.SIGXCPU:
+        status = await self.end()
+        if status is not None and -status == signal.SIGXCPU:
             return SqlTimeout("the statement took more processor time than a statement may take")
-        if -status in _MEMORY_SIGNALS:
+        if status is not None and -status in _MEMORY_SIGNALS:
             return SqlMemory("the statement needs more memory than a statement may take")
-        return SqlCrashed("the statement is nested too deeply or too complex: it broke its worker")
+        return SqlCrashed("the statement broke its worker: it is too complex, or needs too much memory")
 
     def _plan(self, snapshot: SqlSnapshot, new: "_NewFiles") -> dict[str, Any]:
         """What `Session` needs to load a snapshot; opens the files that are new to the worker into `new`."""
@@ -244,24 +211,6 @@ class WorkerProcess:
         gone = set(head.get("forgotten_files", ()))
         if gone:
             self._numbers = {identity: number for identity, number in self._numbers.items() if number not in gone}
-
-    def _last_words(self) -> str:
-        self._stderr.seek(0)
-        return self._stderr.read().decode(errors="replace").strip()[-_STDERR_CHARS:]
-
-
-def _spawn(sock: socket.socket, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = _ENVIRONMENT | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-I", "-c", _BOOT, _ROOT, str(sock.fileno())],
-        env=environment,
-        cwd="/",
-        pass_fds=(sock.fileno(),),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
-        start_new_session=True,
-    )
 
 
 def _typed(head: Mapping[str, Any]) -> SqlError:
