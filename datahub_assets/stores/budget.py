@@ -4,13 +4,13 @@ Two datasets share one budget, so each gets its even share of the hour instead o
 halves and comes back slowly. Committing itself is the publisher's.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
 from datahub_assets.domain.datasets import DATASETS, DatasetSpec
 from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
 from datahub_assets.settings import Settings
+from datahub_assets.stores import remote
 from datahub_assets.stores.database import Database
 
 LEAST_SHARE: Final = 0.1
@@ -18,6 +18,7 @@ RECOVERY_PER_HOUR: Final = 0.1
 DEFAULT_PAUSE_MS: Final = 5 * MINUTE_MS
 """Pause after a 429 that names none."""
 LONGEST_PAUSE_MS: Final = HOUR_MS
+_STRAIN: Final = "strain"
 _SLACK_SHARE: Final = 0.25
 _SLACK_LIMIT_MS: Final = 15 * SECOND_MS
 
@@ -49,17 +50,10 @@ class Strain:
         return min(1.0, self.share + RECOVERY_PER_HOUR * hours)
 
 
-def create(database: Database) -> None:
-    """Make the table unless it is there."""
-    database.execute(
-        "CREATE TABLE IF NOT EXISTS budget (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID"
-    )
-
-
 def strain(database: Database) -> Strain:
     """What the Hub's refusals have taught so far."""
-    text = database.scalar("SELECT value FROM budget WHERE name = 'strain'")
-    return Strain() if text is None else Strain(**json.loads(text))
+    known = remote.fact(database, _STRAIN)
+    return Strain() if known is None else Strain(**known)
 
 
 def refused(database: Database, *, retry_after_s: float | None, now_ms: int) -> Strain:
@@ -68,10 +62,7 @@ def refused(database: Database, *, retry_after_s: float | None, now_ms: int) -> 
     with database.transaction():
         share = max(LEAST_SHARE, strain(database).share_at(now_ms) / 2)
         after = Strain(share=share, since=now_ms, paused_until=now_ms + pause_ms)
-        database.execute(
-            "INSERT INTO budget VALUES ('strain', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (json.dumps(asdict(after)),),
-        )
+        remote.set_fact(database, _STRAIN, asdict(after))
     return after
 
 

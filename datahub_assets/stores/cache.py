@@ -18,7 +18,7 @@ from datahub_assets.domain.gaps import Coverage
 from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.ledgers import CORRECTIONS, LEDGERS, LedgerSpec, corrections, ledgers_of, parts_of
 from datahub_assets.domain.rows import Rejected, merge, supersede
-from datahub_assets.stores import budget, landing, quarantine, remote, series
+from datahub_assets.stores import landing, quarantine, remote, series
 from datahub_assets.stores.database import Database
 from datahub_assets.stores.series import Question
 from datahub_assets.stores.tables import BATCH_ROWS, Outbox, Table
@@ -265,7 +265,6 @@ def _create(database: Database) -> None:
             "CREATE TABLE IF NOT EXISTS notes (dataset TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
             "PRIMARY KEY (dataset, name)) STRICT, WITHOUT ROWID"
         )
-        budget.create(database)
         quarantine.create(database)
         remote.create(database)
         series.create(database)

@@ -5,9 +5,10 @@ Talking to the Hub is not done here.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.stores.database import Database
@@ -60,9 +61,23 @@ def create(database: Database) -> None:
         "STRICT, WITHOUT ROWID"
     )
     database.execute(
+        "CREATE TABLE IF NOT EXISTS hub_facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID"
+    )
+    database.execute(
         "CREATE TABLE IF NOT EXISTS remote_files (dataset TEXT NOT NULL, path TEXT NOT NULL, oid TEXT NOT NULL, "
         "size INTEGER NOT NULL, content BLOB, PRIMARY KEY (dataset, path)) STRICT"
     )
+
+
+def fact(database: Database, name: str) -> Any:
+    """Something learned of the Hub itself, whatever the dataset (anything JSON can hold), None when it was not."""
+    text = database.scalar("SELECT value FROM hub_facts WHERE name = ?", (name,))
+    return None if text is None else json.loads(text)
+
+
+def set_fact(database: Database, name: str, value: Any) -> None:
+    """Remember something of the Hub itself."""
+    database.execute("INSERT OR REPLACE INTO hub_facts VALUES (?, ?)", (name, json.dumps(value)))
 
 
 def load(database: Database, spec: DatasetSpec) -> Remote | None:

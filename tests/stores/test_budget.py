@@ -1,0 +1,151 @@
+"""The commit budget: shared by the datasets, kept across restarts, shrinking after a 429 and slow to recover."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
+from datahub_assets.settings import Settings
+from datahub_assets.stores import budget, remote
+from datahub_assets.stores.account import hub_of
+from datahub_assets.stores.budget import Limits
+from datahub_assets.stores.cache import Cache
+from localhub.testing import HubServer
+from tests.stores.world import START_MS, Site, assert_settled, candles, market
+
+DEFAULTS = Limits(publish_interval_s=60, commits_per_hour=120)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    with Cache.open(tmp_path / "cache.sqlite3") as opened:
+        yield opened
+
+
+def commit(cache: Cache, at_ms: int, *, spec=MARKET) -> None:  # type: ignore[no-untyped-def]
+    sha = f"{at_ms:020d}{spec.name:>20}"
+    remote.add_commit(cache.database, spec, repo="r", sha=sha, at_ms=at_ms, rows=1, size=1)
+
+
+def wait(cache: Cache, now_ms: int, *, limits: Limits = DEFAULTS, spec=MARKET) -> int:  # type: ignore[no-untyped-def]
+    return budget.wait_ms(cache.database, spec, limits=limits, now_ms=now_ms)
+
+
+def test_the_limits_are_those_of_the_settings() -> None:
+    assert Limits.of(Settings()) == DEFAULTS
+
+
+def test_the_first_commit_need_not_wait(cache: Cache) -> None:
+    assert wait(cache, START_MS) == 0
+
+
+@pytest.mark.parametrize(("limits", "spacing_s"), [(DEFAULTS, 60), (Limits(300, 120), 300), (Limits(60, 24), 300)])
+def test_commits_keep_the_wished_distance_or_the_even_share(cache: Cache, limits: Limits, spacing_s: int) -> None:
+    commit(cache, START_MS)
+    assert 0 < wait(cache, START_MS, limits=limits) <= spacing_s * SECOND_MS
+    assert wait(cache, START_MS + (spacing_s - 16) * SECOND_MS, limits=limits) > 0
+    assert wait(cache, START_MS + spacing_s * SECOND_MS, limits=limits) == 0
+
+
+def test_a_tick_that_is_a_little_early_is_not_skipped(cache: Cache) -> None:
+    commit(cache, START_MS)
+    assert wait(cache, START_MS + 55 * SECOND_MS) == 0
+
+
+def test_the_other_dataset_has_its_own_distance_but_shares_the_hour(cache: Cache) -> None:
+    limits = Limits(publish_interval_s=1, commits_per_hour=4)
+    for quarter in range(4):
+        commit(cache, START_MS + quarter * 10 * MINUTE_MS)
+    now_ms = START_MS + 31 * MINUTE_MS
+    assert wait(cache, now_ms, limits=limits, spec=OHLC) == START_MS + HOUR_MS - now_ms
+    assert wait(cache, START_MS + HOUR_MS, limits=limits, spec=OHLC) == 0
+
+
+@pytest.mark.parametrize("limits", [DEFAULTS, Limits(60, 30), Limits(1, 7), Limits(300, 120)])
+def test_a_day_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits: Limits) -> None:
+    landed: list[int] = []
+    for tick in range(24 * 60):
+        for number, spec in enumerate((MARKET, OHLC)):
+            now_ms = START_MS + tick * MINUTE_MS + number * 7 * SECOND_MS + (tick * 7919 % 9) * SECOND_MS
+            if wait(cache, now_ms, limits=limits, spec=spec) == 0:
+                commit(cache, now_ms, spec=spec)
+                landed.append(now_ms)
+    for moment in landed:
+        assert sum(moment - HOUR_MS < other <= moment for other in landed) <= limits.commits_per_hour
+    possible = min(limits.commits_per_hour, 2 * 3600 // max(60, limits.publish_interval_s)) * 24
+    assert len(landed) >= 0.75 * possible
+
+
+def test_a_429_pauses_then_halves_and_the_budget_comes_back_slowly(cache: Cache) -> None:
+    budget.refused(cache.database, retry_after_s=600, now_ms=START_MS)
+    assert wait(cache, START_MS) == 600 * SECOND_MS
+    assert wait(cache, START_MS + 600 * SECOND_MS) == 0
+    strain = budget.strain(cache.database)
+    assert strain.share_at(START_MS) == pytest.approx(0.5)
+    assert strain.share_at(START_MS + 2 * HOUR_MS) == pytest.approx(0.7)
+    assert strain.share_at(START_MS + 24 * HOUR_MS) == 1
+
+    commit(cache, START_MS + HOUR_MS)
+    assert wait(cache, START_MS + HOUR_MS + 60 * SECOND_MS) > 0, "half the budget, twice the distance"
+
+
+def test_again_and_again_a_429_leaves_a_tenth(cache: Cache) -> None:
+    for minute in range(10):
+        strain = budget.refused(cache.database, retry_after_s=None, now_ms=START_MS + minute * MINUTE_MS)
+    assert strain.share == pytest.approx(budget.LEAST_SHARE)
+    assert strain.paused_until == START_MS + 9 * MINUTE_MS + budget.DEFAULT_PAUSE_MS
+
+
+def test_an_endless_retry_after_and_a_clock_that_was_ahead_cannot_stop_publishing(cache: Cache) -> None:
+    budget.refused(cache.database, retry_after_s=1e9, now_ms=START_MS)
+    assert wait(cache, START_MS) == HOUR_MS
+    commit(cache, START_MS + 900 * HOUR_MS)
+    assert wait(cache, START_MS) == HOUR_MS
+    assert wait(cache, START_MS - 10 * HOUR_MS) == HOUR_MS
+
+
+def test_the_budget_survives_a_restart(tmp_path: Path) -> None:
+    with Cache.open(tmp_path / "cache.sqlite3") as cache:
+        budget.refused(cache.database, retry_after_s=60, now_ms=START_MS)
+    with Cache.open(tmp_path / "cache.sqlite3") as cache:
+        assert wait(cache, START_MS) == 60 * SECOND_MS
+
+
+def test_ticks_coalesce_when_the_budget_is_short(site: Site) -> None:
+    site.limits = Limits(publish_interval_s=300, commits_per_hour=120)
+    commits = 0
+    for minute in range(11):
+        now_ms = START_MS + minute * MINUTE_MS
+        published = site.tick(OHLC, candles(now_ms), now_ms=now_ms)
+        commits += published.commit is not None
+        if published.commit is None:
+            assert published.reason is not None
+            assert "rows wait" in published.reason
+    assert commits == 3
+    assert_settled(OHLC, site, candles(START_MS + 10 * MINUTE_MS))
+
+
+def test_a_publish_that_is_not_allowed_does_not_ask_the_hub(site: Site, server: HubServer) -> None:
+    site.limits = DEFAULTS
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    server.faults.seen.clear()
+    site.tick(MARKET, market(START_MS + 20_000), now_ms=START_MS + 20_000)
+    assert server.faults.seen == []
+
+
+def test_whoami_is_asked_once_and_again_for_another_token(tmp_path: Path, server: HubServer) -> None:
+    tokens = [server.add_user("first-who"), server.add_user("second-who")]
+    with Cache.open(tmp_path / "cache.sqlite3") as cache:
+        for token, name, asked in [(0, "first-who", 1), (0, "first-who", 0), (1, "second-who", 1)]:
+            settings = Settings.from_env({"HF_TOKEN": tokens[token], "HF_ENDPOINT": server.url})
+            server.faults.seen.clear()
+            assert hub_of(settings, cache).namespace == name
+            assert server.faults.seen.count("GET /api/whoami-v2") == asked
+        named = Settings.from_env({"HF_TOKEN": tokens[0], "HF_ENDPOINT": server.url, "HF_USERNAME": "an-org"})
+        assert hub_of(named, cache).namespace == "an-org"
+        assert hub_of(Settings.from_env({"DATAHUB_HOME": str(tmp_path)}), cache).namespace == "local"
+        stored = repr(cache.database.rows("SELECT * FROM hub_facts"))
+        assert not any(token in stored for token in tokens)
