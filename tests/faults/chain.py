@@ -1,0 +1,93 @@
+"""Runs the production chains in this process: the real Dagster jobs, or the bodies of the same assets alone.
+
+Only waiting is taken out (`hurried`); nothing of the product is replaced.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from datahub_assets.definitions import build
+from datahub_assets.defs import chain, failures
+from datahub_assets.defs.workshop import Workshop
+from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from datahub_assets.settings import Settings
+from datahub_assets.sources import coingecko, pauses
+from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.binance import fetch, hosts
+from datahub_assets.sources.http import Http
+from datahub_assets.stores import hub_http, publisher
+from tests.fakes import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run of a chain ended: without errors, or with these."""
+
+    errors: tuple[str, ...] = ()
+
+    @property
+    def success(self) -> bool:
+        return not self.errors
+
+
+class Chains:
+    """Both chains over one home. Each run starts as a fresh process would: without memory of the last one."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
+        self._definitions = build(settings, Workshop(settings, clock=clock))
+
+    def run_job(self, spec: DatasetSpec, *, instance: dg.DagsterInstance) -> Outcome:
+        """The job a tick starts: assets, checks and retries by Dagster itself."""
+        forget()
+        job = self._definitions.resolve_job_def(chain.job_name(spec))
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        return Outcome(tuple(str(event.message) for event in result.all_events if event.is_failure))
+
+    def run_bodies(self, spec: DatasetSpec) -> Outcome:
+        """The bodies of the chain's assets, one after the other: the same work without Dagster's book-keeping."""
+        forget()
+        try:
+            for key in chain.keys(spec):
+                asset: Any = self._definitions.resolve_assets_def(key)
+                with dg.build_asset_context() as context:
+                    asset(context)
+        except (dg.Failure, dg.RetryRequested) as error:
+            return Outcome((str(error.__cause__),))
+        return Outcome()
+
+    def tick(self, instance: dg.DagsterInstance | None = None) -> dict[str, Outcome]:
+        """Both chains once, one failing leaving the other alone."""
+        if instance is None:
+            return {name: self.run_bodies(spec) for name, spec in DATASETS.items()}
+        return {name: self.run_job(spec, instance=instance) for name, spec in DATASETS.items()}
+
+
+def forget() -> None:
+    """What a process remembers of its upstreams."""
+    pauses.PAUSES._until_ms.clear()
+    hosts._PREFERRED.clear()
+
+
+def hurried(patch: pytest.MonkeyPatch, clock: Clock, *, silence_s: float = 8.0, request_s: float = 60.0) -> None:
+    """Let waits pass at once, moving the clock by as much; bound what hangs by these seconds."""
+
+    async def sleep(seconds: float) -> None:
+        clock.advance(round(seconds * 1000))
+
+    def backoff(**options: Any) -> Backoff:
+        return dataclasses.replace(Backoff(**options), sleep=sleep)
+
+    patch.setattr(coingecko, "Backoff", lambda: backoff())
+    patch.setattr(fetch, "Backoff", backoff)
+    patch.setattr(publisher, "FIRST_PAUSE_S", 0.0)
+    patch.setattr(failures, "FIRST_WAIT_S", 0.0)
+    patch.setattr(failures, "LONGEST_WAIT_S", 0.1)  # a wish for a longer pause is left to the next tick
+    patch.setattr(coingecko, "Http", partial(Http, silence_timeout_s=silence_s))
+    patch.setattr(fetch, "Http", partial(Http, silence_timeout_s=silence_s))
+    patch.setattr(hub_http, "REQUEST_TIMEOUT_S", request_s)

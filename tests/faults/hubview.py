@@ -1,0 +1,136 @@
+"""What a Hub holds at any commit, read over plain HTTP and pyarrow: not by the product's own readers.
+
+Also the rules of the layout, written down a second time.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import httpx
+import polars as pl
+import pyarrow.parquet as pq
+import yaml
+
+from datahub_assets.domain.datasets import MARKET, DatasetSpec
+
+Rows = dict[tuple[object, ...], tuple[object, ...]]
+"""By key, whole rows; times in epoch ms."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit: the frames of its data files by path, and the window start its card tells (epoch ms)."""
+
+    sha: str
+    frames: dict[str, pl.DataFrame]
+    ledgers: dict[str, pl.DataFrame]
+    window_start: int
+
+    def rows(self, spec: DatasetSpec) -> Rows:
+        """All rows; of a key that is there twice, any."""
+        return {key: row for frame in self.frames.values() for key, row in keyed(spec, frame)}
+
+    def problems(self, spec: DatasetSpec) -> Iterator[str]:
+        """What breaks the rules of the layout, apart from doubled keys."""
+        for path, frame in self.frames.items():
+            if not frame.height:
+                yield f"{path} is empty"
+            if not frame.equals(frame.sort(list(spec.sort))):
+                yield f"{path} is not sorted"
+            for row in frame.iter_rows(named=True):
+                home = place(spec, row, window_start=self.window_start)
+                if not (path == home or (home.endswith("/") and path.startswith(home))):
+                    yield f"{path} holds {[row[name] for name in spec.key]}, which belongs in {home}"
+
+    def doubled(self, spec: DatasetSpec) -> list[str]:
+        """Keys that more than one row has."""
+        if not self.frames:
+            return []
+        keys = pl.concat([frame.select(spec.key) for frame in self.frames.values()])
+        return [str(row) for row in keys.filter(keys.is_duplicated()).unique().rows()]
+
+
+def keyed(spec: DatasetSpec, frame: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
+    """(key, whole row) of each row, times in epoch ms."""
+    plain = frame.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+    return zip(plain.select(spec.key).rows(), plain.rows(), strict=True)
+
+
+def place(spec: DatasetSpec, row: dict[str, Any], *, window_start: int) -> str:
+    """Where the design says a row lies; a folder (ending in /) where any file of it will do."""
+    moment: datetime = row["timestamp"]
+    live = moment.timestamp() * 1000 >= window_start
+    if spec is MARKET:
+        return "data/live/" if live else f"data/{moment:%Y-%m-%d}.parquet"
+    folder = f"data/{row['interval']}"
+    if not row["closed"]:
+        return f"{folder}/open.parquet"
+    if live:
+        return f"{folder}/today.parquet"
+    return f"{folder}/{moment:%Y}.parquet" if row["interval"] == "1d" else f"{folder}/{moment:%Y-%m}.parquet"
+
+
+class HubView:
+    """Reads the datasets of `local` on a Hub; contents are kept by their oid, so a history costs little."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, follow_redirects=True, timeout=30.0)
+        self._frames: dict[str, pl.DataFrame] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def history(self, spec: DatasetSpec) -> list[str]:
+        """Commits of the main branch, oldest first; none when there is no repo."""
+        found: list[str] = []
+        url: str | None = f"/api/datasets/local/{spec.repo_name}/commits/main"
+        while url is not None:
+            answer = self._http.get(url)
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return []
+            found += [one["id"] for one in answer.raise_for_status().json()]
+            url = answer.links.get("next", {}).get("url")
+        return found[::-1]
+
+    def commit(self, spec: DatasetSpec, sha: str) -> Commit:
+        """What a commit holds.
+
+        Raises:
+            AssertionError: a file has another schema than the dataset.
+        """
+        repo = f"local/{spec.repo_name}"
+        tree = self._http.get(f"/api/datasets/{repo}/tree/{sha}?recursive=true").raise_for_status().json()
+        files = {one["path"]: one["oid"] for one in tree if one["type"] == "file"}
+        frames = {path: self._frame(repo, sha, path, oid) for path, oid in files.items() if path.endswith(".parquet")}
+        for path, frame in frames.items():
+            if path.startswith("data/"):
+                assert dict(frame.schema) == spec.polars_schema(), f"{path} at {sha} has other columns"
+        return Commit(
+            sha=sha,
+            frames={path: frame for path, frame in frames.items() if path.startswith("data/")},
+            ledgers={path: frame for path, frame in frames.items() if not path.startswith("data/")},
+            window_start=self._window_start(repo, sha) if "README.md" in files and frames else 0,
+        )
+
+    def _frame(self, repo: str, sha: str, path: str, oid: str) -> pl.DataFrame:
+        if oid not in self._frames:
+            table = pq.read_table(io.BytesIO(self._content(repo, sha, path)))
+            frame = pl.from_arrow(table)
+            assert isinstance(frame, pl.DataFrame)
+            self._frames[oid] = frame
+        return self._frames[oid]
+
+    def _window_start(self, repo: str, sha: str) -> int:
+        front = yaml.safe_load(self._content(repo, sha, "README.md").decode().split("---\n")[1])
+        told = front["datahub"]["window_start"]
+        moment = told if isinstance(told, datetime) else datetime.fromisoformat(told)
+        return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+
+    def _content(self, repo: str, sha: str, path: str) -> bytes:
+        return self._http.get(f"/datasets/{repo}/resolve/{sha}/{path}").raise_for_status().content

@@ -1,0 +1,32 @@
+"""The scenes without any fault, and the proof that the comparison notices when something is wrong."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from datahub_assets.domain.datasets import OHLC
+from tests.faults.conftest import OpenWorld
+from tests.faults.hubview import HubView
+from tests.faults.world import GAP_MS, SCENES, World, all_succeeded
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_without_a_fault_everything_agrees(
+    open_world: OpenWorld, instance: dg.DagsterInstance, settle: Callable[[World], None], scene: str
+) -> None:
+    world = open_world(scene)
+    assert all_succeeded(world.tick(instance))
+    settle(world)
+
+
+def test_the_roll_is_one(open_world: OpenWorld) -> None:
+    world = open_world("roll")
+    with HubView(world.hub.url) as view:
+        before = view.commit(OHLC, view.history(OHLC)[-1])
+        assert all_succeeded(world.tick())
+        after = view.commit(OHLC, view.history(OHLC)[-1])
+    assert {"data/1h/2025-12.parquet", "data/1d/2025.parquet"} <= after.frames.keys()
+    assert after.window_start > before.window_start
+    came = {key for key in after.rows(OHLC).keys() - before.rows(OHLC).keys() if key[2] in GAP_MS}
+    assert came == {("ETHUSDT", "1h", open_time) for open_time in GAP_MS}, "the gap was asked for again"
