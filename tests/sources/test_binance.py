@@ -1,5 +1,7 @@
 """Fetching candles, against fake Binance hosts over HTTP."""
 
+import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,8 +20,9 @@ from datahub_assets.domain.errors import (
 )
 from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS, interval
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.binance import Range, fetch_candles, fetch_ranges
+from datahub_assets.sources.binance import Binance, Range, fetch_candles, fetch_ranges
 from datahub_assets.sources.fetched import Fetched
+from datahub_assets.sources.http import Http
 from tests.fakes import Clock, FakeBinance
 from tests.sources.conftest import LOG, NOW_MS, SettingsOf, VirtualSleep
 
@@ -152,6 +155,22 @@ def test_all_pairs_of_a_quote(fetch: Fetch, binance: FakeBinance) -> None:
         fetch(SYMBOLS="all:EUR")
 
 
+def test_pairs_that_are_not_traded_are_left_out_though_the_filter_is_ignored(
+    fetch: Fetch, binance: FakeBinance
+) -> None:
+    pairs = [
+        {"symbol": f"{base}USDT", "status": status, "quoteAsset": "USDT", **spot}
+        for base, status, spot in (
+            ("BTC", "TRADING", {"isSpotTradingAllowed": True}),
+            ("ETH", "TRADING", {}),
+            ("BNB", "TRADING", {"isSpotTradingAllowed": False}),
+            ("SOL", "BREAK", {"isSpotTradingAllowed": True}),
+        )
+    ]
+    binance.fail("body", path="/exchangeInfo", text=json.dumps({"symbols": pairs}))
+    assert series(fetch(SYMBOLS="all:USDT", INTERVALS="1d")) == {("BTCUSDT", "1d"), ("ETHUSDT", "1d")}
+
+
 def test_a_symbol_the_exchange_does_not_know_does_not_cost_the_others(
     fetch: Fetch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -229,7 +248,7 @@ def test_one_series_that_fails_for_good_does_not_cost_the_others(
         ("server_error", {}, SourceUnavailable),
         ("html", {}, SourceMalformed),
         ("body", {"text": '{"serverTime": "noon"}'}, SourceMalformed),
-        ("body", {"text": f'{{"serverTime": {NOW_MS * 1000}}}'}, SourceMalformed),
+        ("body", {"text": f'{{"serverTime": {NOW_MS * 1000}}}', "path": "/time"}, SourceMalformed),
         ("body", {"text": "[]"}, SourceMalformed),
         ("region_blocked", {}, SourceBlocked),
         ("rate_limited", {"retry_after_s": 90}, SourceRateLimited),
@@ -248,6 +267,17 @@ def test_an_outage_in_the_middle_ends_the_asking_early(fetch: Fetch, binance: Fa
     with pytest.raises(SourceUnavailable):
         fetch(SYMBOLS="all:USDT")
     assert len(binance.requested(path=KLINES)) < 30 * 3 * 3 / 2  # of 90 series with 3 attempts each
+
+
+def test_single_failures_here_and_there_are_no_outage(
+    fetch: Fetch, binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datahub_assets.sources.binance.fetch.CONNECTIONS", 1)
+    for symbol in list(binance.listings)[:28:4]:
+        binance.fail("firewall", times=None, path=KLINES, where={"symbol": symbol})
+    fetched = fetch(SYMBOLS="all:USDT", INTERVALS="1d")
+    assert len(fetched.failed) == 7
+    assert len(series(fetched)) == 23
 
 
 def test_pages_before_a_failure_are_kept_and_the_next_fetch_goes_on_from_there(
@@ -351,6 +381,22 @@ class TestLimits:
         assert sum(sleep.waits) >= 3
         assert max(sleep.waits) <= 4
 
+    def test_after_one_429_nobody_asks_before_its_time(
+        self, binance: FakeBinance, sleep: VirtualSleep, clock: Clock
+    ) -> None:
+        async def ask() -> None:
+            once = Backoff(attempts=1, sleep=sleep)
+            async with Http() as http:
+                client = Binance(http, base_urls=[binance.url], clock=clock.now_ms, backoff=once, log=LOG)
+                with pytest.raises(SourceRateLimited):
+                    await client.server_time()
+                assert sleep.waits == []
+                await client.klines("BTCUSDT", interval("1h"), start_ms=None, end_ms=NOW_MS, limit=1)
+
+        binance.fail("rate_limited", retry_after_s=7)
+        asyncio.run(ask())
+        assert sleep.waits == [7]
+
     @pytest.mark.parametrize("with_header", [True, False])
     def test_a_ban_ends_the_run_and_is_not_poked(
         self, fetch: Fetch, binance: FakeBinance, clock: Clock, with_header: bool
@@ -448,6 +494,6 @@ def test_the_log_tells_what_was_fetched(fetch: Fetch, caplog: pytest.LogCaptureF
 
 
 def test_many_series_are_asked_at_once_but_not_too_many(fetch: Fetch, binance: FakeBinance) -> None:
-    binance.set_latency(seconds=0.02)
+    binance.set_latency(seconds=0.2)
     fetch(SYMBOLS="all:USDT")
     assert 16 < binance.peak_in_flight <= 32

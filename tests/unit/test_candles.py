@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datahub_assets.domain.candles import check_klines
@@ -14,6 +14,8 @@ from datahub_assets.domain.datasets import OHLC
 from datahub_assets.domain.fields import AHEAD_LIMIT_MS
 from datahub_assets.domain.intervals import HOUR_MS, interval
 from datahub_assets.domain.rows import Checked
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 
 OPEN_MS = 1_763_798_400_000  # 2025-11-22 08:00
 NOW_MS = OPEN_MS + HOUR_MS // 2
@@ -176,6 +178,7 @@ odd = garbage | st.integers(OPEN_MS - 10 * HOUR_MS, OPEN_MS + 10 * HOUR_MS) | st
 mutated = st.dictionaries(st.sampled_from(FIELDS), odd, max_size=4).map(lambda changes: kline(**changes))
 
 
+@unhurried
 @given(st.lists(garbage | mutated, max_size=8))
 def test_whatever_comes_no_row_is_lost_and_no_bad_one_gets_through(raw: list[object]) -> None:
     distinct = [[OPEN_MS - n * HOUR_MS, *one[1:]] if isinstance(one, list) else one for n, one in enumerate(raw)]
@@ -184,6 +187,7 @@ def test_whatever_comes_no_row_is_lost_and_no_bad_one_gets_through(raw: list[obj
     _assert_sound(checked.frame)
 
 
+@unhurried
 @given(st.lists(mutated, max_size=8))
 def test_keys_are_unique_however_often_they_come(raw: list[object]) -> None:
     checked = check(*raw, *raw)

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, INTERVALS, Interval, interval
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 
 
 def at(text: str) -> int:
@@ -29,6 +31,7 @@ def test_the_candle_that_covers_an_instant(name: str, floor: str, following: str
     assert interval(name).next_open_time(instant) == at(following)
 
 
+@unhurried
 @given(st.sampled_from(list(INTERVALS.values())), st.integers(0, 4_000_000_000_000))
 def test_candles_tile_time(of: Interval, instant: int) -> None:
     opened = of.floor(instant)

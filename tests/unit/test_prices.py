@@ -6,12 +6,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datahub_assets.domain.datasets import MARKET
 from datahub_assets.domain.fields import AHEAD_LIMIT_MS
 from datahub_assets.domain.prices import check_markets
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 
 NOW_MS = 1_763_800_000_000
 STAMP = "2025-11-22T08:25:11.426Z"
@@ -203,6 +205,7 @@ garbage = st.recursive(
 mutated = st.dictionaries(st.sampled_from(sorted(item())), garbage, max_size=4).map(lambda changes: item(**changes))
 
 
+@unhurried
 @given(st.lists(garbage | mutated, max_size=8))
 def test_whatever_comes_no_row_is_lost_and_no_bad_one_gets_through(raw: list[object]) -> None:
     distinct = [{**one, "id": f"coin-{n}"} if isinstance(one, dict) and isinstance(one.get("id"), str) else one
@@ -212,6 +215,7 @@ def test_whatever_comes_no_row_is_lost_and_no_bad_one_gets_through(raw: list[obj
     _assert_sound(checked.frame)
 
 
+@unhurried
 @given(st.lists(mutated, max_size=8))
 def test_keys_are_unique_however_often_they_come(raw: list[object]) -> None:
     checked = check_markets([*raw, *raw], now_ms=NOW_MS)
