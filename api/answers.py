@@ -27,7 +27,7 @@ from api.hot import Hot
 from api.metrics import Metrics
 from api.negotiation import Form
 from api.queries import RevisionChoice, RowsRequest
-from api.revisions import load
+from api.revisions import commit_at, load
 from api.rows import RowsPage, rows_of
 
 _FORM: Final = "1"
@@ -58,7 +58,7 @@ class RowAnswers:
             ApiError, HubError: said by name.
         """
         dataset = self._engine.dataset(query.dataset)
-        commit = _commit(dataset, query, choice)
+        commit = await _commit(dataset, query, choice)
         etag = _etag(commit, query, form)
         pinned = query.pinned is not None or FULL_SHA.fullmatch(choice.revision or "") is not None
         lasting = {"Cache-Control": IMMUTABLE if pinned else REVALIDATE}
@@ -113,9 +113,9 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     return etag in named or "*" in named
 
 
-def _commit(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) -> Commit:
+async def _commit(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) -> Commit:
     if query.pinned is None:
-        return dataset.find(revision=choice.revision, as_of_ms=choice.as_of_ms)
+        return await commit_at(dataset, choice)
     if not choice.is_current and choice.revision != query.pinned:
         raise InvalidCursor("the cursor goes on at its own commit: leave revision and as_of out")
     return dataset.find(revision=query.pinned)

@@ -7,6 +7,7 @@ never see half of it.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -24,6 +25,7 @@ from datahub_assets.domain.errors import DataHubError, HubNotFound
 
 _LOG: Final = logging.getLogger(__name__)
 _OLDER_SNAPSHOTS: Final = 8
+_REFS_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Dataset:
         self._hub = hub
         self._catalog = catalog
         self._refreshing = threading.Lock()
+        self._refs_at_s = -math.inf
         self._current: Snapshot | None = None
         self._older: OrderedDict[str, Snapshot] = OrderedDict()
         self._older_lock = threading.Lock()
@@ -102,6 +105,7 @@ class Dataset:
             newest = self._catalog.newest_commit(source)
             if newest is None or newest.sha != sha:  # the index fell behind when the Hub went away in the middle
                 self._index_commits(self._hub.commits(repo_id, sha))
+            self.refresh_refs(least_age_s=_REFS_EVERY_S)
             return False
         history = self._hub.commits(repo_id, sha)
         head = next(history)
@@ -114,7 +118,19 @@ class Dataset:
         self._catalog.set_head(source, head)
         _LOG.info("%s: serving commit %s (%d rows)", self.spec.name, head.sha, snapshot.rows)
         self._index_commits(_chain(head, history))
-        self._catalog.set_refs(source, self._hub.refs(repo_id))
+        self.refresh_refs(least_age_s=0)
+        return True
+
+    def refresh_refs(self, *, least_age_s: float) -> bool:
+        """Ask the Hub for branches and tags, unless that was done less than `least_age_s` ago; whether it was asked.
+
+        Raises:
+            HubError: it could not be asked.
+        """
+        if time.monotonic() - self._refs_at_s < least_age_s:
+            return False
+        self._refs_at_s = time.monotonic()
+        self._catalog.set_refs(self.library.source, self._hub.refs(self.repo_id))
         return True
 
     def _index_commits(self, history: Iterator[Commit]) -> None:

@@ -48,7 +48,7 @@ def candles(
     until_ms: int = NOW_MS,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """`count` candles of each symbol, the last of them still forming at `until_ms`; the same for the same arguments."""
+    """`count` candles of each symbol, the last of them still forming at `until_ms`; another seed, another value."""
     length = interval_of(interval)
     last = length.floor(until_ms)
     rows: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ def candles(
                     "taker_buy_quote_volume": chance.uniform(0, 1e9),
                     "closed": back > 0,
                     "provider": "binance",
-                    "ingested_at": until_ms,
+                    "ingested_at": until_ms + seed,
                 }
             )
     return frame_of(OHLC, rows)

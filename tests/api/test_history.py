@@ -1,0 +1,172 @@
+"""Any revision: time travel, differences, coverage and cursors over a history of commits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from datahub_assets.domain.datasets import MARKET, OHLC
+from localhub.testing import HubServer
+from tests.api.conftest import Client, serving, until
+from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
+
+URL = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=1000"
+
+
+@dataclass(frozen=True)
+class History:
+    """Commits of the candles, oldest first, with the number of rows each holds, and a commit of the prices."""
+
+    commits: tuple[tuple[str, int], ...]
+    market: str
+
+
+@pytest.fixture(scope="module")
+def history(workers: Workers) -> History:
+    commits = []
+    for step in range(6):
+        until_ms = NOW_MS + step * HOUR_MS
+        sha = workers.publish(OHLC, candles(("BTCUSDT",), count=50 + step, until_ms=until_ms))
+        commits.append((sha, 50 + step))
+    return History(tuple(commits), workers.publish(MARKET, prices()))
+
+
+@pytest.fixture(scope="module")
+def client(hub: HubServer, history: History, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with serving(hub, tmp_path_factory.mktemp("home")) as client:
+        known = len(history.commits) + 1  # the repo's own first commit
+        until(lambda: client.get("/api/hub/revisions?dataset=ohlc").json()["commits"] >= known)
+        yield client
+
+
+def test_every_commit_can_be_read(client: Client, history: History) -> None:
+    for sha, count in reversed(history.commits):
+        answer = client.get(f"{URL}&revision={sha}")
+        assert answer.headers["x-revision"] == sha
+        rows = answer.json()
+        assert len(rows) == count
+        assert [row["closed"] for row in rows] == [True] * (count - 1) + [False]
+    assert client.get(f"{URL}&revision=main").headers["x-revision"] == history.commits[-1][0]
+
+
+def test_revisions_are_listed_newest_first(client: Client, history: History) -> None:
+    listed = client.get("/api/hub/revisions?dataset=ohlc").json()
+    shas = [entry["revision"] for entry in listed["revisions"]]
+    assert shas[: len(history.commits)] == [sha for sha, _ in reversed(history.commits)]
+    assert listed["refs"] == {"main": history.commits[-1][0]}
+    assert listed["revisions"][0]["refs"] == ["main"]
+    paged = client.get(f"/api/hub/revisions?dataset=ohlc&limit=2&before={shas[1]}").json()["revisions"]
+    assert [entry["revision"] for entry in paged] == shas[2:4]
+
+
+def test_as_of_is_the_last_commit_before_a_time(client: Client, history: History) -> None:
+    listed = client.get("/api/hub/revisions?dataset=ohlc").json()["revisions"]
+    for entry in listed[:-1]:
+        assert client.get("/api/hub/ohlc", params=_as_of(entry["at"])).headers["x-revision"] == entry["revision"]
+    at = [datetime.fromisoformat(entry["at"]) for entry in listed]
+    between = round((at[1].timestamp() + at[0].timestamp()) / 2 * 1000)
+    assert client.get("/api/hub/ohlc", params=_as_of(str(between))).headers["x-revision"] == listed[1]["revision"]
+    future = datetime(2100, 1, 1, tzinfo=UTC).isoformat()
+    assert client.get("/api/hub/ohlc", params=_as_of(future)).headers["x-revision"] == history.commits[-1][0]
+
+
+def _as_of(time: str) -> dict[str, str]:
+    return {"symbol": "BTCUSDT", "as_of": time}
+
+
+def test_tags_and_branches_are_revisions(client: Client, history: History, hub: HubServer, workers: Workers) -> None:
+    from huggingface_hub import HfApi
+
+    HfApi(endpoint=hub.url, token=hub.token).create_tag(
+        "local/crypto-ohlc-data", tag="v1", revision=history.commits[0][0], repo_type="dataset"
+    )
+    before = client.get("/api/hub/market").headers["x-revision"]
+    until(lambda: client.get(f"{URL}&revision=v1").status_code == 200)
+    assert client.get(f"{URL}&revision=v1").headers["x-revision"] == history.commits[0][0]
+    assert client.get("/api/hub/market").headers["x-revision"] == before
+
+
+def test_pages_stay_on_their_commit_while_new_ones_come(hub: HubServer, tmp_path: Any, workers: Workers) -> None:
+    with serving(hub, tmp_path) as client:
+        first = client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=20")
+        pinned, head = first.headers["x-revision"], first.headers["x-revision"]
+        seen = first.json()
+        link: str | None = first.links["next"]["url"]
+        step = 0
+        while link is not None:
+            step += 1
+            workers.publish(OHLC, candles(("BTCUSDT",), count=3, until_ms=NOW_MS + (6 + step) * HOUR_MS))
+            until(lambda: client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=1").headers["x-revision"] != head)  # noqa: B023
+            head = client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=1").headers["x-revision"]
+            page = client.get(link)
+            assert page.headers["x-revision"] == pinned
+            seen = page.json() + seen
+            link = page.links["next"]["url"] if "next" in page.links else None
+        assert seen == client.get(f"{URL}&revision={pinned}").json()
+
+
+def test_a_cursor_belongs_to_its_query(client: Client) -> None:
+    first = client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=20")
+    link = first.links["next"]["url"]
+    assert client.get(link.replace("limit=20", "limit=5")).status_code == 200
+    for other in (link.replace("BTCUSDT", "ETHUSDT"), link + "&order=desc", link + "&closed_only=true"):
+        assert client.get(other).json()["code"] == "invalid_cursor"
+    assert client.get(link + "&as_of=2020-01-01").status_code in {400, 404}
+    assert client.get(f"{link}&revision={first.headers['x-revision']}").status_code == 200
+
+
+def test_a_difference_is_what_a_join_finds(client: Client, history: History) -> None:
+    key = ["symbol", "interval", "timestamp"]
+    commits = [sha for sha, _ in history.commits]
+    frames = {
+        sha: pl.DataFrame(client.get(f"{URL}&columns=*&revision={sha}").json(), infer_schema_length=None)
+        for sha in commits
+    }
+    for earlier, later in [(commits[0], commits[1]), (commits[1], commits[5]), (commits[4], commits[2])]:
+        found = client.get(f"/api/hub/diff?dataset=ohlc&from={earlier}&to={later}").json()
+        old, new = frames[earlier], frames[later]
+        added, removed = new.join(old, on=key, how="anti"), old.join(new, on=key, how="anti")
+        both = old.join(new, on=key, suffix="_new")
+        changed = both.filter(
+            pl.col("close").ne_missing(pl.col("close_new")) | (pl.col("closed") != pl.col("closed_new"))
+        )
+        assert found["counts"] == {"added": added.height, "changed": changed.height, "removed": removed.height}
+        assert found["added"] == added.sort(key).to_dicts()
+        assert found["removed"] == removed.sort(key).to_dicts()
+        assert [change["after"]["close"] for change in found["changed"]] == changed.sort(key)["close_new"].to_list()
+        assert [change["before"]["close"] for change in found["changed"]] == changed.sort(key)["close"].to_list()
+        assert (found["from"]["revision"], found["to"]["revision"]) == (earlier, later)
+
+
+def test_a_commit_differs_from_itself_in_nothing(client: Client, history: History) -> None:
+    sha = history.commits[2][0]
+    answer = client.get(f"/api/hub/diff?dataset=ohlc&from={sha}&to={sha}")
+    assert answer.json()["counts"] == {"added": 0, "changed": 0, "removed": 0}
+    assert answer.headers["cache-control"].endswith("immutable")
+
+
+def test_a_long_difference_is_cut_and_says_so(client: Client, history: History) -> None:
+    found = client.get(f"/api/hub/diff?dataset=ohlc&from={history.commits[0][0]}&limit=2").json()
+    assert found["truncated"]
+    assert len(found["added"]) == 2
+    assert found["counts"]["added"] > 2
+
+
+def test_coverage_tells_what_there_is_and_what_is_missing(client: Client, workers: Workers) -> None:
+    found = client.get("/api/hub/coverage").json()
+    assert {(one["series"], one["interval"]) for one in found["series"]} == {("BTCUSDT", "1h")}
+    rows = client.get(URL).json()
+    one = found["series"][0]
+    assert (one["rows"], one["oldest"], one["newest"]) == (len(rows), rows[0]["timestamp"], rows[-1]["timestamp"])
+    assert (one["forming"], one["gaps"], found["missing"]) == (1, [], 0)
+    holed = candles(("SOLUSDT",), count=10).filter(pl.col("timestamp").dt.hour() != 6)
+    sha = workers.publish(OHLC, holed)
+    until(lambda: client.get("/api/hub/coverage").json()["revision"] == sha)
+    found = client.get("/api/hub/coverage?symbol=SOLUSDT&interval=1h").json()
+    assert found["missing"] == 1
+    gap = found["series"][0]["gaps"][0]
+    assert (gap["first_time"], gap["candles"], gap["cause"]) == ("2026-11-22T06:00:00Z", 1, "not_fetched")
+    assert client.get("/api/hub/coverage?dataset=market").json()["series"][0]["series"] == "batcat"

@@ -1,0 +1,187 @@
+"""New commits without a restart: at once, only what changed, nothing half, and on without the Hub."""
+
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from datahub_assets.domain.datasets import MARKET, OHLC
+from localhub.testing import HubServer
+from tests.api.conftest import Client, serving, until
+from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
+
+SECRET = "secret-of-the-webhook"
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubServer]:
+    with HubServer(tmp_path / "hub") as server:
+        yield server
+
+
+@pytest.fixture
+def workers(hub: HubServer, tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(tmp_path, endpoint=hub.url, token=hub.token)
+    made.publish(OHLC, candles())
+    made.publish(MARKET, prices())
+    yield made
+    made.close()
+
+
+def revision(client: Client, url: str = "/api/hub/market") -> str:
+    return client.get(url).headers["x-revision"]
+
+
+def test_a_reader_never_sees_half_a_commit(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    """Each commit gives all coins one factor; a reader that loops meanwhile sees one factor per answer, in order."""
+    shas: list[str] = []
+    seen: list[tuple[str, float]] = []
+    stop = threading.Event()
+    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="0.01") as client:
+        newest = revision(client)
+
+        def read() -> None:
+            for number in itertools.count():
+                if stop.wait(0.002):
+                    return
+                answer = client.get(f"/api/hub/market?columns=price,market_cap&limit={100 + number % 7}")
+                factors = {round(row["price"] * 1e6 / row["market_cap"], 6) for row in answer.json()}
+                assert len(factors) == 1, factors
+                seen.append((answer.headers["x-revision"], factors.pop()))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for step in range(1, 101):
+            sha = workers.publish(MARKET, prices(at_ms=NOW_MS + step * 60_000, factor=1 + step))
+            shas.append(sha)
+        until(lambda: revision(client) == shas[-1])
+        until(lambda: bool(seen) and seen[-1][0] == shas[-1])
+        stop.set()
+        reader.join()
+    factor_of = {newest: 1.0} | {sha: float(1 + step) for step, sha in enumerate(shas, start=1)}
+    assert all(factor_of[sha] == factor for sha, factor in seen)
+    order = [sha for sha, _ in itertools.groupby(sha for sha, _ in seen)]
+    assert order == sorted(order, key=list(factor_of).index)
+    assert len(order) > 10
+
+
+def test_only_changed_files_are_fetched(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    blobs = tmp_path / "home" / "snapshots" / "blobs"
+    with serving(hub, tmp_path / "home") as client:
+        before = {path for path in blobs.rglob("*") if path.is_file()}
+        sha = workers.publish(OHLC, candles(("BTCUSDT",), count=1, seed=7))
+        until(lambda: revision(client, "/api/hub/ohlc?symbol=BTCUSDT") == sha)
+        assert len({path for path in blobs.rglob("*") if path.is_file()} - before) == 1
+        assert (
+            client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=1").json()[0]["close"]
+            == candles(("BTCUSDT",), count=1, seed=7)["close"].item()
+        )
+
+
+def test_a_webhook_is_quicker_than_the_poll(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="3600", DATAHUB_WEBHOOK_SECRET=SECRET) as client:
+        old = revision(client)
+        sha = workers.publish(MARKET, prices(at_ms=NOW_MS + 60_000))
+        assert revision(client) == old
+        for headers in ({}, {"X-Webhook-Secret": "wrong"}):
+            refused = client.post("/api/hub/webhook", json={}, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (403, "invalid_webhook")
+        payload = {"event": {"action": "update", "scope": "repo.content"}, "repo": {"name": "local/crypto-market-data"}}
+        told = client.post("/api/hub/webhook", json=payload, headers={"X-Webhook-Secret": SECRET})
+        began_s = time.perf_counter()
+        assert told.status_code == 202
+        until(lambda: revision(client) == sha)
+        assert time.perf_counter() - began_s < 1
+
+
+def test_without_a_secret_there_is_no_webhook(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    with serving(hub, tmp_path / "home") as client:
+        answer = client.post("/api/hub/webhook", json={}, headers={"X-Webhook-Secret": ""})
+        assert answer.status_code == 403
+
+
+def test_without_the_hub_the_last_snapshot_is_served_and_marked_stale(
+    hub: HubServer, workers: Workers, tmp_path: Path
+) -> None:
+    with serving(hub, tmp_path / "home") as client:
+        rows = client.get("/api/hub/ohlc?symbol=BTCUSDT").json()
+        hub.stop()
+        until(lambda: all(one["stale"] for one in client.get("/api/hub/health").json()["datasets"].values()))
+        health = client.get("/api/hub/health")
+        assert (health.status_code, health.json()["status"]) == (200, "degraded")
+        assert "hub_unavailable" in health.json()["datasets"]["ohlc"]["reasons"][0]
+        assert client.get("/api/hub/ohlc?symbol=BTCUSDT").json() == rows
+        assert client.get("/api/hub/ohlc?symbol=ETHUSDT&limit=3").status_code == 200
+        hub.start()
+        until(lambda: not client.get("/api/hub/health").json()["datasets"]["ohlc"]["stale"])
+
+
+def test_a_restart_without_the_hub_serves_what_was_served(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    with serving(hub, tmp_path / "home") as client:
+        before = client.get("/api/hub/ohlc?symbol=BTCUSDT")
+    hub.stop()
+    with serving(hub, tmp_path / "home") as client:
+        after = client.get("/api/hub/ohlc?symbol=BTCUSDT")
+        assert after.json() == before.json()
+        assert after.headers["etag"] == before.headers["etag"]
+        assert client.get("/api/hub/market").status_code == 200
+    shutil.rmtree(tmp_path / "home" / "snapshots" / "mapped")
+    with serving(hub, tmp_path / "home") as client:
+        assert client.get("/api/hub/ohlc?symbol=BTCUSDT").json() == before.json()
+
+
+def test_without_the_hub_and_without_a_snapshot_nothing_can_be_served(hub: HubServer, tmp_path: Path) -> None:
+    hub.stop()
+    with serving(hub, tmp_path / "home", wait_ready=False) as client:
+        answer = client.get("/api/hub/market")
+        assert (answer.status_code, answer.json()["code"]) == (503, "dataset_not_ready")
+        assert int(answer.headers["retry-after"]) > 0
+        for url in ("/api/hub/health", "/api/health"):
+            assert client.get(url).status_code == 503
+            assert client.get(url).json()["status"] == "unavailable"
+        assert client.get("/api/hub/status").json()["market_dataset"]["available"] is False
+        assert client.get("/docs").status_code == 200
+
+
+def test_one_dataset_is_served_while_the_other_is_missing(hub: HubServer, tmp_path: Path) -> None:
+    alone = Workers(tmp_path, endpoint=hub.url, token=hub.token)
+    alone.publish(MARKET, prices())
+    with serving(hub, tmp_path / "home", wait_ready=False) as client:
+        until(lambda: client.get("/api/hub/market").status_code == 200)
+        assert client.get("/api/hub/ohlc?symbol=BTCUSDT").status_code == 503
+        health = client.get("/api/hub/health")
+        assert (health.status_code, health.json()["status"]) == (200, "degraded")
+        assert "ohlc" in health.json()["reasons"][0]
+        assert list(client.get("/api/hub/dataset-info").json()) == ["market"]
+        sha = alone.publish(OHLC, candles())
+        until(lambda: client.get("/api/hub/ohlc?symbol=BTCUSDT").headers.get("x-revision") == sha)
+    alone.close()
+
+
+def test_a_commit_that_cannot_be_read_is_not_served(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    with serving(hub, tmp_path / "home") as client:
+        good = revision(client)
+        hub.commit("local/crypto-market-data", {"data/2026-11-22.parquet": b"this is no parquet"})
+        until(lambda: client.get("/api/hub/health").json()["datasets"]["market"]["stale"])
+        reasons = client.get("/api/hub/health").json()["datasets"]["market"]["reasons"]
+        assert "hub_content_invalid" in reasons[0]
+        assert revision(client) == good
+
+
+def test_a_rewritten_history_replaces_the_index(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    from huggingface_hub import HfApi
+
+    with serving(hub, tmp_path / "home") as client:
+        for step in range(1, 4):
+            workers.publish(OHLC, candles(until_ms=NOW_MS + step * HOUR_MS, count=3))
+        until(lambda: client.get("/api/hub/revisions?dataset=ohlc").json()["commits"] == 5)
+        old = revision(client, "/api/hub/ohlc?symbol=BTCUSDT")
+        rows = client.get("/api/hub/ohlc?symbol=BTCUSDT").json()
+        HfApi(endpoint=hub.url, token=hub.token).super_squash_history("local/crypto-ohlc-data", repo_type="dataset")
+        until(lambda: client.get("/api/hub/revisions?dataset=ohlc").json()["commits"] == 1)
+        assert revision(client, "/api/hub/ohlc?symbol=BTCUSDT") != old
+        assert client.get("/api/hub/ohlc?symbol=BTCUSDT").json() == rows
