@@ -30,7 +30,7 @@ def main(descriptor: int) -> None:
 
 
 def _spawn(sock: socket.socket) -> int:
-    (theirs,) = wire.receive_descriptors(sock, 1)
+    theirs = next(wire.receive_descriptors(sock, 1))
     pid = os.fork()
     if pid == 0:
         sock.close()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -76,6 +77,7 @@ class SandboxPool:
         self._answered = 0
         self._killed = 0
         self._closing = False
+        self._hurry = asyncio.Event()
 
     async def start(self) -> None:
         """Start the workers in the background; statements that come meanwhile wait for them."""
@@ -88,9 +90,8 @@ class SandboxPool:
         self._lanes.abandon(SqlUnavailable("the server is shutting down"))
         for worker in self._alive:
             worker.kill()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._hurry.set()
+        await asyncio.gather(*self._tasks)
         await asyncio.gather(*(worker.end() for worker in self._alive))
         self._alive.clear()
         await asyncio.to_thread(self._nursery.close)
@@ -191,7 +192,7 @@ class SandboxPool:
         self._in_background(self._replace(worker, caller))
 
     async def _replace(self, worker: WorkerProcess, caller: str) -> None:
-        """The caller keeps the lane until a new worker is up: who breaks workers faster than that waits, and no other."""
+        """The caller keeps the lane until a new worker is up: who breaks them faster than that waits, and no other."""
         await worker.end()
         self._alive.discard(worker)
         fresh = await self._started()
@@ -202,18 +203,27 @@ class SandboxPool:
     async def _supply(self) -> None:
         """Add one worker, trying until it comes up."""
         pause_s = _FIRST_PAUSE_S
-        while (worker := await self._started()) is None:
-            await asyncio.sleep(pause_s)
+        while not self._closing:
+            worker = await self._started()
+            if worker is not None:
+                self._lanes.add(worker)
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-        self._lanes.add(worker)
 
     async def _started(self) -> WorkerProcess | None:
-        """A new worker; None when it does not come up."""
+        """A new worker; None when it does not come up, or is not wanted any more."""
+        if self._closing:
+            return None
         try:
             worker = await WorkerProcess.start(self._nursery, self._limits)
         except SqlUnavailable as error:
             _LOG.error("%s", error)
             self._start_error = error
+            return None
+        if self._closing:
+            await worker.end()
             return None
         self._start_error = None
         self._confinement = worker.confinement

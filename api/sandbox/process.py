@@ -22,7 +22,7 @@ from api.sandbox.limits import SqlLimits
 from api.sandbox.snapshot import SqlSnapshot
 from api.sandbox.spawning import Nursery
 
-_START_TIMEOUT_S: Final = 60.0
+_START_TIMEOUT_S: Final = 30.0
 _SLACK_BYTES: Final = 1024 * 1024
 _MEMORY_SIGNALS: Final = {signal.SIGKILL, signal.SIGABRT}
 _FileIdentity = tuple[str, str, int, int, int]
@@ -51,9 +51,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class _NewFiles:
-    """Files a worker is about to be sent: their descriptors (in the order of their numbers), numbers and sizes."""
+    """Files a worker is about to be sent: their paths, numbers and sizes, in one order."""
 
-    descriptors: list[int] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
     numbers: dict[_FileIdentity, int] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
 
@@ -124,14 +124,14 @@ class WorkerProcess:
             "snapshot": request.snapshot.key,
         }
         new = _NewFiles()
+        if not self.knows(request.snapshot.key):
+            message["load"] = await asyncio.to_thread(self._plan, request.snapshot, new)
+        await wire.asend(self._sock, message)
         try:
-            if not self.knows(request.snapshot.key):
-                message["load"] = await asyncio.to_thread(self._plan, request.snapshot, new)
-            await wire.asend(self._sock, message)
-            await wire.asend_descriptors(self._sock, new.descriptors)
-        finally:
-            for descriptor in new.descriptors:
-                os.close(descriptor)
+            await wire.asend_files(self._sock, new.paths)
+        except FileNotFoundError as error:
+            self.is_broken = True
+            raise SqlUnavailable("a file of the snapshot is not here any more") from error
         self._numbers.update(new.numbers)
         self._known_keys.add(request.snapshot.key)
         return await self._reply(max_bytes)
@@ -182,7 +182,7 @@ class WorkerProcess:
         return SqlCrashed("the statement broke its worker: it is too complex, or needs too much memory")
 
     def _plan(self, snapshot: SqlSnapshot, new: "_NewFiles") -> dict[str, Any]:
-        """What `Session` needs to load a snapshot; opens the files that are new to the worker into `new`."""
+        """What `Session` needs to load a snapshot; what is new to the worker is added to `new`."""
         tables: dict[str, Any] = {}
         try:
             for name, table in snapshot.tables.items():
@@ -199,11 +199,10 @@ class WorkerProcess:
         known = self._numbers.get(identity) or new.numbers.get(identity)
         if known is not None:
             return known
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        new.descriptors.append(descriptor)
         self._next_number += 1
         new.numbers[identity] = self._next_number
-        new.sizes[self._next_number] = os.fstat(descriptor).st_size
+        new.paths.append(path)
+        new.sizes[self._next_number] = status.st_size
         return self._next_number
 
     def _forget(self, head: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What a worker does with one message: load a snapshot, run a statement, word the answer. The socket is `worker`'s."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ class Session:
         self._snapshots = Snapshots()
 
     def answer(
-        self, message: dict[str, Any], receive_descriptors: Callable[[int], list[int]]
+        self, message: dict[str, Any], receive_descriptors: Callable[[int], Iterator[int]]
     ) -> tuple[dict[str, Any], pa.Buffer | None, bool]:
         """The reply to a message, the bytes that go with it, and whether the worker must end after it.
 
@@ -74,10 +74,12 @@ class Session:
         except Failure:
             return
 
-    def _load(self, key: str, load: dict[str, Any], receive_descriptors: Callable[[int], list[int]]) -> dict[str, Any]:
+    def _load(
+        self, key: str, load: dict[str, Any], receive_descriptors: Callable[[int], Iterator[int]]
+    ) -> dict[str, Any]:
         new = [(int(number), int(size)) for number, size in load["new"]]
         descriptors = receive_descriptors(len(new))
-        files = {number: (descriptor, size) for (number, size), descriptor in zip(new, descriptors, strict=True)}
+        files = ((number, size, descriptor) for (number, size), descriptor in zip(new, descriptors, strict=True))
         try:
             self._snapshots.load(key, load["tables"], files)
         except (OSError, pa.ArrowException, KeyError) as error:

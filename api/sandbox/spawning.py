@@ -86,14 +86,16 @@ class Nursery:
 
     def close(self) -> None:
         """End the nursery. Workers that are still there end when their sockets are closed."""
+        process = self._process
+        if process is not None:
+            process.kill()  # first, so that nobody who holds the lock waits for it any longer
         with self._lock:
-            process, self._process = self._process, None
+            self._process = None
             for opened in (self._sock, self._stderr):
                 if opened is not None:
                     opened.close()
             self._sock = self._stderr = None
         if process is not None:
-            process.kill()
             process.wait()
 
     def _started(self) -> socket.socket:

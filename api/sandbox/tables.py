@@ -3,7 +3,7 @@
 import base64
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -56,20 +56,21 @@ class Snapshots:
         self._known.move_to_end(key)
         return self._known[key][0]
 
-    def load(self, key: str, plan: dict[str, dict[str, Any]], files: dict[int, tuple[int, int]]) -> None:
+    def load(self, key: str, plan: dict[str, dict[str, Any]], files: Iterable[tuple[int, int, int]]) -> None:
         """Make a snapshot known.
 
         Args:
             plan: by table name: `schema` (base64 of an Arrow IPC schema) and `files` (the server's numbers of them).
-            files: by number: descriptor and size of files that are new here. The descriptors are closed.
+            files: number, size and descriptor of each file that is new here; closed before the next is taken.
 
         Raises:
             OSError, pa.ArrowInvalid: a file cannot be mapped, or is not what it should be.
         """
-        try:
-            mapped = {number: map_descriptor(descriptor, size) for number, (descriptor, size) in files.items()}
-        finally:
-            for descriptor, _size in files.values():
+        mapped: dict[int, pa.Buffer] = {}
+        for number, size, descriptor in files:
+            try:
+                mapped[number] = map_descriptor(descriptor, size)
+            finally:
                 os.close(descriptor)
         tables: dict[str, SnapshotTable] = {}
         used: set[int] = set()

@@ -6,9 +6,11 @@ JSON and raw bytes only: a worker that was taken over can hand the server no cod
 
 import asyncio
 import json
+import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 _LENGTH: Final = struct.Struct("!I")
@@ -67,20 +69,19 @@ def receive(sock: socket.socket) -> dict[str, Any]:
     return _unpack(_receive_exactly(sock, _length_of(_receive_exactly(sock, _LENGTH.size))))
 
 
-def receive_descriptors(sock: socket.socket, count: int) -> list[int]:
-    """Wait for `count` file descriptors; the caller owns them from then on.
+def receive_descriptors(sock: socket.socket, count: int) -> Iterator[int]:
+    """`count` file descriptors as they come in; each is the caller's to close before it takes many more.
 
     Raises:
         WireBroken: the server is gone, or sent another number of them.
     """
-    descriptors: list[int] = []
-    while len(descriptors) < count:
-        wanted = min(count - len(descriptors), DESCRIPTORS_PER_MESSAGE)
+    while count > 0:
+        wanted = min(count, DESCRIPTORS_PER_MESSAGE)
         data, got, _flags, _address = socket.recv_fds(sock, 1, wanted)
         if not data or len(got) != wanted:
             raise WireBroken("fewer descriptors than announced")
-        descriptors.extend(got)
-    return descriptors
+        yield from got
+        count -= wanted
 
 
 def send(sock: socket.socket, message: dict[str, Any], payload: memoryview | bytes = b"") -> None:
@@ -133,16 +134,32 @@ async def asend(sock: socket.socket, message: dict[str, Any]) -> None:
     await asyncio.get_running_loop().sock_sendall(sock, data)
 
 
-async def asend_descriptors(sock: socket.socket, descriptors: Sequence[int]) -> None:
-    """Send open files; the worker gets copies, the caller still owns its own."""
-    for start in range(0, len(descriptors), DESCRIPTORS_PER_MESSAGE):
-        batch = list(descriptors[start : start + DESCRIPTORS_PER_MESSAGE])
-        while True:
-            try:
-                socket.send_fds(sock, [b"f"], batch)
-                break
-            except BlockingIOError:
-                await _writable(sock)
+async def asend_files(sock: socket.socket, paths: Sequence[Path]) -> None:
+    """Open files and send their descriptors, a few at a time.
+
+    Raises:
+        FileNotFoundError: a file is not there; the worker waits for it in vain.
+        OSError: the worker is gone.
+    """
+    for start in range(0, len(paths), DESCRIPTORS_PER_MESSAGE):
+        batch: list[int] = []
+        try:
+            for path in paths[start : start + DESCRIPTORS_PER_MESSAGE]:
+                batch.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401 - closed whatever comes
+            await _send_descriptors(sock, batch)
+        finally:
+            for descriptor in batch:
+                os.close(descriptor)
+
+
+async def _send_descriptors(sock: socket.socket, descriptors: Sequence[int]) -> None:
+    while True:
+        try:
+            socket.send_fds(sock, [b"f"], descriptors)
+        except BlockingIOError:
+            await _writable(sock)
+        else:
+            return
 
 
 async def _writable(sock: socket.socket) -> None:

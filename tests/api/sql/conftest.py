@@ -62,7 +62,8 @@ class Sandbox:
         return self.begin(sql, params, **options).result(60)
 
     def rows(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = (), **options: Any) -> list[dict[str, Any]]:
-        return self.run(sql, params, **options).table.to_pylist()
+        rows: list[dict[str, Any]] = self.run(sql, params, **options).table.to_pylist()
+        return rows
 
     def until(self, condition: Callable[[], bool], *, timeout_s: float = 20) -> None:
         deadline = time.monotonic() + timeout_s
