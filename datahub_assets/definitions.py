@@ -4,6 +4,7 @@ from importlib import import_module
 
 import dagster as dg
 
+from datahub_assets.defs.hub_maintenance.job import hub_maintenance, hub_maintenance_schedule
 from datahub_assets.defs.jobs import chain_definitions
 from datahub_assets.defs.retention import run_retention_sensor
 from datahub_assets.defs.workshop import KEY, Workshop
@@ -22,6 +23,8 @@ def build(settings: Settings, workshop: Workshop | None = None) -> dg.Definition
         for spec in DATASETS.values()
     ]
     common = dg.Definitions(
+        jobs=[hub_maintenance],
+        schedules=[hub_maintenance_schedule],
         sensors=[run_retention_sensor],
         resources={KEY: workshop or Workshop(settings)},
         executor=dg.in_process_executor,

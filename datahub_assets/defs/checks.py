@@ -5,11 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from datahub_assets.defs import chain, facts, read_back, rules
+from datahub_assets.defs import chain, read_back, rules
 from datahub_assets.defs.workshop import KEY, Workshop
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import HubUnavailable
 from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.ops import facts
 from datahub_assets.stores import remote
 
 Verdicts = Iterator[dg.AssetCheckResult]

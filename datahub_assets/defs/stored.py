@@ -2,10 +2,11 @@
 
 import dagster as dg
 
-from datahub_assets.defs import chain, facts, metadata
+from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.failures import told_to_dagster
 from datahub_assets.defs.workshop import Workshop
 from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.ops import facts
 from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.publisher import publish
 

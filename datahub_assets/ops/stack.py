@@ -37,11 +37,12 @@ def processes(settings: Settings, *, environments: Environments, workspace: Path
     if settings.run_launcher == "warm":
         specs.insert(1, _warm(settings, environments))
     if settings.embedded_hub:
-        specs.insert(0, _localhub(settings, environments))
+        specs.insert(0, localhub(settings, environments))
     return [*specs, _api(settings, environments), _webserver(settings, environments, workspace)]
 
 
-def _localhub(settings: Settings, environments: Environments) -> ProcessSpec:
+def localhub(settings: Settings, environments: Environments) -> ProcessSpec:
+    """The embedded Hub."""
     api = f"http://{_in_url(reachable_host(settings.bind_host))}:{settings.api_port}"
     options = {
         "--home": settings.localhub_home.resolve(),

@@ -6,7 +6,7 @@ from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.ledgers import GAPS, ledgers_of
 from datahub_assets.ops.worker_status import iso
-from datahub_assets.stores import budget, remote
+from datahub_assets.stores import budget, quarantine, remote
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.tables import Table
 
@@ -32,7 +32,7 @@ def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> dict[str, Any]:
         "newest_row": iso(None if seen is None else seen.newest),
         "last_commit": None if seen is None else seen.head,
         "rows": 0 if seen is None else seen.rows or 0,
-        "rejected": int(cache.database.scalar("SELECT count(*) FROM quarantine WHERE dataset = ?", (spec.name,))),
+        "rejected": quarantine.count(cache.database, spec),
         "commits_last_hour": budget.commits_since(cache.database, now_ms - HOUR_MS, spec=spec),
         "gaps_open": None if gaps is None else sum(gaps.values()),
     }

@@ -1,0 +1,186 @@
+"""`datahub`: the command line. Options, questions, exit codes; what a command does lives in `ops` and `stores`.
+
+Modules are imported by the command that needs them: `datahub token` should not wait for Dagster or polars.
+Exit codes: 0 done and well, 1 it could not be done or something is not well, 2 wrong usage or settings.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, NoReturn, ParamSpec
+
+import click
+
+from datahub_assets.domain.errors import DataHubError, SettingsError
+from datahub_assets.settings import Settings, setting_rows
+
+P = ParamSpec("P")
+
+
+def _ends_well(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
+    """Give the command its settings; print errors of ours as one line and exit with their code."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(Settings.from_env(), *args, **kwargs)
+        except SettingsError as error:
+            _fail(error, code=2)
+        except DataHubError as error:
+            _fail(error, code=1)
+
+    return run
+
+
+def _fail(error: DataHubError, *, code: int) -> NoReturn:
+    click.echo(f"datahub: {error}", err=True)
+    sys.exit(code)
+
+
+def _examples(*lines: str) -> str:
+    r"""An epilog click leaves as it is (\b)."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _settings_epilog() -> str:
+    rows = [f"  {row.variable}\n      {row.description} [{row.default}]" for row in setting_rows()]
+    return "\b\nEnvironment:\n" + "\n".join(rows) + "\n\n" + _examples("datahub up", "DATAHUB_COINS=50 datahub up")
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog=_examples("datahub up", "datahub status", "datahub COMMAND --help"),
+)
+@click.version_option(package_name="crypto-data-hub")
+def main() -> None:
+    """Live crypto prices and candles, published as Hugging Face datasets and served over HTTP."""
+
+
+@main.command(epilog=_settings_epilog())
+@_ends_well
+def up(settings: Settings) -> None:
+    """Run everything in the foreground until Ctrl-C: embedded Hub, Dagster, API."""
+    from datahub_assets.ops.up import up as run  # noqa: PLC0415
+
+    run(settings, ask=click.confirm if sys.stdin.isatty() else None)
+
+
+@main.group(
+    invoke_without_command=True,
+    epilog=_examples("datahub token", "datahub token add laptop", 'curl -H "Authorization: Bearer $(datahub token)" …'),
+)
+@click.pass_context
+def token(context: click.Context) -> None:
+    """Print the token of the embedded Hub, which opens the API too."""
+    if context.invoked_subcommand is None:
+        _print_token()
+
+
+@_ends_well
+def _print_token(settings: Settings) -> None:
+    found = settings.token_path.read_text(encoding="ascii").strip() if settings.token_path.is_file() else None
+    if not settings.embedded_hub:
+        raise DataHubError(
+            f"the Hub is {settings.hub_endpoint}: your token is HF_TOKEN, and it stays in the environment"
+        )
+    if not found:
+        raise DataHubError(f"no token yet: `datahub up` makes it in {settings.token_path}")
+    click.echo(found)
+
+
+@token.command("add", epilog=_examples("datahub token add laptop"))
+@click.argument("name")
+@_ends_well
+def token_add(settings: Settings, name: str) -> None:
+    """Make a read-only token for a client and print it, once."""
+    if not settings.embedded_hub:
+        raise DataHubError(f"tokens of {settings.hub_endpoint} are made in your account's settings there")
+    _localhub("token", "--home", str(settings.localhub_home), "--token-file", str(settings.token_path), "--add", name)
+
+
+@main.command(epilog=_examples("datahub status", "datahub status && echo all well"))
+@_ends_well
+def status(settings: Settings) -> None:
+    """Show each dataset: rows, newest row, lag, last commit, last error, gaps. Exits 1 when something needs a look."""
+    from datahub_assets.ops.report import print_status  # noqa: PLC0415
+
+    sys.exit(0 if print_status(settings) else 1)
+
+
+@main.command(epilog=_examples("datahub doctor"))
+@_ends_well
+def doctor(settings: Settings) -> None:
+    """Check everything live (upstreams, cache, publish and read back, API) and say how to fix what is not well."""
+    from datahub_assets.ops.report import print_findings  # noqa: PLC0415
+
+    sys.exit(0 if print_findings(settings) else 1)
+
+
+@main.command("settings", epilog=_examples("datahub settings"))
+def settings_() -> None:
+    """Print the table of settings: variable, default, meaning."""
+    for row in setting_rows():
+        click.echo(f"{click.style(row.variable, bold=True)}  [{row.default}]\n    {row.description}")
+
+
+@main.group()
+def cache() -> None:
+    """Care for the SQLite cache."""
+
+
+@cache.command(epilog=_examples("datahub cache rebuild", "datahub cache rebuild --yes"))
+@click.option("--yes", is_flag=True, help="do not ask")
+@_ends_well
+def rebuild(settings: Settings, *, yes: bool) -> None:
+    """Set the cache aside and make a new one from the Hub. Stop `datahub up` first."""
+    from datahub_assets.ops import care, homelock  # noqa: PLC0415
+
+    with homelock.held(settings.home):
+        if not yes:
+            click.confirm(
+                f"Set {settings.cache_path} aside and make a new one from {settings.hub_endpoint}?", abort=True
+            )
+        for name, rows in care.rebuild_cache(settings).items():
+            click.echo(f"{name}: {rows:,} rows taken from the Hub")
+
+
+@main.group()
+def hub() -> None:
+    """Care for the datasets on the Hub."""
+
+
+@hub.command(epilog=_examples("datahub hub squash", "datahub hub squash --dataset market --yes"))
+@click.option("--dataset", "name", default=None, metavar="NAME", help="one dataset (market, ohlc, …) instead of all")
+@click.option("--yes", is_flag=True, help="do not ask")
+@_ends_well
+def squash(settings: Settings, *, name: str | None, yes: bool) -> None:
+    """Fold the history of the datasets into one commit each; tags today's state first. Cannot be undone."""
+    from datahub_assets.ops import care  # noqa: PLC0415
+
+    specs = care.chosen(name)
+    click.echo(care.SQUASH_LOSES)
+    if not yes:
+        click.confirm(f"Squash {', '.join(spec.repo_name for spec in specs)} on {settings.hub_endpoint}?", abort=True)
+    for spec in specs:
+        done = care.squash_history(settings, spec)
+        click.echo(f"{spec.repo_name}: one commit {done.after[:12]}; the state before is tagged {done.tag}")
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    epilog=_examples("datahub localhub serve --home ./hub --port 7870"),
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def localhub(arguments: tuple[str, ...]) -> None:
+    """Run the embedded Hub on its own; see `datahub localhub --help`."""
+    _localhub(*arguments)
+
+
+def _localhub(*arguments: str) -> NoReturn:
+    """The Hub stands alone, so it is a process of its own; its exit code is ours."""
+    sys.exit(subprocess.run([sys.executable, "-m", "localhub", *arguments], check=False).returncode)  # noqa: S603
+
+
+if __name__ == "__main__":
+    main()

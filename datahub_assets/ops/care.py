@@ -1,0 +1,78 @@
+"""What the command line does for cache and repos when asked to: rebuild, squash. Questions are asked elsewhere."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from datahub_assets.ops import environment, stack
+from datahub_assets.ops.errors import OpsError
+from datahub_assets.ops.process import start
+from datahub_assets.settings import Settings
+from datahub_assets.stores import maintenance, rebuild
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.hub import Hub
+
+_START_LIMIT_S = 20.0
+SQUASH_LOSES = maintenance.SQUASH_LOSES
+
+
+def chosen(name: str | None) -> Sequence[DatasetSpec]:
+    """The dataset of that name, or all.
+
+    Raises:
+        OpsError: there is none of that name.
+    """
+    if name is None:
+        return list(DATASETS.values())
+    if name not in DATASETS:
+        raise OpsError(f"no dataset {name!r}; there are {', '.join(DATASETS)}")
+    return [DATASETS[name]]
+
+
+def rebuild_cache(settings: Settings) -> dict[str, int]:
+    """A new cache from the Hub; rows taken in, by dataset."""
+    log = logging.getLogger(__name__)
+    log.setLevel(logging.INFO)
+    log.addHandler(logging.StreamHandler())
+    with hub_at_hand(settings) as hub:
+        return rebuild.rebuild(settings.cache_path, DATASETS.values(), hub=hub, now_ms=_now_ms(), log=log)
+
+
+def squash_history(settings: Settings, spec: DatasetSpec) -> maintenance.Squashed:
+    """Tag the day, then fold the history into one commit."""
+    with hub_at_hand(settings) as hub, Cache.open(settings.cache_path) as cache:
+        return maintenance.squash(spec, cache=cache, hub=hub, now_ms=_now_ms())
+
+
+@contextmanager
+def hub_at_hand(settings: Settings) -> Iterator[Hub]:
+    """The Hub of the settings. The embedded one is started for as long as the block runs, unless it runs already.
+
+    Raises:
+        OpsError: the embedded Hub did not start.
+    """
+    spec = stack.localhub(settings, environment.build(settings)) if settings.embedded_hub else None
+    if spec is None or spec.serves():
+        yield _hub(settings)
+        return
+    process = start(spec)
+    try:
+        deadline = time.monotonic() + _START_LIMIT_S
+        while not spec.serves():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise OpsError(f"the embedded Hub did not start on port {settings.localhub_port}")
+            time.sleep(0.1)
+        yield _hub(settings)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _hub(settings: Settings) -> Hub:
+    return Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,187 @@
+"""The live checks a worried person wants, each with its fix. Nothing is repaired, and what a check makes it removes."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from datahub_assets.domain.datasets import DATASETS, OHLC
+from datahub_assets.domain.errors import CacheError, HubError, HubNotFound
+from datahub_assets.ops import homelock, stack
+from datahub_assets.ops.hub_trial import publish_and_read_back
+from datahub_assets.settings import Settings
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.hub import Hub
+
+_TIMEOUT_S = 10.0
+_LITTLE_DISK_BYTES = 1 << 30
+_AGENT = {"User-Agent": "crypto-data-hub doctor"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check: what was looked at, whether it is well, what was seen, and what to do if it is not."""
+
+    check: str
+    ok: bool
+    seen: str
+    fix: str = ""
+
+
+class Unwell(Exception):
+    """What a check found; the message is what a person reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A name, a function that says what it saw or raises, and the advice for when it raises."""
+
+    name: str
+    look: Callable[[], str]
+    fix: str
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Run all checks one after the other, giving each outcome as soon as it is known."""
+    for check in checks(settings):
+        try:
+            yield Finding(check.name, ok=True, seen=check.look())
+        except (Unwell, HubError, CacheError, OSError, httpx.HTTPError) as error:
+            yield Finding(check.name, ok=False, seen=f"{error}" or type(error).__name__, fix=check.fix)
+
+
+def checks(settings: Settings) -> list[Check]:
+    """All checks for these settings."""
+    hub = Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
+    logs = settings.home / "logs"
+    return [
+        Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
+        Check("disk", lambda: _disk(settings), f"free some space, or move {settings.home} (DATAHUB_HOME)"),
+        Check("cache", lambda: _cache(settings), "datahub cache rebuild makes a new one from the Hub"),
+        Check("coingecko", lambda: _coingecko(settings), "check network and proxy; COINGECKO_BASE_URL names the host"),
+        Check("binance", lambda: _binance(settings), "check network and proxy; BINANCE_BASE_URLS lists hosts to try"),
+        Check("hub account", lambda: _account(settings, hub), _hub_fix(settings)),
+        Check(
+            "publish and read back",
+            lambda: publish_and_read_back(hub, token=settings.owner_token()),
+            _hub_fix(settings),
+        ),
+        Check("datasets", lambda: _datasets(hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
+        Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
+        Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
+        Check("dagster", lambda: _dagster(settings), f"see {logs / 'dagster.log'} and {logs / 'daemon.log'}"),
+    ]
+
+
+def _running(settings: Settings) -> str:
+    pid = homelock.holder(settings.home)
+    if pid is None:
+        raise Unwell(f"no `datahub up` runs on {settings.home}")
+    return f"datahub up, pid {pid}"
+
+
+def _disk(settings: Settings) -> str:
+    folder = settings.home if settings.home.is_dir() else Path()
+    free = shutil.disk_usage(folder).free
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(b"datahub")
+    if free < _LITTLE_DISK_BYTES:
+        raise Unwell(f"only {free >> 20} MiB free")
+    return f"writable, {free >> 30} GiB free"
+
+
+def _cache(settings: Settings) -> str:
+    if not settings.cache_path.is_file():
+        raise Unwell(f"{settings.cache_path} is not there yet")
+    with Cache.open(settings.cache_path) as cache:
+        verdict = str(cache.database.scalar("PRAGMA quick_check(1)"))
+        if verdict != "ok":
+            raise Unwell(verdict)
+        with cache.database.transaction():
+            cache.database.execute("UPDATE versions SET last = last")
+    return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
+
+
+def _coingecko(settings: Settings) -> str:
+    key = settings.coingecko_api_key
+    headers = {} if key is None else {"x-cg-demo-api-key": key.get_secret_value()}
+    answer = _get(f"{settings.coingecko_base_url}/ping", headers=headers)
+    return f"{settings.coingecko_base_url} answers in {answer.elapsed.total_seconds():.2f} s"
+
+
+def _binance(settings: Settings) -> str:
+    problems = []
+    for url in settings.binance_base_urls:
+        try:
+            answer = _get(f"{url}/api/v3/time")
+        except (httpx.HTTPError, Unwell) as error:
+            problems.append(f"{url}: {error}")
+        else:
+            return f"{url} answers in {answer.elapsed.total_seconds():.2f} s"
+    raise Unwell("; ".join(problems))
+
+
+def _account(settings: Settings, hub: Hub) -> str:
+    if settings.owner_token() is None:
+        raise Unwell("there is no token that may write")
+    return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.namespace}"
+
+
+def _datasets(hub: Hub) -> str:
+    missing = []
+    for spec in DATASETS.values():
+        try:
+            hub.head(spec)
+        except HubNotFound:
+            missing.append(hub.repo_id(spec))
+    if missing:
+        raise Unwell(f"not published yet: {', '.join(missing)}")
+    return ", ".join(hub.repo_id(spec) for spec in DATASETS.values())
+
+
+def _api(settings: Settings) -> str:
+    health: dict[str, Any] = _get(f"{_api_url(settings)}/api/health", good=(200, 503)).json()
+    if health["status"] != "ok":
+        raise Unwell(f"{health['status']}: {'; '.join(health.get('reasons', []))}")
+    return f"{_api_url(settings)} is ok"
+
+
+def _api_rows(settings: Settings) -> str:
+    headers = {"Authorization": f"Bearer {settings.owner_token()}"}
+    market = _get(f"{_api_url(settings)}/api/hub/market?limit=1", headers=headers).json()
+    params = f"symbol={_symbol(settings)}&interval={settings.intervals[0]}&limit=1"
+    candles = _get(f"{_api_url(settings)}/api/hub/{OHLC.name}?{params}", headers=headers).json()
+    if not market or not candles:
+        raise Unwell("it answers, without rows")
+    return f"newest price of {market[0]['timestamp']}, newest candle of {candles[0]['timestamp']}"
+
+
+def _dagster(settings: Settings) -> str:
+    url = f"http://{stack.reachable_host(settings.bind_host)}:{settings.dagster_port}"
+    version = _get(f"{url}/server_info").json()["dagster_webserver_version"]
+    return f"{url}, version {version}"
+
+
+def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:
+    answer = httpx.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, follow_redirects=True)
+    if answer.status_code not in good:
+        raise Unwell(f"{url.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
+    return answer
+
+
+def _api_url(settings: Settings) -> str:
+    return f"http://{stack.reachable_host(settings.bind_host)}:{settings.api_port}"
+
+
+def _symbol(settings: Settings) -> str:
+    return "BTCUSDT" if isinstance(settings.symbols, str) else settings.symbols[0]
+
+
+def _hub_fix(settings: Settings) -> str:
+    if settings.embedded_hub:
+        return "the embedded Hub runs while `datahub up` does; see its log hub.log"
+    return "HF_TOKEN needs write access to HF_USERNAME's datasets; HF_ENDPOINT names the Hub"
