@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS, Interval
 
@@ -119,7 +119,7 @@ def extend(coverage: Coverage, until: int, *, interval: Interval, now_ms: int) -
     last = coverage.gaps[-1] if coverage.gaps else None
     if last is not None and last.last_time == coverage.until and last.cause is not Cause.QUARANTINED:
         # The same silence goes on. Its new part has not been asked for yet, so neither has the whole.
-        gap = replace(last, last_time=until, cause=Cause.NOT_FETCHED, updated_at=now_ms)
+        gap = _updated(last, now_ms=now_ms, last_time=until, cause=Cause.NOT_FETCHED)
         return Change(replace(coverage, until=until, gaps=(*coverage.gaps[:-1], gap)), (gap,))
     gap = Gap(begin, until, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
     return Change(replace(coverage, until=until, gaps=(*coverage.gaps, gap)), (gap,))
@@ -140,7 +140,7 @@ def asked(coverage: Coverage, question: Gap, *, answered: bool, now_ms: int) -> 
         cause = Cause.EXCHANGE_HAD_NONE
         if answered:  # it does have some, so what it was silent about before is open again
             cause = Cause.NOT_FETCHED if gap.cause is Cause.EXCHANGE_HAD_NONE else gap.cause
-        lines.append(replace(gap, cause=cause, asked_at=now_ms, asks=gap.asks + 1, updated_at=now_ms))
+        lines.append(_updated(gap, now_ms=now_ms, cause=cause, asked_at=now_ms, asks=gap.asks + 1))
         gaps.append(lines[-1])
     return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
@@ -156,14 +156,19 @@ def quarantine(coverage: Coverage, open_time: int, *, interval: Interval, now_ms
             gaps.append(gap)
             continue
         parts = [
-            replace(gap, last_time=slot - step, updated_at=now_ms),
-            replace(gap, first_time=slot, last_time=slot, cause=Cause.QUARANTINED, updated_at=now_ms),
-            replace(gap, first_time=slot + step, updated_at=now_ms),
+            _updated(gap, now_ms=now_ms, last_time=slot - step),
+            _updated(gap, now_ms=now_ms, first_time=slot, last_time=slot, cause=Cause.QUARANTINED),
+            _updated(gap, now_ms=now_ms, first_time=slot + step),
         ]
         parts = [part for part in parts if part.first_time <= part.last_time]
         gaps.extend(parts)
         lines.extend(parts)
     return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
+
+
+def _updated(gap: Gap, *, now_ms: int, **changes: Any) -> Gap:
+    """A changed gap. Its stamp always moves on, even for a fetch taken in late: of two lines the later counts."""
+    return replace(gap, updated_at=max(now_ms, gap.updated_at + 1), **changes)
 
 
 def _opened(slots: Sequence[int], *, interval: Interval, now_ms: int) -> tuple[Gap, ...]:
@@ -188,12 +193,10 @@ def _healed(
             kept.append(gap)
             continue
         for first, last, present in _runs(gap, came, step=interval.length_ms):
-            part = replace(gap, first_time=first, last_time=last, updated_at=now_ms)
-            if present:
-                part = replace(part, healed_at=now_ms)
-            else:
-                kept.append(part)
-            lines.append(part)
+            healed_at = now_ms if present else None
+            lines.append(_updated(gap, now_ms=now_ms, first_time=first, last_time=last, healed_at=healed_at))
+            if not present:
+                kept.append(lines[-1])
     return tuple(kept), tuple(lines)
 
 

@@ -224,11 +224,11 @@ class Cache:
         with self.database.transaction():
             self.set_note(spec, "pruned_at", now_ms)
             quarantine.prune(self.database, spec, now_ms=now_ms)
-            return Table.of(spec).delete(
-                self.database,
-                "WHERE commit_id IS NOT NULL AND timestamp < ?",
-                (now_ms - spec.retention_ms,),
-            )
+            oldest = now_ms - spec.retention_ms
+            gone = Table.of(spec).delete(self.database, "WHERE commit_id IS NOT NULL AND timestamp < ?", (oldest,))
+            # A row is committed after its time (an hour allows for clocks), so the commits of those that stay stay.
+            remote.prune(self.database, spec, before_ms=oldest - HOUR_MS)
+            return gone
 
     def note(self, spec: DatasetSpec, name: str, *, default: Any = None) -> Any:
         """A remembered value of a dataset, such as the last error (anything JSON can hold)."""

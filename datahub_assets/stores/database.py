@@ -44,7 +44,6 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
                 # FULL: a commit survives a power cut. The outbox promises that, and a tick commits only a few times.
                 connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA temp_store = MEMORY")
                 connection.execute("PRAGMA cache_size = -65536")
                 connection.execute("SELECT count(*) FROM sqlite_schema")

@@ -55,6 +55,7 @@ def create(database: Database) -> None:
         "UNIQUE (repo, sha)) STRICT"
     )
     database.execute("CREATE INDEX IF NOT EXISTS commits_at ON commits (at)")
+    database.execute("CREATE INDEX IF NOT EXISTS commits_of_dataset ON commits (dataset, at)")
     database.execute(
         "CREATE TABLE IF NOT EXISTS remote (dataset TEXT PRIMARY KEY, repo TEXT NOT NULL, head TEXT NOT NULL, "
         "window_start INTEGER NOT NULL, rows INTEGER, first INTEGER, newest INTEGER, commits INTEGER) "
@@ -166,6 +167,11 @@ def add_commit(database: Database, spec: DatasetSpec, *, repo: str, sha: str, at
         (spec.name, repo, sha, at_ms, rows, size),
     )
     return int(database.scalar("SELECT id FROM commits WHERE repo = ? AND sha = ?", (repo, sha)))
+
+
+def prune(database: Database, spec: DatasetSpec, *, before_ms: int) -> None:
+    """Drop commits so old that no row in the cache is younger."""
+    database.execute("DELETE FROM commits WHERE dataset = ? AND at < ?", (spec.name, before_ms))
 
 
 def forget(database: Database, spec: DatasetSpec) -> None:

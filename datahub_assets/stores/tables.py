@@ -1,7 +1,7 @@
 """Cache tables derived from a spec's columns: rows in and out as frames, and the outbox columns every table has.
 
-A row's `version` grows with every batch that changes it, `commit_id` names the commit that carries it (null: none yet).
-Which rows should be written is not decided here.
+A row's `version` grows with every batch that changes it; `commit_id` is that of the commit (in `commits`) that carries
+it, null while none does. Which rows should be written is not decided here.
 """
 # ruff: noqa: S608 - names come from the specs and pass through `quoted`; every value is bound
 
@@ -62,7 +62,7 @@ class Table:
         ]
         database.execute(
             f"CREATE TABLE IF NOT EXISTS {quoted(self.name)} (id INTEGER PRIMARY KEY, {', '.join(lines)}, "
-            "version INTEGER NOT NULL, commit_id INTEGER REFERENCES commits (id), "
+            "version INTEGER NOT NULL, commit_id INTEGER, "
             f"UNIQUE ({_names(self.key)})) STRICT"
         )
         database.execute(

@@ -1,0 +1,163 @@
+"""Gaps and corrections, from the fetch to the published ledger."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from datahub_assets.domain.candles import check_klines
+from datahub_assets.domain.datasets import OHLC
+from datahub_assets.domain.gaps import TAIL_GRACE_MS, Cause
+from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS, interval
+from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
+from datahub_assets.stores.cache import Cache
+from tests.stores.world import START_MS, Site, candles, in_cache, ledger_on_hub
+
+NOW_H = START_MS - START_MS % HOUR_MS
+"""The hour that is forming at START_MS."""
+
+
+def hour(ago: int) -> int:
+    return NOW_H - ago * HOUR_MS
+
+
+def when(moment_ms: int) -> datetime:
+    return datetime.fromtimestamp(moment_ms / 1000, UTC)
+
+
+def hourly(now_ms: int, *, back: int = 6, skip: tuple[int, ...] = ()) -> pl.DataFrame:
+    return candles(now_ms, pairs=1, back=back, intervals=["1h"], skip=skip)
+
+
+def gap_lines(site: Site) -> list[tuple[int, int, str, bool]]:
+    """Published lines: hours ago of the first and last missing candle, cause, whether healed."""
+    lines = ledger_on_hub(OHLC, GAPS, site.hub)
+    times = lines.select(pl.col("first_time", "last_time").dt.epoch("ms")).rows()
+    return [
+        ((NOW_H - first) // HOUR_MS, (NOW_H - last) // HOUR_MS, cause, healed is not None)
+        for (first, last), cause, healed in zip(times, lines["cause"], lines["healed_at"], strict=True)
+    ]
+
+
+def test_a_hole_is_published_asked_about_and_heals(site: Site) -> None:
+    site.tick(OHLC, hourly(START_MS, skip=(hour(3), hour(4))), now_ms=START_MS)
+    assert gap_lines(site) == [(4, 3, "not_fetched", False)]
+
+    with Cache.open(site.cache_path) as cache:
+        (question,) = cache.gaps_to_ask(OHLC, now_ms=START_MS)
+        assert (question.series, question.gap.first_time, question.gap.last_time) == (
+            ("P0USDT", "1h"),
+            hour(4),
+            hour(3),
+        )
+        cache.record_asked(OHLC, question, answered=False, now_ms=START_MS)
+        assert cache.gaps_to_ask(OHLC, now_ms=START_MS + MINUTE_MS) == []
+        assert cache.gaps_to_ask(OHLC, now_ms=START_MS + 10 * MINUTE_MS) != []
+    later = START_MS + MINUTE_MS
+    assert site.publish(OHLC, now_ms=later).commit is not None, "what became of a gap is worth a commit"
+    assert gap_lines(site) == [(4, 3, "exchange_had_none", False)]
+
+    healed = START_MS + 2 * MINUTE_MS
+    site.tick(OHLC, hourly(healed).filter(pl.col("timestamp") == when(hour(4))), now_ms=healed)
+    assert gap_lines(site) == [(4, 4, "exchange_had_none", True), (3, 3, "exchange_had_none", False)]
+    lines = ledger_on_hub(OHLC, GAPS, site.hub)
+    assert lines["healed_at"].to_list() == [when(healed), None]
+    assert lines["first_seen"].to_list() == [when(START_MS)] * 2
+    assert lines["candles"].to_list() == [1, 1]
+    assert site.publish(OHLC, now_ms=healed + MINUTE_MS).commit is None
+
+
+def test_counts_of_a_series(site: Site) -> None:
+    site.store(OHLC, hourly(START_MS, skip=(hour(3), hour(4))), now_ms=START_MS)
+    with Cache.open(site.cache_path) as cache:
+        coverage = cache.coverages(OHLC)[("P0USDT", "1h")]
+        assert cache.counts(OHLC).open_gaps == 1
+    assert (coverage.first, coverage.until) == (hour(6), hour(1))
+    step = interval("1h")
+    assert (coverage.expected(step), coverage.missing(step)) == (6, 2)
+
+
+def test_a_series_that_falls_silent_gets_one_growing_gap(site: Site) -> None:
+    site.tick(OHLC, hourly(START_MS), now_ms=START_MS)
+    assert gap_lines(site) == []
+    for silent in (1, 2, 3):
+        now_ms = NOW_H + silent * HOUR_MS + TAIL_GRACE_MS
+        site.store(OHLC, now_ms=now_ms)
+        site.publish(OHLC, now_ms=now_ms)
+        assert gap_lines(site) == [(0, 1 - silent, "not_fetched", False)]
+    back = now_ms + MINUTE_MS
+    site.tick(OHLC, hourly(back), now_ms=back)
+    assert gap_lines(site) == [(0, -2, "not_fetched", True)]
+
+
+def test_a_pause_of_a_minute_is_no_gap(site: Site) -> None:
+    site.tick(OHLC, hourly(START_MS), now_ms=START_MS)
+    now_ms = NOW_H + HOUR_MS + TAIL_GRACE_MS - 1
+    site.store(OHLC, now_ms=now_ms)
+    with Cache.open(site.cache_path) as cache:
+        assert cache.counts(OHLC).open_gaps == 0
+
+
+def test_a_candle_that_failed_its_check_is_the_cause_of_its_gap(site: Site) -> None:
+    bad = [hour(2), "1", "0.5", "2", "1", "1", hour(1) - 1, "1", 1, "1", "1", "0"]  # high below low
+    checked = check_klines([bad], symbol="P0USDT", interval=interval("1h"), server_time_ms=START_MS, now_ms=START_MS)
+    assert checked.frame.is_empty()
+    site.store(OHLC, hourly(START_MS, skip=(hour(2), hour(3))), now_ms=START_MS, rejected=checked.rejected)
+    site.publish(OHLC, now_ms=START_MS)
+    assert gap_lines(site) == [(3, 3, "not_fetched", False), (2, 2, "quarantined", False)]
+    site.tick(OHLC, hourly(START_MS + MINUTE_MS), now_ms=START_MS + MINUTE_MS)
+    assert gap_lines(site) == [(3, 3, "not_fetched", True), (2, 2, "quarantined", True)]
+
+
+def test_history_that_comes_later_extends_the_series_downwards(site: Site) -> None:
+    site.store(OHLC, hourly(START_MS, back=2), now_ms=START_MS)
+    old = hourly(START_MS, back=9).filter(pl.col("timestamp") <= when(hour(7)))
+    site.store(OHLC, old, now_ms=START_MS + 1)
+    with Cache.open(site.cache_path) as cache:
+        coverage = cache.coverages(OHLC)[("P0USDT", "1h")]
+    assert coverage.first == hour(9)
+    assert [(gap.first_time, gap.last_time) for gap in coverage.gaps] == [(hour(6), hour(3))]
+
+
+def test_pruning_opens_no_gap(site: Site) -> None:
+    site.tick(OHLC, hourly(START_MS, back=24 * 100), now_ms=START_MS)
+    with Cache.open(site.cache_path) as cache:
+        assert cache.prune(OHLC, now_ms=START_MS) > 200
+        assert cache.counts(OHLC).open_gaps == 0
+    site.tick(OHLC, hourly(START_MS + HOUR_MS), now_ms=START_MS + HOUR_MS)
+    assert gap_lines(site) == []
+
+
+def corrected(rows: pl.DataFrame, *, by: float, at_ms: int) -> pl.DataFrame:
+    return rows.filter(pl.col("timestamp") == when(hour(2))).with_columns(
+        close=pl.col("close") + by, ingested_at=pl.lit(at_ms).cast(pl.Datetime("ms", "UTC"))
+    )
+
+
+def test_a_correction_is_published_with_old_and_new_values(site: Site) -> None:
+    rows = hourly(START_MS)
+    site.tick(OHLC, rows, now_ms=START_MS)
+    for number, by in enumerate((1.0, 2.0), start=1):
+        later = START_MS + number * MINUTE_MS
+        site.tick(OHLC, corrected(rows, by=by, at_ms=later), now_ms=later)
+    lines = ledger_on_hub(OHLC, CORRECTIONS, site.hub)
+    assert (lines["new_close"] - lines["old_close"]).to_list() == pytest.approx([1, 1])
+    assert lines["corrected_at"].to_list() == [when(START_MS + number * MINUTE_MS) for number in (1, 2)]
+    assert lines["timestamp"].to_list() == [when(hour(2))] * 2
+
+
+def test_a_correction_of_a_row_the_cache_has_pruned_is_seen_on_the_hub(site: Site) -> None:
+    rows = hourly(START_MS)
+    site.tick(OHLC, rows, now_ms=START_MS)
+    late = START_MS + OHLC.retention_ms + 24 * HOUR_MS
+    with Cache.open(site.cache_path) as cache:
+        assert cache.prune(OHLC, now_ms=late) > 0
+    site.tick(OHLC, corrected(rows, by=1.0, at_ms=late), now_ms=late)
+    lines = ledger_on_hub(OHLC, CORRECTIONS, site.hub)
+    assert lines["corrected_at"].to_list() == [when(late)]
+    assert in_cache(CORRECTIONS, site.cache_path).equals(lines)
+
+
+def test_the_cause_of_a_gap_is_one_of_those_the_card_explains() -> None:
+    doc = next(column.doc for column in GAPS.columns if column.name == "cause")
+    assert all(f"`{cause}`" in doc for cause in Cause)
