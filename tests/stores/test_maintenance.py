@@ -1,0 +1,56 @@
+"""Histories are counted and made short again without losing a row, and publishing goes on."""
+
+from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.domain.intervals import MINUTE_MS
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.maintenance import commit_count, squash
+from localhub.testing import HubServer
+from tests.stores.world import START_MS, Site, candles, in_cache, market, on_hub
+
+
+def test_commits_are_counted_without_listing_them_each_time(site: Site, server: HubServer) -> None:
+    for minute in range(3):
+        now_ms = START_MS + minute * MINUTE_MS
+        site.tick(MARKET, market(now_ms), now_ms=now_ms)
+        with Cache.open(site.cache_path) as cache:
+            server.faults.seen.clear()
+            assert commit_count(MARKET, cache=cache, hub=site.hub) == site.hub.commit_count(MARKET)
+            listings = [request for request in server.faults.seen if "/commits/" in request]
+            assert len(listings) == (2 if minute == 0 else 1)
+
+
+def test_a_squash_keeps_the_rows_tags_the_state_before_and_publishing_goes_on(site: Site, server: HubServer) -> None:
+    for minute in range(4):
+        now_ms = START_MS + minute * MINUTE_MS
+        site.tick(OHLC, candles(now_ms), now_ms=now_ms)
+    before = on_hub(OHLC, site.hub)
+    with Cache.open(site.cache_path) as cache:
+        done = squash(OHLC, cache=cache, hub=site.hub, now_ms=now_ms)
+        assert commit_count(OHLC, cache=cache, hub=site.hub) == site.hub.commit_count(OHLC) == 1
+    assert done.tag == "2025-11-22"
+    assert done.after == site.hub.head(OHLC) != done.before
+    assert on_hub(OHLC, site.hub).equals(before)
+    assert on_hub(OHLC, site.hub, revision=done.tag).equals(before)
+
+    later = now_ms + MINUTE_MS
+    server.faults.seen.clear()
+    site.tick(OHLC, candles(later), now_ms=later)
+    assert not any(request.startswith("GET ") for request in server.faults.seen), "the new head is known already"
+    assert on_hub(OHLC, site.hub).equals(in_cache(OHLC, site.cache_path))
+
+
+def test_squashing_twice_a_day_takes_another_tag(site: Site) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    with Cache.open(site.cache_path) as cache:
+        tags = [squash(MARKET, cache=cache, hub=site.hub, now_ms=START_MS).tag for _ in range(2)]
+    assert tags == ["2025-11-22", "2025-11-22.2"]
+    assert site.hub.tags(MARKET) == set(tags)
+
+
+def test_a_squash_by_somebody_else_is_noticed(site: Site) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    site.hub.squash(MARKET, message="from elsewhere")
+    later = START_MS + MINUTE_MS
+    published = site.tick(MARKET, market(later), now_ms=later)
+    assert published.commit == site.hub.head(MARKET)
+    assert on_hub(MARKET, site.hub).equals(in_cache(MARKET, site.cache_path))
