@@ -162,7 +162,7 @@ def history(con: sqlite3.Connection, commit: Commit, *, limit: int) -> list[Comm
     """`commit` and its ancestors, newest first, at most `limit`."""
     rows = con.execute(
         "WITH RECURSIVE back (id) AS (SELECT ? UNION ALL SELECT parent_id FROM commits JOIN back USING (id) "
-        "WHERE parent_id IS NOT NULL) SELECT commits.* FROM back JOIN commits USING (id) LIMIT ?",
+        "WHERE parent_id IS NOT NULL LIMIT ?) SELECT commits.* FROM back JOIN commits USING (id) ORDER BY id DESC",
         (commit.id, limit),
     )
     return [_commit(row) for row in rows]

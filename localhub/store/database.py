@@ -52,7 +52,6 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS live_entries ON entries (line, path) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS live_children ON entries (line, parent, path) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS all_children ON entries (line, parent, path, since);
-CREATE INDEX IF NOT EXISTS entries_by_blob ON entries (sha256) WHERE sha256 IS NOT NULL;
 CREATE TABLE IF NOT EXISTS uploads (
     repo_id INTEGER NOT NULL REFERENCES repos (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
     PRIMARY KEY (repo_id, sha256)

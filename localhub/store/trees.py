@@ -98,7 +98,8 @@ def children(con: sqlite3.Connection, view: View, folder: str, *, after: str, li
     """The entries directly in `folder`, by path, at most `limit` of those greater than `after`."""
     if view.live:
         rows = con.execute(
-            "SELECT * FROM entries WHERE line = ? AND parent = ? AND path > ? AND until IS NULL ORDER BY path LIMIT ?",
+            "SELECT * FROM entries INDEXED BY live_children "
+            "WHERE line = ? AND parent = ? AND path > ? AND until IS NULL ORDER BY path LIMIT ?",
             (view.line, folder, after, limit),
         )
     else:
@@ -116,7 +117,8 @@ def descendants(con: sqlite3.Connection, view: View, folder: str, *, after: str,
     lower = max(first, after)
     if view.live:
         rows = con.execute(
-            "SELECT * FROM entries WHERE line = ? AND path > ? AND path < ? AND until IS NULL ORDER BY path LIMIT ?",
+            "SELECT * FROM entries INDEXED BY live_entries "
+            "WHERE line = ? AND path > ? AND path < ? AND until IS NULL ORDER BY path LIMIT ?",
             (view.line, lower, beyond, limit),
         )
     else:
@@ -178,26 +180,34 @@ def ancestors(path: str) -> list[str]:
 
 def root_digest(con: sqlite3.Connection, line: int) -> str:
     """The digest of everything a line holds now."""
-    row = con.execute("SELECT oid FROM entries WHERE line = ? AND path = '' AND until IS NULL", (line,)).fetchone()
-    return str(row["oid"])
+    root = _live(con, line, "")
+    if root is None:
+        raise LookupError(f"line {line} has no root folder")
+    return str(root["oid"])
+
+
+def _live(con: sqlite3.Connection, line: int, path: str) -> sqlite3.Row | None:
+    """What a path holds now. The index is named because SQLite would else walk through every version there ever was."""
+    found: sqlite3.Row | None = con.execute(
+        "SELECT * FROM entries INDEXED BY live_entries WHERE line = ? AND path = ? AND until IS NULL", (line, path)
+    ).fetchone()
+    return found
 
 
 def _live_file(con: sqlite3.Connection, line: int, path: str) -> File | None:
-    row = con.execute(
-        "SELECT * FROM entries WHERE line = ? AND path = ? AND until IS NULL AND sha256 IS NOT NULL", (line, path)
-    ).fetchone()
+    row = _live(con, line, path)
     return None if row is None else _entry(row).file
 
 
 def _end(con: sqlite3.Connection, line: int, path: str, commit_id: int) -> None:
     con.execute(
-        "UPDATE entries SET until = ? WHERE line = ? AND path = ? AND until IS NULL",
+        "UPDATE entries INDEXED BY live_entries SET until = ? WHERE line = ? AND path = ? AND until IS NULL",
         (commit_id, line, path),
     )
 
 
 def _insert_file(con: sqlite3.Connection, line: int, path: str, *, commit_id: int, file: File) -> None:
-    if con.execute("SELECT 1 FROM entries WHERE line = ? AND path = ? AND until IS NULL", (line, path)).fetchone():
+    if _live(con, line, path) is not None:
         raise bad_request(f"'{shown(path)}' is a folder and cannot be replaced by a file")
     con.execute(
         "INSERT INTO entries VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, 1)",
@@ -212,10 +222,7 @@ def _contribution(path: str, file: File | None) -> int:
 
 
 def _change_folder(con: sqlite3.Connection, line: int, folder: str, *, commit_id: int, files: int, digest: int) -> None:
-    row = con.execute(
-        "SELECT oid, files, sha256 FROM entries WHERE line = ? AND path = ? AND until IS NULL",
-        (line, folder),
-    ).fetchone()
+    row = _live(con, line, folder)
     if row is not None and row["sha256"] is not None:
         raise bad_request(f"'{shown(folder)}' is a file and cannot hold other files")
     count = files + (0 if row is None else row["files"])
