@@ -3,7 +3,6 @@
 Only waiting is taken out (`hurried`); nothing of the product is replaced.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +10,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution.context.invocation import DirectOpExecutionContext
 
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain, failures
 from datahub_assets.defs.workshop import Workshop
-from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.settings import Settings
 from datahub_assets.sources import coingecko, pauses
 from datahub_assets.sources.backoff import Backoff
@@ -39,14 +39,15 @@ class Outcome:
 class Chains:
     """Both chains over one home. Each run starts as a fresh process would: without memory of the last one."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], int], *, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
         self._definitions = build(settings, Workshop(settings, clock=clock))
 
-    def run_job(self, spec: DatasetSpec, *, instance: dg.DagsterInstance) -> Outcome:
+    def run_job(self, spec: DatasetSpec) -> Outcome:
         """The job a tick starts: assets, checks and retries by Dagster itself."""
         forget()
         job = self._definitions.resolve_job_def(chain.job_name(spec))
-        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        result = job.execute_in_process(instance=self._instance, raise_on_error=False)
         return Outcome(tuple(str(event.message) for event in result.all_events if event.is_failure))
 
     def run_bodies(self, spec: DatasetSpec) -> Outcome:
@@ -55,17 +56,11 @@ class Chains:
         try:
             for key in chain.keys(spec):
                 asset: Any = self._definitions.resolve_assets_def(key)
-                with dg.build_asset_context() as context:
+                with dg.build_asset_context(instance=self._instance) as context:
                     asset(context)
         except (dg.Failure, dg.RetryRequested) as error:
             return Outcome((str(error.__cause__),))
         return Outcome()
-
-    def tick(self, instance: dg.DagsterInstance | None = None) -> dict[str, Outcome]:
-        """Both chains once, one failing leaving the other alone."""
-        if instance is None:
-            return {name: self.run_bodies(spec) for name, spec in DATASETS.items()}
-        return {name: self.run_job(spec, instance=instance) for name, spec in DATASETS.items()}
 
 
 def forget() -> None:
@@ -80,14 +75,12 @@ def hurried(patch: pytest.MonkeyPatch, clock: Clock, *, silence_s: float = 8.0, 
     async def sleep(seconds: float) -> None:
         clock.advance(round(seconds * 1000))
 
-    def backoff(**options: Any) -> Backoff:
-        return dataclasses.replace(Backoff(**options), sleep=sleep)
-
-    patch.setattr(coingecko, "Backoff", lambda: backoff())
-    patch.setattr(fetch, "Backoff", backoff)
+    for source in (coingecko, fetch):
+        patch.setattr(source, "Backoff", partial(Backoff, sleep=sleep))
+        patch.setattr(source, "Http", partial(Http, silence_timeout_s=silence_s))
+    # An asset called directly has no attempts of its own; let it count as the last one.
+    patch.setattr(DirectOpExecutionContext, "retry_number", failures.MAX_RETRIES)
     patch.setattr(publisher, "FIRST_PAUSE_S", 0.0)
     patch.setattr(failures, "FIRST_WAIT_S", 0.0)
     patch.setattr(failures, "LONGEST_WAIT_S", 0.1)  # a wish for a longer pause is left to the next tick
-    patch.setattr(coingecko, "Http", partial(Http, silence_timeout_s=silence_s))
-    patch.setattr(fetch, "Http", partial(Http, silence_timeout_s=silence_s))
     patch.setattr(hub_http, "REQUEST_TIMEOUT_S", request_s)

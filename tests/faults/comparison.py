@@ -1,4 +1,5 @@
 """The one comparison: upstream = cache = Hub, at every commit of its history = API. Nothing is run or repaired here."""
+# ruff: noqa: S608 - names of columns and tables come from the specs
 
 import sqlite3
 from collections import Counter

@@ -73,12 +73,15 @@ def place(spec: DatasetSpec, row: dict[str, Any], *, window_start: int) -> str:
     return f"{folder}/{moment:%Y}.parquet" if row["interval"] == "1d" else f"{folder}/{moment:%Y-%m}.parquet"
 
 
+_READ: dict[str, pl.DataFrame] = {}
+"""Frames by the oid of their file: content never changes under an oid, and histories share most of it."""
+
+
 class HubView:
-    """Reads the datasets of `local` on a Hub; contents are kept by their oid, so a history costs little."""
+    """Reads the datasets of `local` on a Hub."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, follow_redirects=True, timeout=30.0)
-        self._frames: dict[str, pl.DataFrame] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -119,15 +122,15 @@ class HubView:
         )
 
     def _frame(self, repo: str, sha: str, path: str, oid: str) -> pl.DataFrame:
-        if oid not in self._frames:
+        if oid not in _READ:
             table = pq.read_table(io.BytesIO(self._content(repo, sha, path)))
             frame = pl.from_arrow(table)
             assert isinstance(frame, pl.DataFrame)
-            self._frames[oid] = frame
-        return self._frames[oid]
+            _READ[oid] = frame
+        return _READ[oid]
 
     def _window_start(self, repo: str, sha: str) -> int:
-        front = yaml.safe_load(self._content(repo, sha, "README.md").decode().split("---\n")[1])
+        front = yaml.load(self._content(repo, sha, "README.md").decode().split("---\n")[1], Loader=yaml.CSafeLoader)
         told = front["datahub"]["window_start"]
         moment = told if isinstance(told, datetime) else datetime.fromisoformat(told)
         return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)

@@ -1,22 +1,17 @@
 """The scenes without any fault, and the proof that the comparison notices when something is wrong."""
 
-from collections.abc import Callable
-
-import dagster as dg
 import pytest
 
 from datahub_assets.domain.datasets import OHLC
-from tests.faults.conftest import OpenWorld
+from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.hubview import HubView
-from tests.faults.world import GAP_MS, SCENES, World, all_succeeded
+from tests.faults.world import GAP_MS, SCENES, all_succeeded
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_without_a_fault_everything_agrees(
-    open_world: OpenWorld, instance: dg.DagsterInstance, settle: Callable[[World], None], scene: str
-) -> None:
+def test_without_a_fault_everything_agrees(open_world: OpenWorld, settle: Settle, scene: str) -> None:
     world = open_world(scene)
-    assert all_succeeded(world.tick(instance))
+    assert all_succeeded(world.tick())
     settle(world)
 
 

@@ -4,17 +4,19 @@ Scenes are the states a tick can meet; a home in the state before is made once a
 """
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC
+from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC, DatasetSpec
 from datahub_assets.settings import Settings
 from datahub_assets.stores import landing
 from localhub.testing import HubServer
@@ -22,6 +24,7 @@ from tests.fakes import Clock
 from tests.faults import comparison
 from tests.faults.chain import Chains, Outcome
 from tests.faults.comparison import Findings, Truth
+from tests.faults.hubview import HubView
 from tests.faults.witness import Versions, WatchedBinance, WatchedCoinGecko, current_prices
 
 SYMBOLS, INTERVALS, HISTORY, COINS = ("BTCUSDT", "ETHUSDT"), ("1h", "4h", "1d"), 30, 6
@@ -57,6 +60,7 @@ class World:
     coingecko: WatchedCoinGecko
     binance: WatchedBinance
     other_binance: WatchedBinance
+    instance: dg.DagsterInstance
     said_before: dict[str, Versions] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -86,16 +90,25 @@ class World:
             **self.variables,
         }
 
-    def tick(self, instance: dg.DagsterInstance | None = None) -> dict[str, Outcome]:
-        """Both chains once, now; as Dagster jobs when there is an instance."""
-        return Chains(self.settings, self.clock.now_ms).tick(instance)
+    def tick(self) -> dict[str, Outcome]:
+        """Both Dagster jobs once, now."""
+        return {name: self.chains.run_job(spec) for name, spec in DATASETS.items()}
+
+    def light_tick(self) -> dict[str, Outcome]:
+        """The assets of both chains once, now, without Dagster's book-keeping around them."""
+        return {name: self.chains.run_bodies(spec) for name, spec in DATASETS.items()}
+
+    @cached_property
+    def chains(self) -> Chains:
+        """The product."""
+        return Chains(self.settings, self.clock.now_ms, instance=self.instance)
 
     def recover(self) -> None:
         """Ordinary ticks, a minute apart and with everything in good health, until one has nothing left to do."""
         outcomes: dict[str, Outcome] = {}
         for _ in range(RECOVERY_TICKS):
             self.clock.advance(MINUTE_MS)
-            outcomes = self.tick()
+            outcomes = self.light_tick()
             if all(outcome.success for outcome in outcomes.values()):
                 return
         raise AssertionError(f"not well again after {RECOVERY_TICKS} ticks: {outcomes}")
@@ -105,6 +118,20 @@ class World:
         for upstream in (self.coingecko, self.binance, self.other_binance):
             upstream.recover()
         self.hub.faults.clear()
+
+    def quarantined(self, name: str) -> int:
+        """How many rows of a dataset were set aside."""
+        with closing(sqlite3.connect(self.settings.cache_path)) as database:
+            (count,) = database.execute("SELECT count(*) FROM quarantine WHERE dataset = ?", (name,)).fetchone()
+        return int(count)
+
+    def spec(self, name: str) -> DatasetSpec:
+        return DATASETS[name]
+
+    def history(self, name: str) -> list[str]:
+        """Commits of a dataset, oldest first."""
+        with HubView(self.hub.url) as view:
+            return view.history(DATASETS[name])
 
     def heal_gap(self) -> None:
         """The exchange finds the missing candles."""
@@ -136,7 +163,9 @@ class World:
 
 
 @contextmanager
-def installation(folder: Path, hub: HubServer, *, now_ms: int, **variables: str) -> Iterator[World]:
+def installation(
+    folder: Path, hub: HubServer, *, instance: dg.DagsterInstance, now_ms: int, **variables: str
+) -> Iterator[World]:
     """A world around `folder/home`, whose Hub has its files in `folder/home/hub`."""
     clock = Clock(now_ms)
     with (
@@ -147,7 +176,7 @@ def installation(folder: Path, hub: HubServer, *, now_ms: int, **variables: str)
         for exchange in (binance, other):
             for open_time in GAP_MS:
                 exchange.set_kline("ETHUSDT", "1h", open_time=open_time, kline=None)
-        world = World(folder / "home", hub, clock, coingecko, binance, other, variables=variables)
+        world = World(folder / "home", hub, clock, coingecko, binance, other, instance, variables=variables)
         world.journal.mkdir(parents=True, exist_ok=True)
         hub.stop()
         hub.home = world.home / "hub"
