@@ -6,7 +6,6 @@ Everything after the commit is known is a function of (commit, query, form): tha
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,9 +13,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.response import Stream
 
+from api.bodies import STREAMED_ROWS, body_of, streamed
 from api.cache import Answer, AnswerCache
-from api.compression import SMALLEST_BYTES, compressed
-from api.encoders.text import BATCH_ROWS, numbers_as_text
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.engine.hub import FULL_SHA, Commit
@@ -32,7 +30,6 @@ from api.rows import RowsPage, rows_of
 
 _FORM: Final = "1"
 """Changes when the same rows are written in another way, so that ETags of older versions do not match."""
-_STREAMED_ROWS: Final = 4 * BATCH_ROWS
 _INLINE_ROWS: Final = 2_000
 """Up to this many rows are selected and encoded on the event loop: a thread would cost more than it gains."""
 _NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
@@ -73,8 +70,8 @@ class RowAnswers:
             page = await self._page(request, dataset, commit, query)
             if page.cursor is not None:
                 headers["Link"] = f'<{_next_url(request, page.cursor.text())}>; rel="next"'
-            if page.frame.height > _STREAMED_ROWS and form.format.textual:
-                return _streamed(page, form, headers | lasting)
+            if page.frame.height > STREAMED_ROWS and form.format.textual:
+                return streamed(page.frame, form, headers | lasting)
             answer = await self._written(request, page, form, headers)
             self._cache.put(answer)
         return Response(answer.body, headers=answer.headers | lasting, media_type=form.format.media_type)
@@ -95,9 +92,9 @@ class RowAnswers:
     ) -> Answer:
         began_s = time.perf_counter()
         if page.frame.height > _INLINE_ROWS:
-            body, coding = await asyncio.to_thread(_body, page, form)
+            body, coding = await asyncio.to_thread(body_of, page.frame, form)
         else:
-            body, coding = _body(page, form)
+            body, coding = body_of(page.frame, form)
         request.scope["state"]["timing"].append(f"encode;dur={(time.perf_counter() - began_s) * 1000:.2f}")
         coded = {"Content-Encoding": coding} if coding else {}
         return Answer(
@@ -141,27 +138,3 @@ def _next_url(request: Request[Any, Any, Any], cursor: str) -> str:
     given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     kept = [(name, value) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
     return f"{request.scope['path']}?{urlencode([*kept, ('cursor', cursor)])}"
-
-
-def _streamed(page: RowsPage, form: Form, headers: dict[str, str]) -> Stream:
-    """Rows written while they are sent, so that a large answer takes no more memory than a batch of it."""
-    coded = {"Content-Encoding": form.coding} if form.coding else {}
-    chunks = compressed(_chunks(page, form), form.coding)
-    return Stream(_off_loop(chunks), headers=headers | coded, media_type=form.format.media_type)
-
-
-def _chunks(page: RowsPage, form: Form) -> Iterator[bytes]:
-    return form.format.encode(numbers_as_text(page.frame) if form.numbers_as_text else page.frame)
-
-
-def _body(page: RowsPage, form: Form) -> tuple[bytes, str]:
-    plain = b"".join(_chunks(page, form))
-    if not form.coding or len(plain) < SMALLEST_BYTES:
-        return plain, ""
-    return b"".join(compressed((plain,), form.coding)), form.coding
-
-
-async def _off_loop(chunks: Iterator[bytes]) -> Any:
-    """The chunks, each computed in a thread."""
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk

@@ -1,0 +1,40 @@
+"""Writes rows as the body of an answer, whole or chunk by chunk. Which rows and which headers is decided elsewhere."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Final
+
+import polars as pl
+from litestar.response import Stream
+
+from api.compression import SMALLEST_BYTES, compressed
+from api.encoders.text import BATCH_ROWS, numbers_as_text
+from api.negotiation import Form
+
+STREAMED_ROWS: Final = 4 * BATCH_ROWS
+"""More rows than this are better streamed, where the format is text."""
+
+
+def body_of(frame: pl.DataFrame, form: Form) -> tuple[bytes, str]:
+    """The whole body, and the content coding it is in ("" for none)."""
+    plain = b"".join(_chunks(frame, form))
+    if not form.coding or len(plain) < SMALLEST_BYTES:
+        return plain, ""
+    return b"".join(compressed((plain,), form.coding)), form.coding
+
+
+def streamed(frame: pl.DataFrame, form: Form, headers: Mapping[str, str]) -> Stream:
+    """Rows written while they are sent, so that a large answer takes no more memory than a batch of it."""
+    coded = {"Content-Encoding": form.coding} if form.coding else {}
+    chunks = compressed(_chunks(frame, form), form.coding)
+    return Stream(_off_loop(chunks), headers={**headers, **coded}, media_type=form.format.media_type)
+
+
+def _chunks(frame: pl.DataFrame, form: Form) -> Iterator[bytes]:
+    return form.format.encode(numbers_as_text(frame) if form.numbers_as_text else frame)
+
+
+async def _off_loop(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks, each computed in a thread."""
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk
