@@ -219,8 +219,9 @@ def test_a_later_page_that_fails_does_not_cost_the_earlier_ones(
     fetch: Fetch, coingecko: FakeCoinGecko, caplog: pytest.LogCaptureFixture
 ) -> None:
     coingecko.fail("rate_limited", where={"page": "2"}, retry_after_s=90)
-    fetched = fetch(COINS="300")
+    fetched = fetch(COINS="750")
     assert len(prices(fetched)) == 250
+    assert len(coingecko.requests) == 2
     assert {key: type(error) for key, error in fetched.failed.items()} == {("page", "2"): SourceRateLimited}
     assert fetched.pause_until_ms == NOW_MS + 90_000
     assert "CoinGecko's pages from 2 on are missing" in caplog.text
