@@ -1,0 +1,96 @@
+"""All definitions at a glance: what a person sees in Dagster, and nothing that hides behind a typo."""
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
+
+from datahub_assets.definitions import build
+from datahub_assets.settings import Settings
+
+ASSETS = {
+    "market_prices": ("market_prices", []),
+    "sqlite_cache/cached_market_data": ("market_prices", ["market_prices"]),
+    "hf_dataset/crypto_market_data": ("market_prices", ["sqlite_cache/cached_market_data"]),
+    "ohlc_candles": ("ohlc_candles", []),
+    "sqlite_cache/cached_ohlc": ("ohlc_candles", ["ohlc_candles"]),
+    "hf_dataset/crypto_ohlc_data": ("ohlc_candles", ["sqlite_cache/cached_ohlc"]),
+}
+CACHE_CHECKS = {"columns_and_types", "key_unique", "not_ahead", "numbers_plausible"}
+HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache"}
+CHECKS = {
+    "market_prices": {"all_rows_accepted"},
+    "sqlite_cache/cached_market_data": CACHE_CHECKS,
+    "hf_dataset/crypto_market_data": HUB_CHECKS,
+    "ohlc_candles": {"all_rows_accepted"},
+    "sqlite_cache/cached_ohlc": CACHE_CHECKS,
+    "hf_dataset/crypto_ohlc_data": {*HUB_CHECKS, "no_gaps_unasked"},
+}
+
+
+@pytest.fixture(scope="module")
+def repository() -> dg.RepositoryDefinition:
+    return build(Settings.from_env({})).get_repository_def()
+
+
+def test_assets_groups_and_lineage(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    found = {
+        key.to_user_string(): (
+            graph.get(key).group_name,
+            sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+        )
+        for key in graph.get_all_asset_keys()
+    }
+    assert found == ASSETS
+
+
+def test_checks_and_which_of_them_stop_a_publish(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    found: dict[str, set[str]] = {}
+    for check in graph.asset_check_keys:
+        found.setdefault(check.asset_key.to_user_string(), set()).add(check.name)
+        assert graph.get_check_spec(check).blocking == check.asset_key.to_user_string().startswith("sqlite_cache/")
+    assert found == CHECKS
+
+
+def test_every_asset_has_a_freshness_policy_and_its_chains_pool(repository: dg.RepositoryDefinition) -> None:
+    for key in repository.asset_graph.get_all_asset_keys():
+        node = repository.asset_graph.get(key)
+        policy = node.freshness_policy
+        assert isinstance(policy, TimeWindowFreshnessPolicy)
+        windows = (policy.warn_window, policy.fail_window)
+        assert [window and window.to_timedelta().total_seconds() for window in windows] == [180, 600]
+        assert node.pools == {node.group_name}
+
+
+def test_jobs_sensors_and_schedules(repository: dg.RepositoryDefinition) -> None:
+    jobs = {"market_prices_job", "ohlc_candles_job", "hub_maintenance"}
+    assert {name for name in repository.job_names if not name.startswith("__")} == jobs
+    sensors = {s.name: (s.minimum_interval_seconds, s.default_status.value) for s in repository.sensor_defs}
+    assert sensors == {
+        "market_prices_sensor": (60, "RUNNING"),
+        "ohlc_candles_sensor": (60, "RUNNING"),
+        "run_retention_sensor": (600, "RUNNING"),
+    }
+    assert {s.name: s.default_status.value for s in repository.schedule_defs} == {"hub_maintenance_schedule": "STOPPED"}
+
+
+def test_a_chain_runs_in_one_process_under_its_own_tag(repository: dg.RepositoryDefinition) -> None:
+    job = repository.get_job("ohlc_candles_job")
+    assert job.executor_def.name == "in_process"
+    assert job.tags["datahub/chain"] == "ohlc"
+    assert float(job.tags["dagster/max_runtime"]) >= 600
+
+
+def test_the_tick_follows_the_setting() -> None:
+    repository = build(Settings.from_env({"DATAHUB_TICK_S": "5"})).get_repository_def()
+    assert repository.get_sensor_def("ohlc_candles_sensor").minimum_interval_seconds == 5
+
+
+def test_no_secret_can_be_read_from_what_dagster_stores(repository: dg.RepositoryDefinition) -> None:
+    secret = "hf_" + "s" * 30
+    repository = build(Settings.from_env({"HF_TOKEN": secret, "COINGECKO_API_KEY": secret})).get_repository_def()
+    for name in ("market_prices_job", "ohlc_candles_job"):
+        job = repository.get_job(name)
+        assert secret not in repr(job.get_job_snapshot())
+        assert secret not in repr(repository.get_top_level_resources())
