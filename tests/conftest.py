@@ -21,6 +21,11 @@ for _name in [name for name in os.environ if name.startswith(("DATAHUB_", "HF_TO
     del os.environ[_name]
 
 import pytest  # noqa: E402 - the environment comes first
+from hypothesis import settings  # noqa: E402
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 class NetworkUsed(RuntimeError):
