@@ -22,7 +22,7 @@ class Effort:
     ticks: int
 
 
-FULL: Final = Effort(rounds=7, load_s=4.0, bulk_answers=8, commits=15, ticks=12)
+FULL: Final = Effort(rounds=7, load_s=3.0, bulk_answers=8, commits=15, ticks=10)
 QUICK: Final = Effort(rounds=3, load_s=1.0, bulk_answers=4, commits=5, ticks=3)
 
 
