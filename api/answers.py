@@ -6,11 +6,11 @@ Everything after the commit is known is a function of (commit, query, form): tha
 import asyncio
 import hashlib
 import time
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
-from litestar import Request, Response
+from litestar import Litestar, Request, Response
 from litestar.response import Stream
 
 from api.bodies import STREAMED_ROWS, body_of, streamed
@@ -23,8 +23,8 @@ from api.engine.snapshot import Snapshot
 from api.errors import InvalidCursor
 from api.hot import Hot
 from api.metrics import Metrics
-from api.negotiation import Form
-from api.queries import RevisionChoice, RowsRequest
+from api.negotiation import Form, choose_form
+from api.queries import Asked, RevisionChoice, RowsRequest
 from api.revisions import commit_at, load
 from api.rows import RowsPage, rows_of
 
@@ -46,14 +46,18 @@ class RowAnswers:
         self._cache = cache
         self._metrics = metrics
 
-    async def answer(
-        self, request: Request[Any, Any, Any], query: RowsRequest, *, choice: RevisionChoice, form: Form
-    ) -> Response[bytes] | Stream:
+    @classmethod
+    def of(cls, app: Litestar) -> "RowAnswers":
+        """The one of an application; not a dependency, as the many of those a request has would be its main cost."""
+        return cast("RowAnswers", app.state.row_answers)
+
+    async def answer(self, request: Request[Any, Any, Any], asked: Asked) -> Response[bytes] | Stream:
         """The answer to a query at the commit it means; 304 when the caller has it already.
 
         Raises:
             ApiError, HubError: said by name.
         """
+        query, choice, form = asked.rows, asked.choice, choose_form(request, asked.format, asked.numbers)
         dataset = self._engine.dataset(query.dataset)
         commit = await _commit(dataset, query, choice)
         etag = _etag(commit, query, form)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.router import Router
 
@@ -65,7 +66,6 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         "settings": settings,
         "metrics": metrics,
         "poller": poller,
-        "answers": RowAnswers(engine, cache, metrics=metrics),
     }
     guards = [token_guard(authenticator, limiter), known_parameters_only]
     app = Litestar(
@@ -76,6 +76,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
+        state=State({"row_answers": RowAnswers(engine, cache, metrics=metrics)}),
         lifespan=[_running(engine, poller)],
         logging_config=None,
     )

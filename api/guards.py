@@ -1,6 +1,5 @@
 """What a request must fulfil before its handler runs: a good token, its rate, and no unknown parameters."""
 
-from functools import lru_cache
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
@@ -37,21 +36,27 @@ def token_guard(authenticator: Authenticator, limiter: RateLimiter) -> Guard:
     return guard
 
 
-def known_parameters_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def known_parameters_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Refuse query parameters the handler does not take: a misspelt one would silently change the answer.
+
+    Async though it waits for nothing: Litestar runs other guards in a thread.
 
     Raises:
         UnknownParameter: names them and lists those there are.
     """
     if not connection.scope["query_string"]:
         return
-    known = _parameters(handler)
+    known = _KNOWN.get(handler.fn)  # guards get a copy of the handler each time, with the same function
+    if known is None:
+        known = _KNOWN[handler.fn] = _parameters(handler)
     unknown = set(connection.query_params.keys()) - known
     if unknown:
         raise UnknownParameter.of(unknown, valid=known)
 
 
-@lru_cache(maxsize=256)
+_KNOWN: Final[dict[Any, frozenset[str]]] = {}
+
+
 def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
     """Names of a handler's query parameters, those of its dependencies included."""
     dependencies = handler.resolve_dependencies()

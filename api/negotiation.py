@@ -1,12 +1,14 @@
 """Chooses an answer's format and content coding from what the caller says. The formats themselves are in `encoders`."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from litestar import Request
 from litestar.datastructures.headers import Accept
 
 from api.encoders import FORMATS, Format
 from api.errors import InvalidParameter, NotAcceptable
+from api.parameters import FormatName, Numbers
 
 _BY_MEDIA_TYPE: Final = {entry.media_type: entry for entry in FORMATS.values()}
 _ALIASES: Final = {"application/jsonl": FORMATS["ndjson"], "application/ndjson": FORMATS["ndjson"]}
@@ -22,6 +24,17 @@ class Form:
     format: Format
     numbers_as_text: bool
     coding: str
+
+
+def choose_form(request: Request[Any, Any, Any], format: FormatName = None, numbers: Numbers = None) -> Form:  # noqa: A002
+    """How the caller of a request wants rows written. Raises as `form_of`."""
+    headers = request.headers
+    return form_of(
+        format_name=format,
+        numbers=numbers,
+        accept=headers.get("accept", ""),
+        accept_encoding=headers.get("accept-encoding", ""),
+    )
 
 
 def form_of(*, format_name: str | None, numbers: str | None, accept: str, accept_encoding: str) -> Form:

@@ -1,10 +1,8 @@
-"""What callers may ask of rows: their parameters, checked and brought into one normal form.
-
-Nothing is looked up here.
-"""
+"""What callers may ask of rows, checked and brought into one normal form. Nothing is looked up here."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -12,58 +10,36 @@ from litestar.params import QueryParameter
 
 from api.cursors import Cursor
 from api.errors import InvalidCursor, InvalidParameter
+from api.parameters import (
+    LIMIT_BOUNDS,
+    AsOf,
+    Columns,
+    End,
+    FormatName,
+    Limit,
+    Numbers,
+    Order,
+    PageCursor,
+    Revision,
+    Start,
+    WordList,
+    check_range,
+    words,
+)
 from api.times import parse_time
 from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
 
-MAX_LIMIT: Final = 50_000
 MAX_SERIES: Final = 500
 DEFAULT_MAX_AGE_S: Final = 24 * 3600
-CANDLE_COLUMNS: Final = (
-    "symbol",
-    "interval",
-    "timestamp",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "provider",
-    "closed",
+_AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
+_CANDLE_COLUMNS: Final = (
+    *("symbol", "interval", "timestamp"),
+    *("open", "high", "low", "close", "volume", "provider", "closed"),
 )
-MARKET_COLUMNS: Final = (
-    "symbol",
-    "price",
-    "market_cap",
-    "volume_24h",
-    "change_24h",
-    "provider",
-    "timestamp",
-    "coin_id",
-    "name",
-    "market_cap_rank",
-    "high_24h",
-    "low_24h",
+_MARKET_COLUMNS: Final = (
+    *("symbol", "price", "market_cap", "volume_24h", "change_24h", "provider", "timestamp"),
+    *("coin_id", "name", "market_cap_rank", "high_24h", "low_24h"),
 )
-
-_LIMITS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
-_MAX_AGES: Final = {"minimum": 1, "maximum": 10**10}
-_TIME_FORM: Final = "ISO 8601, or epoch milliseconds"
-_Words = list[str] | None
-RevisionParameter = Annotated[
-    str | None,
-    QueryParameter(description="branch, tag or 40-hex commit of the dataset; the answer never changes for a commit"),
-]
-AsOfParameter = Annotated[
-    str | None, QueryParameter(description=f"serve the last commit made at this time or before; {_TIME_FORM}")
-]
-StartParameter = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME_FORM}")]
-EndParameter = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME_FORM}")]
-OrderParameter = Annotated[
-    str | None, QueryParameter(description="`asc` (oldest first, the default) or `desc` (newest first)")
-]
-CursorParameter = Annotated[
-    str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
-]
 
 
 class RevisionChoice(msgspec.Struct, frozen=True, array_like=True):
@@ -88,10 +64,10 @@ class RowsRequest(msgspec.Struct, frozen=True, array_like=True):
     columns: tuple[str, ...]
     limit: int
     descending: bool
-    start_ms: int | None
-    end_ms: int | None
-    closed_only: bool
-    max_age_s: int
+    start_ms: int | None = None
+    end_ms: int | None = None
+    closed_only: bool = False
+    max_age_s: int = DEFAULT_MAX_AGE_S
     after: tuple[int, str] | None = None
     pinned: str | None = None
     """The commit a cursor goes on at."""
@@ -107,7 +83,17 @@ class RowsRequest(msgspec.Struct, frozen=True, array_like=True):
         return hashlib.blake2b(msgspec.msgpack.encode(same), digest_size=8).digest()
 
 
-def choose_revision(revision: RevisionParameter = None, as_of: AsOfParameter = None) -> RevisionChoice:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All a caller asked: which rows, of which commit, in which format (None: as `Accept` says)."""
+
+    rows: RowsRequest
+    choice: RevisionChoice
+    format: str | None
+    numbers: str | None
+
+
+def choose_revision(revision: Revision = None, as_of: AsOf = None) -> RevisionChoice:
     """The commit a request means.
 
     Raises:
@@ -118,138 +104,114 @@ def choose_revision(revision: RevisionParameter = None, as_of: AsOfParameter = N
     return RevisionChoice(revision=revision, as_of_ms=parse_time("as_of", as_of))
 
 
-def request_candles(
+def ask_candles(
     *,
     symbol: Annotated[
-        _Words, QueryParameter(description="pairs as the exchange spells them, comma-separated: `BTCUSDT`")
+        WordList, QueryParameter(description="pairs as the exchange spells them: `BTCUSDT,ETHUSDT`")
     ] = None,
     interval: Annotated[str, QueryParameter(description="candle length: `1h`, `4h`, `1d`, …")] = "1h",
-    limit: Annotated[int, QueryParameter(schema_extra=_LIMITS, description="most candles of an answer")] = 500,
-    start: StartParameter = None,
-    end: EndParameter = None,
-    order: OrderParameter = None,
-    columns: Annotated[_Words, QueryParameter(description="columns to return, comma-separated; `*` for all")] = None,
+    limit: Limit = 500,
+    start: Start = None,
+    end: End = None,
+    order: Order = None,
+    columns: Columns = None,
     closed_only: Annotated[bool, QueryParameter(description="leave out candles that are still forming")] = False,
-    cursor: CursorParameter = None,
-) -> RowsRequest:
+    cursor: PageCursor = None,
+    revision: Revision = None,
+    as_of: AsOf = None,
+    format: FormatName = None,  # noqa: A002 - the parameter's public name
+    numbers: Numbers = None,
+) -> Asked:
     """Candles of one or more pairs.
 
     Raises:
         InvalidParameter, InvalidCursor: said by name.
     """
-    symbols = tuple(word.upper() for word in words(symbol))
+    symbols = _series("symbol", symbol, upper=True)
     if not symbols:
         raise InvalidParameter.of("symbol", "", valid="one or more pairs such as BTCUSDT,ETHUSDT")
-    return _request(
-        OHLC,
+    start_ms, end_ms = _range(start, end)
+    rows = RowsRequest(
+        dataset=OHLC.name,
         group=interval,
         symbols=symbols,
-        columns=_columns(columns, OHLC, default=CANDLE_COLUMNS),
-        limit=limit,
-        times=(start, end),
-        order=order,
+        coin_ids=(),
+        columns=_columns(columns, OHLC, default=_CANDLE_COLUMNS),
+        limit=_limit(limit),
+        descending=_order(order) == "desc",
+        start_ms=start_ms,
+        end_ms=end_ms,
         closed_only=closed_only,
-        cursor=cursor,
     )
+    return Asked(_continued(rows, cursor), choose_revision(revision, as_of), format, numbers)
 
 
-def request_market(
+def ask_market(
     *,
-    symbols: Annotated[_Words, QueryParameter(description="tickers, comma-separated: `BTC,ETH`")] = None,
-    coin_ids: Annotated[
-        _Words, QueryParameter(description="CoinGecko ids, comma-separated: `bitcoin,ethereum`")
-    ] = None,
-    limit: Annotated[int, QueryParameter(schema_extra=_LIMITS, description="most rows of an answer")] = 100,
-    start: StartParameter = None,
-    end: EndParameter = None,
-    order: OrderParameter = None,
-    columns: Annotated[_Words, QueryParameter(description="columns to return, comma-separated; `*` for all")] = None,
+    symbols: Annotated[WordList, QueryParameter(description="tickers, comma-separated: `BTC,ETH`")] = None,
+    coin_ids: Annotated[WordList, QueryParameter(description="CoinGecko ids: `bitcoin,ethereum`")] = None,
+    limit: Limit = 100,
+    start: Start = None,
+    end: End = None,
+    order: Order = None,
+    columns: Columns = None,
     max_age: Annotated[
         int,
-        QueryParameter(
-            schema_extra=_MAX_AGES, description="leave out coins not seen for this many seconds before the newest row"
-        ),
+        QueryParameter(schema_extra=_AGE_BOUNDS, description="leave out coins last seen longer ago than this, seconds"),
     ] = DEFAULT_MAX_AGE_S,
-    cursor: CursorParameter = None,
-) -> RowsRequest:
+    cursor: PageCursor = None,
+    revision: Revision = None,
+    as_of: AsOf = None,
+    format: FormatName = None,  # noqa: A002 - the parameter's public name
+    numbers: Numbers = None,
+) -> Asked:
     """Prices: the newest row of each coin, or with `start` or `end` all rows of that time.
 
     Raises:
         InvalidParameter, InvalidCursor: said by name.
     """
-    return _request(
-        MARKET,
+    check_range("max_age", max_age, _AGE_BOUNDS)
+    start_ms, end_ms = _range(start, end)
+    is_latest = start_ms is None and end_ms is None
+    rows = RowsRequest(
+        dataset=MARKET.name,
         group=None,
-        symbols=tuple(word.upper() for word in words(symbols)),
-        coin_ids=words(coin_ids),
-        columns=_columns(columns, MARKET, default=MARKET_COLUMNS),
-        limit=limit,
-        times=(start, end),
-        order=order,
-        max_age_s=max_age,
-        cursor=cursor,
-    )
-
-
-def _request(
-    spec: DatasetSpec,
-    *,
-    group: str | None,
-    symbols: tuple[str, ...],
-    columns: tuple[str, ...],
-    limit: int,
-    times: tuple[str | None, str | None],
-    order: str | None,
-    cursor: str | None,
-    coin_ids: tuple[str, ...] = (),
-    closed_only: bool = False,
-    max_age_s: int = DEFAULT_MAX_AGE_S,
-) -> RowsRequest:
-    check_range("limit", limit, _LIMITS)
-    check_range("max_age", max_age_s, _MAX_AGES)
-    if order not in {None, "asc", "desc"}:
-        raise InvalidParameter.of("order", order, valid=("asc", "desc"))
-    if len(symbols) + len(coin_ids) > MAX_SERIES:
-        raise InvalidParameter.of("symbol", f"{len(symbols)} of them", valid=f"at most {MAX_SERIES} at once")
-    start_ms, end_ms = parse_time("start", times[0]), parse_time("end", times[1])
-    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
-        raise InvalidParameter.of("end", times[1], valid="a time after start")
-    request = RowsRequest(
-        dataset=spec.name,
-        group=group,
-        symbols=tuple(sorted(set(symbols))),
-        coin_ids=tuple(sorted(set(coin_ids))),
-        columns=columns,
-        limit=limit,
-        # The newest row of each coin comes largest market cap first; rows of a time range come oldest first.
-        descending=order == "desc" or (order is None and group is None and start_ms is None and end_ms is None),
+        symbols=_series("symbols", symbols, upper=True),
+        coin_ids=_series("coin_ids", coin_ids, upper=False),
+        columns=_columns(columns, MARKET, default=_MARKET_COLUMNS),
+        limit=_limit(limit),
+        # The newest row of each coin comes largest market cap first, rows of a time range oldest first.
+        descending=_order(order or ("desc" if is_latest else "asc")) == "desc",
         start_ms=start_ms,
         end_ms=end_ms,
-        closed_only=closed_only,
-        max_age_s=max_age_s,
+        max_age_s=max_age,
     )
-    return request if cursor is None else _continued(request, Cursor.parse(cursor))
+    return Asked(_continued(rows, cursor), choose_revision(revision, as_of), format, numbers)
 
 
-def _continued(request: RowsRequest, cursor: Cursor) -> RowsRequest:
-    if cursor.query != request.digest():
-        raise InvalidCursor("the cursor belongs to another query: send it with the parameters it was given for")
-    return msgspec.structs.replace(request, after=(cursor.at_ms, cursor.series), pinned=cursor.sha)
+def _limit(limit: int) -> int:
+    check_range("limit", limit, LIMIT_BOUNDS)
+    return limit
 
 
-def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
-    """Refuse a number outside the bounds its schema names.
-
-    Raises:
-        InvalidParameter: names the number and the bounds.
-    """
-    if not bounds["minimum"] <= value <= bounds["maximum"]:
-        raise InvalidParameter.of(name, value, valid=f"{bounds['minimum']} to {bounds['maximum']}")
+def _order(order: str | None) -> str:
+    if order not in {None, "asc", "desc"}:
+        raise InvalidParameter.of("order", order, valid=("asc", "desc"))
+    return order or "asc"
 
 
-def words(values: Iterable[str] | None) -> tuple[str, ...]:
-    """`a,b` and `x=a&x=b` alike, without repeats and empty ones."""
-    return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
+def _series(name: str, values: Sequence[str] | None, *, upper: bool) -> tuple[str, ...]:
+    named = words(values)
+    if len(named) > MAX_SERIES:
+        raise InvalidParameter.of(name, f"{len(named)} of them", valid=f"at most {MAX_SERIES} at once")
+    return tuple(sorted({word.upper() if upper else word for word in named}))
+
+
+def _range(start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    start_ms, end_ms = parse_time("start", start), parse_time("end", end)
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise InvalidParameter.of("end", end, valid="a time after start")
+    return start_ms, end_ms
 
 
 def _columns(values: Sequence[str] | None, spec: DatasetSpec, *, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -262,3 +224,12 @@ def _columns(values: Sequence[str] | None, spec: DatasetSpec, *, default: tuple[
     if unknown:
         raise InvalidParameter.of("columns", unknown[0], valid=spec.column_names)
     return names
+
+
+def _continued(rows: RowsRequest, cursor_text: str | None) -> RowsRequest:
+    if cursor_text is None:
+        return rows
+    cursor = Cursor.parse(cursor_text)
+    if cursor.query != rows.digest():
+        raise InvalidCursor("the cursor belongs to another query: send it with the parameters it was given for")
+    return msgspec.structs.replace(rows, after=(cursor.at_ms, cursor.series), pinned=cursor.sha)

@@ -53,7 +53,7 @@ def _range(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> 
     cursor = None
     if page.next is not None:
         cursor = Cursor(snapshot.sha, request.digest(), page.next.at_ms, page.next.series)
-    return RowsPage(frame.select(request.columns), cursor)
+    return RowsPage(frame[list(request.columns)], cursor)
 
 
 def _series(snapshot: Snapshot, request: RowsRequest) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def _latest(snapshot: Snapshot, request: RowsRequest) -> RowsPage:
     if frame.height > request.limit:
         frame = frame.head(request.limit)
         cursor = Cursor(snapshot.sha, request.digest(), 0, frame["coin_id"][-1])
-    return RowsPage(frame.select(request.columns), cursor)
+    return RowsPage(frame[list(request.columns)], cursor)
 
 
 def _ranked(snapshot: Snapshot, max_age_s: int) -> pl.DataFrame:

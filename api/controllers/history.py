@@ -13,13 +13,12 @@ from api.describe import revisions_of
 from api.engine.engine import Engine
 from api.engine.hub import FULL_SHA
 from api.history import coverage_of, diff_of
-from api.queries import MAX_LIMIT, RevisionChoice, check_range, choose_revision, words
+from api.parameters import LIMIT_BOUNDS, DatasetName, check_range, words
+from api.queries import RevisionChoice, choose_revision
 from api.revisions import snapshot_at
 from api.schemas import Coverage, Diff, Revisions
 
-_LIMITS = {"minimum": 1, "maximum": MAX_LIMIT}
 _PAGE_LIMITS = {"minimum": 1, "maximum": 1000}
-DatasetParameter = Annotated[str, QueryParameter(description="`market` or `ohlc`")]
 
 
 class HistoryController(Controller):
@@ -33,7 +32,7 @@ class HistoryController(Controller):
     async def revisions(
         self,
         engine: NamedDependency[Engine],
-        dataset: DatasetParameter,
+        dataset: DatasetName,
         limit: Annotated[int, QueryParameter(schema_extra=_PAGE_LIMITS, description="most commits of an answer")] = 100,
         before: Annotated[str | None, QueryParameter(description="go on after this commit")] = None,
     ) -> Response[Revisions]:
@@ -46,15 +45,16 @@ class HistoryController(Controller):
     async def diff(
         self,
         engine: NamedDependency[Engine],
-        dataset: DatasetParameter,
+        dataset: DatasetName,
         earlier: Annotated[str, QueryParameter(name="from", description="branch, tag or commit to compare from")],
         later: Annotated[str, QueryParameter(name="to", description="branch, tag or commit to compare to")] = "main",
         limit: Annotated[
-            int, QueryParameter(schema_extra=_LIMITS, description="most rows of each kind; counts are always complete")
+            int,
+            QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of each kind; counts are always complete"),
         ] = 1000,
     ) -> Response[Diff]:
         """Rows added, changed (before and after) and removed."""
-        check_range("limit", limit, _LIMITS)
+        check_range("limit", limit, LIMIT_BOUNDS)
         one = await snapshot_at(engine, dataset, RevisionChoice(earlier))
         two = await snapshot_at(engine, dataset, RevisionChoice(later))
         found = await asyncio.to_thread(diff_of, one, two, limit=limit)
@@ -72,7 +72,7 @@ class HistoryController(Controller):
         self,
         engine: NamedDependency[Engine],
         choice: NamedDependency[RevisionChoice],
-        dataset: DatasetParameter = "ohlc",
+        dataset: DatasetName = "ohlc",
         symbol: Annotated[list[str] | None, QueryParameter(description="only these pairs or coin ids")] = None,
         interval: Annotated[str | None, QueryParameter(description="only candles of this length")] = None,
     ) -> Response[Coverage]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -46,19 +47,29 @@ class Rows:
 
 
 class DataFile:
-    """A file of a dataset by its content. Immutable; its rows are mapped when they are first asked for."""
+    """A file of a dataset by its content. Immutable; its rows are mapped when they are first asked for.
+
+    Attributes:
+        parquet: the file as it is on the Hub, named by its content.
+        mapped: its rows, sorted, as an Arrow file; it exists while the file `is_open`, and may exist otherwise.
+    """
 
     def __init__(
-        self, *, content_id: str, group: str | None, size: int, index: FileIndex, read: Callable[[], Rows]
+        self, *, parquet: Path, mapped: Path, group: str | None, index: FileIndex, read: Callable[[], Rows]
     ) -> None:
-        self.content_id = content_id
+        self.parquet = parquet
+        self.mapped = mapped
         self.group = group
-        self.size = size
         self.index = index
         self._read = read
         self._opening = threading.Lock()
         self._rows: Rows | None = None
         self.used_at_s = 0.0
+
+    @property
+    def content_id(self) -> str:
+        """Names the content."""
+        return self.parquet.name
 
     @cached_property
     def rows(self) -> int:

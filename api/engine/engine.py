@@ -2,12 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from api.engine.blobs import BlobStore
 from api.engine.catalog import Catalog
+from api.engine.datafile import DataFile
 from api.engine.dataset import Dataset
 from api.engine.hub import HubReader
 from api.engine.library import Library
@@ -17,9 +19,13 @@ from datahub_assets.domain.datasets import DATASETS, DatasetSpec
 
 _LOG: Final = logging.getLogger(__name__)
 _GIB: Final = 1 << 30
-_MAPPED_BUDGET_BYTES: Final = 4 * _GIB
+_MAPPED_BYTES: Final = 4 * _GIB
 _WARM_BUDGET_BYTES: Final = 1 * _GIB
 _SPARE_BLOBS_BYTES: Final = 1 * _GIB
+_ROW_BYTES: Final = 200
+"""What a mapped row takes, roughly: 16 to 22 columns of 8 bytes, short texts included."""
+_PRUNE_AFTER_S: Final = 60.0
+"""Mapped rows used later than this stay: a request may be about to open them."""
 
 
 class Engine:
@@ -87,35 +93,34 @@ class Engine:
         ready = [dataset.current for dataset in self._datasets.values() if dataset.is_ready]
         files = [file for snapshot in ready for file in snapshot.data]
         for file in sorted(files, key=lambda file: file.max_ms, reverse=True):
-            left -= 0 if file.is_open else file.size * 4  # zstd parquet of such rows unpacks to about that
+            left -= file.rows * _ROW_BYTES
             if left < 0:
                 return
             file.open()
 
     def prune(self) -> None:
         """Give back disk: contents of no snapshot in use, and mapped rows beyond the budget, longest unused first."""
-        needed: set[str] = set()
-        mapped: dict[Path, float] = {}
-        for dataset in self._datasets.values():
-            needed |= dataset.library.needed_blobs()
-            for file in dataset.library.open_files():
-                mapped[dataset.library.mapped_path(file)] = file.used_at_s
+        libraries = [dataset.library for dataset in self._datasets.values()]
+        needed: set[str] = set().union(*(library.needed_blobs() for library in libraries))
+        opened = {file.mapped: file for library in libraries for file in library.open_files()}
         freed = self._blobs.prune(keep=needed, budget_bytes=_SPARE_BLOBS_BYTES)
-        total = 0
-        folder = self._root / "mapped"
-        entries = [(mapped.get(path, path.stat().st_mtime), path) for path in folder.glob("*.arrow")]
-        for _, path in sorted(entries, reverse=True):
+        kept = 0
+        for used_at_s, path in sorted(self._mapped_files(opened), reverse=True):
             size = path.stat().st_size
-            total += size
-            if path.name.partition("-")[0] not in needed or total > _MAPPED_BUDGET_BYTES:
-                freed += size
-                path.unlink()
-        for dataset in self._datasets.values():
-            for file in dataset.library.open_files():
-                if not dataset.library.mapped_path(file).exists():
-                    file.close()
+            if used_at_s > time.time() - _PRUNE_AFTER_S or (_content(path) in needed and kept + size <= _MAPPED_BYTES):
+                kept += size
+                continue
+            if path in opened:
+                opened[path].close()
+            path.unlink()
+            freed += size
         if freed:
             _LOG.info("gave back %d bytes of disk", freed)
+
+    def _mapped_files(self, opened: Mapping[Path, DataFile]) -> Iterator[tuple[float, Path]]:
+        """All files of mapped rows, with the time they were last used."""
+        for path in (self._root / "mapped").glob("*.arrow"):
+            yield (opened[path].used_at_s if path in opened else path.stat().st_mtime), path
 
     def close(self) -> None:
         """Close files and connections."""
@@ -144,3 +149,8 @@ class Engine:
             catalog=self._catalog,
         )
         return Dataset(spec, library=library, hub=self.hub, catalog=self._catalog)
+
+
+def _content(mapped: Path) -> str:
+    """The content an Arrow file of mapped rows was made from."""
+    return mapped.name.partition("-")[0]

@@ -78,10 +78,6 @@ class Library:
         """Contents that some snapshot in use still needs."""
         return set().union(*(snapshot.blobs for snapshot in list(self._alive)))
 
-    def mapped_path(self, file: DataFile) -> Path:
-        """Where the rows of a file are kept as an Arrow file."""
-        return self._reader.mapped_path(file.content_id)
-
     def _fetch(self, sha: str, files: Sequence[RemoteFile]) -> None:
         wanted = {file.content_id: file for file in files if not self._blobs.has(file)}
 
@@ -122,9 +118,9 @@ class Library:
         known = self._open.get(key)
         if known is None:
             known = self._open[key] = DataFile(
-                content_id=file.content_id,
+                parquet=path,
+                mapped=self._reader.mapped_path(path),
                 group=group,
-                size=file.size,
                 index=self._reader.index(path, group=group),
                 read=lambda: self._reader.rows(path),
             )

@@ -14,7 +14,7 @@ from api.engine.engine import Engine
 from datahub_assets.domain.errors import DataHubError, HubRateLimited
 
 _LOG: Final = logging.getLogger(__name__)
-_PRUNE_EVERY_S: Final = 60.0
+_TIDY_EVERY_S: Final = 10.0
 _LONGEST_WAIT_S: Final = 60.0
 
 
@@ -26,6 +26,7 @@ class Poller:
         self._poll_s = poll_s
         self._changed = changed
         self._wake = {name: asyncio.Event() for name in engine.specs}
+        self._untidy = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -51,6 +52,7 @@ class Poller:
             try:
                 if await asyncio.to_thread(self._engine.refresh, name):
                     _LOG.info("%s: refreshed in %.2f s", name, time.perf_counter() - began_s)
+                    self._untidy.set()
                     self._changed(name)
                 wait_s = self._poll_s
             except DataHubError as error:
@@ -61,10 +63,13 @@ class Poller:
                 await asyncio.wait_for(self._wake[name].wait(), timeout=wait_s)
 
     async def _tidy(self) -> None:
+        """After something changed: map rows so that queries need not, and from time to time give back disk."""
         while True:
+            await self._untidy.wait()
+            self._untidy.clear()
             try:
                 await asyncio.to_thread(self._engine.warm)
                 await asyncio.to_thread(self._engine.prune)
             except (DataHubError, OSError) as error:
                 _LOG.warning("tidying up failed: %s", error)
-            await asyncio.sleep(_PRUNE_EVERY_S)
+            await asyncio.sleep(_TIDY_EVERY_S)

@@ -86,7 +86,7 @@ class FileReader:
         Raises:
             HubContentInvalid: as `index`.
         """
-        path = self.mapped_path(blob.name)
+        path = self.mapped_path(blob)
         if not path.exists():
             self._write_mapped(blob, path)
         with pa.memory_map(str(path)) as source:
@@ -94,9 +94,9 @@ class FileReader:
         frame = cast("pl.DataFrame", pl.from_arrow(table, rechunk=False))
         return Rows(frame=frame, times=frame["timestamp"].to_physical().to_numpy())
 
-    def mapped_path(self, content_id: str) -> Path:
-        """Where the rows of a content are kept as an Arrow file."""
-        return self._mapped / f"{content_id}-{self._reading}.arrow"
+    def mapped_path(self, blob: Path) -> Path:
+        """Where the rows of a parquet file are kept as an Arrow file."""
+        return self._mapped / f"{blob.name}-{self._reading}.arrow"
 
     def _read_index(self, blob: Path, *, group: str | None) -> FileIndex:
         forming = "NOT closed" if self._spec.has_forming_rows else "false"

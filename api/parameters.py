@@ -1,0 +1,48 @@
+"""Query parameters several endpoints share: their types and descriptions, and how lists and bounds are read."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final
+
+from litestar.params import QueryParameter
+
+from api.errors import InvalidParameter
+
+MAX_LIMIT: Final = 50_000
+LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
+_TIME: Final = "ISO 8601, or epoch milliseconds"
+_FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
+
+WordList = list[str] | None
+Revision = Annotated[
+    str | None,
+    QueryParameter(description="branch, tag or 40-hex commit of the dataset; the answer never changes for a commit"),
+]
+AsOf = Annotated[str | None, QueryParameter(description=f"serve the last commit made at this time or before; {_TIME}")]
+Start = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME}")]
+End = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME}")]
+Order = Annotated[str | None, QueryParameter(description="`asc` or `desc`")]
+Columns = Annotated[WordList, QueryParameter(description="columns to return, comma-separated; `*` for all")]
+Limit = Annotated[int, QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of an answer")]
+PageCursor = Annotated[
+    str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
+]
+FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
+Numbers = Annotated[
+    str | None, QueryParameter(description="`string` writes prices and volumes as text, so that no decimal is lost")
+]
+DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`")]
+
+
+def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
+    """Refuse a number outside the bounds its schema names.
+
+    Raises:
+        InvalidParameter: names the number and the bounds.
+    """
+    if not bounds["minimum"] <= value <= bounds["maximum"]:
+        raise InvalidParameter.of(name, value, valid=f"{bounds['minimum']} to {bounds['maximum']}")
+
+
+def words(values: Iterable[str] | None) -> tuple[str, ...]:
+    """`a,b` and `x=a&x=b` alike, without repeats and empty ones."""
+    return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
