@@ -16,7 +16,7 @@ from threading import Lock
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ABORT = "localhub.abort"  # key in scope["extensions"] of the function by which the test server cuts the connection
+CUT = "localhub.cut"  # key in scope["extensions"] of the function by which the test server closes the connection
 COMMITS = r"POST /api/\w+/[^/]+/[^/]+/commit/"
 ANY = r""
 
@@ -34,6 +34,10 @@ class _Exchange:
 
     async def pass_on(self, *, receive: Receive | None = None, send: Send | None = None) -> None:
         await self.app(self.scope, receive or self.receive, send or self.send)
+
+
+class _CutError(Exception):
+    """The connection is closed; the application need not go on."""
 
 
 _Action = Callable[[_Exchange], Awaitable[None]]
@@ -154,13 +158,12 @@ class Faults:
                     await exchange.send(message)
                     return
                 await exchange.send({"type": "http.response.body", "body": body[:left], "more_body": True})
-                await asyncio.sleep(0.05)  # let the bytes out: aborting discards what is still buffered
                 await _cut(exchange)
-                raise ConnectionAbortedError
+                raise _CutError
 
             try:
                 await exchange.pass_on(send=send)
-            except ConnectionAbortedError:
+            except _CutError:
                 return
 
         self._order(action, on=on, times=times)
@@ -242,7 +245,7 @@ async def _drain(receive: Receive) -> None:
 
 
 async def _cut(exchange: _Exchange) -> None:
-    abort: Callable[[], None] = exchange.scope["extensions"][ABORT]
-    abort()
+    close: Callable[[], None] = exchange.scope["extensions"][CUT]
+    close()
     while (await exchange.receive())["type"] != "http.disconnect":
         pass

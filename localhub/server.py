@@ -49,6 +49,7 @@ def open_site(home: Path, *, owner: str, token_file: Path, webhook: Webhook | No
     """
     with only_server(home):
         opened = Home(home)
+        opened.blobs.discard_unfinished()
         try:
             site = Site(opened, owner=Owner(owner, owner_token(token_file)), webhook=webhook)
             try:

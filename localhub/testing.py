@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from localhub.app.asgi import create_app
 from localhub.app.site import Site
-from localhub.faults import ABORT, Faults
+from localhub.faults import CUT, Faults
 from localhub.protocol import shapes
 from localhub.server import listening_socket, make_server, open_site
 from localhub.store import accounts, refs, repos
@@ -77,7 +77,7 @@ class HubServer:
                 open_site(self.home, owner=self.owner, token_file=self.token_file, webhook=webhook)
             )
             ready = threading.Event()
-            server = make_server(self.faults.wrap(create_app(self._site)), on_ready=ready.set, http=_AbortableProtocol)
+            server = make_server(self.faults.wrap(create_app(self._site)), on_ready=ready.set, http=_ClosableProtocol)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="localhub", daemon=True)
             thread.start()
             stack.callback(_stop, server, thread)
@@ -136,12 +136,12 @@ class HubServer:
         return self._site
 
 
-class _AbortableProtocol(HttpToolsProtocol):
-    """Gives the application a way to cut the connection, which HTTP has none for."""
+class _ClosableProtocol(HttpToolsProtocol):
+    """Gives the application a way to close the connection, which ASGI has none for."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        extensions: dict[str, Any] = {ABORT: self.transport.abort}
+        extensions: dict[str, Any] = {CUT: self.transport.close}
         self.scope["extensions"] = extensions
 
 

@@ -1,11 +1,13 @@
 """The ASGI application: every URL of the Hub and the endpoint behind it."""
 
+import sqlite3
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from localhub.app import accounts, commits, failures, files, refs, repos, trees, uploads, xet
+from localhub.app import accounts, commits, failures, files, pages, refs, repos, trees, uploads, xet
 from localhub.app.site import Site
 from localhub.errors import HubError
 
@@ -14,6 +16,7 @@ _API = "/api/{kind}s/{namespace}/{name}"
 
 def _routes() -> list[Route]:
     return [
+        Route("/", pages.index),
         Route("/api/whoami-v2", accounts.whoami),
         Route("/api/validate-yaml", accounts.validate_yaml, methods=["POST"]),
         Route("/api/repos/create", repos.create, methods=["POST"]),
@@ -44,21 +47,27 @@ def _routes() -> list[Route]:
     ]
 
 
-def _file_routes(web_prefix: str) -> list[Route]:
+def _web_routes(web_prefix: str) -> list[Route]:
     repo = f"{web_prefix}/{{namespace}}/{{name}}"
     return [
         Route(f"{repo}/resolve/{{revision}}/{{path:path}}", files.resolve),
         Route(f"{repo}.git/info/lfs/objects/batch", uploads.lfs_batch, methods=["POST"]),
+        Route(repo, pages.folder),
+        Route(f"{repo}/tree/{{revision}}", pages.folder),
+        Route(f"{repo}/tree/{{revision}}/{{path:path}}", pages.folder),
+        Route(f"{repo}/commit/{{revision}}", pages.commit),
     ]
 
 
 def create_app(site: Site) -> ASGIApp:
     """The Hub as an ASGI application."""
     app = Starlette(
-        routes=[*_routes(), *_file_routes("/{kind}s"), *_file_routes("")],
+        routes=[*_routes(), *_web_routes("/{kind}s"), *_web_routes("")],
         exception_handlers={
             HubError: failures.refused,
             HTTPException: failures.unrouted,
+            OSError: failures.unstored,
+            sqlite3.Error: failures.unstored,
             Exception: failures.broken,
         },
     )

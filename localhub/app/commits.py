@@ -25,6 +25,7 @@ from localhub.webhook import Event, RefUpdate
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 MAX_OPERATIONS = 25_000
+BATCH_BYTES = 1024 * 1024
 
 
 class _Draft:
@@ -38,7 +39,7 @@ class _Draft:
 
     def take(self, lines: list[bytes]) -> None:
         """Read lines, storing the content of regular files. Blocking."""
-        for line in lines:
+        for line in filter(bytes.strip, lines):
             item = read_line(line)
             if isinstance(item, Header):
                 self.header = item
@@ -89,21 +90,24 @@ def _begin(site: Site, request: Request) -> tuple[Repo, Caller, Branch]:
 
 
 async def _lines(request: Request) -> AsyncIterator[list[bytes]]:
-    """The whole lines each arriving chunk completes, so that no more than one unfinished line is held."""
+    """The lines of the body in lists of about `BATCH_BYTES`, so that no more than that and one line are held."""
+    batch: list[bytes] = []
     rest: list[bytes] = []
-    size = 0
+    batch_size = rest_size = 0
     async for chunk in request.stream():
-        *whole, last = chunk.split(b"\n")
-        if whole:
-            whole[0] = b"".join([*rest, whole[0]])
-            rest, size = [], 0
-            yield [line for line in whole if line.strip()]
-        rest.append(last)
-        size += len(last)
-        if size > MAX_LINE_BYTES:
+        first, *others = chunk.split(b"\n")
+        rest.append(first)
+        rest_size += len(first)
+        if others:
+            batch += [b"".join(rest), *others[:-1]]
+            batch_size += rest_size + len(chunk)
+            rest, rest_size = [others[-1]], len(others[-1])
+        if rest_size > MAX_LINE_BYTES:
             raise too_large(f"A line is larger than {MAX_LINE_BYTES} bytes: upload the file through LFS")
-    if b"".join(rest).strip():
-        yield [b"".join(rest)]
+        if batch_size >= BATCH_BYTES:
+            yield batch
+            batch, batch_size = [], 0
+    yield [*batch, b"".join(rest)]
 
 
 def _land(site: Site, draft: _Draft, *, repo: Repo, who: Caller, seen: Branch) -> Commit:

@@ -1,5 +1,6 @@
 """Refusals as HTTP answers: the status, the typed headers and the JSON body the Hub's clients read."""
 
+import errno
 import logging
 from http import HTTPStatus
 
@@ -11,6 +12,7 @@ from localhub.errors import HubError, repo_not_found
 
 log = logging.getLogger(__name__)
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _API_PARTS_WITHOUT_NAMESPACE = 4  # "/api/datasets/name" split at "/": a legacy id, which no repository here has
 
 
@@ -38,6 +40,14 @@ async def unrouted(request: Request, error: Exception) -> Response:
         return await refused(request, repo_not_found())
     status = HTTPStatus(error.status_code)
     return JSONResponse({"error": status.phrase}, status, error.headers)
+
+
+async def unstored(request: Request, error: Exception) -> Response:
+    """The answer when the disk or the database failed, most often because it is full; the log has the rest."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    if (isinstance(error, OSError) and error.errno in _DISK_FULL) or "disk is full" in str(error):
+        return JSONResponse({"error": "No space left on the server's disk"}, HTTPStatus.INSUFFICIENT_STORAGE)
+    return JSONResponse({"error": "The server's storage failed"}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 async def broken(request: Request, error: Exception) -> Response:

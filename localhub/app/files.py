@@ -13,6 +13,7 @@ from localhub.store import commits, trees
 from localhub.store.commits import Commit
 from localhub.store.trees import File
 
+AT_ONCE_BYTES = 256 * 1024  # up to here, one read in the thread that is at it costs less than streaming
 _EXPOSED = "X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code, X-Error-Message, ETag, Link, Content-Range"
 
 
@@ -35,7 +36,14 @@ def resolve(call: Call) -> Response:
     if call.request.headers.get("if-none-match") in {headers["ETag"], "*"}:
         return Response(status_code=304, headers=headers)
     blob = call.site.home.blobs.path(entry.file.sha256)
-    return FileResponse(blob, headers=headers, media_type=_media_type(path), stat_result=blob.stat())
+    whole = call.request.method == "GET" and "range" not in call.request.headers
+    if whole and entry.file.size <= AT_ONCE_BYTES:
+        return Response(blob.read_bytes(), headers=headers, media_type=_media_type(path))
+    return _Streamed(blob, headers=headers, media_type=_media_type(path), stat_result=blob.stat())
+
+
+class _Streamed(FileResponse):
+    chunk_size = 1024 * 1024
 
 
 def _headers(commit: Commit, path: str, file: File) -> dict[str, str]:

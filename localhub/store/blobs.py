@@ -10,7 +10,6 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -39,9 +38,9 @@ class Blobs:
 
     def put(self, content: bytes) -> str:
         """Store `content` durably; returns its SHA-256."""
-        upload = self.receive()
-        upload.write(content)
-        return upload.keep()
+        with self.receive() as upload:
+            upload.write(content)
+            return upload.keep()
 
     def receive(self) -> "Upload":
         """A new file to write arriving bytes to."""
@@ -55,11 +54,10 @@ class Blobs:
             return False
         return True
 
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """(SHA-256, bytes) of every blob."""
-        for folder in self._root.iterdir():
-            for file in folder.iterdir():
-                yield file.name, file.stat().st_size
+    def discard_unfinished(self) -> None:
+        """Delete uploads cut short by the end of the process that received them."""
+        for file in self._incoming.iterdir():
+            file.unlink()
 
     def prune(self, wanted: set[str], *, older_than_s: float) -> tuple[int, int]:
         """Delete blobs not in `wanted`, and abandoned uploads, of that age; returns (files, bytes) freed."""

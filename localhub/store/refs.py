@@ -100,10 +100,8 @@ def create_tag(con: sqlite3.Connection, repo: Repo, name: str, *, target: Commit
 
 def delete(con: sqlite3.Connection, repo: Repo, full_name: str) -> Commit | None:
     """Remove a branch or tag; returns the commit it pointed to, None if it was not there."""
-    row = con.execute(
-        "DELETE FROM refs WHERE repo_id = ? AND name = ? RETURNING commit_id",
-        (repo.id, full_name),
-    ).fetchone()
+    row = con.execute("SELECT commit_id FROM refs WHERE repo_id = ? AND name = ?", (repo.id, full_name)).fetchone()
+    con.execute("DELETE FROM refs WHERE repo_id = ? AND name = ?", (repo.id, full_name))
     return None if row is None else commits.get(con, row["commit_id"])
 
 

@@ -1,6 +1,7 @@
 """The command line and the served process: ready line, stop, one server a home, tokens, garbage collection."""
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.localhub.process import HubProcess
+from tests.localhub.wire import commit, commit_body
 
 
 def localhub(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -136,3 +138,27 @@ def test_home_is_private(home: Path) -> None:
     with HubProcess(home):
         assert home.stat().st_mode & 0o077 == 0
         assert (home / "signing.key").stat().st_mode & 0o077 == 0
+
+
+def test_what_a_killed_process_left_half_received_is_removed(home: Path) -> None:
+    hub = HubProcess(home).start()
+    hub.kill()
+    (home / "incoming" / "half").write_bytes(b"1")
+    with hub:
+        assert list((home / "incoming").iterdir()) == []
+
+
+def test_a_full_disk_is_reported_and_survived(home: Path) -> None:
+    """A limit on the size of files stands in for the disk's end."""
+    with HubProcess(home) as hub:
+        api = hub.api()
+        repo = api.create_repo("prices", repo_type="dataset").repo_id
+        resource.prlimit(hub.pid, resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+        content = b"x" * 3_000_000
+        body = commit_body([("large.txt", content)])
+        with hub.http() as http:
+            answer = http.post(f"/api/datasets/{repo}/commit/main", content=body)
+            assert (answer.status_code, answer.json()["error"]) == (507, "No space left on the server's disk")
+            assert commit(http, repo, [("small.txt", b"1")]).status_code == 200
+        assert list((home / "incoming").iterdir()) == []
+        assert api.list_repo_files(repo, repo_type="dataset") == [".gitattributes", "small.txt"]
