@@ -188,15 +188,19 @@ class Cache:
         newest = self.database.scalar("SELECT max(last_time) FROM series WHERE dataset = ?", (spec.name,))
         return Counts(
             rows=table.count(self.database),
-            unpublished=table.count(self.database, "WHERE commit_id IS NULL"),
+            unpublished=self.waiting(spec),
             quarantined=quarantine.count(self.database, spec),
             newest=newest,
             open_gaps=sum(len(coverage.gaps) for coverage in self.coverages(spec).values()),
         )
 
-    def unpublished(self, spec: DatasetSpec | LedgerSpec) -> Outbox:
-        """The rows no commit carries yet, and the versions read."""
-        return Table.of(spec).unpublished(self.database)
+    def waiting(self, spec: DatasetSpec | LedgerSpec) -> int:
+        """How many rows no commit carries yet."""
+        return Table.of(spec).count(self.database, "WHERE commit_id IS NULL")
+
+    def unpublished(self, spec: DatasetSpec | LedgerSpec, *, limit: int | None = None) -> Outbox:
+        """The rows no commit carries yet, those that changed first at first, and the versions read."""
+        return Table.of(spec).unpublished(self.database, limit=limit)
 
     def mark_published(self, spec: DatasetSpec, outboxes: Mapping[str, Outbox], *, commit_id: int) -> int:
         """Note the commit that carries exactly the versions read, of the dataset and its ledgers; returns how many."""

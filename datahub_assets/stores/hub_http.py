@@ -83,7 +83,7 @@ def bounded(*, deadline_s: float) -> Iterator[None]:
         if isinstance(error.__cause__, HubError):  # the library wraps what goes wrong in an upload
             raise error.__cause__ from error
         raise
-    except (httpx2.TransportError, hf.LocalEntryNotFoundError) as error:
+    except (httpx2.TransportError, hf.LocalEntryNotFoundError, ConnectionError) as error:
         raise HubUnavailable(f"{type(error).__name__}: {error}") from error
     finally:
         with _lock:
@@ -126,8 +126,10 @@ def _of_status(error: hf.HfHubHTTPError) -> HubError:
             return HubConflict(message)
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return HubUnavailable(message)
-        case _:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return HubRefused(f"{message} (is the token valid, and may it write here?)")
+        case _:
+            return HubRefused(message)
 
 
 def _first_line(error: Exception) -> str:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-import polars as pl
-
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import (
     HubBusy,
@@ -26,16 +24,19 @@ from datahub_assets.domain.errors import (
     HubUnavailable,
 )
 from datahub_assets.domain.ledgers import CORRECTIONS, corrections, ledgers_of, parts_of
-from datahub_assets.domain.partitions import is_data, is_small, sealed_paths
-from datahub_assets.stores import budget, card, layout, remote
+from datahub_assets.domain.partitions import sealed_paths
+from datahub_assets.stores import budget, remote
 from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.draft import Draft, Waiting, compose, is_kept, rolls
+from datahub_assets.stores.head import look, lost_rows
 from datahub_assets.stores.hub import Hub
 from datahub_assets.stores.remote import Remote
 
 ATTEMPTS: Final = 5
 TIMEOUT_ATTEMPTS: Final = 2
+MOST_ROWS: Final = 500_000
+"""Rows in one commit, which bounds the memory it takes; more, as after days without a Hub, go in the next ones."""
 MOST_FILES: Final = 80
 """Sealed files in one commit; the Hub advises 50 to 100. A first fill of decades takes several commits."""
 FIRST_PAUSE_S: Final = 0.2
@@ -81,22 +82,24 @@ def publish(
         HubRateLimited: the Hub asks for a pause; the budget has shrunk.
         HubError: it could not be done; the rows go on waiting.
     """
-    waiting = outboxes(spec, cache)
     base = remote.load(cache.database, spec)
     if base is not None and base.repo != hub.repo_url(spec):
         log.warning("%s moves from %s to %s: everything the cache holds goes there", spec.name, base.repo, hub.endpoint)
         cache.start_over(spec)
-        base, waiting = None, outboxes(spec, cache)
-    if not any(box.tickets.height for box in waiting.values()) and (
-        base is None or not rolls(spec, base, now_ms=now_ms)
-    ):
+        base = None
+    waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
+    if not any(waiting.values()) and (base is None or not rolls(spec, base, now_ms=now_ms)):
         return Published(reason="nothing changed since the last commit")
     wait_ms = budget.wait_ms(cache.database, spec, limits=limits, now_ms=now_ms)
     if wait_ms:
-        rows = waiting[spec.name].frame.height
-        return Published(reason=f"the commit budget allows the next one in {wait_ms / 1000:.0f} s; {rows:,} rows wait")
+        rows = f"{waiting[spec.name]:,}"
+        return Published(reason=f"the commit budget allows the next one in {wait_ms / 1000:.0f} s; {rows} rows wait")
     attempt = _Attempt(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log, sleep=sleep)
-    published = attempt.run(base)
+    try:
+        published = attempt.run(base)
+    except HubRateLimited as error:
+        budget.refused(cache.database, retry_after_s=error.retry_after_s, now_ms=now_ms)
+        raise
     log.info("%s", published.told(spec))
     return published
 
@@ -129,9 +132,6 @@ class _Attempt:
             tried = draft
             try:
                 sha = self._commit(draft)
-            except HubRateLimited as error:
-                budget.refused(self.cache.database, retry_after_s=error.retry_after_s, now_ms=self.now_ms)
-                raise
             except HubBusy as error:
                 self._pause(attempt, error)
             except (HubConflict, HubNotFound, HubUnavailable) as error:
@@ -154,7 +154,7 @@ class _Attempt:
         """The repo as it is now; created if there is none."""
         seen = look(self.spec, cache=self.cache, hub=self.hub)
         known = remote.load(self.cache.database, self.spec)
-        if known is not None and _lost(self.spec, known, seen):
+        if known is not None and lost_rows(self.spec, known=known, seen=seen):
             self.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
             self.cache.start_over(self.spec)
         remote.save(self.cache.database, self.spec, seen)
@@ -202,48 +202,8 @@ class _Attempt:
 
 def outboxes(spec: DatasetSpec, cache: Cache) -> Waiting:
     """What no commit carries yet, of the dataset and of its ledgers; of very much only what one commit can take."""
-    waiting = {part.name: cache.unpublished(part) for part in parts_of(spec)}
+    waiting = {part.name: cache.unpublished(part, limit=MOST_ROWS) for part in parts_of(spec)}
     paths = sealed_paths(spec, waiting[spec.name].frame)
     if paths.n_unique() > MOST_FILES:
         waiting[spec.name] = waiting[spec.name].only(paths.is_in(paths.unique().sort().head(MOST_FILES).implode()))
     return waiting
-
-
-def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
-    """A repo as it is now, created if there is none; remembers nothing."""
-    try:
-        head = hub.head(spec)
-    except HubNotFound:
-        hub.create(spec)
-        head = hub.head(spec)
-    files = hub.files(spec, revision=head)
-    known = remote.load(cache.database, spec)
-    seen = Remote(repo=hub.repo_url(spec), head=head, files=files)
-    if not any(is_data(path) for path in files):
-        return replace(seen, rows=0)
-    told = card.read_summary(hub.read(spec, card.CARD_PATH, revision=head)) if card.CARD_PATH in files else None
-    reached = known.window_start if known is not None and known.repo == seen.repo else 0
-    if told is None:
-        return replace(seen, window_start=max(reached, _sealed_until(spec, seen, hub)))
-    return replace(
-        seen, window_start=max(reached, told.window_start), rows=told.rows, first=told.first, newest=told.newest
-    )
-
-
-def _sealed_until(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
-    """Where the live window must begin at least, for a repo whose card does not say: after its newest sealed rows."""
-    newest: dict[str, str] = {}
-    for path in sorted(path for path in seen.files if is_data(path) and not is_small(spec, path)):
-        newest[path.rsplit("/", 1)[0]] = path
-    ends = [layout.read(spec, hub.read(spec, path, revision=seen.head), name=path) for path in newest.values()]
-    times = [frame.select(pl.col("timestamp").dt.epoch("ms").max()).item() for frame in ends if frame.height]
-    return max(times, default=-1) + 1
-
-
-def _lost(spec: DatasetSpec, known: Remote, seen: Remote) -> bool:
-    """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
-    sealed = [path for path in known.files if is_data(path) and not is_small(spec, path)]
-    small = [path for path in known.files if is_small(spec, path)]
-    if any(path not in seen.files for path in sealed):
-        return True
-    return bool(small) and not any(is_data(path) for path in seen.files)

@@ -13,8 +13,8 @@ from datahub_assets.domain.ledgers import ledgers_of
 from datahub_assets.domain.partitions import is_data, is_small
 from datahub_assets.stores import layout, remote, series
 from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.head import look
 from datahub_assets.stores.hub import Hub
-from datahub_assets.stores.publisher import look
 from datahub_assets.stores.remote import Remote
 from datahub_assets.stores.tables import Table
 

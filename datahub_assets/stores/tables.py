@@ -101,12 +101,15 @@ class Table:
         for chunk in tagged.iter_slices(BATCH_ROWS):
             database.execute_many(sql, _plain(chunk, self.columns))
 
-    def unpublished(self, database: Database) -> Outbox:
-        """All rows without a commit."""
+    def unpublished(self, database: Database, *, limit: int | None = None) -> Outbox:
+        """The rows without a commit, oldest version first, at most `limit`."""
         names = _names([column.name for column in self.columns])
-        sql = f"SELECT id, version, {names} FROM {quoted(self.name)} WHERE commit_id IS NULL"
+        sql = (
+            f"SELECT id, version, {names} FROM {quoted(self.name)} WHERE commit_id IS NULL "
+            "ORDER BY version, id LIMIT ?"  # SQLite takes a negative limit for none
+        )
         tickets = {"id": pl.Int64(), "version": pl.Int64()}
-        rows = self._frame(database.chunks(sql, size=BATCH_ROWS), before=tickets)
+        rows = self._frame(database.chunks(sql, (-1 if limit is None else limit,), size=BATCH_ROWS), before=tickets)
         return Outbox(frame=rows.drop(list(tickets)), tickets=rows.select(list(tickets)))
 
     def mark(self, database: Database, tickets: pl.DataFrame, *, commit_id: int) -> int:

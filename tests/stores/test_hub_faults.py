@@ -114,7 +114,7 @@ def test_a_429_pauses_halves_the_budget_and_does_not_wait(site: Site, server: Hu
     assert site.publish(MARKET, now_ms=START_MS + 1801_000).rows == 5
 
 
-@pytest.mark.parametrize("where", ["/preupload/", "/info/lfs/", "PUT /lfs/"])
+@pytest.mark.parametrize("where", ["/preupload/", "/info/lfs/", "PUT /lfs/", "GET /api/datasets/"])
 def test_the_library_does_not_sleep_through_a_retry_after(site: Site, server: HubServer, where: str) -> None:
     site.store(OHLC, candles(START_MS), now_ms=START_MS)
     server.faults.rate_limit(retry_after_s=3600, on=where, times=FOREVER)
@@ -122,6 +122,7 @@ def test_the_library_does_not_sleep_through_a_retry_after(site: Site, server: Hu
     with pytest.raises(HubRateLimited):
         site.publish(OHLC, now_ms=START_MS)
     assert time.monotonic() - began < 10
+    assert site.publish(OHLC, now_ms=START_MS + MINUTE_MS).commit is None, "and we keep still for as long"
 
 
 @pytest.mark.parametrize("where", ["/commit/", "/preupload/", "PUT /lfs/", "GET /api/datasets/"])

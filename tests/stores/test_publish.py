@@ -162,8 +162,11 @@ def test_ledgers_are_there_from_the_first_commit_on(site: Site) -> None:
         assert ledger_on_hub(OHLC, ledger, site.hub).is_empty()
 
 
-def test_a_first_fill_of_decades_takes_several_commits(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher, "MOST_FILES", 3)
+@pytest.mark.parametrize(("name", "most"), [("MOST_FILES", 3), ("MOST_ROWS", 1500)])
+def test_a_first_fill_of_decades_takes_several_commits(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str, most: int
+) -> None:
+    monkeypatch.setattr(publisher, name, most)
     rows = candles(START_MS, pairs=1, back=24 * 100, intervals=["1h"])  # four months
     site.store(OHLC, rows, now_ms=START_MS)
     assert site.publish(OHLC, now_ms=START_MS).rows < rows.height
