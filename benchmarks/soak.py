@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.accounting import memory_mb, proportional
+from benchmarks.accounting import RUNS, memory_mb, proportional
 from benchmarks.environment import RESULTS
 from benchmarks.fullstack import FullStack, full_stack
 from benchmarks.results import Row, against, ratio_at_most
@@ -35,6 +35,7 @@ def soak(*, minutes: float) -> list[Row]:
         done.set()
         thread.join()
         values = latencies(seen, ticks(stack.home, sensors=freshness.SENSORS))
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "soak-samples.json").write_text(json.dumps(samples), encoding="utf-8")
     return [*freshness.rows(values), *_memory_rows(samples)]
 
@@ -46,13 +47,14 @@ def _sample(stack: FullStack, samples: list[Sample], done: threading.Event) -> N
 
 
 def _memory_rows(samples: Sequence[Sample]) -> list[Row]:
+    """A row per role and one for their sum; run processes live for seconds and cannot grow, so they are left out."""
     part = len(samples) // _PARTS
     early, late = samples[part : 2 * part], samples[-part:]
-    names = sorted({name for sample in samples for name in sample} - {"at_s"})
+    names = sorted({name for sample in samples for name in sample} - {"at_s", RUNS})
     rows = [
         _memory_row(name, [one.get(name, 0.0) for one in early], [one.get(name, 0.0) for one in late]) for name in names
     ]
-    return [*rows, _memory_row("everything", [_sum(one) for one in early], [_sum(one) for one in late])]
+    return [*rows, _memory_row("all that stays", [_sum(one) for one in early], [_sum(one) for one in late])]
 
 
 def _memory_row(name: str, early: Sequence[float], late: Sequence[float]) -> Row:
@@ -67,4 +69,4 @@ def _memory_row(name: str, early: Sequence[float], late: Sequence[float]) -> Row
 
 
 def _sum(sample: Sample) -> float:
-    return sum(value for name, value in sample.items() if name != "at_s")
+    return sum(value for name, value in sample.items() if name not in {"at_s", RUNS})
