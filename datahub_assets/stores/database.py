@@ -9,6 +9,7 @@ from typing import Any, Final
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
 
 BUSY_TIMEOUT_S: Final = 30.0
+_LOG_BYTES: Final = 64 * 1024 * 1024
 _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -45,6 +46,8 @@ class Database:
                 # FULL: a commit survives a power cut. The outbox promises that, and a tick commits only a few times.
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA temp_store = MEMORY")
+                # A first fill makes the log as large as the cache; afterwards it shrinks again.
+                connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
                 connection.execute("PRAGMA cache_size = -65536")
                 connection.execute("SELECT count(*) FROM sqlite_schema")
             except sqlite3.Error:

@@ -14,7 +14,9 @@ from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOpera
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.errors import CacheFull
 from datahub_assets.stores.hub_http import bounded
+from datahub_assets.stores.landing import NO_ROOM
 from datahub_assets.stores.remote import RemoteFile
 
 READ_DEADLINE_S: Final = 120.0
@@ -92,12 +94,18 @@ class Hub:
 
         Raises:
             HubNotFound: the commit has no such file.
+            CacheFull: the disk has no room for it.
         """
-        with tempfile.TemporaryDirectory(prefix="datahub-") as folder, bounded(deadline_s=READ_DEADLINE_S):
-            local = self._api.hf_hub_download(
-                self.repo_id(spec), path, repo_type=_KIND, revision=revision, cache_dir=folder
-            )
-            return Path(local).read_bytes()
+        try:
+            with tempfile.TemporaryDirectory(prefix="datahub-") as folder, bounded(deadline_s=READ_DEADLINE_S):
+                local = self._api.hf_hub_download(
+                    self.repo_id(spec), path, repo_type=_KIND, revision=revision, cache_dir=folder
+                )
+                return Path(local).read_bytes()
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise CacheFull(f"no space left in {tempfile.gettempdir()} to fetch {path}: free some space") from error
+            raise
 
     def commit(
         self,

@@ -19,7 +19,7 @@ from datahub_assets.domain.rows import Checked, Rejected
 
 _REJECTED: Final = b"datahub.rejected"
 _ABANDONED_MS: Final = HOUR_MS
-_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
+NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> Path:
@@ -46,7 +46,7 @@ def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> P
         partial.replace(target)
         _sync_folder(home)
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise CacheFull(f"no space left for {target}: free some space; the next tick fetches again") from error
         raise CacheError(f"cannot write {target}: {error}") from error
     return target

@@ -1,7 +1,10 @@
 """Whatever the Hub does, rows wait until they are on it, arrive once, and nobody waits longer than bounded."""
 
+import errno
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +12,7 @@ import pytest
 
 from datahub_assets.domain.datasets import MARKET, OHLC
 from datahub_assets.domain.errors import (
+    CacheFull,
     HubBusy,
     HubContentInvalid,
     HubError,
@@ -22,6 +26,7 @@ from datahub_assets.stores import hub_http, layout
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.card import CARD_PATH
 from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.publisher import Published
 from localhub.faults import FOREVER
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles, content, in_cache, market, on_hub
@@ -216,6 +221,32 @@ def test_two_installations_on_one_repo_both_make_progress(new_site: Callable[[st
         assert held.height == keys.height, "no row is lost and none is there twice"
         last = next(rows for which, rows in reversed(seen) if which is spec)
         assert content(spec, held) >= content(spec, last)
+
+
+def test_two_publishes_of_one_cache_at_once_settle(site: Site) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    site.store(MARKET, market(LATER_MS), now_ms=LATER_MS)
+    together = threading.Barrier(2, timeout=20)
+
+    def work() -> Published:
+        together.wait()
+        return site.publish(MARKET, now_ms=LATER_MS)
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = [future.result(60) for future in [pool.submit(work), pool.submit(work)]]
+    assert any(outcome.commit == site.hub.head(MARKET) for outcome in outcomes)
+    assert_settled(MARKET, site, pl.concat([market(START_MS), market(LATER_MS)]))
+
+
+def test_a_disk_without_room_for_a_download_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(site.hub._api, "hf_hub_download", full)
+    with pytest.raises(CacheFull, match="free some space"):
+        site.hub.read(MARKET, CARD_PATH, revision=site.hub.head(MARKET))
 
 
 def dearer(rows: pl.DataFrame) -> pl.DataFrame:
