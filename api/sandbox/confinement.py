@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import resource
+import signal
 import struct
 import sys
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Final
 from api.sandbox.seccomp import install_filter
 
 _NOBODY: Final = 65_534
-_PR_SET_NO_NEW_PRIVS: Final = 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446  # the same numbers on every CPU
 _VERSION_FLAG: Final = 1
 # Rights by Landlock version (linux/landlock.h): the first version has 13 file rights, each later one adds some.
@@ -28,6 +29,7 @@ _NET_SINCE, _SCOPES_SINCE = 4, 6
 _MEBIBYTE: Final = 1024 * 1024
 _PAGE: Final = resource.getpagesize()
 _OPEN_FILES: Final = 256
+_NICE: Final = 5
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,6 +37,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def _failed(what: str) -> str:
     number = ctypes.get_errno()
     return f"no: {what}: {errno.errorcode.get(number, number)}"
+
+
+def die_with_parent() -> None:
+    """Be killed when the process that forked this one ends. To be called after `drop_privileges`, which undoes it."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def drop_privileges() -> str:
@@ -133,8 +141,9 @@ def limit_cpu(*, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-def prefer_to_be_killed() -> None:
-    """Tell the kernel to take this process first when the machine runs out of memory."""
+def be_last() -> None:
+    """Let the server and everybody else have the processor first, and be the first to go when memory runs out."""
+    os.nice(_NICE)
     try:
         descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:

@@ -32,6 +32,7 @@ class Answer:
     stream: pa.Buffer
     rows: int
     columns: list[tuple[str, str]]
+    tables: tuple[str, ...]
     repeatable: bool
     elapsed_ms: float
 
@@ -115,6 +116,7 @@ class Engine:
             stream=self._stream(table),
             rows=table.num_rows,
             columns=list(zip(table.column_names, map(str, relation.types), strict=True)),
+            tables=admitted.tables,
             repeatable=admitted.repeatable,
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )

@@ -17,6 +17,7 @@ from api.sandbox.process import Reply, Request, WorkerProcess
 from api.sandbox.snapshot import SqlSnapshot
 from api.sandbox.spawning import Nursery
 from api.sandbox.wire import WireBroken
+from datahub_assets.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 _RETIRE_AFTER: Final = 10_000
@@ -34,6 +35,7 @@ class SqlResult:
         table: the rows; only types that every format knows (see `columns`).
         stream: the same as an Arrow IPC stream.
         columns: (name, DuckDB type) in order.
+        tables: names of the snapshot's tables the statement reads.
         repeatable: whether the same statement gives the same answer at the same commits, so that it may be cached.
         elapsed_ms: time the worker took.
     """
@@ -41,6 +43,7 @@ class SqlResult:
     table: pa.Table
     stream: bytearray
     columns: tuple[tuple[str, str], ...]
+    tables: tuple[str, ...]
     repeatable: bool
     elapsed_ms: float
 
@@ -61,7 +64,7 @@ class SandboxPool:
     """Workers for caller SQL; an async context manager. Safe to use from one event loop."""
 
     def __init__(self, limits: SqlLimits, *, workers: int = 2) -> None:
-        self._limits = limits
+        self.limits = limits
         self.size = workers + 1
         """How many workers there are: one stands by, see `lanes`."""
         self._lanes: Lanes[WorkerProcess] = Lanes(
@@ -76,13 +79,27 @@ class SandboxPool:
         self._start_error: SqlUnavailable | None = None
         self._answered = 0
         self._killed = 0
+        self._begun = False
         self._closing = False
         self._hurry = asyncio.Event()
 
-    async def start(self) -> None:
-        """Start the workers in the background; statements that come meanwhile wait for them."""
-        for _ in range(self.size):
-            self._in_background(self._supply())
+    @classmethod
+    def of(cls, settings: Settings) -> "SandboxPool":
+        """A pool with the limits and the workers the settings name."""
+        limits = SqlLimits(
+            timeout_s=settings.sql_timeout_s,
+            memory_mb=settings.sql_memory_mb,
+            max_rows=settings.sql_max_rows,
+            max_bytes=settings.sql_max_bytes,
+        )
+        return cls(limits, workers=settings.sql_workers)
+
+    def start(self) -> None:
+        """Start the workers in the background, if that has not begun yet; the first statement does so too."""
+        if not self._begun:
+            self._begun = True
+            for _ in range(self.size):
+                self._in_background(self._supply())
 
     async def close(self) -> None:
         """Kill all workers and wait until they are gone. Statements that run or wait are told so."""
@@ -97,13 +114,23 @@ class SandboxPool:
         await asyncio.to_thread(self._nursery.close)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    @property
+    def workers(self) -> frozenset[WorkerProcess]:
+        """The worker processes there are now."""
+        return frozenset(self._alive)
+
+    @property
+    def free(self) -> frozenset[WorkerProcess]:
+        """Those of them that run nothing."""
+        return frozenset(self._lanes.free)
 
     @property
     def state(self) -> PoolState:
@@ -138,21 +165,21 @@ class SandboxPool:
         Raises:
             SqlError: see `errors`; each kind has its HTTP status and code.
         """
-        if len(sql) > self._limits.max_sql_chars:
-            raise SqlTooLarge(f"the statement has {len(sql):,} characters; {self._limits.max_sql_chars:,} are allowed")
+        if len(sql) > self.limits.max_sql_chars:
+            raise SqlTooLarge(f"the statement has {len(sql):,} characters; {self.limits.max_sql_chars:,} are allowed")
         worker = await self._worker_for(caller, snapshot.key)
         keep = False
         try:
-            async with asyncio.timeout(self._limits.timeout_s):
+            async with asyncio.timeout(self.limits.timeout_s):
                 reply = await worker.run(
-                    Request(sql=sql, params=params, snapshot=snapshot, flat=flat), max_bytes=self._limits.max_bytes
+                    Request(sql=sql, params=params, snapshot=snapshot, flat=flat), max_bytes=self.limits.max_bytes
                 )
             keep = True
         except SqlError:  # of the statement; the worker is well
             keep = True
             raise
         except TimeoutError:
-            raise SqlTimeout(f"the statement took longer than {self._limits.timeout_s:g} s and was stopped") from None
+            raise SqlTimeout(f"the statement took longer than {self.limits.timeout_s:g} s and was stopped") from None
         except (WireBroken, OSError) as error:
             if self._closing:
                 raise SqlUnavailable("the server is shutting down") from error
@@ -163,6 +190,7 @@ class SandboxPool:
         return _result(reply)
 
     async def _worker_for(self, caller: str, key: str) -> WorkerProcess:
+        self.start()
         if self._closing or (self._start_error is not None and not self._alive):
             raise self._start_error or SqlUnavailable("the server is shutting down")
 
@@ -171,18 +199,18 @@ class SandboxPool:
             return next((worker for worker in reversed(free) if worker.knows(key)), free[-1])
 
         try:
-            async with asyncio.timeout(self._limits.max_wait_s):
+            async with asyncio.timeout(self.limits.max_wait_s):
                 return await self._lanes.acquire(caller, choose)
         except LanesFull:
             raise SqlBusy("too many statements wait already; try again later", retry_after_s=_RETRY_AFTER_S) from None
         except TimeoutError:
             raise SqlBusy(
-                f"no worker came free within {self._limits.max_wait_s:g} s; try again later",
+                f"no worker came free within {self.limits.max_wait_s:g} s; try again later",
                 retry_after_s=_RETRY_AFTER_S,
             ) from None
 
     def _give_back(self, worker: WorkerProcess, caller: str, *, keep: bool) -> None:
-        worn = worker.answered >= _RETIRE_AFTER or worker.grown_bytes > self._limits.memory_mb * _MEBIBYTE * _WORN_SHARE
+        worn = worker.answered >= _RETIRE_AFTER or worker.grown_bytes > self.limits.memory_mb * _MEBIBYTE * _WORN_SHARE
         if keep and not worn and not worker.is_broken and not self._closing:
             self._lanes.release(caller, worker)
             return
@@ -217,7 +245,7 @@ class SandboxPool:
         if self._closing:
             return None
         try:
-            worker = await WorkerProcess.start(self._nursery, self._limits)
+            worker = await WorkerProcess.start(self._nursery, self.limits)
         except SqlUnavailable as error:
             _LOG.error("%s", error)
             self._start_error = error
@@ -241,6 +269,7 @@ def _result(reply: Reply) -> SqlResult:
         table=reply.table,
         stream=reply.stream,
         columns=reply.columns,
+        tables=reply.tables,
         repeatable=reply.repeatable,
         elapsed_ms=reply.elapsed_ms,
     )

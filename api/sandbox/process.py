@@ -45,6 +45,7 @@ class Reply:
     stream: bytearray
     table: pa.Table
     columns: tuple[tuple[str, str], ...]
+    tables: tuple[str, ...]
     repeatable: bool
     elapsed_ms: float
 
@@ -148,13 +149,16 @@ class WorkerProcess:
             if not 0 < size <= max_bytes + _SLACK_BYTES:
                 raise wire.WireBroken(f"an answer of {size} bytes")
             columns = tuple((str(name), str(kind)) for name, kind in head["columns"])
+            tables = tuple(str(name) for name in head["tables"])
             repeatable, elapsed_ms = bool(head["repeatable"]), float(head["elapsed_ms"])
         except (KeyError, TypeError, ValueError) as error:
             raise wire.WireBroken(f"not an answer: {error}") from error
         stream = await wire.areceive_exactly(self._sock, size)
         self.answered += 1
         table = await (asyncio.to_thread(_table, stream) if size > _SLACK_BYTES else _soon(stream))
-        return Reply(stream=stream, table=table, columns=columns, repeatable=repeatable, elapsed_ms=elapsed_ms)
+        return Reply(
+            stream=stream, table=table, columns=columns, tables=tables, repeatable=repeatable, elapsed_ms=elapsed_ms
+        )
 
     def kill(self) -> "asyncio.Future[int | None]":
         """Kill the process and everything in its session, now; its exit status, as far as known, is to come."""

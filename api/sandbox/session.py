@@ -47,6 +47,7 @@ class Session:
             "rows": answer.rows,
             "columns": answer.columns,
             "fatal": False,
+            "tables": answer.tables,
             "repeatable": answer.repeatable,
             "elapsed_ms": answer.elapsed_ms,
             "bytes": answer.stream.size,

@@ -31,7 +31,7 @@ def main(descriptor: int) -> None:
 def _serve(sock: socket.socket) -> None:
     limits = SqlLimits(**wire.receive(sock))
     gauge = confinement.MemoryGauge.open()
-    confinement.prefer_to_be_killed()
+    confinement.be_last()
     session, report = _confined(limits, gauge)
     wire.send(sock, {"ready": True, "confinement": report, "resident": gauge.resident_bytes()})
     fatal = False
@@ -46,6 +46,7 @@ def _confined(limits: SqlLimits, gauge: confinement.MemoryGauge) -> tuple[Sessio
     """A warm session in a process that has given up everything else, and what it could give up."""
     session = Session(limits)
     report = {"threads": _threads(), "privileges": confinement.drop_privileges(), "files": confinement.close_files()}
+    confinement.die_with_parent()
     session.seal()
     session.warm_up()
     report["system_calls"] = confinement.close_system_calls()

@@ -41,6 +41,12 @@ class Loop:
     def run(self, work: Coroutine[Any, Any, Any], *, timeout_s: float = 60) -> Any:
         return self.begin(work).result(timeout_s)
 
+    def call(self, function: Callable[[], None]) -> None:
+        async def called() -> None:
+            function()
+
+        self.run(called())
+
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -136,9 +142,9 @@ def loop() -> Iterator[Loop]:
 def running(loop: Loop, snapshot: SqlSnapshot, *, workers: int = 2, **limits: Any) -> Iterator[Sandbox]:
     """A sandbox with these limits, all of its workers up."""
     pool = SandboxPool(SqlLimits(**limits), workers=workers)
-    loop.run(pool.start())
     sandbox = Sandbox(loop, pool, snapshot)
     try:
+        loop.call(pool.start)
         sandbox.until_all_ready()
         yield sandbox
     finally:
