@@ -4,6 +4,7 @@ Which lines a terminal shows is not decided here.
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
@@ -13,6 +14,7 @@ _FILE_BYTES = 5 * 1024 * 1024
 _KEPT_FILES = 4
 _LONGEST_LINE_BYTES = 64 * 1024
 _SHORTEST_SECRET = 6
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Redactor:
@@ -33,6 +35,11 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+def plain(line: str) -> str:
+    """The line without terminal colours."""
+    return _COLOUR.sub("", line)
 
 
 class LineSplitter:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from datahub_assets.ops.linux import signal_group
-from datahub_assets.ops.logs import LineSplitter, LogFile, Redactor
+from datahub_assets.ops.logs import LineSplitter, LogFile, Redactor, plain
 from datahub_assets.ops.process import Backoff, ProcessSpec, start
 
 _PROGRESS_EVERY_S = 5.0
@@ -73,9 +73,7 @@ class Supervised:
             self._became_ready(now)
         elif now >= self._next_progress:
             self._next_progress = now + _PROGRESS_EVERY_S
-            self._say(
-                self.spec.name, f"still starting ({now - self._started_at:.0f} s) {self._last_line[-120:]}".rstrip()
-            )
+            self._say(self.spec.name, f"still starting ({now - self._started_at:.0f} s)")
 
     def take_output(self, now: float) -> bool:
         """Read what it has written; False at the end of its output."""
@@ -86,7 +84,7 @@ class Supervised:
         except BlockingIOError:
             return True
         for line in self._splitter.feed(data) if data else self._splitter.flush():
-            self._take_line(self._redact(line), now)
+            self._take_line(self._redact(plain(line)), now)
         return bool(data)
 
     def bury(self, now: float) -> None:
