@@ -41,28 +41,39 @@ def process(environ: dict[str, str], *arguments: str) -> Iterator[subprocess.Pop
         started.communicate()
 
 
-def test_it_serves_and_stops_at_once(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
+@contextmanager
+def serving_process(hub: HubServer, home: Path, **variables: str) -> Iterator[str]:
+    """The served API's address, once both datasets are there; it stops by SIGTERM, without a word of tokens."""
     port = free_port()
-    environ = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "DATAHUB_HOME": str(tmp_path)}
-    with process(environ, "serve", "--port", str(port)) as started:
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {hub.token}"}
-        ) as client:
-
-            def is_healthy() -> bool:
-                try:
-                    return bool(client.get("/api/hub/status").json()["status"] == "healthy")
-                except httpx.TransportError:
-                    return False
-
-            until(is_healthy, timeout_s=60)
-            assert len(client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=7").json()) == 7
-            assert client.head("/api/hub/market").headers["content-length"] != "0"
-            assert client.get("/api/hub/market", headers={"Authorization": ""}).status_code == 401
+    environ = {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": hub.token,
+        "DATAHUB_HOME": str(home),
+        "DATAHUB_RATE_LIMIT_PER_MIN": "0",
+    }
+    with process(environ | variables, "serve", "--port", str(port)) as started:
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: _is_healthy(url), timeout_s=60)
+        yield url
         started.send_signal(signal.SIGTERM)
         said, _ = started.communicate(timeout=10)
         assert started.returncode == 0, said
         assert hub.token not in said
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        return bool(httpx.get(f"{url}/api/hub/status").json()["status"] == "healthy")
+    except httpx.TransportError:
+        return False
+
+
+def test_it_serves_and_stops_at_once(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
+    token = {"Authorization": f"Bearer {hub.token}"}
+    with serving_process(hub, tmp_path) as url, httpx.Client(base_url=url, headers=token) as client:
+        assert len(client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=7").json()) == 7
+        assert client.head("/api/hub/market").headers["content-length"] != "0"
+        assert client.get("/api/hub/market", headers={"Authorization": ""}).status_code == 401
 
 
 def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:
