@@ -113,7 +113,7 @@ def test_an_idle_worker_that_dies_is_noticed_by_the_statement_that_gets_it(guard
     guarded.until_all_ready()
     for worker in guarded.pool.workers:
         os.kill(worker.pid, signal.SIGKILL)
-    outcomes = []
+    outcomes: list[object] = []
     for _ in range(4):
         try:
             outcomes.append(guarded.rows("SELECT 1 AS x"))

@@ -1,0 +1,152 @@
+"""Skipping rows that cannot match never changes an answer: filters over parts against those over a plain table."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.sandbox.mapping import map_descriptor
+from api.sandbox.parts import ArrowPart, ParquetPart, open_part
+from api.sandbox.tables import SnapshotTable
+
+SCHEMA = pa.schema(
+    [("symbol", pa.string()), ("interval", pa.string()), ("n", pa.int64()), ("t", pa.timestamp("ms", "UTC"))]
+)
+SYMBOLS = ("", "A", "AB", "B", "Ä", "a longer name than fits in a string view")
+
+
+def rows(interval: str, *, sort: bool) -> pa.Table:
+    table = [
+        {"symbol": symbol if number % 7 else None, "interval": interval, "n": number, "t": number * 1000}
+        for symbol in SYMBOLS
+        for number in range(40)
+    ]
+    made = pa.Table.from_pylist(table, schema=SCHEMA)
+    return made.sort_by([("symbol", "ascending"), ("n", "ascending")] if sort else [("n", "ascending")])
+
+
+def mapped(path: Path) -> pa.Buffer:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return map_descriptor(descriptor, path.stat().st_size)
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`plain` holds in DuckDB what `parts` scans from four files: sorted, unsorted, as string views, as parquet."""
+    folder = tmp_path_factory.mktemp("parts")
+    tables = {
+        "sorted": rows("1h", sort=True),
+        "unsorted": rows("4h", sort=False),
+        "views": rows("1d", sort=True),
+        "parquet": rows("1w", sort=True),
+    }
+    for name in ("sorted", "unsorted"):
+        with pa.ipc.new_file(str(folder / name), SCHEMA) as writer:
+            writer.write_table(tables[name], max_chunksize=100)
+    views = pl.DataFrame(tables["views"]).to_arrow(compat_level=pl.CompatLevel.newest())
+    with pa.ipc.new_file(str(folder / "views"), views.schema) as writer:
+        writer.write_table(views)
+    pq.write_table(tables["parquet"], folder / "parquet", row_group_size=50)
+    made = duckdb.connect()
+    made.register("source", pa.concat_tables(tables.values()))
+    made.execute("CREATE TABLE plain AS FROM source")
+    made.register("parts", SnapshotTable(SCHEMA, [open_part(mapped(folder / name), SCHEMA) for name in tables]))
+    yield made
+    made.close()
+
+
+_SYMBOL = st.sampled_from((*SYMBOLS, "none"))
+_INTERVAL = st.sampled_from(("1h", "4h", "1d", "1w", "none"))
+_NUMBER = st.integers(-1, 41)
+_PREDICATES = st.one_of(
+    st.tuples(st.just("symbol = ?"), _SYMBOL),
+    st.tuples(st.just("symbol <> ?"), _SYMBOL),
+    st.tuples(st.just("symbol >= ?"), _SYMBOL),
+    st.tuples(st.just("symbol IN (?, 'A', 'B')"), _SYMBOL),
+    st.tuples(st.just("(symbol IS NULL OR symbol = ?)"), _SYMBOL),
+    st.tuples(st.just("symbol IS NOT DISTINCT FROM ?"), _SYMBOL),
+    st.tuples(st.just("symbol LIKE ? || '%'"), _SYMBOL),
+    st.tuples(st.just("interval = ?"), _INTERVAL),
+    st.tuples(st.just("(interval = ? OR n = 3)"), _INTERVAL),
+    st.tuples(st.just("n < ?"), _NUMBER),
+    st.tuples(st.just("n BETWEEN 3 AND ?"), _NUMBER),
+    st.tuples(st.just("t >= epoch_ms(1000 * ?)::TIMESTAMPTZ"), _NUMBER),
+)
+_COLUMNS = st.sampled_from(("*", "n", "symbol", "count(*)", "max(t)", "interval, count(symbol) AS c", "n + 1, symbol"))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(predicates=st.lists(_PREDICATES, max_size=4), columns=_COLUMNS)
+def test_a_scan_of_parts_gives_what_a_plain_table_gives(
+    connection: duckdb.DuckDBPyConnection, predicates: list[tuple[str, Any]], columns: str
+) -> None:
+    where = " AND ".join(predicate for predicate, _ in predicates) or "true"
+    group = " GROUP BY ALL" if "," in columns and "count" in columns else ""
+    values = [value for _, value in predicates]
+    found, expected = (
+        connection.sql(f"SELECT {columns} FROM {table} WHERE {where}{group} ORDER BY ALL", params=values).fetchall()  # noqa: S608
+        for table in ("parts", "plain")
+    )
+    assert found == expected
+
+
+def test_joins_and_limits_over_parts(connection: duckdb.DuckDBPyConnection) -> None:
+    for sql in (
+        "SELECT count(*) FROM {0} a JOIN {0} b ON a.symbol = b.symbol AND a.n = b.n WHERE a.interval = '1h'",
+        "SELECT n FROM {0} WHERE symbol = 'AB' ORDER BY n DESC LIMIT 3",
+        "SELECT symbol, max(n) FROM {0} WHERE symbol IN (SELECT symbol FROM {0} WHERE n = 9) GROUP BY ALL ORDER BY ALL",
+        "SELECT count(*) FROM (SELECT * FROM {0} LIMIT 17)",
+    ):
+        found, expected = (connection.sql(sql.format(table)).fetchall() for table in ("parts", "plain"))
+        assert found == expected
+
+
+def test_only_rows_that_can_match_are_handed_over(tmp_path: Path) -> None:
+    path = tmp_path / "sorted"
+    with pa.ipc.new_file(str(path), SCHEMA) as writer:
+        writer.write_table(rows("1h", sort=True))
+    part = open_part(mapped(path), SCHEMA)
+    assert isinstance(part, ArrowPart)
+    assert sum(batch.num_rows for batch in part.batches(["n"], {"symbol": "AB"})) == 34
+    assert sum(batch.num_rows for batch in part.batches(["n"], {"symbol": "AB", "interval": "4h"})) == 0
+    assert sum(batch.num_rows for batch in part.batches(["n"], {})) == 240
+
+
+def test_row_groups_of_parquet_that_cannot_match_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "parquet"
+    pq.write_table(rows("1h", sort=True), path, row_group_size=40)
+    part = open_part(mapped(path), SCHEMA)
+    assert isinstance(part, ParquetPart)
+    assert sum(batch.num_rows for batch in part.batches(["n"], {"symbol": "Ä"})) <= 80
+    assert list(part.batches(["n"], {"symbol": "\uffff"})) == []
+
+
+def test_an_empty_file_is_refused_and_a_file_without_rows_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.write_bytes(b"")
+    with pytest.raises(pa.ArrowInvalid):
+        open_part(mapped(path), SCHEMA)
+    with pa.ipc.new_file(str(path), SCHEMA) as writer:
+        writer.write_table(SCHEMA.empty_table())
+    assert list(open_part(mapped(path), SCHEMA).batches(["n"], {"symbol": "A"})) == []
+
+
+def test_mapping_outlives_its_descriptor_and_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"x" * 10_000)
+    buffer = mapped(path)
+    path.unlink()
+    assert buffer.to_pybytes() == b"x" * 10_000
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        map_descriptor(10_000, 1)
