@@ -7,7 +7,6 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,10 +17,17 @@ from localhub.testing import HubServer
 REPO = "local/prices"
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubServer]:
-    with HubServer(tmp_path / "hub") as server:
+@pytest.fixture(scope="session")
+def one_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    with HubServer(tmp_path_factory.mktemp("localhub") / "hub") as server:
         yield server
+
+
+@pytest.fixture
+def hub(one_hub: HubServer) -> Iterator[HubServer]:
+    """A Hub as good as new."""
+    yield one_hub
+    one_hub.reset()
 
 
 @pytest.fixture

@@ -233,7 +233,7 @@ def run(*, examples: int, steps: int) -> None:
 
 
 def test_histories() -> None:
-    run(examples=8, steps=20)
+    run(examples=6, steps=20)
 
 
 @pytest.mark.slow

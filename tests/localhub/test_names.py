@@ -2,13 +2,12 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 import pytest
-from huggingface_hub import HfApi
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,18 +50,6 @@ BAD_NAMES = [
     "a\0b",
     "a\n",
 ]
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
-    """One Hub for all: every request here is refused."""
-    with HubServer(tmp_path_factory.mktemp("names") / "hub") as server:
-        yield server
-
-
-@pytest.fixture
-def repo(api: HfApi) -> str:
-    return api.create_repo("local/names", repo_type="dataset", exist_ok=True).repo_id
 
 
 @pytest.mark.parametrize("path", list(BAD_PATHS), ids=[shown(path)[:20] for path in BAD_PATHS])
