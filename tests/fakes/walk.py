@@ -73,7 +73,8 @@ class Walk:
         """`count` complete units of time from `first_ms` on: each opens where the one before closed."""
         times = first_ms + unit_ms * np.arange(count + 1, dtype=np.int64)
         edges = _scaled(self.price(times.astype(np.float64)))
-        opens, closes, times = edges[:-1], edges[1:], times[:-1]
+        # Copies: a trade changes a close, and must not change the next open with it.
+        opens, closes, times = edges[:-1].copy(), edges[1:].copy(), times[:-1]
         up, down, activity, taker = (self._noise(times // unit_ms, salt=salt) for salt in range(4))
         highs = (np.maximum(opens, closes) * (1 + 0.004 * up)).astype(np.int64)
         lows = np.maximum(1, (np.minimum(opens, closes) * (1 - 0.004 * down)).astype(np.int64))
