@@ -59,14 +59,12 @@ def open_world(
     """A world in the state before one of the `SCENES`, with all waiting taken out."""
     with ExitStack() as stack:
 
-        def enter(scene: str, *, hurry: dict[str, Any] | None = None, **variables: str) -> World:
+        def enter(scene: str, *, hurry: dict[str, Any] | None = None) -> World:
             said: dict[str, Versions] = {}
             if scene != "first":
                 seed, said = request.getfixturevalue("seeded")
                 shutil.copytree(seed, tmp_path, dirs_exist_ok=True)
-            world = stack.enter_context(
-                installation(tmp_path, hub_server, instance=instance, now_ms=SCENES[scene], **variables)
-            )
+            world = stack.enter_context(installation(tmp_path, hub_server, instance=instance, now_ms=SCENES[scene]))
             world.said_before = said
             if scene == "roll":
                 world.heal_gap()

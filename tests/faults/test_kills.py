@@ -1,4 +1,4 @@
-"""SIGKILL and power cuts of real processes, between the first byte fetched and the row marked: the next ticks heal it."""
+"""SIGKILL and power cuts of real processes, from the first byte fetched to the row marked: the next ticks heal it."""
 
 import random
 from collections import Counter

@@ -60,7 +60,7 @@ class World:
     coingecko: WatchedCoinGecko
     binance: WatchedBinance
     other_binance: WatchedBinance
-    instance: dg.DagsterInstance
+    instance: dg.DagsterInstance | None = None
     said_before: dict[str, Versions] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -171,7 +171,7 @@ class World:
 
 @contextmanager
 def installation(
-    folder: Path, hub: HubServer, *, instance: dg.DagsterInstance, now_ms: int, **variables: str
+    folder: Path, hub: HubServer, *, now_ms: int, instance: dg.DagsterInstance | None = None
 ) -> Iterator[World]:
     """A world around `folder/home`, whose Hub has its files in `folder/home/hub`."""
     clock = Clock(now_ms)
@@ -183,7 +183,7 @@ def installation(
         for exchange in (binance, other):
             for open_time in GAP_MS:
                 exchange.set_kline("ETHUSDT", "1h", open_time=open_time, kline=None)
-        world = World(folder / "home", hub, clock, coingecko, binance, other, instance, variables=variables)
+        world = World(folder / "home", hub, clock, coingecko, binance, other, instance)
         world.journal.mkdir(parents=True, exist_ok=True)
         hub.stop()
         hub.home = world.home / "hub"
