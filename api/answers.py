@@ -17,7 +17,7 @@ from api.bodies import STREAMED_ROWS, body_of, streamed
 from api.cache import Answer, AnswerCache
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
-from api.engine.hub import FULL_SHA, Commit
+from api.engine.hub import Commit
 from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
 from api.errors import InvalidCursor
@@ -61,7 +61,7 @@ class RowAnswers:
         dataset = self._engine.dataset(query.dataset)
         commit = await _commit(dataset, query, choice)
         etag = _etag(commit, query, form)
-        pinned = query.pinned is not None or FULL_SHA.fullmatch(choice.revision or "") is not None
+        pinned = query.pinned is not None or choice.is_lasting
         lasting = {"Cache-Control": IMMUTABLE if pinned else REVALIDATE}
         headers = {"ETag": etag, "Vary": VARY, "X-Revision": commit.sha}
         if pinned or choice.is_current:

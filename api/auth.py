@@ -12,6 +12,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,6 +27,7 @@ _STALE_FOR_S: Final = 24 * 3600.0
 _ASK_AGAIN_S: Final = 30.0
 _REFUSED_FOR_S: Final = 60.0
 _REMEMBERED: Final = 10_000
+_ASKED_AT_ONCE: Final = 4
 _OWNER_REREAD_S: Final = 1.0
 
 
@@ -84,6 +86,7 @@ class Authenticator:
         self._budget = budget or UnknownTokenBudget(30, clock=clock)
         self._clock = clock
         self._verdicts: OrderedDict[bytes, _Verdict] = OrderedDict()
+        self._threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami")
         self._asking: dict[bytes, asyncio.Task[_Verdict]] = {}
         self._owner_digest: bytes | None = None
         self._owner_read_s = -_OWNER_REREAD_S
@@ -139,7 +142,8 @@ class Authenticator:
 
     async def _ask(self, token: str, digest: bytes, *, stale: _Verdict | None) -> _Verdict:
         try:
-            account: Account | None = await asyncio.to_thread(self._whoami, token)
+            loop = asyncio.get_running_loop()
+            account: Account | None = await loop.run_in_executor(self._threads, self._whoami, token)
         except HubRefused:
             account = None
         except HubError:

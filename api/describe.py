@@ -1,5 +1,7 @@
 """Describes what is served: status, dataset information, revisions. Rows themselves, and HTTP, are not its business."""
 
+from collections.abc import Sequence
+
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
@@ -33,6 +35,11 @@ def status_of(engine: Engine, *, endpoint: str) -> Status:
         market_dataset=_brief(engine, "market", endpoint=endpoint),
         ohlc_dataset=_brief(engine, "ohlc", endpoint=endpoint),
     )
+
+
+def dataset_infos(snapshots: Sequence[Snapshot], *, endpoint: str) -> dict[str, DatasetInfo]:
+    """Datasets at their commits, by name."""
+    return {snapshot.spec.name: dataset_info(snapshot, endpoint=endpoint) for snapshot in snapshots}
 
 
 def dataset_info(snapshot: Snapshot, *, endpoint: str) -> DatasetInfo:

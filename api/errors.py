@@ -7,7 +7,7 @@ ApiError
 ├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429
 ├── UnknownSymbol 404 · UnknownInterval 404 · UnknownDataset 404 · RevisionUnknown 404
 ├── NotAcceptable 406 · DiffTooLarge 413
-└── DatasetNotReady 503
+└── DatasetNotReady 503 · TooManyRevisions 503
 """
 
 import difflib
@@ -19,6 +19,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from api.sandbox.errors import SqlError
 from datahub_assets.domain.errors import (
     DataHubError,
     HubContentInvalid,
@@ -216,6 +217,14 @@ class NotAcceptable(ApiError):
     title = "No acceptable format"
 
 
+class TooManyRevisions(ApiError):
+    """So many older commits are being fetched from the Hub that another must wait; the current one is not affected."""
+
+    code = "too_many_revisions"
+    status = 503
+    title = "Too many older commits at once"
+
+
 class DatasetNotReady(ApiError):
     """Nothing was read from the Hub yet, so nothing can be served."""
 
@@ -230,7 +239,7 @@ class DatasetNotReady(ApiError):
 def catalogue() -> list[type[DataHubError]]:
     """Every kind of error an answer may carry, by code."""
     found: dict[str, type[DataHubError]] = {}
-    pending: list[type[DataHubError]] = [ApiError, HubError]
+    pending: list[type[DataHubError]] = [ApiError, HubError, SqlError]
     while pending:
         kind = pending.pop()
         pending.extend(kind.__subclasses__())
@@ -256,12 +265,18 @@ def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -
     return _problem(500, "internal_error", "Something is wrong on this server", "see the server's log", request_id), {}
 
 
-def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The one exception handler of the application."""
+def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
+    """What an error of a request means to its caller, as `problem_of`; what nobody expected is logged."""
     request_id = str(request.scope.get("state", {}).get("request_id", ""))
     problem, headers = problem_of(error, request_id=request_id, given=request.query_params)
     if problem.status >= 500 and not isinstance(error, DataHubError):  # noqa: PLR2004 - HTTP's own line
         _LOG.error("request %s failed", request_id, exc_info=error)
+    return problem, headers
+
+
+def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The application's exception handler."""
+    problem, headers = explain(request, error)
     return Response(
         msgspec.json.encode(problem),
         status_code=problem.status,

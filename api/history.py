@@ -9,6 +9,7 @@ from api.encoders.text import times_as_text
 from api.engine.coverage import gaps, series_coverage
 from api.engine.diff import difference
 from api.engine.snapshot import Snapshot
+from api.errors import UnknownInterval, UnknownSymbol
 from api.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
 from api.times import iso
 
@@ -33,7 +34,8 @@ def diff_of(earlier: Snapshot, later: Snapshot, *, limit: int) -> Diff:
 
 
 def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str | None) -> Coverage:
-    """What a commit covers, series by series, with the gaps of its ledger."""
+    """What a commit covers, series by series, with the gaps of its ledger. Raises UnknownSymbol, UnknownInterval."""
+    _check(snapshot, symbols, interval)
     wanted = frozenset(symbols)
     ledger = gaps(snapshot)
     by_series: dict[tuple[str | None, str], list[Gap]] = {}
@@ -54,6 +56,17 @@ def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str |
     ]
     missing = sum(gap.candles for one in series for gap in one.gaps if gap.healed_at is None)
     return Coverage(dataset=snapshot.spec.name, revision=snapshot.sha, missing=missing, series=series)
+
+
+def _check(snapshot: Snapshot, symbols: tuple[str, ...], interval: str | None) -> None:
+    """Refuse names the commit does not know: an empty answer would look as if nothing were missing."""
+    groups = [str(group) for group in snapshot.groups]
+    if interval is not None and interval not in groups:
+        raise UnknownInterval.of(interval, valid=sorted(groups))
+    known = frozenset().union(*snapshot.series.values())
+    missing = [symbol for symbol in symbols if symbol not in known]
+    if missing:
+        raise UnknownSymbol.of("symbol", missing, known=known, where=f"commit {snapshot.sha}")
 
 
 def _rows(frame: pl.DataFrame, *, limit: int) -> list[dict[str, Any]]:

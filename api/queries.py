@@ -9,6 +9,7 @@ import msgspec
 from litestar.params import QueryParameter
 
 from api.cursors import Cursor
+from api.engine.hub import FULL_SHA
 from api.errors import InvalidCursor, InvalidParameter
 from api.parameters import (
     LIMIT_BOUNDS,
@@ -47,6 +48,11 @@ class RevisionChoice(msgspec.Struct, frozen=True, array_like=True):
 
     revision: str | None = None
     as_of_ms: int | None = None
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether a commit is named in full, so that the choice never means another."""
+        return self.revision is not None and FULL_SHA.fullmatch(self.revision) is not None
 
     @property
     def is_current(self) -> bool:

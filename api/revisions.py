@@ -15,9 +15,8 @@ _REFS_EVERY_S: Final = 2.0
 
 
 async def load(dataset: Dataset, commit: Commit) -> Snapshot:
-    """The snapshot of a commit; off the event loop when something must be fetched. Raises as `Dataset.load`."""
-    held = dataset.held(commit)
-    return held if held is not None else await asyncio.to_thread(dataset.load, commit)
+    """The snapshot of a commit. Raises as `Dataset.at`."""
+    return await dataset.at(commit)
 
 
 async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
@@ -36,7 +35,7 @@ async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
 
 
 async def snapshot_at(engine: Engine, name: str, choice: RevisionChoice) -> Snapshot:
-    """The snapshot of a dataset a caller means. Raises as `Engine.dataset`, `commit_at` and `Dataset.load`."""
+    """The snapshot of a dataset a caller means. Raises as `Engine.dataset`, `commit_at` and `Dataset.at`."""
     dataset = engine.dataset(name)
     return await load(dataset, await commit_at(dataset, choice))
 

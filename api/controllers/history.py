@@ -1,13 +1,14 @@
 """What changed and what is missing: revisions, differences, coverage."""
 
-import asyncio
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
-from api.answers import IMMUTABLE, REVALIDATE
+from api.answers import REVALIDATE
+from api.conditional import json_of
 from api.controllers.responses import QUERIED, problems
 from api.describe import revisions_of
 from api.engine.engine import Engine
@@ -44,6 +45,8 @@ class HistoryController(Controller):
     @get("/diff", summary="What changed between two commits", responses={**QUERIED, **problems(413)})
     async def diff(
         self,
+        request: Request[Any, Any, Any],
+        *,
         engine: NamedDependency[Engine],
         dataset: DatasetName,
         earlier: Annotated[str, QueryParameter(name="from", description="branch, tag or commit to compare from")],
@@ -57,10 +60,9 @@ class HistoryController(Controller):
         check_range("limit", limit, LIMIT_BOUNDS)
         one = await snapshot_at(engine, dataset, RevisionChoice(earlier))
         two = await snapshot_at(engine, dataset, RevisionChoice(later))
-        found = await asyncio.to_thread(diff_of, one, two, limit=limit)
-        lasting = FULL_SHA.fullmatch(earlier) and FULL_SHA.fullmatch(later)
-        headers = {"X-Revision": two.sha, "Cache-Control": IMMUTABLE if lasting else REVALIDATE}
-        return Response(found, headers=headers)
+        lasting = FULL_SHA.fullmatch(earlier) is not None and FULL_SHA.fullmatch(later) is not None
+        compute = partial(diff_of, one, two, limit=limit)
+        return await json_of(request, (two, one), compute, lasting=lasting)
 
     @get(
         "/coverage",
@@ -70,6 +72,8 @@ class HistoryController(Controller):
     )
     async def coverage(
         self,
+        request: Request[Any, Any, Any],
+        *,
         engine: NamedDependency[Engine],
         choice: NamedDependency[RevisionChoice],
         dataset: DatasetName = "ohlc",
@@ -78,5 +82,5 @@ class HistoryController(Controller):
     ) -> Response[Coverage]:
         """Rows, first and last time per series, and the gap ledger: since when, why, healed or not."""
         snapshot = await snapshot_at(engine, dataset, choice)
-        found = await asyncio.to_thread(coverage_of, snapshot, symbols=words(symbol), interval=interval)
-        return Response(found, headers={"X-Revision": snapshot.sha, "Cache-Control": REVALIDATE})
+        compute = partial(coverage_of, snapshot, symbols=words(symbol), interval=interval)
+        return await json_of(request, (snapshot,), compute, lasting=choice.is_lasting)

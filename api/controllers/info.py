@@ -1,21 +1,22 @@
 """What there is and how it is: status, health, metrics, dataset information, revisions."""
 
 import asyncio
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
-from api.answers import REVALIDATE
+from api.conditional import json_of
 from api.controllers.responses import QUERIED
-from api.describe import dataset_info, status_of
+from api.describe import dataset_infos, status_of
 from api.engine.engine import Engine
 from api.health import HubHealth, SystemHealth, hub_health, system_health
 from api.metrics import CONTENT_TYPE, Metrics
 from api.queries import RevisionChoice, choose_revision
-from api.revisions import revision_name, snapshot_at
+from api.revisions import snapshot_at
 from api.schemas import DatasetInfo, Status
 from datahub_assets.settings import Settings
 
@@ -65,6 +66,7 @@ class DatasetsController(Controller):
     @get("/dataset-info", summary="Everything about the datasets", responses=QUERIED)
     async def dataset_info(
         self,
+        request: Request[Any, Any, Any],
         engine: NamedDependency[Engine],
         settings: NamedDependency[Settings],
         choice: NamedDependency[RevisionChoice],
@@ -74,8 +76,8 @@ class DatasetsController(Controller):
         ready = [name for name, known in engine.datasets.items() if known.is_ready]
         names = [dataset] if dataset is not None else ready or list(engine.specs)
         snapshots = [await snapshot_at(engine, name, choice) for name in names]
-        found = {snapshot.spec.name: dataset_info(snapshot, endpoint=settings.hub_endpoint) for snapshot in snapshots}
-        return Response(found, headers={"X-Revision": revision_name(snapshots), "Cache-Control": REVALIDATE})
+        compute = partial(dataset_infos, snapshots, endpoint=settings.hub_endpoint)
+        return await json_of(request, snapshots, compute, lasting=choice.is_lasting)
 
 
 def _code(status: str) -> int:

@@ -6,12 +6,14 @@ A refresh runs in any thread; readers take the current snapshot by one attribute
 never see half of it.
 """
 
+import asyncio
 import logging
 import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,13 +21,15 @@ from api.engine.catalog import Catalog
 from api.engine.hub import FULL_SHA, Commit, HubReader
 from api.engine.library import Library
 from api.engine.snapshot import Snapshot
-from api.errors import DatasetNotReady, RevisionUnknown
+from api.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubNotFound
 
 _LOG: Final = logging.getLogger(__name__)
 _OLDER_SNAPSHOTS: Final = 8
 _REFS_EVERY_S: Final = 60.0
+_THREADS: Final = 2
+_LOADED_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Dataset:
         self._current: Snapshot | None = None
         self._older: OrderedDict[str, Snapshot] = OrderedDict()
         self._older_lock = threading.Lock()
+        self._loading: dict[str, asyncio.Future[Snapshot]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"load-{spec.name}")
 
     @property
     def repo_id(self) -> str:
@@ -75,7 +81,7 @@ class Dataset:
     def restore(self) -> None:
         """Serve what was served before a restart, if it is still whole; the Hub is not needed for that."""
         head = self._catalog.head(self.library.source)
-        if head is None:
+        if head is None or not self.library.is_here(head):
             return
         try:
             self._current = self.library.snapshot(head)
@@ -185,21 +191,38 @@ class Dataset:
                 self._older.move_to_end(commit.sha)
             return held
 
-    def load(self, commit: Commit) -> Snapshot:
-        """The snapshot of an older commit, fetching from the Hub what is not here; blocks while it does.
+    async def at(self, commit: Commit) -> Snapshot:
+        """The snapshot of a commit; what is not here is fetched from the Hub, once for all who wait for it.
 
         Raises:
             HubError: it could not be had.        RevisionUnknown: the Hub does not hold it any more.
+            TooManyRevisions: as many others are being fetched as may be.
         """
         held = self.held(commit)
         if held is not None:
             return held
+        loading = self._loading.get(commit.sha)
+        if loading is None:
+            if len(self._loading) >= _LOADED_AT_ONCE:
+                raise TooManyRevisions(
+                    "many older commits are being fetched from the Hub", headers={"Retry-After": "5"}
+                )
+            loading = asyncio.get_running_loop().run_in_executor(self._threads, self._load, commit)
+            self._loading[commit.sha] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(commit.sha))
+        return await asyncio.shield(loading)
+
+    def close(self) -> None:
+        """Wait for what is being fetched, and end."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _load(self, commit: Commit) -> Snapshot:
         try:
             snapshot = self.library.snapshot(commit)
         except HubNotFound as error:
             raise RevisionUnknown(f"the Hub does not hold {commit.sha} of {self.repo_id} any more") from error
         with self._older_lock:
-            snapshot = self._older.setdefault(commit.sha, snapshot)
+            self._older[commit.sha] = snapshot
             while len(self._older) > _OLDER_SNAPSHOTS:
                 self._older.popitem(last=False)
         return snapshot

@@ -124,6 +124,8 @@ class Engine:
 
     def close(self) -> None:
         """Close files and connections."""
+        for dataset in self._datasets.values():
+            dataset.close()
         self._connection.close()
         self._catalog.close()
         self.hub.close()

@@ -55,7 +55,7 @@ class Library:
         if files is None:
             files = self._hub.tree(self.repo_id, commit.sha)
             self._catalog.add_tree(self.source, commit.sha, files)
-        parquet = [file for file in files if file.path.endswith(".parquet")]
+        parquet = _parquet(files)
         self._fetch(commit.sha, parquet)
         groups, tables = self._arrange(parquet)
         snapshot = Snapshot(
@@ -69,6 +69,11 @@ class Library:
         )
         self._alive.add(snapshot)
         return snapshot
+
+    def is_here(self, commit: Commit) -> bool:
+        """Whether all of a commit is on this machine, so that its snapshot can be had without the Hub."""
+        files = self._catalog.tree(self.source, commit.sha)
+        return files is not None and all(self._blobs.has(file) for file in _parquet(files))
 
     def open_files(self) -> list[DataFile]:
         """All files whose rows are mapped now."""
@@ -125,3 +130,7 @@ class Library:
                 read=lambda: self._reader.rows(path),
             )
         return known
+
+
+def _parquet(files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    return [file for file in files if file.path.endswith(".parquet")]

@@ -1,6 +1,6 @@
-"""Keeps the datasets current: looks at the Hub every few seconds, and at once when it is woken.
+"""Keeps the datasets current: looks at the Hub every few seconds, and at once when it is told of a commit.
 
-It never stops on an error.
+It never stops on an error of the Hub.
 """
 
 import asyncio
@@ -8,18 +8,21 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from api.engine.engine import Engine
-from datahub_assets.domain.errors import DataHubError, HubRateLimited
+from datahub_assets.domain.errors import DataHubError, HubRateLimited, HubUnavailable
 
 _LOG: Final = logging.getLogger(__name__)
 _TIDY_EVERY_S: Final = 10.0
 _LONGEST_WAIT_S: Final = 60.0
+_LOOK_AGAIN_S: Final = (0.25, 0.5, 1.0, 2.0)
+"""What huggingface.co says of its head may lag behind its webhook; so long it is asked again."""
 
 
 class Poller:
-    """One task per dataset, so that a slow repo does not hold up another, and one that tidies up."""
+    """One task and one thread per dataset, so that a slow repo does not hold up another, and one that tidies up."""
 
     def __init__(self, engine: Engine, *, poll_s: float, changed: Callable[[str], None] = lambda _: None) -> None:
         self._engine = engine
@@ -27,6 +30,8 @@ class Poller:
         self._changed = changed
         self._wake = {name: asyncio.Event() for name in engine.specs}
         self._untidy = asyncio.Event()
+        self._said: dict[str, str] = {}
+        self._threads = ThreadPoolExecutor(len(engine.specs) + 1, thread_name_prefix="refresh")
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -39,37 +44,63 @@ class Poller:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._threads.shutdown()
 
     def wake(self, name: str) -> None:
-        """Look at a dataset's head now."""
+        """Look at a dataset's head now, as it has a new commit."""
         self._wake[name].set()
 
     async def _follow(self, name: str) -> None:
-        wait_s = self._poll_s
+        wait_s, told = self._poll_s, False
         while True:
-            began_s = time.perf_counter()
             self._wake[name].clear()
-            try:
-                if await asyncio.to_thread(self._engine.refresh, name):
-                    _LOG.info("%s: refreshed in %.2f s", name, time.perf_counter() - began_s)
-                    self._untidy.set()
-                    self._changed(name)
-                wait_s = self._poll_s
-            except DataHubError as error:
-                _LOG.warning("%s: the Hub could not be read: %s", name, error)
-                named_s = error.retry_after_s if isinstance(error, HubRateLimited) else None
-                wait_s = min(max(named_s or wait_s * 2, self._poll_s), _LONGEST_WAIT_S)
+            changed, wait_s = await self._look(name, after_s=wait_s)
+            for pause_s in _LOOK_AGAIN_S if told and not changed and wait_s == self._poll_s else ():
+                await asyncio.sleep(pause_s)
+                changed, wait_s = await self._look(name, after_s=wait_s)
+                if changed:
+                    break
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake[name].wait(), timeout=wait_s)
+            told = self._wake[name].is_set()
+
+    async def _look(self, name: str, *, after_s: float) -> tuple[bool, float]:
+        """Whether a new commit is served now, and seconds to wait; longer each time while the Hub does not answer."""
+        began_s = time.perf_counter()
+        try:
+            changed = await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.refresh, name)
+        except DataHubError as error:
+            self._complain(name, str(error))
+            return False, self._pause_s(error, after_s=after_s)
+        self._said.pop(name, None)
+        if changed:
+            _LOG.info("%s: refreshed in %.2f s", name, time.perf_counter() - began_s)
+            self._untidy.set()
+            self._changed(name)
+        return changed, self._poll_s
+
+    def _complain(self, name: str, text: str) -> None:
+        """Log what went wrong, loudly only when it is news."""
+        level = logging.DEBUG if self._said.get(name) == text else logging.WARNING
+        self._said[name] = text
+        _LOG.log(level, "%s: the Hub could not be read: %s", name, text)
+
+    def _pause_s(self, error: DataHubError, *, after_s: float) -> float:
+        if isinstance(error, HubRateLimited) and error.retry_after_s is not None:
+            return max(error.retry_after_s, self._poll_s)
+        if isinstance(error, HubUnavailable | HubRateLimited):
+            return min(after_s * 2, max(_LONGEST_WAIT_S, self._poll_s))
+        return self._poll_s
 
     async def _tidy(self) -> None:
         """After something changed: map rows so that queries need not, and from time to time give back disk."""
+        loop = asyncio.get_running_loop()
         while True:
             await self._untidy.wait()
             self._untidy.clear()
             try:
-                await asyncio.to_thread(self._engine.warm)
-                await asyncio.to_thread(self._engine.prune)
+                await loop.run_in_executor(self._threads, self._engine.warm)
+                await loop.run_in_executor(self._threads, self._engine.prune)
             except (DataHubError, OSError) as error:
                 _LOG.warning("tidying up failed: %s", error)
             await asyncio.sleep(_TIDY_EVERY_S)

@@ -108,7 +108,17 @@ def test_refused_codings_are_not_used(client: Client) -> None:
     assert answer.headers["content-encoding"] == "gzip"
 
 
-@pytest.mark.parametrize("url", [URL, "/api/hub/market", "/api/hub/market?format=csv"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        URL,
+        "/api/hub/market",
+        "/api/hub/market?format=csv",
+        "/api/hub/dataset-info",
+        "/api/hub/coverage",
+        "/api/hub/diff?dataset=ohlc&from=main",
+    ],
+)
 def test_an_etag_that_holds_is_304(client: Client, url: str) -> None:
     first = client.get(url)
     for _ in range(2):  # the long way, and the hot one
@@ -234,6 +244,8 @@ BAD_REQUESTS = [
     ("/api/hub/revisions", 400, "invalid_parameter", "dataset", ""),
     ("/api/hub/revisions?dataset=ohlc&limit=1001", 400, "invalid_parameter", "1001", "1 to 1000"),
     ("/api/hub/diff?dataset=ohlc&from=nope", 404, "revision_unknown", "nope", "branch"),
+    ("/api/hub/coverage?symbol=NOPE", 404, "unknown_symbol", "NOPE", "BTCUSDT"),
+    ("/api/hub/coverage?interval=3d", 404, "unknown_interval", "3d", "1d, 1h, 4h"),
     ("/api/hub/nothing", 404, "not_found", "", ""),
 ]
 
