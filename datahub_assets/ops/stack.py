@@ -73,7 +73,7 @@ def _code_server(settings: Settings, environments: Environments) -> ProcessSpec:
         env=environments.worker,
         ready_line=_CODE_READY,
         after=_hub(settings),
-        terse=_run_line,
+        terse=run_line,
     )
 
 
@@ -84,7 +84,7 @@ def _warm(settings: Settings, environments: Environments) -> ProcessSpec:
         env=environments.forking,
         ready_line=_WARM_READY,
         after=_hub(settings),
-        terse=_run_line,
+        terse=run_line,
     )
 
 
@@ -133,7 +133,7 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _run_line(line: str) -> str | None:
+def run_line(line: str) -> str | None:
     """What a run tells a person: its own log lines, without Dagster's events and prefixes."""
     found = _RUN_LINE.search(line)
     if found is None:

@@ -55,14 +55,13 @@ class WarmRunLauncher(DefaultRunLauncher):
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
+        self._instance.report_run_canceling(run)  # first, so that the run ends as cancelled and not as failed
         try:
-            reply = ask(self._socket, Stop(run_id=run_id, grace_s=_GRACE_S), timeout_s=_ANSWER_S)
-        except OSError:
-            reply = None
-        if reply is None or reply.pid is None:
-            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
-        self._instance.report_run_canceling(run)
-        return True
+            if ask(self._socket, Stop(run_id=run_id, grace_s=_GRACE_S), timeout_s=_ANSWER_S).pid is not None:
+                return True
+        except OSError as error:
+            _log.warning("the warm server is away (%s): run %s is not its own", error, run_id)
+        return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
 
     @property
     def supports_check_run_worker_health(self) -> bool:

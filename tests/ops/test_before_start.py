@@ -1,0 +1,210 @@
+"""What `up` makes sure of before it starts anything: the home, the ports, the environment, Dagster's files, consent."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, stack
+from datahub_assets.ops.errors import AlreadyRunning, NotAgreed, PortTaken
+from datahub_assets.ops.up import welcome
+from datahub_assets.settings import Settings
+from datahub_assets.stores.hub import Hub
+from localhub.testing import HubServer
+
+SECRET = "hf_averysecrettoken"
+
+
+def settings_of(home: Path, **values: str) -> Settings:
+    return Settings.from_env({"DATAHUB_HOME": str(home), **values})
+
+
+def test_a_home_is_held_once_and_free_afterwards(tmp_path: Path) -> None:
+    assert homelock.holder(tmp_path) is None
+    with homelock.held(tmp_path):
+        assert homelock.holder(tmp_path) == os.getpid()
+        with pytest.raises(AlreadyRunning, match=rf"pid {os.getpid()}.*DATAHUB_HOME"), homelock.held(tmp_path):
+            pass
+    assert homelock.holder(tmp_path) is None
+    with homelock.held(tmp_path):
+        pass
+
+
+def test_a_killed_holder_leaves_the_home_free(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from datahub_assets.ops import homelock\n"
+        "with homelock.held(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        assert homelock.holder(tmp_path) == other.pid
+        other.kill()
+        other.wait()
+    with homelock.held(tmp_path):
+        pass
+
+
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=rf"port {port} is taken by another process; set DATAHUB_API_PORT"):
+            ports.check_free(settings_of(tmp_path, DATAHUB_API_PORT=str(port)))
+
+
+def test_one_port_for_two_servers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PortTaken, match="port 7860 is given to both DATAHUB_API_PORT and DATAHUB_DAGSTER_PORT"):
+        ports.check_free(settings_of(tmp_path, DATAHUB_DAGSTER_PORT="7860"))
+
+
+def test_the_embedded_hubs_port_matters_only_when_it_runs(tmp_path: Path) -> None:
+    assert "DATAHUB_LOCALHUB_PORT" in dict(ports.wanted(settings_of(tmp_path)))
+    assert "DATAHUB_LOCALHUB_PORT" not in dict(ports.wanted(settings_of(tmp_path, HF_TOKEN=SECRET)))
+
+
+def test_each_process_sees_only_the_secrets_it_needs(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, HF_TOKEN=SECRET, COINGECKO_API_KEY="cg_secret", DATAHUB_WEBHOOK_SECRET="wh_secret")
+    environ = {
+        "HF_TOKEN": SECRET,
+        "COINGECKO_API_KEY": "cg_secret",
+        "DATAHUB_WEBHOOK_SECRET": "wh_secret",
+        "PATH": "/bin",
+    }
+    environments = environment.build(settings, environ)
+    specs = stack.processes(settings, environments=environments, workspace=tmp_path / "workspace.yaml")
+    seen = {spec.name: {name for name, secret in environ.items() if secret in spec.env.values()} for spec in specs}
+    assert seen == {
+        "code": {"HF_TOKEN", "COINGECKO_API_KEY"},
+        "runs": {"HF_TOKEN", "COINGECKO_API_KEY"},
+        "daemon": set(),
+        "dagster": set(),
+        "api": {"HF_TOKEN", "DATAHUB_WEBHOOK_SECRET"},
+    }
+    for spec in specs:
+        assert not any(secret in word for word in spec.argv for secret in (SECRET, "cg_secret", "wh_secret"))
+        assert SECRET not in repr(spec)
+
+
+def test_the_embedded_hub_and_the_api_share_a_made_up_webhook_secret(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    environments = environment.build(settings, {})
+    specs = {s.name: s for s in stack.processes(settings, environments=environments, workspace=tmp_path)}
+    secret = specs["hub"].env["DATAHUB_WEBHOOK_SECRET"]
+    assert len(secret) > 30
+    assert specs["api"].env["DATAHUB_WEBHOOK_SECRET"] == secret
+    assert "http://127.0.0.1:7860/api/hub/webhook" in specs["hub"].argv
+    assert environment.build(settings, {}).secret["DATAHUB_WEBHOOK_SECRET"] != secret
+
+
+def test_children_report_to_nobody_and_ignore_logins_on_disk(tmp_path: Path) -> None:
+    base = environment.build(settings_of(tmp_path / "a"), {}).base
+    assert base["HF_HUB_DISABLE_TELEMETRY"] == base["DO_NOT_TRACK"] == base["HF_HUB_DISABLE_IMPLICIT_TOKEN"] == "1"
+    assert base["DAGSTER_DISABLE_TELEMETRY"] == "yes"
+    assert base["HF_HUB_DISABLE_XET"] == "1"
+    assert Path(base["DAGSTER_HOME"]).is_absolute()
+    assert "HF_ENDPOINT" not in base  # it would say that the embedded Hub is not used
+
+
+@pytest.mark.parametrize("launcher", ["warm", "default"])
+def test_dagster_accepts_what_is_written_for_it(tmp_path: Path, launcher: str) -> None:
+    settings = settings_of(tmp_path, DATAHUB_RUN_LAUNCHER=launcher)
+    dagster_home.write(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        name = type(instance.run_launcher).__name__
+        assert name == {"warm": "WarmRunLauncher", "default": "DefaultRunLauncher"}[launcher]
+        assert instance.run_coordinator.dequeue_interval_seconds == 1  # type: ignore[attr-defined]
+        assert not instance.telemetry_enabled
+        assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_runtime_seconds == dagster_home.run_limit_s(settings)
+        limits = instance.get_concurrency_config()
+        assert limits.pool_config.default_pool_limit == 1
+        assert limits.run_queue_config is not None
+        assert limits.run_queue_config.tag_concurrency_limits[0]["key"] == "datahub/chain"
+    assert list(settings.dagster_home.glob("*.partial")) == []
+
+
+def test_the_limit_of_a_run_grows_with_what_there_is_to_fetch(tmp_path: Path) -> None:
+    assert dagster_home.run_limit_s(settings_of(tmp_path)) == 720
+    everything = settings_of(tmp_path, DATAHUB_SYMBOLS="all:USDT", DATAHUB_HISTORY_CANDLES="100000")
+    assert dagster_home.run_limit_s(everything) > 3600
+
+
+def test_sockets_fit_however_long_the_homes_path_is(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 90) / ("e" * 90)
+    for settings in (settings_of(tmp_path), settings_of(deep)):
+        dagster_home.make_socket_folder(settings)
+        for path in (dagster_home.code_socket(settings), dagster_home.warm_socket(settings)):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.bind(str(path))
+            path.unlink()
+            assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert dagster_home.code_socket(settings_of(deep)) != dagster_home.code_socket(settings_of(deep / "f"))
+
+
+def test_consent_is_asked_once_and_names_account_and_repos(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def yes(question: str) -> bool:
+        asked.append(question)
+        return True
+
+    with HubServer(tmp_path / "hub") as server:
+        token = server.add_user("alice")
+        settings = settings_of(tmp_path, HF_TOKEN=token, HF_ENDPOINT=server.url)
+        consent.make_sure(settings, ask=yes)
+        consent.make_sure(settings, ask=yes)
+        assert len(asked) == 1
+        assert "alice/crypto-market-data" in asked[0]
+        assert "alice/crypto-ohlc-data" in asked[0]
+        assert server.url in asked[0]
+
+
+def test_consent_is_not_needed_where_repos_exist_or_nobody_can_be_asked(tmp_path: Path) -> None:
+    def never(_question: str) -> bool:
+        raise AssertionError("asked")
+
+    with HubServer(tmp_path / "hub") as server:
+        token = server.add_user("bob")
+        settings = settings_of(tmp_path, HF_TOKEN=token, HF_ENDPOINT=server.url)
+        consent.make_sure(settings, ask=None)
+        hub = Hub(server.url, token)
+        for spec in DATASETS.values():
+            hub.create(spec)
+        consent.make_sure(settings, ask=never)
+    consent.make_sure(settings_of(tmp_path), ask=never)
+
+
+def test_no_is_respected_and_asked_again_next_time(tmp_path: Path) -> None:
+    with HubServer(tmp_path / "hub") as server:
+        settings = settings_of(tmp_path, HF_TOKEN=server.add_user("carol"), HF_ENDPOINT=server.url)
+        for _ in range(2):
+            with pytest.raises(NotAgreed, match="nothing was started"):
+                consent.make_sure(settings, ask=lambda _question: False)
+
+
+def test_a_hub_out_of_reach_does_not_stand_for_a_yes(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    settings = settings_of(tmp_path, HF_TOKEN=SECRET, HF_ENDPOINT=endpoint, HF_USERNAME="dora")
+    with pytest.raises(NotAgreed):
+        consent.make_sure(settings, ask=lambda question: "dora/crypto-ohlc-data" not in question)
+
+
+def test_the_welcome_has_a_command_to_try_and_no_token(tmp_path: Path) -> None:
+    own = "\n".join(welcome(settings_of(tmp_path)))
+    assert f'curl -H "Authorization: Bearer $(cat {tmp_path / "token"})" "http://127.0.0.1:7860/api/hub/market' in own
+    theirs = "\n".join(welcome(settings_of(tmp_path, HF_TOKEN=SECRET)))
+    assert "$HF_TOKEN" in theirs
+    assert SECRET not in theirs
+
+
+def test_the_stack_listens_where_people_reach_it() -> None:
+    anywhere = "0.0.0.0"  # noqa: S104 - nothing listens in this test
+    assert stack.reachable_host(anywhere) == "127.0.0.1"
+    assert stack.hub_host(Settings.from_env({"DATAHUB_BIND_HOST": anywhere})) == anywhere
+    assert stack.hub_host(Settings.from_env({"DATAHUB_BIND_HOST": "192.0.2.7"})) == "127.0.0.1"

@@ -1,0 +1,67 @@
+"""Lines of processes: split, secrets blotted out, rotated; and which of them a terminal shows."""
+
+from pathlib import Path
+
+import pytest
+
+from datahub_assets.ops import logs, stack
+from datahub_assets.ops.logs import LineSplitter, LogFile, Redactor, plain
+
+
+def test_lines_are_whole_however_the_bytes_come() -> None:
+    splitter = LineSplitter()
+    assert list(splitter.feed("fünf".encode()[:2])) == []
+    assert list(splitter.feed("fünf".encode()[2:] + b"\r\nsix\nsev")) == ["fünf", "six"]
+    assert list(splitter.flush()) == ["sev"]
+    assert list(splitter.flush()) == []
+
+
+def test_an_endless_line_is_cut() -> None:
+    splitter = LineSplitter()
+    lines = [line for _ in range(40) for line in splitter.feed(b"x" * 10_000)]
+    assert lines
+    assert max(map(len, lines)) < 100_000
+
+
+def test_secrets_are_blotted_out_also_those_learned_later() -> None:
+    redact = Redactor(["hf_abcdef", "hf_abcdefghij", None, "", "x"])
+    assert redact("a hf_abcdefghij b hf_abcdef c x") == "a *** b *** c x"
+    redact.learn("learned-later")
+    assert redact("learned-later") == "***"
+
+
+def test_colours_are_for_terminals() -> None:
+    assert plain("\x1b[34mINFO\x1b[0m ok") == "INFO ok"
+
+
+def test_logs_rotate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_FILE_BYTES", 2000)
+    log = LogFile(tmp_path, "api")
+    for number in range(1000):
+        log.write(f"line {number}")
+    log.close()
+    files = list(tmp_path.iterdir())
+    assert len(files) == 5
+    assert all(file.stat().st_size <= 2000 for file in files)
+    assert (tmp_path / "api.log").read_text().splitlines()[-1].endswith("Z api | line 999")
+
+
+RUN = "market_prices_job - 0b0aa3cb-2a4c-4d5e-8f16-6b3e0a1b2c3d"
+
+
+@pytest.mark.parametrize(
+    ("level", "said", "shown"),
+    [
+        ("INFO", "market_prices - fetched 250 coins", "market_prices - fetched 250 coins"),
+        ("WARNING", "market_prices - set aside a row", "warning: market_prices - set aside a row"),
+        ("DEBUG", "77 - market_prices - STEP_START - Started execution of step", None),
+        ("ERROR", "77 - market_prices - STEP_FAILURE - Execution of step failed.", None),
+    ],
+)
+def test_the_terminal_shows_what_runs_say_themselves(level: str, said: str, shown: str | None) -> None:
+    line = f"2026-01-01 00:00:00 +0000 - dagster - {level} - {RUN} - {said}"
+    assert stack.run_line(line) == shown
+
+
+def test_the_terminal_shows_no_traces() -> None:
+    assert stack.run_line("Traceback (most recent call last):") is None
