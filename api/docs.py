@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from api.dropin.keys import SCHEMES
 from api.errors import catalogue, status_of
 
 SCHEMA_URL: Final = "/schema/openapi.json"
@@ -63,10 +64,13 @@ def openapi_config(version: str) -> OpenAPIConfig:
         description=_DESCRIPTION,
         path="/schema",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        components=Components(security_schemes={"bearer": bearer}),
+        components=Components(security_schemes={"bearer": bearer, **SCHEMES}),
         tags=[
             Tag("Rows", "prices and candles"),
+            Tag("SQL", "any SELECT over the datasets, in DuckDB's dialect"),
             Tag("Datasets", "what the datasets are and were"),
+            Tag("Drop-in: Binance", "Binance's spot API, answered from the Hub: for ccxt, python-binance and others"),
+            Tag("Drop-in: CoinGecko", "CoinGecko's API, answered from the Hub: for pycoingecko and others"),
             Tag("Status", "how the hub is; open to all"),
         ],
         use_handler_docstrings=True,

@@ -13,9 +13,10 @@ from api.errors import PROBLEM_MEDIA_TYPE, Problem
 _DESCRIPTIONS: Final = {
     400: "a parameter is unknown or not valid; the problem names it and lists what is",
     401: "there is no bearer token",
-    403: "the token is not accepted",
+    403: "the token is not accepted, or the statement reaches for what is not open to callers",
     404: "there is no such symbol, interval, dataset or revision",
     406: "no format the caller accepts",
+    408: "the statement takes longer than it may",
     413: "the answer would be too large",
     429: "this token's requests of the minute are used up; Retry-After says how long to wait",
     502: "a file on the Hub is not what it should be",
@@ -40,6 +41,8 @@ GUARDED: Final = problems(401, 403, 429, 503)
 """Answers of every operation that wants a token."""
 QUERIED: Final = {**problems(400, 404, 502), **GUARDED}
 """Answers of every operation that reads a dataset at a revision."""
+CONDITIONAL: Final = {304: ResponseSpec(None, description="the caller's ETag still holds")}
+"""What a caller gets who has the answer already."""
 
 
 @dataclass

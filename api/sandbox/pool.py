@@ -56,7 +56,7 @@ class PoolState:
     waiting: int
     ready: int
     answered: int
-    killed: int
+    replaced: int
     confinement: Mapping[str, str]
 
 
@@ -78,7 +78,7 @@ class SandboxPool:
         self._confinement: Mapping[str, str] = {}
         self._start_error: SqlUnavailable | None = None
         self._answered = 0
-        self._killed = 0
+        self._replaced = 0
         self._begun = False
         self._closing = False
         self._hurry = asyncio.Event()
@@ -140,7 +140,7 @@ class SandboxPool:
             waiting=self._lanes.waiting,
             ready=len(self._lanes.free),
             answered=self._answered,
-            killed=self._killed,
+            replaced=self._replaced,
             confinement=self._confinement,
         )
 
@@ -214,8 +214,7 @@ class SandboxPool:
         if keep and not worn and not worker.is_broken and not self._closing:
             self._lanes.release(caller, worker)
             return
-        if not keep:
-            self._killed += 1
+        self._replaced += 1
         worker.kill()
         self._in_background(self._replace(worker, caller))
 

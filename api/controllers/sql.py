@@ -1,0 +1,104 @@
+"""SQL over the datasets."""
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Body, QueryParameter
+from litestar.response import Stream
+
+from api.controllers.responses import QUERIED, RowsOperation, problems
+from api.errors import InvalidParameter
+from api.parameters import AsOf, FormatName, Numbers
+from api.queries import choose_revision
+from api.statements import SqlAnswers, Statement
+
+_RESPONSES = {
+    200: ResponseSpec(list[dict[str, Any]], description="the rows", generate_examples=False),
+    **QUERIED,
+    **problems(406, 408, 413),
+}
+_REVISION = (
+    "commits to read: `market@<sha>,ohlc@<sha>` as `X-Revision` names them, or a branch, tag or commit; the newest of "
+    "each dataset otherwise"
+)
+
+
+class SqlRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A statement, the values bound to it (`?` and `$1` from a list, `$name` from an object), and the commits."""
+
+    sql: str
+    params: list[Any] | dict[str, Any] = msgspec.field(default_factory=list)
+    revision: str | None = None
+    as_of: str | None = None
+
+
+def ask_sql(
+    *,
+    q: Annotated[str, QueryParameter(description="the statement: a SELECT, or EXPLAIN of one")],
+    params: Annotated[
+        str | None, QueryParameter(description='values to bind, as JSON: `["BTCUSDT"]` or `{"symbol": "BTCUSDT"}`')
+    ] = None,
+    revision: Annotated[str | None, QueryParameter(description=_REVISION)] = None,
+    as_of: AsOf = None,
+    format: FormatName = None,  # noqa: A002 - the parameter's public name
+    numbers: Numbers = None,
+) -> Statement:
+    """The statement of a GET.
+
+    Raises:
+        InvalidParameter: said by name.
+    """
+    return Statement(q, _values(params), choose_revision(revision, as_of), format, numbers)
+
+
+class SqlController(Controller):
+    """One read-only statement in DuckDB's dialect over the tables `market`, `ohlc`, `gaps` and `corrections`."""
+
+    path = "/api/hub/sql"
+    tags = ["SQL"]  # noqa: RUF012 - Litestar reads it from the class
+    security = [{"bearer": []}]  # noqa: RUF012
+
+    @get(
+        summary="Run SQL",
+        dependencies={"asked": Provide(ask_sql, sync_to_thread=False)},
+        responses=_RESPONSES,
+        operation_class=RowsOperation,
+    )
+    async def query(
+        self,
+        request: Request[Any, Any, Any],
+        statements: NamedDependency[SqlAnswers],
+        asked: NamedDependency[Statement],
+    ) -> Response[bytes] | Stream:
+        """As POST; with a strong ETag, and 304 while the commits it reads have not changed."""
+        return await statements.answer(request, asked)
+
+    @post(status_code=200, summary="Run SQL", responses=_RESPONSES, operation_class=RowsOperation)
+    async def statement(
+        self,
+        request: Request[Any, Any, Any],
+        statements: NamedDependency[SqlAnswers],
+        data: Annotated[SqlRequest, Body(description="the statement and its values")],
+        format: FormatName = None,  # noqa: A002
+        numbers: Numbers = None,
+    ) -> Response[bytes] | Stream:
+        """Run one SELECT over `market`, `ohlc`, `gaps` and `corrections`.
+
+        `SHOW TABLES` and `DESCRIBE ohlc` say what there is. Only those tables can be read, only DuckDB's computing
+        functions can be called, and time, memory, rows and bytes are limited.
+        """
+        choice = choose_revision(data.revision, data.as_of)
+        return await statements.answer(request, Statement(data.sql, data.params, choice, format, numbers))
+
+
+def _values(text: str | None) -> list[Any] | dict[str, Any]:
+    if text is None:
+        return []
+    try:
+        values: list[Any] | dict[str, Any] = msgspec.json.decode(text, type=list[Any] | dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError):
+        raise InvalidParameter.of("params", text, valid="a JSON list or object of values") from None
+    return values
