@@ -47,6 +47,8 @@ def counting_server() -> Iterator[tuple[int, list[bytes]]]:
         with sock:
             while request := sock.recv(65536):
                 asked.append(request)
+                if b"/slow" in request:
+                    threading.Event().wait(0.2)
                 status = b"500 Oh" if b"/broken" in request else b"200 OK"
                 sock.sendall(b"HTTP/1.1 " + status + b"\r\ncontent-length: 4\r\n\r\nbody")
 
@@ -73,6 +75,14 @@ def test_the_client_counts_what_the_server_answered(counting_server: tuple[int, 
     assert 0 < load.p50_ms <= load.p95_ms <= load.p99_ms
     assert {request.split(b" ")[1] for request in asked} == {b"/a", b"/b"}
     assert all(b"authorization: Bearer t\r\n" in request for request in asked)
+
+
+def test_an_answer_slower_than_the_load_still_counts(counting_server: tuple[int, list[bytes]]) -> None:
+    server = Server(counting_server[0], {})
+    load = run(server, [get(server, "/slow")], connections=1, duration_s=0.05)
+    assert load.answers == 1
+    assert load.elapsed_s >= 0.2
+    assert load.per_s == pytest.approx(1 / load.elapsed_s)
 
 
 def test_a_wrong_status_ends_the_load(counting_server: tuple[int, list[bytes]]) -> None:
