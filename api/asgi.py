@@ -13,11 +13,16 @@ from litestar.router import Router
 from api.answers import RowAnswers
 from api.auth import Authenticator
 from api.cache import AnswerCache
+from api.controllers.binance import BinanceController
+from api.controllers.coingecko import CoinGeckoController
 from api.controllers.history import HistoryController
 from api.controllers.info import DatasetsController, StatusController
 from api.controllers.rows import RowsController
+from api.controllers.sql import SqlController
 from api.controllers.webhook import WebhookController
 from api.docs import DocsController, openapi_config
+from api.dropin.answers import DropInAnswers
+from api.dropin.keys import ApiKeys
 from api.engine.engine import Engine
 from api.engine.hub import HubReader
 from api.engine.poller import Poller
@@ -27,11 +32,15 @@ from api.guards import known_parameters_only, token_guard
 from api.hot import HotAnswers
 from api.metrics import EngineCollector, Metrics
 from api.ratelimit import RateLimiter
+from api.sandbox.pool import SandboxPool
+from api.statements import SandboxCollector, SqlAnswers
 from datahub_assets.domain.errors import HubRefused
 from datahub_assets.settings import LOCAL_USER, Settings
 
 _CACHE_BYTES: Final = 128 << 20
-_GUARDED: Final = [RowsController, DatasetsController, HistoryController]
+_GUARDED: Final = [RowsController, SqlController, DatasetsController, HistoryController]
+_DROP_IN: Final = [BinanceController, CoinGeckoController]
+"""They name unknown parameters in their own ways."""
 _OPEN: Final = [StatusController, WebhookController, DocsController]
 
 
@@ -61,32 +70,41 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         owner_token=settings.owner_token, whoami=engine.hub.whoami, allowed_users=settings.allowed_users
     )
     poller = Poller(engine, poll_s=settings.poll_s)
+    pool = SandboxPool.of(settings)
+    metrics.registry.register(SandboxCollector(pool))
     parts: dict[str, Any] = {
         "engine": engine,
         "settings": settings,
         "metrics": metrics,
         "poller": poller,
+        "statements": SqlAnswers(engine, pool, cache),
     }
-    guards = [token_guard(authenticator, limiter), known_parameters_only]
+    guarded = token_guard(authenticator, limiter)
     app = Litestar(
         route_handlers=[
-            Router("/", route_handlers=_GUARDED, guards=guards),
+            Router("/", route_handlers=_GUARDED, guards=[guarded, known_parameters_only]),
+            Router("/", route_handlers=_DROP_IN, guards=[guarded]),
             Router("/", route_handlers=_OPEN, guards=[known_parameters_only]),
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
-        state=State({"row_answers": RowAnswers(engine, cache, metrics=metrics)}),
-        lifespan=[_running(engine, poller)],
+        state=State(
+            {
+                "row_answers": RowAnswers(engine, cache, metrics=metrics),
+                "drop_in_answers": DropInAnswers(engine, cache, metrics=metrics),
+            }
+        ),
+        lifespan=[_running(engine, poller, pool)],
         logging_config=None,
     )
-    app.asgi_handler = Front(
-        app.asgi_handler, authenticator=authenticator, limiter=limiter, hot=HotAnswers(cache), metrics=metrics
+    app.asgi_handler = ApiKeys(
+        Front(app.asgi_handler, authenticator=authenticator, limiter=limiter, hot=HotAnswers(cache), metrics=metrics)
     )
     return app
 
 
-def _running(engine: Engine, poller: Poller) -> Callable[[Litestar], Any]:
+def _running(engine: Engine, poller: Poller, pool: SandboxPool) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         engine.restore()
@@ -94,6 +112,7 @@ def _running(engine: Engine, poller: Poller) -> Callable[[Litestar], Any]:
         try:
             yield
         finally:
+            await pool.close()
             await poller.stop()
             engine.close()
 

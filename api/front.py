@@ -14,6 +14,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.answers import IMMUTABLE, REVALIDATE, matches
 from api.auth import Authenticator
+from api.dropin.keys import KEY_HEADERS
 from api.hot import HotAnswers, RequestKey
 from api.metrics import Metrics
 from api.ratelimit import Allowance, RateLimiter
@@ -40,7 +41,8 @@ _PREFLIGHT: Final = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
     (
         b"access-control-allow-headers",
-        b"Accept, Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id",
+        b"Accept, Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id, "
+        + ", ".join(KEY_HEADERS).encode(),
     ),
     (b"access-control-max-age", b"86400"),
 ]

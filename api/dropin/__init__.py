@@ -1,0 +1,1 @@
+"""Endpoints that answer as Binance's and CoinGecko's own APIs do, from the Hub: a client changes its base URL only."""
