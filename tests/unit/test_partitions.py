@@ -80,7 +80,7 @@ def test_every_commit_has_each_key_once_and_every_row(case: tuple[DatasetSpec, l
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(ticks())
 def test_every_commit_has_each_key_once_at_length(case: tuple[DatasetSpec, list[tuple[int, pl.DataFrame]]]) -> None:
     replay(*case)
