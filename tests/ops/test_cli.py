@@ -1,0 +1,230 @@
+"""The command line: what it prints, how it exits, and that each command explains itself."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from huggingface_hub import HfApi
+
+from datahub_assets.cli import main
+from datahub_assets.ops import homelock
+from datahub_assets.ops.worker_status import WorkerStatus
+from datahub_assets.settings import setting_rows
+from localhub.testing import HubServer
+from tests.ops.conftest import System
+
+
+def datahub(*arguments: str, env: dict[str, str] | None = None, answer: str | None = None) -> Result:
+    return CliRunner().invoke(main, list(arguments), env=dict(env or {}), input=answer)
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("command", [path for path in commands(main) if path != ("localhub",)], ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    result = datahub(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+    if command[-1] not in {"cache", "hub"}:
+        assert f"datahub {' '.join(command)}" in result.output.split("Examples:")[1]
+
+
+def test_up_lists_every_setting() -> None:
+    text = datahub("up", "--help").output
+    assert all(row.variable in text and row.description in text for row in setting_rows())
+
+
+def test_settings_prints_the_table() -> None:
+    result = datahub("settings")
+    assert all(f"{row.variable}  [{row.default}]" in result.output for row in setting_rows())
+
+
+def test_a_wrong_setting_stops_with_its_name_value_and_what_is_valid() -> None:
+    result = datahub("up", env={"DATAHUB_COINS": "0", "USE_MOCK_DATA": "true"})
+    assert result.exit_code == 2
+    assert "DATAHUB_COINS='0': must be a number from 1 to 5000" in result.output
+    assert "USE_MOCK_DATA" in result.output
+    assert "no mock data" in result.output
+
+
+def test_up_names_a_taken_port_and_starts_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = datahub("up", env={"DATAHUB_HOME": str(tmp_path), "DATAHUB_DAGSTER_PORT": port})
+    assert result.exit_code == 1
+    assert f"port {port} is taken by another process; set DATAHUB_DAGSTER_PORT" in result.output
+    assert not (tmp_path / "dagster").exists()
+
+
+def test_a_second_up_on_the_same_home_is_refused(tmp_path: Path) -> None:
+    with homelock.held(tmp_path):
+        result = datahub("up", env={"DATAHUB_HOME": str(tmp_path)})
+    assert result.exit_code == 1
+    assert f"in use by another `datahub up` (pid {os.getpid()})" in result.output
+
+
+def test_the_token_is_printed_once_it_exists(tmp_path: Path) -> None:
+    env = {"DATAHUB_HOME": str(tmp_path)}
+    result = datahub("token", env=env)
+    assert result.exit_code == 1
+    assert "no token yet" in result.output
+    (tmp_path / "token").write_text("hf_abcdef\n")
+    assert datahub("token", env=env).output == "hf_abcdef\n"
+
+
+def test_a_token_of_hugging_face_is_not_printed(tmp_path: Path) -> None:
+    result = datahub("token", env={"DATAHUB_HOME": str(tmp_path), "HF_TOKEN": "hf_verysecret"})
+    assert result.exit_code == 1
+    assert "HF_TOKEN" in result.output
+    assert "hf_verysecret" not in result.output
+
+
+def test_tokens_for_clients_are_made_by_the_hub_and_may_only_read(tmp_path: Path) -> None:
+    env = {**os.environ, "DATAHUB_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "datahub_assets.cli", "token", "add", "laptop"]
+    made = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1]
+    with HubServer(tmp_path / "hub") as server:
+        who = HfApi(endpoint=server.url, token=made).whoami()
+    assert who["name"] == "laptop"
+    assert who["auth"]["accessToken"]["role"] == "read"
+    elsewhere = datahub("token", "add", "laptop", env={"HF_TOKEN": "hf_verysecret"})
+    assert elsewhere.exit_code == 1
+
+
+def test_localhub_gets_its_arguments_as_they_are() -> None:
+    command = [sys.executable, "-m", "datahub_assets.cli", "localhub", "serve", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "--webhook-url" in done.stdout
+    wrong = subprocess.run([*command[:-2], "nonsense"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+
+
+def test_status_before_anything_ran_says_so_and_creates_nothing(system: System) -> None:
+    result = datahub("status", env=system.environ)
+    assert result.exit_code == 1
+    assert "market: nothing has been published yet" in result.output
+    assert not system.settings.cache_path.exists()
+
+
+def test_status_of_a_hub_that_is_well(system: System) -> None:
+    system.tick()
+    result = datahub("status", env=system.environ)
+    assert result.exit_code == 0
+    for shown in ("market", "ohlc", "rows on the Hub", "newest row", "lag", "last commit", "open gaps"):
+        assert shown in result.output
+    head = HfApi(endpoint=system.server.url).dataset_info("alice/crypto-ohlc-data").sha or "?"
+    assert head[:12] in result.output
+
+
+def test_status_tells_the_last_error_and_long_histories(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    system.tick()
+    monkeypatch.setattr("datahub_assets.ops.status.MANY_COMMITS", 0)
+    settings = system.settings
+    WorkerStatus(settings.home).failed("market", code="source_unavailable", message="no answer", now_ms=0)
+    result = datahub("status", env=system.environ)
+    assert result.exit_code == 1
+    assert "market: source_unavailable: no answer" in result.output
+    assert "datahub hub squash" in result.output
+
+
+def test_doctor_says_what_is_well_and_how_to_fix_what_is_not(system: System) -> None:
+    system.tick()
+    result = datahub("doctor", env={**system.environ, "DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"})
+    assert result.exit_code == 1
+    lines = dict(line.split(": ", 1) for line in result.output.splitlines() if line.startswith(("ok", "FAIL")))
+    assert {name for name in lines if name.startswith("ok")} == {
+        "ok    disk",
+        "ok    cache",
+        "ok    coingecko",
+        "ok    binance",
+        "ok    hub account",
+        "ok    publish and read back",
+        "ok    datasets",
+    }
+    assert {name for name in lines if name.startswith("FAIL")} == {
+        "FAIL  running",
+        "FAIL  api",
+        "FAIL  api with token",
+        "FAIL  dagster",
+    }
+    assert result.output.count("fix: ") == 4
+    assert "fix: start it: make up" in result.output
+    assert (
+        len(list(HfApi(endpoint=system.server.url, token=system.environ["HF_TOKEN"]).list_datasets(author="alice")))
+        == 2
+    )
+
+
+def test_doctor_finds_upstreams_hub_and_cache_out_of_order(system: System) -> None:
+    system.coingecko.fail("firewall", times=None)
+    system.binance.fail("region_blocked", times=None)
+    system.settings.cache_path.write_bytes(b"not a database" * 1000)
+    system.server.stop()
+    try:
+        result = datahub("doctor", env={**system.environ, "DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"})
+    finally:
+        system.server.start()
+    failed = {line[6:].split(":")[0] for line in result.output.splitlines() if line.startswith("FAIL")}
+    assert {"coingecko", "binance", "hub account", "publish and read back", "datasets", "cache"} <= failed
+    assert "HTTP 403" in result.output
+    assert "HTTP 451" in result.output
+    assert "fix: datahub cache rebuild" in result.output
+
+
+def test_the_cache_is_rebuilt_from_the_hub(system: System) -> None:
+    system.tick()
+    system.settings.cache_path.write_bytes(b"not a database" * 1000)
+    assert datahub("cache", "rebuild", env=system.environ, answer="n\n").exit_code == 1
+    result = datahub("cache", "rebuild", "--yes", env=system.environ)
+    assert result.exit_code == 0
+    assert "ohlc: 10 rows taken from the Hub" in result.output
+    assert datahub("status", env=system.environ).exit_code == 0
+
+
+def test_the_cache_is_not_rebuilt_under_a_running_hub(system: System) -> None:
+    with homelock.held(system.settings.home):
+        result = datahub("cache", "rebuild", "--yes", env=system.environ)
+    assert result.exit_code == 1
+    assert "in use by another `datahub up`" in result.output
+
+
+def test_squash_explains_asks_and_leaves_one_commit(system: System) -> None:
+    system.tick()
+    api = HfApi(endpoint=system.server.url)
+    assert len(api.list_repo_commits("alice/crypto-market-data", repo_type="dataset")) > 1
+    asked = datahub("hub", "squash", "--dataset", "market", env=system.environ, answer="n\n")
+    assert asked.exit_code == 1
+    assert "cannot be undone" in asked.output
+    assert len(api.list_repo_commits("alice/crypto-market-data", repo_type="dataset")) > 1
+    result = datahub("hub", "squash", "--dataset", "market", "--yes", env=system.environ)
+    assert result.exit_code == 0
+    assert len(api.list_repo_commits("alice/crypto-market-data", repo_type="dataset")) == 1
+    (tag,) = api.list_repo_refs("alice/crypto-market-data", repo_type="dataset").tags
+    assert tag.name in result.output
+    wrong = datahub("hub", "squash", "--dataset", "news", "--yes", env=system.environ)
+    assert wrong.exit_code == 1
+    assert "no dataset 'news'; there are market, ohlc" in wrong.output
+
+
+def test_the_embedded_hub_is_started_for_a_rebuild_and_stopped_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    env = {**os.environ, "DATAHUB_HOME": str(tmp_path), "DATAHUB_LOCALHUB_PORT": port}
+    command = [sys.executable, "-m", "datahub_assets.cli", "cache", "rebuild", "--yes"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "market: 0 rows taken from the Hub" in done.stdout
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)), timeout=1)
