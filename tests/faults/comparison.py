@@ -59,8 +59,14 @@ def landed_keys(spec: DatasetSpec, journal: Path) -> frozenset[Key]:
     return frozenset(key for file in files for key, _ in keyed(spec, pl.read_parquet(file)))
 
 
-def compare(settings: Settings, truths: Mapping[str, Truth], *, every: int = 1) -> Findings:
-    """Compare everything with everything, once the chains have settled; `every`: look at every so manieth commit."""
+def compare(settings: Settings, truths: Mapping[str, Truth], *, every: int = 1, sole_writer: bool = True) -> Findings:
+    """Compare everything with everything, once the chains have settled.
+
+    Args:
+        settings: where the cache and the Hub are.        truths: what must be there, by dataset.
+        every: look at every so manieth commit of the history, and at the head.
+        sole_writer: nobody else publishes to the Hub, so that the cache must hold all that it holds.
+    """
     findings = Findings()
     with HubView(settings.hub_endpoint) as view:
         heads = {
@@ -70,8 +76,9 @@ def compare(settings: Settings, truths: Mapping[str, Truth], *, every: int = 1) 
     for spec in (MARKET, OHLC):
         head = heads[spec.name].rows(spec)
         _against_truth(spec, head, truths[spec.name], findings)
-        _against_cache(spec, head, settings, findings)
-    _ledger_against_cache(heads[OHLC.name], settings, findings)
+        _against_cache(spec, head, settings, findings=findings, sole_writer=sole_writer)
+    if sole_writer:
+        _ledger_against_cache(heads[OHLC.name], settings, findings)
     _against_api(heads, settings, findings)
     return findings
 
@@ -106,7 +113,7 @@ def _against_truth(spec: DatasetSpec, head: Rows, truth: Truth, findings: Findin
     findings.note(findings.wrong, f"{spec.name}: other values than upstream", other)
 
 
-def _against_cache(spec: DatasetSpec, head: Rows, settings: Settings, findings: Findings) -> None:
+def _against_cache(spec: DatasetSpec, head: Rows, settings: Settings, *, findings: Findings, sole_writer: bool) -> None:
     names = ", ".join(f'"{name}"' for name in spec.column_names)
     with closing(sqlite3.connect(settings.cache_path)) as database:
         stored = database.execute(f"SELECT {names} FROM {spec.cache_table}").fetchall()
@@ -114,9 +121,10 @@ def _against_cache(spec: DatasetSpec, head: Rows, settings: Settings, findings: 
     places = [spec.column_names.index(name) for name in spec.key]
     cached = {tuple(row[place] for place in places): row for row in stored}
     findings.note(findings.lost, f"{spec.name}: in the cache, not on the Hub", cached.keys() - head.keys())
-    findings.note(findings.wrong, f"{spec.name}: on the Hub, not in the cache", head.keys() - cached.keys())
-    other = [key for key, row in cached.items() if key in head and head[key] != row]
-    findings.note(findings.wrong, f"{spec.name}: cache and Hub differ", other)
+    if sole_writer:
+        findings.note(findings.wrong, f"{spec.name}: on the Hub, not in the cache", head.keys() - cached.keys())
+        other = [key for key, row in cached.items() if key in head and head[key] != row]
+        findings.note(findings.wrong, f"{spec.name}: cache and Hub differ", other)
     if waiting:
         findings.wrong.append(f"{spec.name}: {waiting} rows of the cache have no commit")
     left = sorted(path.name for path in (settings.landing_path / spec.name).glob("*.parquet"))

@@ -4,7 +4,6 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,9 @@ import pytest
 
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.disk import Unsynced
-from tests.faults.errand import Death, Errand, run
-from tests.faults.world import World
+from tests.faults.errand import Death
+from tests.faults.processes import SIGKILLED, send
 
-SIGKILLED = -9
-LIMIT_S = 60
 LINES_TRIED = 60
 
 ACTIONS = (
@@ -51,19 +48,6 @@ class Recorded:
 
     counts: Mapping[str, int]
     lines: int
-
-
-def send(world: World, *, death: Death | None = None, points_to: Path | None = None) -> int | None:
-    """Run a tick of the world in another process; its exit code."""
-    context: Any = get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.errand"])
-    errand = Errand(world.environ, world.clock.now_ms(), world.journal, points_to, death)
-    process = context.Process(target=run, args=(errand,))
-    process.start()
-    process.join(LIMIT_S)
-    assert not process.is_alive()
-    code: int | None = process.exitcode
-    return code
 
 
 _RECORDED: list[Recorded] = []

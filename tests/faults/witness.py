@@ -67,6 +67,8 @@ class WatchedBinance(FakeBinance):
             self._told_ms = json.loads(answer.body)["serverTime"]
         if answer.status == 200 and request.path.endswith("/klines"):
             for kline in json.loads(answer.body):
+                if "" in kline:  # a test broke it: there is no row to be made of it
+                    continue
                 row = candle_row(request.params["symbol"], request.params["interval"], kline, at_ms=self._told_ms)
                 _remember(self.served, OHLC, row)
         return answer

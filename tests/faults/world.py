@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -125,6 +125,10 @@ class World:
             (count,) = database.execute("SELECT count(*) FROM quarantine WHERE dataset = ?", (name,)).fetchone()
         return int(count)
 
+    def twin(self) -> "World":
+        """Another installation that works for the same account of the same Hub, with an empty home."""
+        return replace(self, home=self.home.parent / "twin")
+
     def go_on_in(self, home: Path) -> None:
         """Another home takes the place of this one, its Hub on the same port."""
         self.hub.stop()
@@ -152,7 +156,7 @@ class World:
         keys = {key for source in sources for key in source}
         return {key: set().union(*(source.get(key, set()) for source in sources)) for key in keys}
 
-    def findings(self, *, every: int = 1) -> Findings:
+    def findings(self, *, every: int = 1, sole_writer: bool = True) -> Findings:
         """What differs between upstream, cache, Hub and API."""
         truths = {
             MARKET.name: Truth(
@@ -166,7 +170,7 @@ class World:
                 landed=comparison.landed_keys(OHLC, self.journal),
             ),
         }
-        return comparison.compare(self.settings, truths, every=every)
+        return comparison.compare(self.settings, truths, every=every, sole_writer=sole_writer)
 
 
 @contextmanager

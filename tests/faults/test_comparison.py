@@ -1,0 +1,72 @@
+"""The comparison notices what it is there for: a tool that finds nothing must be shown to find something."""
+
+import sqlite3
+from contextlib import closing
+
+import polars as pl
+import pytest
+
+from datahub_assets.domain.datasets import MARKET
+from datahub_assets.stores import layout
+from tests.faults.conftest import OpenWorld
+from tests.faults.hubview import HubView
+from tests.faults.world import World, all_succeeded
+
+SEALED = "data/2025-12-31.parquet"
+
+
+@pytest.fixture
+def world(open_world: OpenWorld) -> World:
+    world = open_world("roll")
+    assert all_succeeded(world.light_tick())
+    assert world.findings().clean
+    return world
+
+
+def commit(world: World, path: str, frame: pl.DataFrame) -> None:
+    """Somebody commits a file of the prices, and the product takes it for its own commit."""
+    world.hub.commit(f"local/{MARKET.repo_name}", {path: layout.write(MARKET, frame)})
+
+
+def sealed(world: World) -> pl.DataFrame:
+    with HubView(world.hub.url) as view:
+        return view.commit(MARKET, world.history("market")[-1]).frames[SEALED]
+
+
+def test_a_lost_row(world: World) -> None:
+    commit(world, SEALED, sealed(world)[1:])
+    assert world.findings().lost
+
+
+def test_a_row_lost_and_found_again(world: World) -> None:
+    """No reader may meet a commit without it, even if a later one has it."""
+    whole = sealed(world)
+    commit(world, SEALED, whole[1:])
+    commit(world, SEALED, whole)
+    findings = world.findings()
+    assert [line for line in findings.lost if "keys gone" in line]
+    assert not [line for line in findings.lost if "not on the Hub" in line]
+
+
+def test_a_doubled_row(world: World) -> None:
+    commit(world, "data/2025-12-30.parquet", sealed(world)[:1])
+    findings = world.findings()
+    assert len(findings.doubled) == 2, "on the Hub and in the API"
+    assert [line for line in findings.wrong if "belongs in" in line]
+
+
+def test_a_changed_value(world: World) -> None:
+    commit(world, SEALED, sealed(world).with_columns(pl.col("price") * 2))
+    assert [line for line in world.findings().wrong if "upstream never said" in line]
+
+
+def test_an_unsorted_file(world: World) -> None:
+    commit(world, SEALED, sealed(world).reverse())
+    assert [line for line in world.findings().wrong if "not sorted" in line]
+
+
+def test_a_row_that_waits(world: World) -> None:
+    with closing(sqlite3.connect(world.settings.cache_path)) as database:
+        database.execute("UPDATE cached_market_data SET commit_id = NULL WHERE id = 1")
+        database.commit()
+    assert [line for line in world.findings().wrong if "have no commit" in line]
