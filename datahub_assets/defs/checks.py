@@ -12,6 +12,7 @@ from datahub_assets.domain.errors import HubUnavailable
 from datahub_assets.domain.ledgers import GAPS, ledgers_of
 from datahub_assets.ops import facts
 from datahub_assets.stores import remote
+from datahub_assets.stores.publisher import MOST_ROWS
 
 Verdicts = Iterator[dg.AssetCheckResult]
 ROWS_NOTE = "most_rows"
@@ -33,7 +34,7 @@ def cache_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
     def checks(context: dg.AssetCheckExecutionContext) -> Verdicts:
         workshop: Workshop = context.resources.workshop
         with workshop.cache() as cache:
-            waiting = cache.unpublished(spec).frame
+            waiting = cache.unpublished(spec, limit=MOST_ROWS).frame  # what the next commit carries
         for rule in all_rules:
             broken = rule.broken(waiting, workshop.clock())
             yield _verdict(key, rule.name, problems=broken, metadata={"rows_checked": waiting.height})
@@ -89,7 +90,7 @@ def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRes
     severity = dg.AssetCheckSeverity.ERROR
     with workshop.cache() as cache:
         try:
-            sample = read_back.compare(spec, cache=cache, hub=workshop.hub())
+            sample = read_back.compare(spec, cache=cache, hub=workshop.hub(cache))
         except HubUnavailable as error:  # nothing is known to be wrong; the next tick looks again
             severity = dg.AssetCheckSeverity.WARN
             sample = read_back.Sample(problems=[f"could not be read back: {error}"])

@@ -8,7 +8,7 @@ from datahub_assets.defs.workshop import Workshop
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.ops import facts
 from datahub_assets.stores.budget import Limits
-from datahub_assets.stores.publisher import publish
+from datahub_assets.stores.publisher import MOST_ROWS, publish
 
 
 def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
@@ -27,24 +27,24 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
             now_ms = workshop.clock()
             drained = cache.drain(workshop.landing, spec, now_ms=now_ms)
             pruned = cache.prune(spec, now_ms=now_ms)
-            waiting = cache.unpublished(spec).frame
+            waiting = cache.waiting(spec)
             saved = drained.upserted
             context.log.info(
                 "saved %d new and %d changed records of %s in SQLite, %d unchanged; %d wait for the Hub",
-                *(saved.inserted, saved.updated, spec.name, saved.unchanged, waiting.height),
+                *(saved.inserted, saved.updated, spec.name, saved.unchanged, waiting),
             )
             for path in drained.set_aside:
                 context.log.error("landing file %s was damaged and set aside; its rows are fetched again", path.name)
             return dg.MaterializeResult(
                 metadata={
-                    **metadata.of_rows(spec, waiting, now_ms=now_ms),
+                    **metadata.of_rows(spec, cache.unpublished(spec, limit=MOST_ROWS).frame, now_ms=now_ms),
                     "dagster/row_count": facts.cached_rows(cache, spec),
                     "inserted": saved.inserted,
                     "updated": saved.updated,
                     "unchanged": saved.unchanged,
                     "quarantined": drained.quarantined,
                     "damaged_files": len(drained.set_aside),
-                    "waiting_for_hub": waiting.height,
+                    "waiting_for_hub": waiting,
                     "pruned": pruned,
                 }
             )
@@ -65,7 +65,7 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
         workshop: Workshop = context.resources.workshop
         with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
-            hub, limits = workshop.hub(), Limits.of(workshop.settings)
+            hub, limits = workshop.hub(cache), Limits.of(workshop.settings)
             outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=workshop.clock(), log=context.log)
             if outcome.reason is not None:
                 context.log.info(outcome.told(spec))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from datahub_assets.ops.worker_status import WorkerStatus
 from datahub_assets.settings import Settings
+from datahub_assets.stores.account import hub_of
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.hub import Hub
 
@@ -32,9 +33,9 @@ class Workshop:
         """The SQLite cache, open; use it in a `with`."""
         return Cache.open(self.settings.cache_path)
 
-    def hub(self) -> Hub:
-        """The Hub that holds the datasets, with the token that writes to it."""
-        return Hub(self.settings.hub_endpoint, self.settings.owner_token(), self.settings.hf_username)
+    def hub(self, cache: Cache) -> Hub:
+        """The Hub that holds the datasets, with the token that writes to it; the cache remembers whose it is."""
+        return hub_of(self.settings, cache)
 
     @property
     def landing(self) -> Path:

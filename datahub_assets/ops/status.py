@@ -57,7 +57,7 @@ def _state(spec: DatasetSpec, settings: Settings, *, cache: Cache | None, hub: H
     state = ChainState(
         dataset=spec.name,
         rows=known.get("rows", 0),
-        waiting=0 if cache is None else cache.unpublished(spec).frame.height,
+        waiting=0 if cache is None else cache.waiting(spec),
         newest_row=known.get("newest_row"),
         lag_s=lag_s,
         last_commit=known.get("last_commit"),

@@ -14,6 +14,7 @@ from datahub_assets.defs import chain
 from datahub_assets.defs.workshop import KEY, Workshop
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.settings import Settings
+from datahub_assets.stores.hub import Hub
 from localhub.testing import HubServer
 from tests.fakes import Clock, FakeBinance, FakeCoinGecko
 
@@ -31,6 +32,12 @@ class Bench:
     clock: Clock
     server: HubServer
     instance: dg.DagsterInstance
+
+    @property
+    def hub(self) -> Hub:
+        """The Hub as the assets use it."""
+        with self.workshop.cache() as cache:
+            return self.workshop.hub(cache)
 
     @property
     def definitions(self) -> dg.Definitions:

@@ -52,7 +52,7 @@ def test_a_run_brings_rows_from_upstream_to_the_hub(bench: Bench, spec: DatasetS
     assert (cached["inserted"], cached["updated"], cached["waiting_for_hub"]) == (rows, 0, rows)
     published = materialized(result, chain.hub_key(spec))
     assert published["rows_published"] == published["dagster/row_count"] == rows
-    hub = bench.workshop.hub()
+    hub = bench.hub
     assert str(published["commit"]).endswith(
         HfApi(endpoint=bench.server.url).dataset_info(hub.repo_id(spec)).sha or "?"
     )
@@ -195,7 +195,7 @@ def test_a_gap_is_asked_for_again_and_heals(bench: Bench) -> None:
 
 def test_what_the_hub_lost_is_found_out(bench: Bench) -> None:
     bench.run(MARKET)
-    hub = bench.workshop.hub()
+    hub = bench.hub
     api = HfApi(endpoint=bench.server.url, token=bench.workshop.settings.owner_token())
     path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
     api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")

@@ -9,7 +9,7 @@ from tests.defs.conftest import Bench
 
 def commits(bench: Bench, spec: DatasetSpec) -> int:
     api = HfApi(endpoint=bench.server.url)
-    return len(api.list_repo_commits(bench.workshop.hub().repo_id(spec), repo_type="dataset"))
+    return len(api.list_repo_commits(bench.hub.repo_id(spec), repo_type="dataset"))
 
 
 def test_only_long_histories_are_squashed_and_ticks_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

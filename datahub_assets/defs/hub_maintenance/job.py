@@ -11,8 +11,8 @@ from datahub_assets.stores.maintenance import MANY_COMMITS, SQUASH_LOSES, commit
 def squash_long_histories(context: dg.OpExecutionContext) -> None:
     """Tag the day and squash, dataset by dataset."""
     workshop: Workshop = context.resources.workshop
-    hub = workshop.hub()
     with workshop.cache() as cache:
+        hub = workshop.hub(cache)
         for spec in DATASETS.values():
             count = commit_count(spec, cache=cache, hub=hub)
             if count <= MANY_COMMITS:
