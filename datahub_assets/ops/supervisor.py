@@ -61,17 +61,18 @@ class Supervisor:
         self._spared = frozenset(child.pid for child in psutil.Process().children(recursive=True))
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
-        previous = {signum: signal.signal(signum, self._heard) for signum in STOP_SIGNALS}
-        previous_fd = signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
+        for signum in STOP_SIGNALS:
+            signal.signal(signum, self._heard)
+        signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         try:
             while self._stop_signal is None:
                 self._turn(time.monotonic())
         finally:
             self._stop_all()
-            signal.set_wakeup_fd(previous_fd)
-            for signum, handler in previous.items():
-                signal.signal(signum, handler)
+            signal.set_wakeup_fd(-1)
+            for signum in STOP_SIGNALS:  # there is nothing left to stop, so a late Ctrl-C is no news
+                signal.signal(signum, signal.SIG_IGN)
             self._selector.close()
             self._wake_read.close()
             self._wake_write.close()
