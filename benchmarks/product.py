@@ -31,7 +31,7 @@ _DAILY: Final = """
 SELECT strftime(timestamp, '%Y-%m-%d') AS day, arg_min(open, timestamp) AS open, max(high) AS high, min(low) AS low,
        arg_max(close, timestamp) AS close, sum(volume) AS volume
 FROM ohlc WHERE symbol = $symbol AND interval = '1h'
-  AND timestamp >= make_timestamptz($start * 1000) AND timestamp < make_timestamptz($end * 1000)
+  AND timestamp >= make_timestamptz($start * 1000) AND timestamp < make_timestamptz($end * 1000) AND volume >= $least
 GROUP BY 1 ORDER BY 1"""
 
 
@@ -56,7 +56,12 @@ class Product:
 
     def daily(self, question: Daily) -> bytes:
         """The SQL endpoint, values bound."""
-        values = {"symbol": question.symbol, "start": question.start_ms, "end": question.end_ms}
+        values = {
+            "symbol": question.symbol,
+            "start": question.start_ms,
+            "end": question.end_ms,
+            "least": question.least_volume,
+        }
         body = json.dumps({"sql": _DAILY, "params": values}).encode()
         return post(self.server, "/api/hub/sql", body, content_type="application/json")
 

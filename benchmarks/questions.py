@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import cycle
 from typing import Final, TypeVar
 
 from benchmarks.candles import INTERVALS, NOW_MS, SYMBOLS, age_days, symbol_name
@@ -14,6 +15,7 @@ COLUMNS: Final = ("symbol", "interval", "timestamp", "open", "high", "low", "clo
 BULK_ROWS: Final = 50_000
 
 _YEAR_DAYS: Final = 365
+_NOTHING: Final = 1e-9
 _BULK_SYMBOLS: Final = 8
 _Question = TypeVar("_Question")
 
@@ -38,11 +40,15 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """Open, high, low, close and volume per UTC day of one symbol's hourly candles in [start, end), in SQL."""
+    """Open, high, low, close and volume per UTC day of one symbol's hourly candles in [start, end), in SQL.
+
+    Hours of less volume than `least_volume` are left out: so little that there are none, but no two questions alike.
+    """
 
     symbol: str
     start_ms: int
     end_ms: int
+    least_volume: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +80,13 @@ def cold(count: int, *, seed: int) -> list[Newest]:
 def daily(count: int, *, seed: int) -> list[Daily]:
     """`count` different questions over 365 whole days: the symbols that are old enough, any first day."""
     today = NOW_MS - NOW_MS % DAY_MS
-    every = [
-        Daily(symbol_name(index), today - (back + _YEAR_DAYS) * DAY_MS, today - back * DAY_MS)
+    years = [
+        (symbol_name(index), today - (back + _YEAR_DAYS) * DAY_MS, today - back * DAY_MS)
         for index in range(SYMBOLS)
         for back in range(max(age_days(index, symbols=SYMBOLS) - _YEAR_DAYS + 1, 0))
     ]
-    return _sampled(every, count, seed=seed)
+    shuffled = cycle(_sampled(years, len(years), seed=seed))
+    return [Daily(*next(shuffled), least_volume=(number + 1) * _NOTHING) for number in range(count)]
 
 
 def bulk(count: int, *, seed: int, answer_format: Format) -> list[Bulk]:

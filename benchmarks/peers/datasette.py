@@ -31,6 +31,7 @@ SELECT substr(timestamp, 1, 10) AS day, max(CASE WHEN substr(timestamp, 12, 2) =
        max(high) AS high, min(low) AS low, max(CASE WHEN substr(timestamp, 12, 2) = '23' THEN close END) AS close,
        sum(volume) AS volume
 FROM ohlc WHERE symbol = :symbol AND interval = '1h' AND timestamp >= :start AND timestamp < :end
+  AND volume >= CAST(:least AS REAL)
 GROUP BY 1 ORDER BY 1"""
 _EXTENSIONS: Final = {Format.JSON: "json", Format.CSV: "csv"}
 
@@ -49,7 +50,7 @@ class Datasette:
     def daily(self, question: Daily) -> bytes:
         """One aggregate over a range of the primary key."""
         start, end = iso_text(question.start_ms), iso_text(question.end_ms)
-        return self._sql(_DAILY, symbol=question.symbol, start=start, end=end)
+        return self._sql(_DAILY, symbol=question.symbol, start=start, end=end, least=repr(question.least_volume))
 
     def bulk(self, question: Bulk) -> bytes | None:
         """One range of the primary key per symbol."""

@@ -45,7 +45,8 @@ class Roapi:
             f"SELECT date_trunc('day', timestamp) AS day, max(CASE WHEN {hour} = 0 THEN open END) AS open, "  # noqa: S608
             f"max(high) AS high, min(low) AS low, max(CASE WHEN {hour} = 23 THEN close END) AS close, "
             f"sum(volume) AS volume FROM ohlc WHERE symbol = '{question.symbol}' AND \"interval\" = '1h' "
-            f"AND {_between(question.start_ms, question.end_ms)} GROUP BY 1 ORDER BY 1"
+            f"AND {_between(question.start_ms, question.end_ms)} AND volume >= {question.least_volume!r} "
+            f"GROUP BY 1 ORDER BY 1"
         )
 
     def bulk(self, question: Bulk) -> bytes | None:

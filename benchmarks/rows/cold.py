@@ -27,7 +27,7 @@ def measure(world: World, effort: Effort) -> list[Row]:
     speeds = rates(seen)
     ours, our_tail = speeds.pop(world.product.name), tails.pop(world.product.name)
     limit = ours_at_most(25, "ms")
-    work = "newest candles, every request another series and limit"
+    work = "newest candles, nothing cached"
     return [
         against(work, ours, peers=speeds, unit="answers/s", target=ratio_at_least(3)),
         against(f"{work}: p99 at 8 connections", our_tail, peers=tails, unit="ms", target=limit, less_is_better=True),

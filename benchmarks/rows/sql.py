@@ -8,7 +8,8 @@ from benchmarks.results import Row, against, ratio_at_least
 from benchmarks.rounds import Asker, Effort, contest, new_each, rates
 from benchmarks.world import World
 
-_PER_ROUND: Final = 100
+_PER_ROUND: Final = 3_000
+"""More than anybody answers in a turn, so that no question comes twice."""
 _CONNECTIONS: Final = 2
 """As many as there are SQL workers: more would measure the queue."""
 _CHECKED: Final = 3
