@@ -28,7 +28,7 @@ STEPS = {
     "commit": "POST /api/datasets/local/{repo}/commit/",
 }
 """The requests of a publish, by what they are for; a regular expression each."""
-CREATING = ("head", "create", "tree")
+CREATING = ("whoami", "head", "create", "tree")
 """Steps of the first publish ever, and of none after it."""
 
 Order = Callable[[Faults, str, float], None]

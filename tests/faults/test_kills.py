@@ -21,7 +21,7 @@ ACTIONS = (
     *("fsync landing file", "rename landing file", "fsync landing folder", "unlink landing file"),
     *("UPDATE versions", "INSERT INTO cached_market_data", "INSERT INTO cached_ohlc", "INSERT INTO series"),
     *("UPDATE series", "INSERT INTO gaps", "INSERT INTO quarantine"),
-    *("hub whoami", "hub read", "hub card check", "hub preupload", "hub lfs batch", "hub lfs upload", "hub commit"),
+    *("hub read", "hub card check", "hub preupload", "hub lfs batch", "hub lfs upload", "hub commit"),
     *("INSERT INTO commits", "UPDATE cached_market_data", "UPDATE cached_ohlc", "UPDATE gaps", "UPDATE corrections"),
     *("INSERT OR REPLACE INTO remote", "DELETE FROM remote_files", "INSERT OR REPLACE INTO remote_files"),
     "UPDATE remote_files",

@@ -132,8 +132,10 @@ def _is_number(name: str, value: object) -> bool:
 
 
 def _is_sound(item: Mapping[str, Any]) -> bool:
-    """Whether all its numbers are some: the only thing the tests of this folder let be wrong with an item."""
-    return all(math.isfinite(value) for value in item.values() if isinstance(value, float))
+    """Whether it has a stamp and all its numbers are some: all that the tests of this folder let be wrong with one."""
+    return item["last_updated"] is not None and all(
+        math.isfinite(value) for value in item.values() if isinstance(value, float)
+    )
 
 
 def _ms(text: str) -> int:

@@ -29,7 +29,7 @@ from tests.faults.witness import Versions, WatchedBinance, WatchedCoinGecko, cur
 
 SYMBOLS, INTERVALS, HISTORY, COINS = ("BTCUSDT", "ETHUSDT"), ("1h", "4h", "1d"), 30, 6
 MINUTE_MS = 60_000
-RECOVERY_TICKS = 8
+RECOVERY_TICKS = 12
 
 
 def at(text: str) -> int:
@@ -109,7 +109,7 @@ class World:
         for _ in range(RECOVERY_TICKS):
             self.clock.advance(MINUTE_MS)
             outcomes = self.light_tick()
-            if all(outcome.success for outcome in outcomes.values()):
+            if all(outcome.success for outcome in outcomes.values()) and not self.waiting():
                 return
         raise AssertionError(f"not well again after {RECOVERY_TICKS} ticks: {outcomes}")
 
@@ -118,6 +118,15 @@ class World:
         for upstream in (self.coingecko, self.binance, self.other_binance):
             upstream.recover()
         self.hub.faults.clear()
+
+    def waiting(self) -> int:
+        """How many rows no commit carries yet."""
+        with closing(sqlite3.connect(self.settings.cache_path)) as database:
+            counts = [
+                database.execute(f"SELECT count(*) FROM {spec.cache_table} WHERE commit_id IS NULL").fetchone()[0]  # noqa: S608 - names of the specs
+                for spec in DATASETS.values()
+            ]
+        return sum(counts)
 
     def quarantined(self, name: str) -> int:
         """How many rows of a dataset were set aside."""
