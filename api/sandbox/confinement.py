@@ -29,7 +29,7 @@ _NET_SINCE, _SCOPES_SINCE = 4, 6
 _MEBIBYTE: Final = 1024 * 1024
 _PAGE: Final = resource.getpagesize()
 _OPEN_FILES: Final = 256
-_NICE: Final = 5
+_NICE: Final = 3
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

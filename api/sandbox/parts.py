@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 
 _PARQUET_MAGIC: Final = b"PAR1"
 _LEAST_ROWS_PER_RUN: Final = 4
+_LITTLE_ENOUGH: Final = 16
+"""Looking for fewer rows than this part of a batch costs more than filtering them."""
 
 
 class Part(Protocol):
@@ -90,12 +92,16 @@ class ArrowPart:
                 yield _conform(batch.slice(start, length), columns, self._schema)
 
     def _rows_where(self, number: int, wanted: Mapping[str, str]) -> list[tuple[int, int]]:
-        best = [(0, self._batches[number].num_rows)]
-        for column, value in wanted.items():
-            runs = self._runs_of(number, column)
-            ranges = best if runs is None else runs.rows_of(value)
-            if sum(length for _start, length in ranges) < sum(length for _start, length in best):
-                best = ranges
+        """(first row, number of rows) that may match; columns are tried in order until that is little enough."""
+        rows = self._batches[number].num_rows
+        best = [(0, rows)]
+        for column in self._schema.names:
+            runs = self._runs_of(number, column) if column in wanted else None
+            if runs is None:
+                continue
+            best = min(best, runs.rows_of(wanted[column]), key=_total)
+            if _total(best) * _LITTLE_ENOUGH <= rows:
+                break
         return best
 
     def _runs_of(self, number: int, column: str) -> _Runs | None:
@@ -103,6 +109,10 @@ class ArrowPart:
         if key not in self._runs:
             self._runs[key] = _runs_in(self._batches[number], column, self._schema)
         return self._runs[key]
+
+
+def _total(ranges: Sequence[tuple[int, int]]) -> int:
+    return sum(length for _start, length in ranges)
 
 
 def _runs_in(batch: pa.RecordBatch, column: str, schema: pa.Schema) -> _Runs | None:

@@ -253,9 +253,17 @@ class SandboxPool:
             await worker.end()
             return None
         self._start_error = None
-        self._confinement = worker.confinement
+        self._note(worker.confinement)
         self._alive.add(worker)
         return worker
+
+    def _note(self, confinement: Mapping[str, str]) -> None:
+        """Remember what the system lets workers give up, and say so once: an operator should know what is missing."""
+        if confinement != self._confinement:
+            missing = [f"{layer}: {state}" for layer, state in confinement.items() if state.startswith("no")]
+            level = logging.WARNING if missing else logging.INFO
+            _LOG.log(level, "SQL workers are confined by %s", missing or "all layers")
+        self._confinement = confinement
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,0 +1,69 @@
+"""SQL in the API as it is run: a process of its own, its workers below it."""
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+
+from localhub.testing import HubServer
+from tests.api.test_process import serving_process
+from tests.api.workers import Workers
+
+BOMB = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3"
+
+
+def descendants(url: str) -> list[psutil.Process]:
+    """All processes below the one that listens at that address."""
+    port = httpx.URL(url).port
+    for process in psutil.Process().children():
+        if any(f"{port}" in argument for argument in process.cmdline()):
+            return process.children(recursive=True)
+    raise AssertionError("nobody serves there")
+
+
+def test_bombs_are_stopped_neighbours_answered_and_nobody_is_left(
+    hub: HubServer, seeded: Workers, tmp_path: Path
+) -> None:
+    token = {"Authorization": f"Bearer {hub.token}"}
+    with (
+        serving_process(hub, tmp_path, DATAHUB_SQL_TIMEOUT_S="2") as url,
+        httpx.Client(base_url=url, headers=token, timeout=30) as client,
+        ThreadPoolExecutor() as threads,
+    ):
+
+        def ask(sql: str) -> tuple[int, float]:
+            started = time.monotonic()
+            status = client.post("/api/hub/sql", json={"sql": sql}).status_code
+            return status, time.monotonic() - started
+
+        assert ask("SELECT count(*) FROM ohlc")[0] == 200
+        bomb = threads.submit(ask, BOMB)
+        while not bomb.done():
+            assert ask("SELECT max(high) FROM ohlc")[0] == 200
+        status, seconds = bomb.result()
+        assert status == 408
+        assert seconds < 2 + 2
+        assert ask("SELECT 1")[0] == 200
+        below = descendants(url)
+        assert len(below) >= 4
+        for process in below:
+            if process.cmdline()[1:2] == ["-I"]:
+                assert hub.token not in str(process.environ())
+    for process in below:
+        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_killed_server_leaves_no_worker_behind(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
+    token = {"Authorization": f"Bearer {hub.token}"}
+    with serving_process(hub, tmp_path) as url:
+        httpx.post(f"{url}/api/hub/sql", json={"sql": "SELECT 1"}, headers=token, timeout=30).raise_for_status()
+        below = descendants(url)
+        (nursery,) = [process for process in below if process.cmdline()[1:2] == ["-I"] and process.children()]
+        holder = nursery.parent()
+        assert holder is not None
+        holder.send_signal(signal.SIGKILL)
+        _gone, alive = psutil.wait_procs([nursery], timeout=10)
+        assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
