@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
+from api.budget import Budget
 from api.engine.hub import Account
 from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
 from datahub_assets.domain.errors import HubError, HubRefused
@@ -28,6 +29,8 @@ _ASK_AGAIN_S: Final = 30.0
 _REFUSED_FOR_S: Final = 60.0
 _REMEMBERED: Final = 10_000
 _ASKED_AT_ONCE: Final = 4
+_UNKNOWN_PER_MINUTE: Final = 30
+"""How many tokens nobody has seen the Hub may be asked about, over all callers."""
 _OWNER_REREAD_S: Final = 1.0
 
 
@@ -48,26 +51,6 @@ class _Verdict:
     good_until_s: float
 
 
-class UnknownTokenBudget:
-    """How many tokens nobody has seen may be asked about: `per_minute` over all callers, refilled steadily."""
-
-    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._capacity = float(per_minute)
-        self._left = self._capacity
-        self._clock = clock
-        self._at_s = clock()
-
-    def take(self) -> bool:
-        """Use one; False when none is left."""
-        now_s = self._clock()
-        self._left = min(self._capacity, self._left + (now_s - self._at_s) * self._capacity / 60)
-        self._at_s = now_s
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
 class Authenticator:
     """Tokens to principals. `recall` answers from memory only, `authenticate` may ask the Hub."""
 
@@ -77,13 +60,13 @@ class Authenticator:
         owner_token: Callable[[], str | None],
         whoami: Callable[[str], Account],
         allowed_users: Collection[str] = (),
-        budget: UnknownTokenBudget | None = None,
+        budget: Budget | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner_token = owner_token
         self._whoami = whoami
         self._allowed = frozenset(allowed_users)
-        self._budget = budget or UnknownTokenBudget(30, clock=clock)
+        self._budget = budget or Budget(_UNKNOWN_PER_MINUTE, clock=clock)
         self._clock = clock
         self._verdicts: OrderedDict[bytes, _Verdict] = OrderedDict()
         self._threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami")

@@ -1,6 +1,7 @@
 """What callers may ask of rows, checked and brought into one normal form. Nothing is looked up here."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -32,6 +33,7 @@ from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
 
 MAX_SERIES: Final = 500
 DEFAULT_MAX_AGE_S: Final = 24 * 3600
+_FULL_NAME: Final = re.compile(rf"(?:[a-z_]+@)?{FULL_SHA.pattern}")
 _AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
 _CANDLE_COLUMNS: Final = (
     *("symbol", "interval", "timestamp"),
@@ -51,8 +53,8 @@ class RevisionChoice(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def is_lasting(self) -> bool:
-        """Whether a commit is named in full, so that the choice never means another."""
-        return self.revision is not None and FULL_SHA.fullmatch(self.revision) is not None
+        """Whether a commit is named in full (`<sha>` or `ohlc@<sha>`), so that the choice never means another."""
+        return self.revision is not None and _FULL_NAME.fullmatch(self.revision) is not None
 
     @property
     def is_current(self) -> bool:

@@ -1,17 +1,19 @@
 """From what a caller says of a revision to the snapshots that answer, and how their commits are named."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
-from api.engine.hub import FULL_SHA, Commit
+from api.engine.hub import Commit
 from api.engine.snapshot import Snapshot
 from api.errors import RevisionUnknown
 from api.queries import RevisionChoice
 
-_REFS_EVERY_S: Final = 2.0
+REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
+"""What may name a revision on the Hub; about anything else it is not asked."""
 
 
 async def load(dataset: Dataset, commit: Commit) -> Snapshot:
@@ -20,18 +22,20 @@ async def load(dataset: Dataset, commit: Commit) -> Snapshot:
 
 
 async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
-    """The commit a caller means. A name nobody knows may be a new tag, so the Hub is asked about it once in a while.
+    """The commit a caller means. A revision that is not known here may be a new tag, so the Hub is asked about it.
 
     Raises:
-        RevisionUnknown, DatasetNotReady: as `Dataset.find`.        HubError: the Hub could not be asked about a name.
+        RevisionUnknown, DatasetNotReady: as `Dataset.find`.        HubError: the Hub could not be asked.
     """
     try:
         return dataset.find(revision=choice.revision, as_of_ms=choice.as_of_ms)
     except RevisionUnknown:
-        is_name = choice.revision is not None and not FULL_SHA.fullmatch(choice.revision)
-        if not is_name or not await asyncio.to_thread(dataset.refresh_refs, least_age_s=_REFS_EVERY_S):
+        if choice.revision is None or not REVISION_FORM.fullmatch(choice.revision):
             raise
-    return dataset.find(revision=choice.revision)
+        found = await asyncio.to_thread(dataset.commits.ask, dataset.plain(choice.revision))
+        if found is None:
+            raise
+        return found
 
 
 async def snapshot_at(engine: Engine, name: str, choice: RevisionChoice) -> Snapshot:

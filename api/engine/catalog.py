@@ -23,12 +23,15 @@ CREATE TABLE IF NOT EXISTS commits (
     PRIMARY KEY (source, position)) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS commit_by_sha ON commits (source, sha);
 CREATE INDEX IF NOT EXISTS commit_by_time ON commits (source, at_ms, position);
+CREATE TABLE IF NOT EXISTS strays (
+    source TEXT, sha TEXT, at_ms INTEGER NOT NULL, title TEXT NOT NULL, PRIMARY KEY (source, sha)) STRICT;
 CREATE TABLE IF NOT EXISTS refs (source TEXT, name TEXT, sha TEXT NOT NULL, PRIMARY KEY (source, name)) STRICT;
 CREATE TABLE IF NOT EXISTS contents (
     content_id TEXT, reading TEXT, content BLOB NOT NULL, PRIMARY KEY (content_id, reading)) STRICT;
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 _KEPT_TREES: Final = 64
+_KEPT_STRAYS: Final = 1000
 
 
 class Catalog:
@@ -97,8 +100,24 @@ class Catalog:
         )
 
     def commit(self, source: str, sha: str) -> Commit | None:
-        """The commit of that sha, if the index has it."""
-        return _commit(self._one("SELECT sha, at_ms, title FROM commits WHERE source = ? AND sha = ?", source, sha))
+        """The commit of that sha, if the index or the strays have it."""
+        for table in ("commits", "strays"):
+            found = self._one(f"SELECT sha, at_ms, title FROM {table} WHERE source = ? AND sha = ?", source, sha)  # noqa: S608
+            if found is not None:
+                return _commit(found)
+        return None
+
+    def add_stray(self, source: str, commit: Commit) -> None:
+        """Remember a commit that is not in the indexed history; those remembered longest ago give way."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO strays VALUES (?, ?, ?, ?)", (source, commit.sha, commit.at_ms, commit.title)
+            )
+            db.execute(
+                "DELETE FROM strays WHERE source = ?1 AND rowid NOT IN"
+                " (SELECT rowid FROM strays WHERE source = ?1 ORDER BY rowid DESC LIMIT ?2)",
+                (source, _KEPT_STRAYS),
+            )
 
     def commit_before(self, source: str, at_ms: int) -> Commit | None:
         """The last commit made at `at_ms` or earlier."""

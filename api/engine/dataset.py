@@ -8,7 +8,6 @@ never see half of it.
 
 import asyncio
 import logging
-import math
 import threading
 import time
 from collections import OrderedDict
@@ -18,12 +17,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.engine.catalog import Catalog
-from api.engine.hub import FULL_SHA, Commit, HubReader
+from api.engine.commits import CommitIndex
+from api.engine.hub import Commit, HubReader
 from api.engine.library import Library
 from api.engine.snapshot import Snapshot
 from api.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import DataHubError, HubNotFound
+from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
 
 _LOG: Final = logging.getLogger(__name__)
 _OLDER_SNAPSHOTS: Final = 8
@@ -47,10 +47,10 @@ class Dataset:
         self.spec = spec
         self.library = library
         self.freshness = Freshness()
+        self.commits = CommitIndex(library.source, library.repo_id, hub=hub, catalog=catalog)
         self._hub = hub
         self._catalog = catalog
         self._refreshing = threading.Lock()
-        self._refs_at_s = -math.inf
         self._current: Snapshot | None = None
         self._older: OrderedDict[str, Snapshot] = OrderedDict()
         self._older_lock = threading.Lock()
@@ -104,82 +104,56 @@ class Dataset:
             return changed
 
     def _refresh(self) -> bool:
-        source, repo_id = self.library.source, self.repo_id
-        sha = self._hub.head(repo_id)
+        sha = self._hub.head(self.repo_id)
         served = self._current
         if served is not None and served.sha == sha:
-            newest = self._catalog.newest_commit(source)
-            if newest is None or newest.sha != sha:  # the index fell behind when the Hub went away in the middle
-                self._index_commits(self._hub.commits(repo_id, sha))
-            self.refresh_refs(least_age_s=_REFS_EVERY_S)
+            if not self.commits.reaches(sha):  # the index fell behind when the Hub went away in the middle
+                self.commits.follow(served.commit, self._history(sha)[1])
+            self.commits.refresh_refs(least_age_s=_REFS_EVERY_S)
             return False
-        history = self._hub.commits(repo_id, sha)
-        head = next(history)
+        head, history = self._history(sha)
         snapshot = self.library.snapshot(head)
         if served is not None:
-            for file in snapshot.data:
-                if not file.is_open and file not in served.data:
-                    file.open()
+            _open_new(snapshot, served)
+        snapshot.prepare()
         self._current = snapshot
-        self._catalog.set_head(source, head)
+        self._catalog.set_head(self.library.source, head)
         _LOG.info("%s: serving commit %s (%d rows)", self.spec.name, head.sha, snapshot.rows)
-        self._index_commits(_chain(head, history))
-        self.refresh_refs(least_age_s=0)
+        self.commits.follow(head, history)
+        self.commits.refresh_refs(least_age_s=0)
         return True
 
-    def refresh_refs(self, *, least_age_s: float) -> bool:
-        """Ask the Hub for branches and tags, unless that was done less than `least_age_s` ago; whether it was asked.
-
-        Raises:
-            HubError: it could not be asked.
-        """
-        if time.monotonic() - self._refs_at_s < least_age_s:
-            return False
-        self._refs_at_s = time.monotonic()
-        self._catalog.set_refs(self.library.source, self._hub.refs(self.repo_id))
-        return True
-
-    def _index_commits(self, history: Iterator[Commit]) -> None:
-        new = []
-        for commit in history:
-            if self._catalog.commit(self.library.source, commit.sha) is not None:
-                break
-            new.append(commit)
-        else:
-            self._catalog.append_commits(self.library.source, new, replace=True)
-            return
-        known = self._catalog.newest_commit(self.library.source)
-        if known is not None and commit.sha != known.sha:
-            # The head went back below commits we know, or aside: take the whole history anew.
-            new = list(self._hub.commits(self.repo_id, (new or [commit])[0].sha))
-            self._catalog.append_commits(self.library.source, new, replace=True)
-        elif new:
-            self._catalog.append_commits(self.library.source, new, replace=False)
+    def _history(self, sha: str) -> tuple[Commit, Iterator[Commit]]:
+        history = self._hub.commits(self.repo_id, sha)
+        head = next(history, None)
+        if head is None:
+            raise HubContentInvalid(f"the Hub names no commit behind {sha} of {self.repo_id}")
+        return head, history
 
     def find(self, *, revision: str | None = None, as_of_ms: int | None = None) -> Commit:
         """The commit of a branch, tag or sha, or the last one made at `as_of_ms` or before, or the current one.
 
         Raises:
-            RevisionUnknown: there is none.        DatasetNotReady: nothing is known yet.
+            RevisionUnknown: none is known here.        DatasetNotReady: too little is known yet.
         """
         current = self.current.commit
         if as_of_ms is not None:
-            if current.at_ms <= as_of_ms:
-                return current
-            found = self._catalog.commit_before(self.library.source, as_of_ms)
-            if found is None:
-                raise RevisionUnknown(f"{self.spec.name} has no commit at or before that time; see /api/hub/revisions")
-            return found
-        if revision is None or revision in {"main", current.sha}:
+            found = current if current.at_ms <= as_of_ms else self.commits.of_time(as_of_ms)
+            what = "commit at or before that time"
+        elif revision is None or revision in {"main", current.sha}:
             return current
-        sha = revision if FULL_SHA.fullmatch(revision) else self._catalog.refs(self.library.source).get(revision)
-        found = self._catalog.commit(self.library.source, sha) if sha else None
-        if found is None:
-            raise RevisionUnknown(
-                f"{self.spec.name} has no revision {revision!r}: give a branch, a tag or a 40-hex commit sha; "
-                "see /api/hub/revisions"
-            )
-        return found
+        else:
+            found = self.commits.of_revision(self.plain(revision))
+            what = f"revision {revision!r}: give a branch, a tag or a 40-hex commit sha"
+        if found is not None:
+            return found
+        if not self.commits.reaches(current.sha):
+            raise DatasetNotReady(f"the index of {self.spec.name}'s commits is still being made")
+        raise RevisionUnknown(f"{self.spec.name} has no {what}; see /api/hub/revisions")
+
+    def plain(self, revision: str) -> str:
+        """A revision of this dataset without its name: `ohlc@<sha>` means `<sha>`."""
+        return revision.removeprefix(f"{self.spec.name}@")
 
     def held(self, commit: Commit) -> Snapshot | None:
         """The snapshot of a commit if it is at hand."""
@@ -228,6 +202,9 @@ class Dataset:
         return snapshot
 
 
-def _chain(first: Commit, rest: Iterator[Commit]) -> Iterator[Commit]:
-    yield first
-    yield from rest
+def _open_new(snapshot: Snapshot, served: Snapshot) -> None:
+    """Map the rows of files that were not served yet, so that no request has to."""
+    known = set(served.data)
+    for file in snapshot.data:
+        if file not in known:
+            file.open()

@@ -64,6 +64,10 @@ class Snapshot:
         """Names of all series (symbols, coin ids) by group."""
         return {group: frozenset().union(*(file.index.spans for file in files)) for group, files in self.groups.items()}
 
+    def prepare(self) -> None:
+        """Compute what requests ask for most, before the first of them does."""
+        _ = self.rows, self.newest_ms, self.oldest_ms, self.series
+
     @property
     def size(self) -> int:
         """Bytes of all files of the commit."""

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
+from tests.api.test_process import free_port, serving_process
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
 
 SECRET = "secret-of-the-webhook"
@@ -185,3 +187,57 @@ def test_a_rewritten_history_replaces_the_index(hub: HubServer, workers: Workers
         until(lambda: client.get("/api/hub/revisions?dataset=ohlc").json()["commits"] == 1)
         assert revision(client, "/api/hub/ohlc?symbol=BTCUSDT") != old
         assert client.get("/api/hub/ohlc?symbol=BTCUSDT").json() == rows
+
+
+def test_what_a_tag_keeps_of_a_rewritten_history_can_be_read(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    from huggingface_hub import HfApi
+
+    api, repo = HfApi(endpoint=hub.url, token=hub.token), "local/crypto-ohlc-data"
+    first = workers.publish(OHLC, candles(until_ms=NOW_MS + HOUR_MS, count=2))
+    last = workers.publish(OHLC, candles(until_ms=NOW_MS + 2 * HOUR_MS, count=2))
+    api.create_tag(repo, tag="kept", revision=last, repo_type="dataset")
+    api.super_squash_history(repo, repo_type="dataset")
+    with serving(hub, tmp_path / "home") as client:
+        until(lambda: client.get("/api/hub/revisions?dataset=ohlc").json()["commits"] > 3)
+        listed = {one["revision"]: one for one in client.get("/api/hub/revisions?dataset=ohlc").json()["revisions"]}
+        assert listed[last]["refs"] == ["kept"]
+        for asked, sha in (("kept", last), (first, first), (f"ohlc@{first}", first), ("main", next(iter(listed)))):
+            answer = client.get(f"/api/hub/ohlc?symbol=BTCUSDT&limit=1&revision={asked}")
+            assert answer.headers["x-revision"] == sha
+        at = client.get("/api/hub/ohlc", params={"symbol": "BTCUSDT", "as_of": listed[first]["at"]})
+        assert at.headers["x-revision"] == first
+        assert at.json()[-1]["timestamp"] == "2026-11-22T13:00:00Z"
+
+
+def test_a_commit_beside_the_main_branch_is_asked_for(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    from huggingface_hub import HfApi
+
+    with serving(hub, tmp_path / "home") as client:
+        api, repo = HfApi(endpoint=hub.url, token=hub.token), "local/crypto-ohlc-data"
+        api.create_branch(repo, branch="aside", repo_type="dataset")
+        sha = hub.commit(repo, {"notes.txt": b"no rows"}, branch="aside")
+        for asked in (sha, "aside"):
+            answer = client.get(f"/api/hub/ohlc?symbol=BTCUSDT&limit=1&revision={asked}")
+            assert answer.headers.get("x-revision") == sha, answer.text
+        for asked in ("0" * 40, "nothing", "../x", "a b", "%00", "x" * 300):
+            assert client.get(f"/api/hub/ohlc?symbol=BTCUSDT&revision={asked}").status_code == 404
+
+
+def test_a_commit_of_the_embedded_hub_is_served_within_a_second(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with HubServer(tmp_path / "hub", webhook_url=f"{url}/api/hub/webhook", webhook_secret=SECRET) as hub:
+        workers = Workers(tmp_path, endpoint=hub.url, token=hub.token)
+        workers.publish(OHLC, candles())
+        workers.publish(MARKET, prices())
+        variables = {"DATAHUB_POLL_S": "3600", "DATAHUB_WEBHOOK_SECRET": SECRET}
+        token = {"Authorization": f"Bearer {hub.token}"}
+        with serving_process(hub, tmp_path / "home", port=port, **variables), httpx.Client(headers=token) as client:
+            lags_s = []
+            for step in range(1, 6):
+                sha = workers.publish(MARKET, prices(at_ms=NOW_MS + step * 60_000))
+                began_s = time.perf_counter()
+                until(lambda: client.get(f"{url}/api/hub/market").headers["x-revision"] == sha)  # noqa: B023
+                lags_s.append(time.perf_counter() - began_s)
+        workers.close()
+    assert sorted(lags_s)[len(lags_s) // 2] < 1, lags_s
