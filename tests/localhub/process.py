@@ -59,6 +59,10 @@ class HubProcess:
         """End it politely; returns its exit status."""
         return self._end(signal.SIGTERM)
 
+    def stop(self) -> None:
+        """End it politely, as HubServer does."""
+        self.terminate()
+
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None
         assert self._process.stdout is not None
