@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.engine.hub import Commit
 from api.engine.snapshot import Snapshot
-from api.errors import RevisionUnknown
+from api.errors import DatasetNotReady, RevisionUnknown
 from api.queries import RevisionChoice
 
 REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
@@ -42,6 +43,51 @@ async def snapshot_at(engine: Engine, name: str, choice: RevisionChoice) -> Snap
     """The snapshot of a dataset a caller means. Raises as `Engine.dataset`, `commit_at` and `Dataset.at`."""
     dataset = engine.dataset(name)
     return await load(dataset, await commit_at(dataset, choice))
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A dataset's snapshot, and whether the caller named its commit in full, so that it never changes."""
+
+    snapshot: Snapshot
+    lasting: bool
+
+
+async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
+    """The snapshot of each dataset that is there.
+
+    A revision is `market@<sha>,ohlc@<sha>` as `X-Revision` writes it, or a name or sha, which applies to every dataset
+    that has it; the other datasets are taken as they are now. Raises as `commit_at` and `Dataset.at`.
+    """
+    ready = [dataset for dataset in engine.datasets.values() if dataset.is_ready]
+    if not ready:
+        raise DatasetNotReady("no commit of any dataset has been read from the Hub yet")
+    named = _named_revisions(choice.revision or "", engine)
+    pinned: list[Pinned] = []
+    unknown: list[RevisionUnknown] = []
+    for dataset in ready:
+        wanted = RevisionChoice(named.get(dataset.spec.name)) if named else choice
+        try:
+            commit = await commit_at(dataset, wanted)
+        except RevisionUnknown as error:
+            if named or choice.as_of_ms is not None:
+                raise
+            unknown.append(error)
+            pinned.append(Pinned(dataset.current, lasting=False))
+            continue
+        pinned.append(Pinned(await dataset.at(commit), lasting=wanted.is_lasting))
+    if len(unknown) == len(ready):
+        raise unknown[0]
+    return pinned
+
+
+def _named_revisions(revision: str, engine: Engine) -> dict[str, str]:
+    if "@" not in revision:
+        return {}
+    named = dict(part.strip().split("@", 1) for part in revision.split(",") if "@" in part)
+    for name in named:
+        engine.dataset(name)  # raises UnknownDataset
+    return named
 
 
 def revision_name(snapshots: Sequence[Snapshot]) -> str:

@@ -22,13 +22,11 @@ from api.answers import IMMUTABLE, REVALIDATE, VARY, matches
 from api.bodies import STREAMED_ROWS, body_of, streamed
 from api.cache import Answer, AnswerCache
 from api.engine.engine import Engine
-from api.engine.hub import FULL_SHA
 from api.engine.snapshot import Snapshot
 from api.engine.sqltables import SqlTables
-from api.errors import DatasetNotReady, RevisionUnknown
 from api.negotiation import Form, choose_form
 from api.queries import RevisionChoice
-from api.revisions import commit_at, load, revision_name
+from api.revisions import Pinned, revision_name, snapshots_at
 from api.sandbox.errors import SqlUnavailable
 from api.sandbox.pool import SandboxPool, SqlResult
 from datahub_assets.domain.ledgers import parts_of
@@ -51,14 +49,6 @@ class Statement:
     numbers: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Pinned:
-    """A dataset's snapshot, and whether the caller named its commit in full, so that it never changes."""
-
-    snapshot: Snapshot
-    lasting: bool
-
-
 class SqlAnswers:
     """Answers of the SQL endpoints."""
 
@@ -77,7 +67,7 @@ class SqlAnswers:
             SqlError, ApiError, HubError: said by name.
         """
         form = choose_form(request, statement.format, statement.numbers)
-        pinned = await self._pinned(statement.choice)
+        pinned = await snapshots_at(self._engine, statement.choice)
         digest = _digest(statement)
         known = self._uses.get(digest)
         if known is not None:
@@ -96,7 +86,7 @@ class SqlAnswers:
         return await self._written(result, form, headers | _lasting(used))
 
     def _without_running(
-        self, request: Request[Any, Any, Any], used: Sequence[_Pinned], digest: bytes, form: Form
+        self, request: Request[Any, Any, Any], used: Sequence[Pinned], digest: bytes, form: Form
     ) -> Response[bytes] | None:
         etag = _etag(used, digest, form)
         headers = {"ETag": etag, "Vary": VARY, "X-Revision": revision_name([entry.snapshot for entry in used])}
@@ -151,35 +141,6 @@ class SqlAnswers:
         while len(self._uses) > _REMEMBERED:
             self._uses.popitem(last=False)
 
-    async def _pinned(self, choice: RevisionChoice) -> list[_Pinned]:
-        """The snapshot of each dataset that is there.
-
-        A revision is `market@<sha>,ohlc@<sha>` as `X-Revision` writes it, or a name or sha, which applies to every
-        dataset that has it; the other datasets are taken as they are now.
-        """
-        ready = [dataset for dataset in self._engine.datasets.values() if dataset.is_ready]
-        if not ready:
-            raise DatasetNotReady("no commit of any dataset has been read from the Hub yet")
-        named = _named_revisions(choice.revision or "", self._engine)
-        pinned: list[_Pinned] = []
-        unknown: list[RevisionUnknown] = []
-        for dataset in ready:
-            own = named.get(dataset.spec.name)
-            wanted = RevisionChoice(own) if named else choice
-            try:
-                commit = await commit_at(dataset, wanted)
-            except RevisionUnknown as error:
-                if named or choice.as_of_ms is not None:
-                    raise
-                unknown.append(error)
-                pinned.append(_Pinned(dataset.current, lasting=False))
-                continue
-            lasting = FULL_SHA.fullmatch(wanted.revision or "") is not None
-            pinned.append(_Pinned(await load(dataset, commit), lasting=lasting))
-        if len(unknown) == len(ready):
-            raise unknown[0]
-        return pinned
-
 
 class SandboxCollector(Collector):
     """Gauges and counters of the SQL sandbox."""
@@ -198,22 +159,13 @@ class SandboxCollector(Collector):
         )
 
 
-def _named_revisions(revision: str, engine: Engine) -> dict[str, str]:
-    if "@" not in revision:
-        return {}
-    named = dict(part.strip().split("@", 1) for part in revision.split(",") if "@" in part)
-    for name in named:
-        engine.dataset(name)  # raises UnknownDataset
-    return named
-
-
-def _used(pinned: Sequence[_Pinned], tables: Sequence[str]) -> list[_Pinned]:
+def _used(pinned: Sequence[Pinned], tables: Sequence[str]) -> list[Pinned]:
     """The datasets whose tables a statement reads; all of them where it reads none."""
     used = [entry for entry in pinned if any(part.name in tables for part in parts_of(entry.snapshot.spec))]
     return used or list(pinned)
 
 
-def _lasting(used: Sequence[_Pinned]) -> dict[str, str]:
+def _lasting(used: Sequence[Pinned]) -> dict[str, str]:
     return {"Cache-Control": IMMUTABLE if all(entry.lasting for entry in used) else REVALIDATE}
 
 
@@ -222,7 +174,7 @@ def _digest(statement: Statement) -> bytes:
     return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _etag(used: Sequence[_Pinned], digest: bytes, form: Form) -> str:
+def _etag(used: Sequence[Pinned], digest: bytes, form: Form) -> str:
     commits = [(entry.snapshot.spec.name, entry.snapshot.sha) for entry in used]
     named = (_FORM, commits, digest, form.format.name, form.numbers_as_text, form.coding)
     return f'"{hashlib.blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()}"'

@@ -16,7 +16,7 @@ from api.engine.engine import Engine
 from api.health import HubHealth, SystemHealth, hub_health, system_health
 from api.metrics import CONTENT_TYPE, Metrics
 from api.queries import RevisionChoice, choose_revision
-from api.revisions import snapshot_at
+from api.revisions import Pinned, snapshot_at, snapshots_at
 from api.schemas import DatasetInfo, Status
 from datahub_assets.settings import Settings
 
@@ -73,11 +73,13 @@ class DatasetsController(Controller):
         dataset: Annotated[str | None, QueryParameter(description="only this dataset: `market` or `ohlc`")] = None,
     ) -> Response[dict[str, DatasetInfo]]:
         """Repo, revision, files and sizes, rows, columns and types, coverage, update time, per dataset."""
-        ready = [name for name, known in engine.datasets.items() if known.is_ready]
-        names = [dataset] if dataset is not None else ready or list(engine.specs)
-        snapshots = [await snapshot_at(engine, name, choice) for name in names]
+        if dataset is not None:
+            pinned = [Pinned(await snapshot_at(engine, dataset, choice), lasting=choice.is_lasting)]
+        else:
+            pinned = await snapshots_at(engine, choice)
+        snapshots = [one.snapshot for one in pinned]
         compute = partial(dataset_infos, snapshots, endpoint=settings.hub_endpoint)
-        return await json_of(request, snapshots, compute, lasting=choice.is_lasting)
+        return await json_of(request, snapshots, compute, lasting=all(one.lasting for one in pinned))
 
 
 def _code(status: str) -> int:

@@ -52,6 +52,21 @@ def test_every_commit_can_be_read(client: Client, history: History) -> None:
     assert client.get(f"{URL}&revision=main").headers["x-revision"] == history.commits[-1][0]
 
 
+def test_dataset_info_of_older_commits(client: Client, history: History) -> None:
+    sha, count = history.commits[2]
+    one = client.get(f"/api/hub/dataset-info?dataset=ohlc&revision={sha}")
+    assert (one.json()["ohlc"]["revision"], one.json()["ohlc"]["rows"]) == (sha, count)
+    assert one.headers["cache-control"].endswith("immutable")
+    both = client.get(f"/api/hub/dataset-info?revision=market@{history.market},ohlc@{sha}")
+    assert both.headers["x-revision"] == f"market@{history.market},ohlc@{sha}"
+    assert both.headers["cache-control"].endswith("immutable")
+    assert client.get(f"/api/hub/dataset-info?revision={both.headers['x-revision']}").json() == both.json()
+    mixed = client.get(f"/api/hub/dataset-info?revision={sha}").json()
+    assert (mixed["ohlc"]["revision"], mixed["market"]["revision"]) == (sha, history.market)
+    assert client.get("/api/hub/dataset-info?revision=nothing").status_code == 404
+    assert client.get(f"/api/hub/dataset-info?revision=nothing@{sha}").status_code == 404
+
+
 def test_revisions_are_listed_newest_first(client: Client, history: History) -> None:
     listed = client.get("/api/hub/revisions?dataset=ohlc").json()
     shas = [entry["revision"] for entry in listed["revisions"]]
