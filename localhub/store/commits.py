@@ -118,19 +118,11 @@ def add(
         "words": [words.author, words.title, words.message, created_ms],
     }
     sha = hashlib.sha1(json.dumps(identity).encode(), usedforsecurity=False).hexdigest()
+    parent_id = None if parent is None else parent.id
     commit_id = con.execute(
         "INSERT INTO commits (repo_id, sha, parent_id, line, title, message, author, created_ms) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            repo.id,
-            sha,
-            None if parent is None else parent.id,
-            line,
-            words.title,
-            words.message,
-            words.author,
-            created_ms,
-        ),
+        (repo.id, sha, parent_id, line, words.title, words.message, words.author, created_ms),
     ).lastrowid
     if commit_id is None:
         raise sqlite3.InternalError("INSERT gave no row id")

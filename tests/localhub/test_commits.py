@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -79,6 +80,16 @@ def test_copy_regular_and_lfs(api: HfApi, repo: str) -> None:
     commit(api, repo, [Add("a.txt", b"2"), Delete("x.parquet")])
     commit(api, repo, [Copy("a.txt", "b.txt", src_revision=first), Copy("x.parquet", "y.parquet", src_revision=first)])
     assert contents(api, repo) == {"a.txt": b"2", "b.txt": b"1", "y.parquet": b"\0big"}
+
+
+def test_copy_from_another_repository(api: HfApi, repo: str) -> None:
+    api.create_repo("local/source", repo_type="dataset")
+    commit(api, "local/source", [Add("a.txt", b"1"), Add("x.parquet", b"\0big")])
+    source: dict[str, Any] = {"src_repo_id": "local/source", "src_repo_type": "dataset"}
+    commit(api, repo, [Copy("a.txt", "b.txt", **source)])
+    assert contents(api, repo) == {"b.txt": b"1"}
+    with pytest.raises(ValueError, match="no xet hash"):  # the client's own refusal
+        commit(api, repo, [Copy("x.parquet", "y.parquet", **source)])
 
 
 def test_operations_apply_in_order(api: HfApi, http: httpx.Client, repo: str) -> None:
