@@ -33,7 +33,7 @@ def run_limit_s(settings: Settings) -> int:
 def instance_config(settings: Settings) -> dict[str, Any]:
     """What dagster.yaml says."""
     config: dict[str, Any] = {
-        "storage": {"sqlite": {"base_dir": str(settings.dagster_home.resolve() / "storage")}},
+        **_storage(settings.dagster_home.resolve() / "storage"),
         "telemetry": {"enabled": False},
         "run_coordinator": {
             "module": "dagster._core.run_coordinator.queued_run_coordinator",
@@ -79,6 +79,32 @@ def instance_config(settings: Settings) -> dict[str, Any]:
             "config": {"socket": str(warm_socket(settings))},
         }
     return config
+
+
+def _storage(folder: Path) -> dict[str, Any]:
+    """SQLite, with the events of all runs in one file.
+
+    Dagster's own layout makes a file of 200 KiB for each run and leaves it there, emptied, when the run is deleted:
+    with two runs a minute more than half a gigabyte a day, for ever. It also costs half as much CPU again.
+    """
+    sqlite = "dagster._core.storage"
+    return {
+        "run_storage": {
+            "module": f"{sqlite}.runs.sqlite.sqlite_run_storage",
+            "class": "SqliteRunStorage",
+            "config": {"base_dir": str(folder)},
+        },
+        "event_log_storage": {
+            "module": f"{sqlite}.event_log.sqlite.consolidated_sqlite_event_log",
+            "class": "ConsolidatedSqliteEventLogStorage",
+            "config": {"base_dir": str(folder)},
+        },
+        "schedule_storage": {
+            "module": f"{sqlite}.schedules.sqlite.sqlite_schedule_storage",
+            "class": "SqliteScheduleStorage",
+            "config": {"base_dir": str(folder)},
+        },
+    }
 
 
 def workspace_config(settings: Settings) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _webserver(settings: Settings, environments: Environments, workspace: Path) 
         ),
         env=environments.of(),
         ready=answers(reachable_host(host), port, "/server_info"),
-        after=("code",),
+        after=("code", "daemon"),  # which creates Dagster's database; two at once would collide
         terse=_trouble,
     )
 

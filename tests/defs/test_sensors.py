@@ -163,4 +163,16 @@ def test_old_runs_are_deleted_and_young_ones_kept(bench: Bench) -> None:
     assert {run.run_id for run in bench.instance.get_runs()} == {failed, running}
     assert retention.delete_old(bench.instance, now=now + retention.KEPT_FAILED * 2) == 1
     assert {run.run_id for run in bench.instance.get_runs()} == {running}
-    assert old
+    assert old not in {run.run_id for run in bench.instance.get_runs()}
+
+
+def test_evaluations_of_checks_go_with_their_time(bench: Bench) -> None:
+    bench.run(MARKET)
+    key = dg.AssetCheckKey(chain.hub_key(MARKET), "hub_equals_cache")
+    storage = bench.instance.event_log_storage
+    assert len(storage.get_asset_check_execution_history(key, limit=10)) == 1
+    now = bench.instance.get_run_records()[0].create_timestamp
+    retention.delete_old(bench.instance, now=now)
+    assert len(storage.get_asset_check_execution_history(key, limit=10)) == 1
+    retention.delete_old(bench.instance, now=now + retention.KEPT * 2)
+    assert storage.get_asset_check_execution_history(key, limit=10) == []

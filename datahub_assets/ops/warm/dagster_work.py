@@ -7,7 +7,7 @@ from collections.abc import Sequence
 LATE_IMPORTS: tuple[str, ...] = (
     "dagster._cli.api",
     "dagster._core.storage.runs.sqlite.sqlite_run_storage",
-    "dagster._core.storage.event_log.sqlite.sqlite_event_log",
+    "dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log",
     "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage",
     "dagster._core.storage.local_compute_log_manager",
     "dagster._core.storage.noop_compute_log_manager",
