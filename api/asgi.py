@@ -26,11 +26,11 @@ from api.dropin.keys import ApiKeys
 from api.engine.engine import Engine
 from api.engine.hub import HubReader
 from api.engine.poller import Poller
-from api.errors import problem_response
 from api.front import Front
 from api.guards import known_parameters_only, token_guard
 from api.hot import HotAnswers
 from api.metrics import EngineCollector, Metrics
+from api.problems import problem_response
 from api.ratelimit import RateLimiter
 from api.sandbox.pool import SandboxPool
 from api.statements import SandboxCollector, SqlAnswers

@@ -15,7 +15,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from api.dropin.keys import SCHEMES
-from api.errors import catalogue, status_of
+from api.problems import catalogue
 
 SCHEMA_URL: Final = "/schema/openapi.json"
 _DESCRIPTION: Final = """
@@ -69,6 +69,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag("Rows", "prices and candles"),
             Tag("SQL", "any SELECT over the datasets, in DuckDB's dialect"),
             Tag("Datasets", "what the datasets are and were"),
+            Tag("Live", "new commits as they come"),
             Tag("Drop-in: Binance", "Binance's spot API, answered from the Hub: for ccxt, python-binance and others"),
             Tag("Drop-in: CoinGecko", "CoinGecko's API, answered from the Hub: for pycoingecko and others"),
             Tag("Status", "how the hub is; open to all"),
@@ -114,8 +115,8 @@ class DocsController(Controller):
 @lru_cache(maxsize=1)
 def _errors_page() -> str:
     rows = "".join(
-        f'<tr id="{kind.code}"><td><code>{kind.code}</code></td><td>{status_of(kind)}</td>'
-        f"<td>{escape(str(kind.__doc__)).replace(chr(10), ' ')}</td></tr>"
+        f'<tr id="{kind.code}"><td><code>{kind.code}</code></td><td>{kind.status}</td>'
+        f"<td>{escape(kind.meaning)}</td></tr>"
         for kind in catalogue()
     )
     head = "<style>body{font-family:sans-serif;margin:2rem}td,th{text-align:left;padding:.3rem 1rem .3rem 0}</style>"

@@ -1,52 +1,23 @@
-"""The errors of the API, each with its HTTP status and a stable code, and the one mapping of them to RFC 9457.
+"""The errors of the API, each with its HTTP status and a stable code. How callers see them is in `problems`.
 
-Errors of the Hub are raised elsewhere (`datahub_assets.domain.errors`); only their status stands here.
+Errors of the Hub are `datahub_assets.domain.errors`'.
 
 ApiError
 ├── InvalidParameter 400 · UnknownParameter 400 · InvalidCursor 400 · InvalidWebhook 403
-├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429
+├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429 · TooManyStreams 429
 ├── UnknownSymbol 404 · UnknownInterval 404 · UnknownDataset 404 · RevisionUnknown 404
 ├── NotAcceptable 406 · DiffTooLarge 413
 └── DatasetNotReady 503 · TooManyRevisions 503
 """
 
 import difflib
-import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar, Final
 
-import msgspec
-from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from datahub_assets.domain.errors import DataHubError
 
-from api.sandbox.errors import SqlError
-from datahub_assets.domain.errors import (
-    DataHubError,
-    HubContentInvalid,
-    HubError,
-    HubNotFound,
-    HubRateLimited,
-)
-
-_LOG: Final = logging.getLogger(__name__)
-PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 _LISTED: Final = 20
 _SHOWN: Final = 100
-
-
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Problem details (RFC 9457). Match on `code`; it does not change."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    parameter: str | None = None
-    value: str | None = None
-    valid: list[str] | None = None
-    position: int | None = None
 
 
 class ApiError(DataHubError):
@@ -153,6 +124,17 @@ class RateLimited(ApiError):
     title = "Too many requests"
 
 
+class TooManyStreams(ApiError):
+    """As many clients follow the datasets as this server serves at once."""
+
+    code = "too_many_streams"
+    status = 429
+    title = "Too many streams"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Retry-After": "30"})
+
+
 class UnknownSymbol(ApiError):
     """The dataset has no such symbol or coin."""
 
@@ -234,103 +216,3 @@ class DatasetNotReady(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"Retry-After": "5"})
-
-
-def catalogue() -> list[type[DataHubError]]:
-    """Every kind of error an answer may carry, by code."""
-    found: dict[str, type[DataHubError]] = {}
-    pending: list[type[DataHubError]] = [ApiError, HubError, SqlError]
-    while pending:
-        kind = pending.pop()
-        pending.extend(kind.__subclasses__())
-        found[kind.code] = kind
-    return [found[code] for code in sorted(found)]
-
-
-def status_of(kind: type[DataHubError]) -> int:
-    """The HTTP status of a kind of error."""
-    status = getattr(kind, "status", None)
-    return int(status) if status is not None else _hub_status(kind)
-
-
-def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
-    """The problem details of an error, and the headers that go with it. Unexpected errors disclose nothing.
-
-    `given` are the request's query parameters.
-    """
-    if isinstance(error, DataHubError):
-        return _expected(error, request_id=request_id)
-    if isinstance(error, HTTPException):
-        return _of_framework(error, request_id=request_id, given=given)
-    return _problem(500, "internal_error", "Something is wrong on this server", "see the server's log", request_id), {}
-
-
-def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
-    """What an error of a request means to its caller, as `problem_of`; what nobody expected is logged."""
-    request_id = str(request.scope.get("state", {}).get("request_id", ""))
-    problem, headers = problem_of(error, request_id=request_id, given=request.query_params)
-    if problem.status >= 500 and not isinstance(error, DataHubError):  # noqa: PLR2004 - HTTP's own line
-        _LOG.error("request %s failed", request_id, exc_info=error)
-    return problem, headers
-
-
-def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The application's exception handler."""
-    problem, headers = explain(request, error)
-    return Response(
-        msgspec.json.encode(problem),
-        status_code=problem.status,
-        headers=headers | {"Cache-Control": "no-store"},
-        media_type=PROBLEM_MEDIA_TYPE,
-    )
-
-
-def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[str, str]]:
-    headers = dict(getattr(error, "headers", {}))
-    fields = dict(getattr(error, "fields", {}))
-    status = status_of(type(error))
-    title = getattr(error, "title", "") or str(type(error).__doc__).partition(".")[0]
-    if isinstance(error, HubError):
-        wait = error.retry_after_s if isinstance(error, HubRateLimited) else None
-        headers["Retry-After"] = str(round(wait or 5))
-    position = getattr(error, "position", None)
-    if position is not None:
-        fields.setdefault("position", position)
-    detail = "the Hub could not be read; see the server's log" if isinstance(error, HubError) else str(error)
-    return _problem(status, error.code, title, detail, request_id, **fields), headers
-
-
-def _hub_status(kind: type[DataHubError]) -> int:
-    if issubclass(kind, HubNotFound):
-        return 404
-    return 502 if issubclass(kind, HubContentInvalid) else 503
-
-
-def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
-    """Errors Litestar raises by itself: no such route, wrong method, parameters that do not parse."""
-    fields: dict[str, Any] = {}
-    detail = error.detail
-    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
-        first = error.extra[0]
-        fields = {"parameter": first.get("key"), "value": str(given.get(first.get("key"), ""))[:_SHOWN]}
-        detail = "; ".join(f"{item.get('key')}: {item.get('message')}" for item in error.extra)
-    code = {400: "invalid_parameter", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}.get(
-        error.status_code,
-        "request_invalid" if error.status_code < 500 else "internal_error",  # noqa: PLR2004
-    )
-    title = {400: InvalidParameter.title, 404: "There is nothing here", 405: "The method is not allowed"}.get(
-        error.status_code, "The request cannot be answered"
-    )
-    return _problem(error.status_code, code, title, detail, request_id, **fields), dict(error.headers or {})
-
-
-def _problem(status: int, code: str, title: str, detail: str, request_id: str, **fields: Any) -> Problem:
-    return Problem(
-        type=f"/errors#{code}",
-        title=title,
-        status=status,
-        detail=detail,
-        code=code,
-        request_id=request_id,
-        **fields,
-    )

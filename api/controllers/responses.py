@@ -8,7 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference
 
 from api.encoders import FORMATS
-from api.errors import PROBLEM_MEDIA_TYPE, Problem
+from api.problems import PROBLEM_MEDIA_TYPE, Problem
 
 _DESCRIPTIONS: Final = {
     400: "a parameter is unknown or not valid; the problem names it and lists what is",

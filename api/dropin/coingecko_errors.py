@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 
-from api.errors import explain
+from api.problems import explain
 from datahub_assets.domain.errors import DataHubError
 
 _KEY_MISSING: Final = 10002

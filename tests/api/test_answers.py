@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from api.errors import catalogue
+from api.problems import catalogue
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.workers import Workers

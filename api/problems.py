@@ -1,0 +1,154 @@
+"""Errors as callers see them: RFC 9457 problem details, and the catalogue of all kinds. The errors are in `errors`."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from api.errors import ApiError, InvalidParameter
+from api.sandbox.errors import SqlError
+from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
+
+_LOG: Final = logging.getLogger(__name__)
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+_SHOWN: Final = 100
+_SERVER_ERROR: Final = 500
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Problem details (RFC 9457). Match on `code`; it does not change."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    parameter: str | None = None
+    value: str | None = None
+    valid: list[str] | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of error: its stable code, its status, and what it means."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+
+
+# What Litestar answers by itself, by status; `errors` has no class for these.
+_OF_FRAMEWORK: Final = {
+    404: Kind("not_found", 404, "There is nothing here", "No endpoint has this path."),
+    405: Kind("method_not_allowed", 405, "The method is not allowed", "The endpoint does not know this method."),
+    413: Kind("request_too_large", 413, "The request is too large", "The request's body is larger than is accepted."),
+}
+_INVALID: Final = Kind("request_invalid", 400, "The request is not valid", "The request cannot be understood.")
+_INTERNAL: Final = Kind(
+    "internal_error", 500, "Something is wrong on this server", "Nobody expected this; the server's log has it."
+)
+
+
+def catalogue() -> list[Kind]:
+    """Every kind of error an answer may carry, by code."""
+    found = {kind.code: kind for kind in (*_OF_FRAMEWORK.values(), _INVALID, _INTERNAL)}
+    pending: list[type[DataHubError]] = [ApiError, HubError, SqlError]
+    while pending:
+        error = pending.pop()
+        pending.extend(error.__subclasses__())
+        found[error.code] = Kind(error.code, _status(error), _title(error), " ".join(str(error.__doc__).split()))
+    return [found[code] for code in sorted(found)]
+
+
+def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
+    """The problem details of an error, and the headers that go with it. Unexpected errors disclose nothing.
+
+    `given` are the request's query parameters.
+    """
+    if isinstance(error, DataHubError):
+        return _expected(error, request_id=request_id)
+    if isinstance(error, HTTPException):
+        return _of_framework(error, request_id=request_id, given=given)
+    return _problem(_INTERNAL, "see the server's log", request_id), {}
+
+
+def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
+    """What an error of a request means to its caller, as `problem_of`; what nobody expected is logged."""
+    request_id = str(request.scope.get("state", {}).get("request_id", ""))
+    problem, headers = problem_of(error, request_id=request_id, given=request.query_params)
+    if problem.status >= _SERVER_ERROR and not isinstance(error, DataHubError):
+        _LOG.error("request %s failed", request_id, exc_info=error)
+    return problem, headers
+
+
+def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The application's exception handler."""
+    problem, headers = explain(request, error)
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=problem.status,
+        headers=headers | {"Cache-Control": "no-store"},
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[str, str]]:
+    headers = dict(getattr(error, "headers", {}))
+    fields = dict(getattr(error, "fields", {}))
+    if isinstance(error, HubError):
+        wait_s = error.retry_after_s if isinstance(error, HubRateLimited) else None
+        headers["Retry-After"] = str(round(wait_s or 5))
+    position = getattr(error, "position", None)
+    if position is not None:
+        fields.setdefault("position", position)
+    detail = "the Hub could not be read; see the server's log" if isinstance(error, HubError) else str(error)
+    kind = Kind(error.code, _status(type(error)), _title(type(error)), "")
+    return _problem(kind, detail, request_id, **fields), headers
+
+
+def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
+    """Errors Litestar raises by itself: no such route, wrong method, parameters that do not parse."""
+    headers = dict(error.headers or {})
+    status = error.status_code
+    if isinstance(error, ValidationException):
+        kind = Kind(InvalidParameter.code, status, InvalidParameter.title, "")
+        if not isinstance(error.extra, list) or not error.extra:
+            return _problem(kind, error.detail, request_id), headers
+        name = str(error.extra[0].get("key"))
+        detail = "; ".join(f"{item.get('key')}: {item.get('message')}" for item in error.extra)
+        return _problem(kind, detail, request_id, parameter=name, value=str(given.get(name, ""))[:_SHOWN]), headers
+    kind = _OF_FRAMEWORK.get(status) or (_INTERNAL if status >= _SERVER_ERROR else _INVALID)
+    return _problem(Kind(kind.code, status, kind.title, ""), error.detail, request_id), headers
+
+
+def _problem(kind: Kind, detail: str, request_id: str, **fields: Any) -> Problem:
+    return Problem(
+        type=f"/errors#{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        code=kind.code,
+        request_id=request_id,
+        **fields,
+    )
+
+
+def _title(error: type[DataHubError]) -> str:
+    return getattr(error, "title", "") or str(error.__doc__).partition(".")[0]
+
+
+def _status(error: type[DataHubError]) -> int:
+    """The HTTP status of a kind of error; those of the Hub have none of their own."""
+    status = getattr(error, "status", None)
+    if status is not None:
+        return int(status)
+    if issubclass(error, HubNotFound):
+        return 404
+    return 502 if issubclass(error, HubContentInvalid) else 503
