@@ -69,13 +69,8 @@ def test_the_embedded_hubs_port_matters_only_when_it_runs(tmp_path: Path) -> Non
 
 def test_each_process_sees_only_the_secrets_it_needs(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, HF_TOKEN=SECRET, COINGECKO_API_KEY="cg_secret", DATAHUB_WEBHOOK_SECRET="wh_secret")
-    environ = {
-        "HF_TOKEN": SECRET,
-        "COINGECKO_API_KEY": "cg_secret",
-        "DATAHUB_WEBHOOK_SECRET": "wh_secret",
-        "PATH": "/bin",
-    }
-    environments = environment.build(settings, environ)
+    environ = {"HF_TOKEN": SECRET, "COINGECKO_API_KEY": "cg_secret", "DATAHUB_WEBHOOK_SECRET": "wh_secret"}
+    environments = environment.build(settings, {**environ, "PATH": "/bin"})
     specs = stack.processes(settings, environments=environments, workspace=tmp_path / "workspace.yaml")
     seen = {spec.name: {name for name, secret in environ.items() if secret in spec.env.values()} for spec in specs}
     assert seen == {
