@@ -1,8 +1,9 @@
 """Query parameters several endpoints share: their types and descriptions, and how lists and bounds are read."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from api.errors import InvalidParameter
@@ -13,6 +14,13 @@ _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
 
 WordList = list[str] | None
+
+
+def example(value: Any) -> list[Example]:
+    """A value the documentation fills in, one that runs."""
+    return [Example(summary=str(value), value=value)]
+
+
 Revision = Annotated[
     str | None,
     QueryParameter(description="branch, tag or 40-hex commit of the dataset; the answer never changes for a commit"),
@@ -30,7 +38,7 @@ FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
 Numbers = Annotated[
     str | None, QueryParameter(description="`string` writes prices and volumes as text, so that no decimal is lost")
 ]
-DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`")]
+DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`", examples=example("ohlc"))]
 
 
 def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:

@@ -26,6 +26,7 @@ from api.parameters import (
     Start,
     WordList,
     check_range,
+    example,
     words,
 )
 from api.times import parse_time
@@ -115,7 +116,10 @@ def choose_revision(revision: Revision = None, as_of: AsOf = None) -> RevisionCh
 def ask_candles(
     *,
     symbol: Annotated[
-        WordList, QueryParameter(description="pairs as the exchange spells them: `BTCUSDT,ETHUSDT`")
+        WordList,
+        QueryParameter(
+            description="pairs as the exchange spells them: `BTCUSDT,ETHUSDT`", examples=example(["BTCUSDT"])
+        ),
     ] = None,
     interval: Annotated[str, QueryParameter(description="candle length: `1h`, `4h`, `1d`, …")] = "1h",
     limit: Limit = 500,
@@ -156,7 +160,9 @@ def ask_candles(
 
 def ask_market(
     *,
-    symbols: Annotated[WordList, QueryParameter(description="tickers, comma-separated: `BTC,ETH`")] = None,
+    symbols: Annotated[
+        WordList, QueryParameter(description="tickers, comma-separated: `BTC,ETH`", examples=example(["BTC", "ETH"]))
+    ] = None,
     coin_ids: Annotated[WordList, QueryParameter(description="CoinGecko ids: `bitcoin,ethereum`")] = None,
     limit: Limit = 100,
     start: Start = None,

@@ -14,7 +14,7 @@ from api.describe import revisions_of
 from api.engine.engine import Engine
 from api.engine.hub import FULL_SHA
 from api.history import coverage_of, diff_of
-from api.parameters import LIMIT_BOUNDS, DatasetName, check_range, words
+from api.parameters import LIMIT_BOUNDS, DatasetName, check_range, example, words
 from api.queries import RevisionChoice, choose_revision
 from api.revisions import snapshot_at
 from api.schemas import Coverage, Diff, Revisions
@@ -49,7 +49,10 @@ class HistoryController(Controller):
         *,
         engine: NamedDependency[Engine],
         dataset: DatasetName,
-        earlier: Annotated[str, QueryParameter(name="from", description="branch, tag or commit to compare from")],
+        earlier: Annotated[
+            str,
+            QueryParameter(name="from", description="branch, tag or commit to compare from", examples=example("main")),
+        ],
         later: Annotated[str, QueryParameter(name="to", description="branch, tag or commit to compare to")] = "main",
         limit: Annotated[
             int,
