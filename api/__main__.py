@@ -1,14 +1,28 @@
 """`python -m api serve`: the API in a process of its own, on granian. What it serves is built in `asgi`."""
 
 import logging
+import multiprocessing
+import os
 import sys
 
 import click
 from granian.constants import Interfaces, Loops
 from granian.server import Server
 
+from api.lasting import END_STREAMS
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.settings import Settings
+
+
+class _Server(Server):  # type: ignore[misc,valid-type]
+    """granian, which waits for running answers when it stops, and does not know that some never end by themselves."""
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Have its workers end such answers, then stop as always."""
+        for worker in multiprocessing.active_children():
+            if worker.pid is not None:
+                os.kill(worker.pid, END_STREAMS)
+        super().shutdown(exit_code)
 
 
 @click.group()
@@ -31,7 +45,7 @@ def serve(host: str | None, port: int | None) -> None:
     except SettingsError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    Server(
+    _Server(
         "api.asgi:create_app",
         factory=True,
         address=host or settings.bind_host,

@@ -19,6 +19,7 @@ from api.controllers.history import HistoryController
 from api.controllers.info import DatasetsController, StatusController
 from api.controllers.rows import RowsController
 from api.controllers.sql import SqlController
+from api.controllers.stream import StreamController
 from api.controllers.webhook import WebhookController
 from api.docs import DocsController, openapi_config
 from api.dropin.answers import DropInAnswers
@@ -34,11 +35,12 @@ from api.problems import problem_response
 from api.ratelimit import RateLimiter
 from api.sandbox.pool import SandboxPool
 from api.statements import SandboxCollector, SqlAnswers
+from api.stream import Feed
 from datahub_assets.domain.errors import HubRefused
 from datahub_assets.settings import LOCAL_USER, Settings
 
 _CACHE_BYTES: Final = 128 << 20
-_GUARDED: Final = [RowsController, SqlController, DatasetsController, HistoryController]
+_GUARDED: Final = [RowsController, SqlController, DatasetsController, HistoryController, StreamController]
 _DROP_IN: Final = [BinanceController, CoinGeckoController]
 """They name unknown parameters in their own ways."""
 _OPEN: Final = [StatusController, WebhookController, DocsController]
@@ -69,7 +71,8 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
     authenticator = Authenticator(
         owner_token=settings.owner_token, whoami=engine.hub.whoami, allowed_users=settings.allowed_users
     )
-    poller = Poller(engine, poll_s=settings.poll_s)
+    feed = Feed(engine)
+    poller = Poller(engine, poll_s=settings.poll_s, changed=feed.changed)
     pool = SandboxPool.of(settings)
     metrics.registry.register(SandboxCollector(pool))
     parts: dict[str, Any] = {
@@ -77,6 +80,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         "settings": settings,
         "metrics": metrics,
         "poller": poller,
+        "feed": feed,
         "statements": SqlAnswers(engine, pool, cache),
     }
     guarded = token_guard(authenticator, limiter)
@@ -95,7 +99,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
                 "drop_in_answers": DropInAnswers(engine, cache, metrics=metrics),
             }
         ),
-        lifespan=[_running(engine, poller, pool)],
+        lifespan=[_running(engine, poller, pool, feed)],
         logging_config=None,
     )
     app.asgi_handler = ApiKeys(
@@ -104,14 +108,16 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
     return app
 
 
-def _running(engine: Engine, poller: Poller, pool: SandboxPool) -> Callable[[Litestar], Any]:
+def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         engine.restore()
+        feed.start()
         poller.start()
         try:
             yield
         finally:
+            await feed.stop()
             await pool.close()
             await poller.stop()
             engine.close()

@@ -7,7 +7,8 @@ import polars as pl
 
 from api.encoders.text import times_as_text
 from api.engine.coverage import gaps, series_coverage
-from api.engine.diff import difference
+from api.engine.diff import Difference, difference
+from api.engine.hub import Commit
 from api.engine.snapshot import Snapshot
 from api.errors import UnknownInterval, UnknownSymbol
 from api.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
@@ -17,11 +18,16 @@ from api.times import iso
 def diff_of(earlier: Snapshot, later: Snapshot, *, limit: int) -> Diff:
     """The difference between two commits, at most `limit` rows of each kind. Raises DiffTooLarge."""
     found = difference(earlier, later)
+    return write_diff(found, dataset=later.spec.name, earlier=earlier.commit, later=later.commit, limit=limit)
+
+
+def write_diff(found: Difference, *, dataset: str, earlier: Commit, later: Commit, limit: int) -> Diff:
+    """A difference as an answer, at most `limit` rows of each kind."""
     counts = DiffCounts(added=found.added.height, changed=found.after.height, removed=found.removed.height)
     return Diff(
-        dataset=later.spec.name,
-        earlier=RevisionAt(earlier.sha, iso(earlier.commit.at_ms)),
-        later=RevisionAt(later.sha, iso(later.commit.at_ms)),
+        dataset=dataset,
+        earlier=RevisionAt(earlier.sha, iso(earlier.at_ms)),
+        later=RevisionAt(later.sha, iso(later.at_ms)),
         counts=counts,
         truncated=max(counts.added, counts.changed, counts.removed) > limit,
         added=_rows(found.added, limit=limit),

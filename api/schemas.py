@@ -146,6 +146,14 @@ class Diff(msgspec.Struct, frozen=True, rename={"earlier": "from", "later": "to"
     removed: list[dict[str, Any]]
 
 
+class Restart(msgspec.Struct, frozen=True):
+    """Says to one who follows a dataset that rows must be read anew at this commit: what changed is not known."""
+
+    dataset: str
+    revision: str
+    reason: str
+
+
 class Gap(msgspec.Struct, frozen=True):
     """Candles that should exist and do not (or did not, if healed)."""
 

@@ -1,0 +1,56 @@
+"""New commits as they come, as server-sent events."""
+
+from typing import Annotated, Final
+
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter
+from litestar.types import ASGIApp
+
+from api.controllers.responses import QUERIED, problems
+from api.engine.engine import Engine
+from api.eventstream import MEDIA_TYPE, EventStream
+from api.followers import interest_of, position_of, told
+from api.parameters import WordList, words
+from api.stream import Feed
+
+PATIENCE_S: Final = 30.0
+"""A client that takes longer for one event is hung up on."""
+_EVENTS: Final = ResponseSpec(str, description="server-sent events", media_type=MEDIA_TYPE, generate_examples=False)
+
+
+class StreamController(Controller):
+    """What is new."""
+
+    path = "/api/hub/stream"
+    tags = ["Live"]  # noqa: RUF012 - Litestar reads it from the class
+    security = [{"bearer": []}]  # noqa: RUF012
+
+    @get(summary="Follow new commits", responses={200: _EVENTS, **QUERIED, **problems(429)})
+    async def follow(
+        self,
+        *,
+        engine: NamedDependency[Engine],
+        feed: NamedDependency[Feed],
+        dataset: Annotated[str | None, QueryParameter(description="only `market` or `ohlc`; both by default")] = None,
+        symbol: Annotated[
+            WordList, QueryParameter(description="only rows of these pairs, tickers or coin ids, comma-separated")
+        ] = None,
+        interval: Annotated[str | None, QueryParameter(description="of candles, only those of this length")] = None,
+        last_event_id: Annotated[
+            str | None,
+            HeaderParameter(name="Last-Event-ID", description="the last event's id: what came after it is sent first"),
+        ] = None,
+    ) -> ASGIApp:
+        """`ready` names the commits to begin with, then there is a `commit` for each new one with the rows it changed.
+
+        The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
+        `market@<sha>,ohlc@<sha>` when both datasets are followed. `restart` says that what changed cannot be told, and
+        rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on, and
+        can go on with `Last-Event-ID`.
+        """
+        interest = await interest_of(engine, dataset=dataset, symbols=words(symbol), interval=interval)
+        since = position_of(last_event_id, interest, engine)
+        feed.make_room()
+        return EventStream(told(feed, interest, since=since), patience_s=PATIENCE_S)
