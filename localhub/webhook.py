@@ -8,10 +8,10 @@ Secret`.
 
 import logging
 import secrets
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import Full, Queue
 from threading import Event as Flag
+from threading import Thread
 from typing import Any, Literal
 
 import httpx
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3
 FIRST_PAUSE_S = 1.0
 TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 0.5
+MAX_WAITING = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,29 +58,41 @@ class Webhook:
         self._id = secrets.token_hex(12)
         headers = {} if secret is None else {"X-Webhook-Secret": secret}
         self._client = httpx.Client(headers=headers, timeout=TIMEOUT_S, trust_env=False)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="localhub-webhook")
+        self._waiting: Queue[dict[str, Any] | None] = Queue(MAX_WAITING)
         self._closing = Flag()
+        self._thread = Thread(target=self._run, name="localhub-webhook", daemon=True)
+        self._thread.start()
 
     def send(self, event: Event) -> None:
         """Queue an event for delivery."""
-        self._thread.submit(self._deliver, payload(event, webhook_id=self._id))
+        self._put(payload(event, webhook_id=self._id))
 
     def close(self) -> None:
-        """Stop delivering; what is still queued is dropped."""
+        """Stop delivering; what still waits is dropped, and a receiver that does not answer is not waited for."""
         self._closing.set()
-        self._thread.shutdown(cancel_futures=True)
-        self._client.close()
+        self._put(None)
+        self._thread.join(CLOSE_TIMEOUT_S)
+        if not self._thread.is_alive():
+            self._client.close()
+
+    def _put(self, body: dict[str, Any] | None) -> None:
+        try:
+            self._waiting.put_nowait(body)
+        except Full:
+            log.warning("webhook %s: %d events wait already, one more is dropped", self._url, MAX_WAITING)
+
+    def _run(self) -> None:
+        while (body := self._waiting.get()) is not None and not self._closing.is_set():
+            self._deliver(body)
 
     def _deliver(self, body: dict[str, Any]) -> None:
         pause_s = FIRST_PAUSE_S
         for attempt in range(1, ATTEMPTS + 1):
-            started = time.monotonic()
             try:
                 self._client.post(self._url, json=body).raise_for_status()
             except httpx.HTTPError as error:
                 log.warning("webhook %s, attempt %d of %d: %s", self._url, attempt, ATTEMPTS, error)
             else:
-                log.info("webhook %s told of %s in %.3f s", self._url, body["repo"]["name"], time.monotonic() - started)
                 return
             if attempt < ATTEMPTS and self._closing.wait(pause_s):
                 return

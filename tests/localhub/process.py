@@ -11,6 +11,7 @@ import httpx
 from huggingface_hub import HfApi
 
 READY = "localhub listening on "
+PATIENCE_S = 6  # an end takes less than 2 s on an idle machine; one that waits for somebody takes minutes
 
 
 class HubProcess:

@@ -2,7 +2,9 @@
 
 import json
 import queue
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +15,7 @@ import pytest
 from huggingface_hub import HfApi, WebhookPayload
 
 from localhub.testing import HubServer
+from tests.localhub.process import PATIENCE_S, HubProcess
 
 SECRET = "s3cret"
 
@@ -113,3 +116,14 @@ def test_a_dead_receiver_holds_up_nothing(tmp_path: Path) -> None:
         repo = api.create_repo("prices", repo_type="dataset").repo_id
         api.upload_file(path_or_fileobj=b"1", path_in_repo="a", repo_id=repo, repo_type="dataset")
         assert api.file_exists(repo, "a", repo_type="dataset")
+
+
+def test_a_receiver_that_never_answers_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hub = HubProcess(tmp_path / "hub", "--webhook-url", f"http://127.0.0.1:{silent.getsockname()[1]}/").start()
+        hub.api().create_repo("prices", repo_type="dataset")
+        connection, _ = silent.accept()
+        with connection:
+            started = time.monotonic()
+            assert hub.terminate() == 0
+            assert time.monotonic() - started < PATIENCE_S
