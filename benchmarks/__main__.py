@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"  # read by huggingface_hub at import; the
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 from benchmarks.environment import HERE, RESULTS, prepare, program
-from benchmarks.results import save, show
+from benchmarks.results import Row, save, show
 from benchmarks.soak import soak
 from benchmarks.suite import FULL_SUITE, QUICK_SUITE, Suite, names, run
 
@@ -24,11 +25,12 @@ def main() -> int:
     options = _parser().parse_args()
     started = time.monotonic()
     prepare()
-    if options.suite == "soak":
-        rows = soak(minutes=options.minutes)
-    else:
-        rows = run(_SUITES[options.suite], only=frozenset(options.only))
-    show(rows)
+    rows: list[Row] = []
+    try:
+        for row in _measured(options):
+            rows.append(row)  # noqa: PERF402 - one by one: what was measured is shown even if a later row fails
+    finally:
+        show(rows)
     if not options.only:
         path = RESULTS / f"{options.suite}.json"
         save(rows, path)
@@ -37,6 +39,12 @@ def main() -> int:
             _draw(path)
     print(f"{sum(row.met for row in rows)} of {len(rows)} targets met, {(time.monotonic() - started) / 60:.1f} minutes")
     return int(options.strict and not all(row.met for row in rows))
+
+
+def _measured(options: argparse.Namespace) -> Iterable[Row]:
+    if options.suite == "soak":
+        return soak(minutes=options.minutes)
+    return run(_SUITES[options.suite], only=frozenset(options.only))
 
 
 def _draw(results: Path) -> None:

@@ -1,6 +1,6 @@
 """Which rows make up the full and the quick run, in order; each row's own module says what it measures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,19 +37,17 @@ FULL_SUITE: Final = Suite(
 )
 
 
-def run(suite: Suite, *, only: frozenset[str] = frozenset()) -> list[Row]:
-    """All rows of the suite, or those of the modules named in `only`."""
-    rows: list[Row] = []
+def run(suite: Suite, *, only: frozenset[str] = frozenset()) -> Iterator[Row]:
+    """All rows of the suite, or those of the modules named in `only`, each as soon as it is measured."""
     worldly = _chosen(suite.worldly, only)
     if worldly:
         with world() as everybody:
             for measure in worldly:
                 _say(measure)
-                rows += measure(everybody, suite.effort)
+                yield from measure(everybody, suite.effort)
     for stacked in _chosen(suite.stacked, only):
         _say(stacked)
-        rows += stacked(suite.effort)
-    return rows
+        yield from stacked(suite.effort)
 
 
 def _chosen(measures: Sequence[Callable[..., list[Row]]], only: frozenset[str]) -> list[Callable[..., list[Row]]]:
