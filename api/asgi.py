@@ -18,6 +18,7 @@ from api.controllers.coingecko import CoinGeckoController
 from api.controllers.history import HistoryController
 from api.controllers.info import DatasetsController, StatusController
 from api.controllers.rows import RowsController
+from api.controllers.snippets import SnippetsController
 from api.controllers.sql import SqlController
 from api.controllers.stream import StreamController
 from api.controllers.webhook import WebhookController
@@ -41,8 +42,8 @@ from datahub_assets.settings import LOCAL_USER, Settings
 
 _CACHE_BYTES: Final = 128 << 20
 _GUARDED: Final = [RowsController, SqlController, DatasetsController, HistoryController, StreamController]
-_DROP_IN: Final = [BinanceController, CoinGeckoController]
-"""They name unknown parameters in their own ways."""
+_OWN_PARAMETERS: Final = [BinanceController, CoinGeckoController, SnippetsController]
+"""They judge unknown parameters in their own ways."""
 _OPEN: Final = [StatusController, WebhookController, DocsController]
 
 
@@ -87,7 +88,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
     app = Litestar(
         route_handlers=[
             Router("/", route_handlers=_GUARDED, guards=[guarded, known_parameters_only]),
-            Router("/", route_handlers=_DROP_IN, guards=[guarded]),
+            Router("/", route_handlers=_OWN_PARAMETERS, guards=[guarded]),
             Router("/", route_handlers=_OPEN, guards=[known_parameters_only]),
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
