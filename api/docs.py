@@ -116,11 +116,11 @@ class DocsController(Controller):
 def _errors_page() -> str:
     rows = "".join(
         f'<tr id="{kind.code}"><td><code>{kind.code}</code></td><td>{kind.status}</td>'
-        f"<td>{escape(kind.meaning)}</td></tr>"
+        f"<td>{escape(kind.meaning)}</td><td>{escape(kind.remedy)}</td></tr>"
         for kind in catalogue()
     )
     head = "<style>body{font-family:sans-serif;margin:2rem}td,th{text-align:left;padding:.3rem 1rem .3rem 0}</style>"
-    table = f"<table><tr><th>code</th><th>status</th><th>meaning</th></tr>{rows}</table>"
+    table = f"<table><tr><th>code</th><th>status</th><th>meaning</th><th>what to do</th></tr>{rows}</table>"
     return _PAGE.format(head=head, body=f"<h1>Errors</h1><p>Match on the code; it does not change.</p>{table}")
 
 

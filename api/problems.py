@@ -34,6 +34,22 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     position: int | None = None
 
 
+_REMEDIES: Final = {
+    400: "Change the request: the problem names the parameter, its value and what is valid.",
+    401: "Send `Authorization: Bearer <token>`.",
+    403: "Send another token, or ask for something that is open to callers.",
+    404: "Ask for something that is there: the problem lists what is near or valid.",
+    405: "Use a method the endpoint knows; the header Allow lists them.",
+    406: "Send an Accept header, or `format=`, that names one of the formats.",
+    408: "Ask for less, or for something simpler.",
+    413: "Ask for less at once.",
+    429: "Wait as long as the header Retry-After says, then send the same request.",
+    500: "Report it with the request's id.",
+    502: "Ask for an older revision; somebody has to mend the dataset.",
+    503: "Wait as long as the header Retry-After says, then send the same request.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of error: its stable code, its status, and what it means."""
@@ -42,6 +58,11 @@ class Kind:
     status: int
     title: str
     meaning: str
+
+    @property
+    def remedy(self) -> str:
+        """What a caller can do about it."""
+        return _REMEDIES[self.status]
 
 
 # What Litestar answers by itself, by status; `errors` has no class for these.

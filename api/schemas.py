@@ -146,6 +146,16 @@ class Diff(msgspec.Struct, frozen=True, rename={"earlier": "from", "later": "to"
     removed: list[dict[str, Any]]
 
 
+class ErrorKind(msgspec.Struct, frozen=True):
+    """A kind of error: the code to match on, its status, what it means, and what to do about it."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
 class Restart(msgspec.Struct, frozen=True):
     """Says to one who follows a dataset that rows must be read anew at this commit: what changed is not known."""
 

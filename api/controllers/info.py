@@ -15,9 +15,10 @@ from api.describe import dataset_infos, status_of
 from api.engine.engine import Engine
 from api.health import HubHealth, SystemHealth, hub_health, system_health
 from api.metrics import CONTENT_TYPE, Metrics
+from api.problems import catalogue
 from api.queries import RevisionChoice, choose_revision
 from api.revisions import Pinned, snapshot_at, snapshots_at
-from api.schemas import DatasetInfo, Status
+from api.schemas import DatasetInfo, ErrorKind, Status
 from datahub_assets.settings import Settings
 
 _HUB_DOWN = {503: ResponseSpec(HubHealth, description="nothing can be served", generate_examples=False)}
@@ -48,6 +49,15 @@ class StatusController(Controller):
         """The data, the last runs of the workers, the disk."""
         health = await asyncio.to_thread(system_health, engine, settings)
         return Response(health, status_code=_code(health.status), headers=_NO_STORE)
+
+    @get("/api/hub/errors", summary="All kinds of errors")
+    async def errors(self) -> Response[list[ErrorKind]]:
+        """Every code a problem may carry, with what to do about it; `/errors` is the same as a page.
+
+        The drop-in endpoints answer with the codes of the APIs they stand in for.
+        """
+        kinds = [ErrorKind(kind.code, kind.status, kind.title, kind.meaning, kind.remedy) for kind in catalogue()]
+        return Response(kinds, headers={"Cache-Control": "public, max-age=3600"})
 
     @get("/metrics", summary="Metrics for Prometheus", media_type="text/plain")
     async def metrics(self, metrics: NamedDependency[Metrics]) -> Response[bytes]:
