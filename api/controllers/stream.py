@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final
 
+import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -17,7 +18,20 @@ from api.stream import Feed
 
 PATIENCE_S: Final = 30.0
 """A client that takes longer for one event is hung up on."""
-_EVENTS: Final = ResponseSpec(str, description="server-sent events", media_type=MEDIA_TYPE, generate_examples=False)
+
+
+class ServerSentEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event of the stream; `data` is JSON text."""
+
+    data: str = ""
+    event: str = "message"
+    id: str = ""
+    retry: int = 0
+
+
+_EVENTS: Final = ResponseSpec(
+    ServerSentEvent, description="server-sent events, each of this form", media_type=MEDIA_TYPE, generate_examples=False
+)
 
 
 class StreamController(Controller):

@@ -102,7 +102,7 @@ def _pieces(file: DataFile, query: RowQuery, *, wanted: int, resident_only: bool
         if span is None:
             continue
         low, high = _bounds(query, name)
-        if span.max_ms < low or span.min_ms >= high:
+        if low >= high or span.max_ms < low or span.min_ms >= high:
             continue
         if resident_only and not file.is_open:
             raise NotResident
@@ -117,6 +117,8 @@ def _cut(rows: Rows, name: str, span: Span, *, low: int, high: int, query: RowQu
         last = first + int(np.searchsorted(times, high))
     if span.min_ms < low:
         first += int(np.searchsorted(times, low))
+    if first >= last:
+        return
     runs = _closed_runs(rows, first, last) if query.closed_only and span.forming else [(first, last)]
     for begin, end in runs:
         kept = min(end - begin, wanted)

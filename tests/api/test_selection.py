@@ -133,6 +133,21 @@ def test_pages_make_up_the_whole(reader: FileReader, frames: list[pl.DataFrame],
     assert found == whole
 
 
+def test_a_range_that_ends_before_it_begins_is_empty(reader: FileReader) -> None:
+    snapshot = snapshot_of([data_file(reader, candles(("AAA",), count=20, until_ms=20 * HOUR_MS))])
+    backwards = RowQuery(
+        group="1h",
+        series=("AAA",),
+        limit=5,
+        columns=COLUMNS,
+        start_ms=10 * HOUR_MS,
+        end_ms=5 * HOUR_MS,
+        closed_only=True,
+    )
+    page = select(snapshot, backwards)
+    assert (page.frame.height, page.next) == (0, None)
+
+
 def test_only_files_that_matter_are_opened(reader: FileReader) -> None:
     months = [candles(("AAA",), count=20, until_ms=100 * HOUR_MS * month) for month in range(1, 6)]
     files = [data_file(reader, month) for month in months]
