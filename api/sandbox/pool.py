@@ -200,7 +200,11 @@ class SandboxPool:
 
         try:
             async with asyncio.timeout(self.limits.max_wait_s):
-                return await self._lanes.acquire(caller, choose)
+                while True:
+                    worker = await self._lanes.acquire(caller, choose)
+                    if worker.is_alive():
+                        return worker
+                    self._give_back(worker, caller, keep=False)  # it died while it was idle
         except LanesFull:
             raise SqlBusy("too many statements wait already; try again later", retry_after_s=_RETRY_AFTER_S) from None
         except TimeoutError:

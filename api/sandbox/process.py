@@ -17,7 +17,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from api.sandbox import wire
-from api.sandbox.errors import PLACED, PLAIN, SqlCrashed, SqlError, SqlMemory, SqlTimeout, SqlUnavailable
+from api.sandbox.errors import PLACED, PLAIN, SqlCrashed, SqlError, SqlMemory, SqlTimeout, SqlTooLarge, SqlUnavailable
 from api.sandbox.limits import SqlLimits
 from api.sandbox.snapshot import SqlSnapshot
 from api.sandbox.spawning import Nursery
@@ -81,6 +81,15 @@ class WorkerProcess:
         """Memory it holds on top of what it held when it was new."""
         return self.resident_bytes - self.idle_bytes
 
+    def is_alive(self) -> bool:
+        """Whether the process is there, as far as its socket tells; an idle one has nothing to say."""
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     def knows(self, key: str) -> bool:
         """Whether the worker has that snapshot mapped."""
         return key in self._known_keys
@@ -127,7 +136,10 @@ class WorkerProcess:
         new = _NewFiles()
         if not self.knows(request.snapshot.key):
             message["load"] = await asyncio.to_thread(self._plan, request.snapshot, new)
-        await wire.asend(self._sock, message)
+        try:
+            await wire.asend(self._sock, message)
+        except wire.MessageTooLong:
+            raise SqlTooLarge("the statement's values are too long") from None
         try:
             await wire.asend_files(self._sock, new.paths)
         except FileNotFoundError as error:

@@ -23,6 +23,7 @@ _ROOT: Final = str(Path(api.__file__).resolve().parent.parent)
 # All that workers inherit. No token, no home, no proxy; one-threaded libraries, so that all threads start confined.
 _ENVIRONMENT: Final = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "ARROW_IO_THREADS": "2",
     "HOME": "/nonexistent",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "LANG": "C.UTF-8",

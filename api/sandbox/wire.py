@@ -19,6 +19,10 @@ DESCRIPTORS_PER_MESSAGE: Final = 64
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
+class MessageTooLong(ValueError):
+    """More than a message may hold; nothing of it was sent."""
+
+
 class WireBroken(ConnectionError):
     """The other side is gone, or said something that is not a message."""
 
@@ -125,12 +129,12 @@ async def asend(sock: socket.socket, message: dict[str, Any]) -> None:
     """Send a message.
 
     Raises:
-        WireBroken: the message is longer than a message may be.
+        MessageTooLong: nothing was sent.
         OSError: the worker is gone.
     """
     data = pack(message)
     if len(data) - _LENGTH.size > MAX_MESSAGE_BYTES:
-        raise WireBroken(f"a message of {len(data)} bytes")
+        raise MessageTooLong(f"a message of {len(data)} bytes")
     await asyncio.get_running_loop().sock_sendall(sock, data)
 
 
