@@ -63,6 +63,8 @@ def open_world(
             said: dict[str, Versions] = {}
             if scene != "first":
                 seed, said = request.getfixturevalue("seeded")
+                for left in ("home", "journal"):  # of a world opened before in this test
+                    shutil.rmtree(tmp_path / left, ignore_errors=True)
                 shutil.copytree(seed, tmp_path, dirs_exist_ok=True)
             world = stack.enter_context(installation(tmp_path, hub_server, instance=instance, now_ms=SCENES[scene]))
             world.said_before = said
