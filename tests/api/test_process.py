@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -33,18 +33,20 @@ def process(environ: dict[str, str], *arguments: str) -> Iterator[subprocess.Pop
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         yield started
     finally:
-        started.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)  # its workers too: they hold the pipe
         started.communicate()
 
 
 @contextmanager
-def serving_process(hub: HubServer, home: Path, **variables: str) -> Iterator[str]:
+def serving_process(hub: HubServer, home: Path, *, port: int | None = None, **variables: str) -> Iterator[str]:
     """The served API's address, once both datasets are there; it stops by SIGTERM, without a word of tokens."""
-    port = free_port()
+    port = port or free_port()
     environ = {
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": hub.token,
@@ -53,7 +55,7 @@ def serving_process(hub: HubServer, home: Path, **variables: str) -> Iterator[st
     }
     with process(environ | variables, "serve", "--port", str(port)) as started:
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _is_healthy(url), timeout_s=60)
+        until(lambda: _is_serving(url), timeout_s=60)
         yield url
         started.send_signal(signal.SIGTERM)
         said, _ = started.communicate(timeout=10)
@@ -61,11 +63,12 @@ def serving_process(hub: HubServer, home: Path, **variables: str) -> Iterator[st
         assert hub.token not in said
 
 
-def _is_healthy(url: str) -> bool:
+def _is_serving(url: str) -> bool:
     try:
-        return bool(httpx.get(f"{url}/api/hub/status").json()["status"] == "healthy")
+        status = httpx.get(f"{url}/api/hub/status").json()
     except httpx.TransportError:
         return False
+    return bool(status["market_dataset"]["available"] and status["ohlc_dataset"]["available"])
 
 
 def test_it_serves_and_stops_at_once(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
