@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -62,11 +63,12 @@ def sweep(pids_to_spare: Iterable[int] = (), *, grace_s: float = 1.0) -> list[in
         if not left or time.monotonic() > deadline:
             return killed
         for child in left:
-            if child.status() == psutil.STATUS_ZOMBIE:
+            if _is_dead(child):
                 reap(child.pid)
             elif child.pid not in killed:
                 killed.append(child.pid)
-                child.kill()
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
         time.sleep(0.01)
 
 
@@ -74,8 +76,16 @@ def reap_orphans(own_pids: Iterable[int]) -> None:
     """Collect adopted orphans that have died; the caller's own children are left to the caller."""
     own = frozenset(own_pids)
     for child in psutil.Process().children():
-        if child.pid not in own and child.status() == psutil.STATUS_ZOMBIE:
+        if child.pid not in own and _is_dead(child):
             reap(child.pid)
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    """Whether it has ended, reaped or not; it may do so between any two looks."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def reap(pid: int) -> None:

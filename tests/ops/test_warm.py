@@ -256,7 +256,7 @@ class Dagster:
     def pid(self) -> int:
         """Of the only run that is alive."""
         children = psutil.Process(self.server.popen.pid).children()
-        (pid,) = [child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        (pid,) = [child.pid for child in children if started_at(child.pid) is not None]
         return int(pid)
 
 
