@@ -37,6 +37,8 @@ def check(openapi: Any, hub: HubServer, *, examples: int) -> None:
     """Call every operation with made-up requests the schema allows."""
     operations = [found.ok() for found in openapi.get_all_operations()]
     assert len(operations) > 8
+    # A stream has no end to wait for; `test_schemathesis` holds its beginning against the schema.
+    operations = [operation for operation in operations if operation.path != "/api/hub/stream"]
     for operation, mode in product(operations, GenerationMode):
         if mode is GenerationMode.NEGATIVE and not operation.query and not operation.body:
             continue  # nothing of it can be wrong
