@@ -5,7 +5,7 @@ It holds only what the Hub can be asked for again; no rows of a dataset live her
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -130,17 +130,6 @@ class Catalog:
             )
         )
 
-    def parent(self, source: str, sha: str) -> Commit | None:
-        """The commit before that one."""
-        return _commit(
-            self._one(
-                "SELECT sha, at_ms, title FROM commits WHERE source = ?1 AND position < "
-                "(SELECT position FROM commits WHERE source = ?1 AND sha = ?2) ORDER BY position DESC LIMIT 1",
-                source,
-                sha,
-            )
-        )
-
     def commits(self, source: str, *, limit: int, before: str | None = None) -> list[Commit]:
         """Commits newest first, at most `limit`, from the one before sha `before` on."""
         condition = " AND position < (SELECT position FROM commits WHERE source = ?1 AND sha = ?3)" if before else ""
@@ -179,7 +168,7 @@ class Catalog:
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", (content_id, reading, content))
 
-    def forget_contents(self, *, keep: Sequence[str]) -> None:
+    def forget_contents(self, *, keep: Collection[str]) -> None:
         """Drop what is kept of contents other than these."""
         with self._transaction() as db:
             db.execute("CREATE TEMP TABLE IF NOT EXISTS kept (content_id TEXT PRIMARY KEY)")

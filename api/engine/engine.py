@@ -104,6 +104,7 @@ class Engine:
         needed: set[str] = set().union(*(library.needed_blobs() for library in libraries))
         opened = {file.mapped: file for library in libraries for file in library.open_files()}
         freed = self._blobs.prune(keep=needed, budget_bytes=_SPARE_BLOBS_BYTES)
+        self._catalog.forget_contents(keep=self._blobs.held())
         kept = 0
         for used_at_s, path in sorted(self._mapped_files(opened), reverse=True):
             size = path.stat().st_size

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -226,6 +227,10 @@ def test_disk_is_given_back(hub: HubServer, tmp_path: Path, monkeypatch: pytest.
             engine.prune()
         snapshot = engine.dataset("market").current
         assert {path.name for path in (tmp_path / "snapshots" / "blobs").glob("??/*")} == snapshot.blobs
+        with sqlite3.connect(tmp_path / "snapshots" / "catalog.sqlite3") as catalog:
+            remembered = {row[0] for row in catalog.execute("SELECT content_id FROM contents")}
+        catalog.close()
+        assert remembered == snapshot.blobs
         mapped = list((tmp_path / "snapshots" / "mapped").iterdir())
         assert len(mapped) == len(snapshot.data)
         monkeypatch.setattr("api.engine.engine._MAPPED_BYTES", 0)
