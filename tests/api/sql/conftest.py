@@ -157,9 +157,9 @@ def sandbox(loop: Loop, snapshot: SqlSnapshot) -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guarded(loop: Loop, snapshot: SqlSnapshot) -> Iterator[Sandbox]:
-    """Tight limits, and a secret in the server's environment."""
+    """Tight limits, and a secret in the server's environment: by module, as other tests must not find it there."""
     patch = pytest.MonkeyPatch()
     patch.setenv("HF_TOKEN", f"hf_{SECRET}")
     with running(loop, snapshot, timeout_s=1.0, memory_mb=128, max_rows=10_000, max_bytes=4 << 20) as sandbox:
