@@ -61,12 +61,13 @@ def open_world(
 
         def enter(scene: str, *, hurry: dict[str, Any] | None = None) -> World:
             said: dict[str, Versions] = {}
-            if scene != "first":
+            folder = tmp_path / f"world {len(list(tmp_path.glob('world *')))}"
+            if scene == "first":
+                folder.mkdir()
+            else:
                 seed, said = request.getfixturevalue("seeded")
-                for left in ("home", "journal"):  # of a world opened before in this test
-                    shutil.rmtree(tmp_path / left, ignore_errors=True)
-                shutil.copytree(seed, tmp_path, dirs_exist_ok=True)
-            world = stack.enter_context(installation(tmp_path, hub_server, instance=instance, now_ms=SCENES[scene]))
+                shutil.copytree(seed, folder)
+            world = stack.enter_context(installation(folder, hub_server, instance=instance, now_ms=SCENES[scene]))
             world.said_before = said
             if scene == "roll":
                 world.heal_gap()

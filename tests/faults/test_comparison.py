@@ -38,6 +38,7 @@ def test_a_lost_row(world: World) -> None:
     assert world.findings().lost
 
 
+@pytest.mark.slow
 def test_a_row_lost_and_found_again(world: World) -> None:
     """No reader may meet a commit without it, even if a later one has it."""
     whole = sealed(world)
@@ -55,11 +56,13 @@ def test_a_doubled_row(world: World) -> None:
     assert [line for line in findings.wrong if "belongs in" in line]
 
 
+@pytest.mark.slow
 def test_a_changed_value(world: World) -> None:
     commit(world, SEALED, sealed(world).with_columns(pl.col("price") * 2))
     assert [line for line in world.findings().wrong if "upstream never said" in line]
 
 
+@pytest.mark.slow
 def test_an_unsorted_file(world: World) -> None:
     commit(world, SEALED, sealed(world).reverse())
     assert [line for line in world.findings().wrong if "not sorted" in line]

@@ -12,6 +12,7 @@ from datahub_assets.stores.database import Database
 from tests.faults.conftest import OpenWorld, Settle
 
 
+@pytest.mark.slow
 def test_no_room_for_what_was_fetched(open_world: OpenWorld, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
     world = open_world("roll")
 

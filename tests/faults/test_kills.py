@@ -32,13 +32,10 @@ POINTS = (
     *(f"{when} {action}" for action in ACTIONS for when in ("before", "after")),
 )
 QUICK = {
-    ("first byte of klines", "last"), ("after rename landing file", "last"), ("before COMMIT", "last"),
-    ("after COMMIT", "last"), ("after hub commit", "last"), ("after hub lfs upload", "first"),
+    ("first byte of klines", "last"), ("after rename landing file", "last"), ("after hub commit", "last"),
+    ("before COMMIT", "last"),
 }  # fmt: skip
-QUICK_CUTS = {
-    ("before fsync landing folder", "last"), ("after unlink landing file", "last"), ("before COMMIT", "last"),
-    ("after hub commit", "last"),
-}  # fmt: skip
+QUICK_CUTS = {("before fsync landing folder", "last"), ("after unlink landing file", "last"), ("before COMMIT", "last")}
 MODELS = tuple(Unsynced)
 
 

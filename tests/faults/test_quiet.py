@@ -5,10 +5,12 @@ import pytest
 from datahub_assets.domain.datasets import OHLC
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.hubview import HubView
-from tests.faults.world import GAP_MS, SCENES, all_succeeded
+from tests.faults.world import GAP_MS, all_succeeded
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize(
+    "scene", ["first", pytest.param("plain", marks=pytest.mark.slow), pytest.param("roll", marks=pytest.mark.slow)]
+)
 def test_without_a_fault_everything_agrees(open_world: OpenWorld, settle: Settle, scene: str) -> None:
     world = open_world(scene)
     assert all_succeeded(world.tick())

@@ -126,7 +126,8 @@ def test_a_fault_of_upstream(open_world: OpenWorld, settle: Settle, case: Case) 
     settle(world)
 
 
-@pytest.mark.parametrize("step", ["prices", pytest.param("all candles", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["prices", "all candles"])
 def test_an_upstream_that_refuses_connections(open_world: OpenWorld, settle: Settle, step: str) -> None:
     world = open_world("roll")
     upstream = STEPS[step].upstream(world)
