@@ -19,7 +19,7 @@ DATAHUB = str(Path(sys.executable).parent / "datahub")
 
 
 def _snippets(language: str) -> list[str]:
-    tour = README.split("## A tour")[1].split("\n## ")[0]
+    tour = README.split("## A tour")[1].split("## What is in the datasets")[0]
     return re.findall(rf"^```{language}\n(.*?)^```", tour, flags=re.MULTILINE | re.DOTALL)
 
 
