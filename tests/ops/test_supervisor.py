@@ -163,7 +163,7 @@ def test_children_do_not_outlive_a_supervisor_that_is_killed(rig: Callable[..., 
 
 
 def test_output_is_kept_in_a_log_with_secrets_blotted_out_and_told_in_short(rig: Callable[..., Rig]) -> None:
-    one = rig(worker="import time; print('ready'); print('say token hf_verysecret'); print('quiet'); time.sleep(600)")
+    one = rig(worker="import time; print('ready'); print('quiet'); print('say token hf_verysecret'); time.sleep(600)")
     assert one.until("worker: say").strip() == "worker: say token ***"
     one.stop()
     text = (one.logs / "worker.log").read_text()
