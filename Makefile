@@ -8,8 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # The locks list every package with its hashes, so there is nothing to resolve: --no-deps.
 INSTALL := $(PIP) install --require-hashes --no-deps
 EDITABLE := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
-# Beside a running product two test workers are as many as two cores carry.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Beside a running product two test workers are as many as two cores carry; by file, as files share what they start.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-all lint bench bench-quick soak lock

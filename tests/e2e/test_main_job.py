@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.stack import COINS, HISTORY, INTERVALS, SYMBOLS, Stack
 from tests.fakes import FakeBinance, FakeCoinGecko
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.timeout(300)
 
 MARKET, OHLC = "crypto-market-data", "crypto-ohlc-data"
 

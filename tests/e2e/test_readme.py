@@ -12,7 +12,7 @@ import pytest
 from datahub_assets.settings import setting_rows
 from tests.e2e.stack import ROOT, Stack
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.timeout(300)
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATAHUB = str(Path(sys.executable).parent / "datahub")
