@@ -141,12 +141,17 @@ def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, 
     if isinstance(error, ValidationException):
         kind = Kind(InvalidParameter.code, status, InvalidParameter.title, "")
         if not isinstance(error.extra, list) or not error.extra:
-            return _problem(kind, error.detail, request_id), headers
+            return _problem(kind, _without_url(error.detail), request_id), headers
         name = str(error.extra[0].get("key"))
         detail = "; ".join(f"{item.get('key')}: {item.get('message')}" for item in error.extra)
         return _problem(kind, detail, request_id, parameter=name, value=str(given.get(name, ""))[:_SHOWN]), headers
     kind = _OF_FRAMEWORK.get(status) or (_INTERNAL if status >= _SERVER_ERROR else _INVALID)
     return _problem(Kind(kind.code, status, kind.title, ""), error.detail, request_id), headers
+
+
+def _without_url(detail: str) -> str:
+    """Litestar ends some messages with the URL, whose query may hold what is secret."""
+    return detail.partition(" for path ")[0]
 
 
 def _problem(kind: Kind, detail: str, request_id: str, **fields: Any) -> Problem:

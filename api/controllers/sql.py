@@ -54,6 +54,16 @@ def ask_sql(
     return Statement(q, _values(params), choose_revision(revision, as_of), format, numbers)
 
 
+async def _readable(request: Request[Any, Any, Any]) -> None:
+    """Refuse a body that no JSON decoder reads to its end: Litestar knows only those that it can say the place of."""
+    try:
+        msgspec.json.decode(await request.body())
+    except (UnicodeError, RecursionError):
+        raise InvalidParameter("the body is not JSON in UTF-8 of a sensible depth") from None
+    except msgspec.DecodeError:
+        return  # Litestar says where
+
+
 class SqlController(Controller):
     """One read-only statement in DuckDB's dialect over the tables `market`, `ohlc`, `gaps` and `corrections`."""
 
@@ -76,7 +86,13 @@ class SqlController(Controller):
         """As POST; with a strong ETag, and 304 while the commits it reads have not changed."""
         return await statements.answer(request, asked)
 
-    @post(status_code=200, summary="Run SQL", responses=_RESPONSES, operation_class=RowsOperation)
+    @post(
+        status_code=200,
+        before_request=_readable,
+        summary="Run SQL",
+        responses=_RESPONSES,
+        operation_class=RowsOperation,
+    )
     async def statement(
         self,
         request: Request[Any, Any, Any],
@@ -99,6 +115,6 @@ def _values(text: str | None) -> list[Any] | dict[str, Any]:
         return []
     try:
         values: list[Any] | dict[str, Any] = msgspec.json.decode(text, type=list[Any] | dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError):
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
         raise InvalidParameter.of("params", text, valid="a JSON list or object of values") from None
     return values

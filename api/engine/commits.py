@@ -5,7 +5,6 @@ asked for by its sha, within a budget.
 """
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -27,7 +26,6 @@ class CommitIndex:
         self._catalog = catalog
         self._asking = threading.Lock()
         self._budget = Budget(_ASKED_PER_MINUTE)
-        self._refs_at_s = float("-inf")
 
     def reaches(self, sha: str) -> bool:
         """Whether the index knows all commits up to that one."""
@@ -52,15 +50,15 @@ class CommitIndex:
         else:  # nothing is known yet, or the history was rewritten
             self._catalog.append_commits(self._source, self._everything(head), replace=True)
 
-    def refresh_refs(self, *, least_age_s: float) -> None:
-        """Ask the Hub for branches and tags, unless that was done less than `least_age_s` ago.
+    def refresh_refs(self) -> None:
+        """Ask the Hub for branches and tags.
 
         Raises:
             HubError: it could not be asked.
         """
-        if time.monotonic() - self._refs_at_s >= least_age_s:
-            self._refs_at_s = time.monotonic()
-            self._catalog.set_refs(self._source, self._hub.refs(self._repo_id))
+        refs = self._hub.refs(self._repo_id)
+        if refs != self._catalog.refs(self._source):
+            self._catalog.set_refs(self._source, refs)
 
     def of_time(self, at_ms: int) -> Commit | None:
         """The last commit made at `at_ms` or before."""
@@ -82,7 +80,7 @@ class CommitIndex:
             if known is not None or not self._budget.take():
                 return known
             if not FULL_SHA.fullmatch(revision):
-                self.refresh_refs(least_age_s=0)
+                self.refresh_refs()
                 sha = self._catalog.refs(self._source).get(revision)
                 if sha is None:
                     return None
@@ -96,7 +94,7 @@ class CommitIndex:
 
     def _everything(self, head: Commit) -> list[Commit]:
         """All commits of the main branch and of tags, newest first; each history is read until it joins another."""
-        self.refresh_refs(least_age_s=0)
+        self.refresh_refs()
         tips = [sha for name, sha in self._catalog.refs(self._source).items() if name != "main"]
         seen: set[str] = set()
         chains = []

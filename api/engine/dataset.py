@@ -27,7 +27,6 @@ from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNot
 
 _LOG: Final = logging.getLogger(__name__)
 _OLDER_SNAPSHOTS: Final = 8
-_REFS_EVERY_S: Final = 60.0
 _THREADS: Final = 2
 _LOADED_AT_ONCE: Final = 16
 
@@ -109,7 +108,7 @@ class Dataset:
         if served is not None and served.sha == sha:
             if not self.commits.reaches(sha):  # the index fell behind when the Hub went away in the middle
                 self.commits.follow(served.commit, self._history(sha)[1])
-            self.commits.refresh_refs(least_age_s=_REFS_EVERY_S)
+            self.commits.refresh_refs()  # a push may have been to another branch, or a tag
             return False
         head, history = self._history(sha)
         snapshot = self.library.snapshot(head)
@@ -120,7 +119,7 @@ class Dataset:
         self._catalog.set_head(self.library.source, head)
         _LOG.info("%s: serving commit %s (%d rows)", self.spec.name, head.sha, snapshot.rows)
         self.commits.follow(head, history)
-        self.commits.refresh_refs(least_age_s=0)
+        self.commits.refresh_refs()
         return True
 
     def _history(self, sha: str) -> tuple[Commit, Iterator[Commit]]:

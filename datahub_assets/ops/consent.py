@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from datahub_assets.domain.datasets import DATASETS, DatasetSpec
-from datahub_assets.domain.errors import HubNotFound, HubRateLimited, HubUnavailable
+from datahub_assets.domain.errors import HubNotFound, HubRateLimited, HubUnavailable, SettingsError
 from datahub_assets.ops.errors import NotAgreed
 from datahub_assets.settings import Settings
 from datahub_assets.stores.hub import Hub
@@ -28,10 +28,15 @@ def make_sure(settings: Settings, *, ask: Ask | None, hub: Hub | None = None) ->
 
     Raises:
         NotAgreed: the answer was no.
-        HubRefused: the Hub does not accept the token.
+        SettingsError: there is no token for that Hub.        HubRefused: the Hub does not accept the token.
     """
-    if settings.embedded_hub or settings.hf_token is None or ask is None:
+    if settings.embedded_hub:
         return
+    if settings.hf_token is None:
+        raise SettingsError(
+            f"HF_TOKEN=unset: HF_ENDPOINT={settings.hf_endpoint} needs a token that may write there; unset HF_ENDPOINT "
+            "too to use the embedded Hub of this machine"
+        )
     hub = hub or Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
     try:
         repos = [hub.repo_id(spec) for spec in DATASETS.values()]
@@ -39,7 +44,7 @@ def make_sure(settings: Settings, *, ask: Ask | None, hub: Hub | None = None) ->
     except (HubUnavailable, HubRateLimited):  # it cannot be asked whether they exist, so the person is
         owner = settings.hf_username or "the token's account"
         repos = missing = [f"{owner}/{spec.repo_name}" for spec in DATASETS.values()]
-    if not missing or _agreed(settings, missing):
+    if ask is None or not missing or _agreed(settings, missing):
         return
     question = f"Create these public datasets on {settings.hub_endpoint}: {', '.join(missing)}?"
     if not ask(question):

@@ -14,7 +14,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOpera
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import CacheFull
+from datahub_assets.domain.errors import CacheFull, HubRefused
 from datahub_assets.stores.hub_http import bounded
 from datahub_assets.stores.landing import NO_ROOM
 from datahub_assets.stores.remote import RemoteFile
@@ -44,9 +44,17 @@ class Hub:
 
     @cached_property
     def namespace(self) -> str:
-        """The account that owns the datasets (asks the Hub once unless it was given)."""
+        """The account that owns the datasets (asks the Hub once unless it was given).
+
+        Raises:
+            HubRefused: there is no token to ask with, or the Hub does not know it.
+        """
         if self._namespace is not None:
             return self._namespace
+        if not self._api.token:
+            raise HubRefused(
+                f"there is no token for {self.endpoint}; set HF_TOKEN, or start the embedded Hub: datahub up"
+            )
         with bounded(deadline_s=READ_DEADLINE_S):
             return str(self._api.whoami()["name"])
 

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.domain.errors import HubRefused, SettingsError
 from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, stack
 from datahub_assets.ops.errors import AlreadyRunning, NotAgreed, PortTaken
 from datahub_assets.ops.up import welcome
@@ -172,6 +173,22 @@ def test_consent_is_not_needed_where_repos_exist_or_nobody_can_be_asked(tmp_path
             hub.create(spec)
         consent.make_sure(settings, ask=never)
     consent.make_sure(settings_of(tmp_path), ask=never)
+
+
+@pytest.mark.parametrize("names", [{}, {"HF_USERNAME": "alice"}])
+def test_a_token_the_hub_refuses_stops_the_start_though_nobody_can_be_asked(
+    tmp_path: Path, names: dict[str, str]
+) -> None:
+    with HubServer(tmp_path / "hub") as server:
+        settings = settings_of(tmp_path, HF_TOKEN=SECRET, HF_ENDPOINT=server.url, **names)
+        with pytest.raises(HubRefused) as caught:
+            consent.make_sure(settings, ask=None)
+        assert SECRET not in str(caught.value)
+
+
+def test_a_hub_elsewhere_needs_a_token(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="HF_TOKEN=unset"):
+        consent.make_sure(settings_of(tmp_path, HF_ENDPOINT="http://127.0.0.1:1"), ask=None)
 
 
 def test_no_is_respected_and_asked_again_next_time(tmp_path: Path) -> None:

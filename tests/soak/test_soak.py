@@ -81,7 +81,7 @@ def test_three_hours_over_a_new_year(tmp_path: Path, hub_server: HubServer, seed
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [11, 12])
 def test_a_day(tmp_path: Path, hub_server: HubServer, seed: int) -> None:
     with simulated(tmp_path, hub_server, start="2025-12-31T11:00:05", hours=24, seed=seed) as (world, weather):

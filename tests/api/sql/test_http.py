@@ -194,3 +194,22 @@ def test_the_schema_describes_both_ways_to_ask(client: Client) -> None:
     assert {"get", "post"} <= paths.keys()
     for operation in (paths["get"], paths["post"]):
         assert {"200", "400", "401", "403", "404", "406", "408", "413", "429", "503"} <= operation["responses"].keys()
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"sql": "SELECT \xff"}', b'{"sql": "SELECT 1", "params": ' + b"[" * 3000 + b"]" * 3000 + b"}"]
+)
+def test_bodies_no_decoder_reads_to_their_end_are_the_callers_mistake(client: Client, body: bytes) -> None:
+    answer = client.post(URL, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+
+
+def test_values_nested_without_end_are_the_callers_mistake(client: Client) -> None:
+    answer = client.get(URL, params={"q": "SELECT 1", "params": "[" * 3000 + "]" * 3000})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+
+
+def test_a_missing_parameter_is_told_without_the_query_string(client: Client) -> None:
+    answer = client.get("/api/hub/diff", params={"api_key": "hf_neverechothis"})
+    assert answer.status_code == 400
+    assert "hf_neverechothis" not in answer.text
