@@ -143,10 +143,17 @@ def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, 
         if not isinstance(error.extra, list) or not error.extra:
             return _problem(kind, _without_url(error.detail), request_id), headers
         name = str(error.extra[0].get("key"))
-        detail = "; ".join(f"{item.get('key')}: {item.get('message')}" for item in error.extra)
+        detail = "; ".join(_not_valid(item, given) for item in error.extra)
         return _problem(kind, detail, request_id, parameter=name, value=str(given.get(name, ""))[:_SHOWN]), headers
     kind = _OF_FRAMEWORK.get(status) or (_INTERNAL if status >= _SERVER_ERROR else _INVALID)
     return _problem(Kind(kind.code, status, kind.title, ""), error.detail, request_id), headers
+
+
+def _not_valid(item: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """What the framework says of one value, with the value."""
+    name = str(item.get("key"))
+    value = f"={str(given[name])[:_SHOWN]!r}" if name in given else ""
+    return f"{name}{value} is not valid: {item.get('message')}"
 
 
 def _without_url(detail: str) -> str:

@@ -51,10 +51,13 @@ def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables:
         "DATAHUB_RATE_LIMIT_PER_MIN": "0",
     }
     settings = Settings.from_env(environ | variables)
-    app = create_app_with(settings, create_engine(settings))
+    engine = create_engine(settings)
+    app = create_app_with(settings, engine)
     with TestClient(app) as client:
         if wait_ready:
             until(lambda: client.get("/api/hub/status").json()["status"] != "unavailable" and _both(client))
+            # Rows are served before the history of their repo is known, which revisions need.
+            until(lambda: all(one.commits.reaches(one.current.sha) for one in engine.datasets.values()))
         client.headers["Authorization"] = f"Bearer {hub.token}"
         yield client
 
