@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from localhub.testing import HubServer
 from tests.api.test_process import serving_process
-from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
+from tests.api.workers import HOUR_MS, Workers, candles, prices
 
 CCXT = """
 exchange = ccxt.binance({
@@ -75,17 +76,14 @@ show(exchange.fetch_time())
 show(exchange.fetch_ohlcv("BTC/USDT", "1h"))
 show(exchange.fetch_ohlcv("BTC/USDT", "1h", since={hours[10][0]}, limit=3))
 show(exchange.fetch_ohlcv("BTC/USDT", "1h", since={hours[10][0]}, params={{"until": {hours[14][0]}}}))
-paged = {{"paginate": True, "maxEntriesPerRequest": 10}}
-show(exchange.fetch_ohlcv("BTC/USDT", "1h", since={hours[0][0]}, limit=30, params=paged)[:5])
 """
-    markets, active, now_ms, newest, since, between, paged = server.run("import ccxt", script)
+    markets, active, now_ms, newest, since, between = server.run("import ccxt", script)
     assert markets == ["BTC/USDT", "ETH/USDT"]
     assert active is True
-    assert abs(now_ms - NOW_MS) < 365 * 24 * HOUR_MS
+    assert abs(now_ms - time.time_ns() // 1_000_000) < HOUR_MS
     assert newest == [pytest.approx(row) for row in hours]
     assert since == [pytest.approx(row) for row in hours[10:13]]
     assert between == [pytest.approx(row) for row in hours[10:15]]
-    assert paged == [pytest.approx(row) for row in hours[:5]]
 
 
 def test_ccxt_names_what_is_wrong(server: Server) -> None:
