@@ -101,6 +101,7 @@ def test_a_fault_of_the_hub(open_world: OpenWorld, settle: Settle, case: Case) -
     pattern = STEPS[case.step].format(repo=re.escape(REPOS[case.chain]))
     if "/local/" not in pattern and case.chain == "ohlc":
         world.chains.run_job(world.spec("market"))  # so that the other chain's requests are over
+        world.forget_account()
     {**FAULTS, **COMMIT_FAULTS}[case.fault](world.hub.faults, pattern, 1 if case.lasting == "once" else 1000)
     world.hub.faults.seen.clear()
     began = time.monotonic()

@@ -119,6 +119,11 @@ class World:
             upstream.recover()
         self.hub.faults.clear()
 
+    def forget_account(self) -> None:
+        """The cache no longer knows whose token it is: the next publish asks, like the first ever."""
+        with closing(sqlite3.connect(self.settings.cache_path)) as database, database:
+            database.execute("DELETE FROM hub_facts WHERE name = 'account'")
+
     def waiting(self) -> int:
         """How many rows no commit carries yet."""
         with closing(sqlite3.connect(self.settings.cache_path)) as database:
