@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
-from api.controllers.sql import ask_sql
 from api.errors import InvalidParameter, UnknownParameter
 from api.queries import ask_candles, ask_market
+from api.sqlqueries import ask_sql
 from datahub_assets.domain.datasets import MARKET, OHLC
 
 TOKEN_VARIABLE: Final = "DATAHUB_TOKEN"  # noqa: S105 - a variable's name

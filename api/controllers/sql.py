@@ -6,13 +6,14 @@ import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Body, QueryParameter
+from litestar.params import Body
 from litestar.response import Stream
 
 from api.controllers.responses import QUERIED, RowsOperation, problems
 from api.errors import InvalidParameter
-from api.parameters import AsOf, FormatName, Numbers
+from api.parameters import FormatName, Numbers
 from api.queries import choose_revision
+from api.sqlqueries import ask_sql
 from api.statements import SqlAnswers, Statement
 
 _RESPONSES = {
@@ -20,10 +21,6 @@ _RESPONSES = {
     **QUERIED,
     **problems(406, 408, 413),
 }
-_REVISION = (
-    "commits to read: `market@<sha>,ohlc@<sha>` as `X-Revision` names them, or a branch, tag or commit; the newest of "
-    "each dataset otherwise"
-)
 
 
 class SqlRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,25 +30,6 @@ class SqlRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     params: list[Any] | dict[str, Any] = msgspec.field(default_factory=list)
     revision: str | None = None
     as_of: str | None = None
-
-
-def ask_sql(
-    *,
-    q: Annotated[str, QueryParameter(description="the statement: a SELECT, or EXPLAIN of one")],
-    params: Annotated[
-        str | None, QueryParameter(description='values to bind, as JSON: `["BTCUSDT"]` or `{"symbol": "BTCUSDT"}`')
-    ] = None,
-    revision: Annotated[str | None, QueryParameter(description=_REVISION)] = None,
-    as_of: AsOf = None,
-    format: FormatName = None,  # noqa: A002 - the parameter's public name
-    numbers: Numbers = None,
-) -> Statement:
-    """The statement of a GET.
-
-    Raises:
-        InvalidParameter: said by name.
-    """
-    return Statement(q, _values(params), choose_revision(revision, as_of), format, numbers)
 
 
 async def _readable(request: Request[Any, Any, Any]) -> None:
@@ -108,13 +86,3 @@ class SqlController(Controller):
         """
         choice = choose_revision(data.revision, data.as_of)
         return await statements.answer(request, Statement(data.sql, data.params, choice, format, numbers))
-
-
-def _values(text: str | None) -> list[Any] | dict[str, Any]:
-    if text is None:
-        return []
-    try:
-        values: list[Any] | dict[str, Any] = msgspec.json.decode(text, type=list[Any] | dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
-        raise InvalidParameter.of("params", text, valid="a JSON list or object of values") from None
-    return values
