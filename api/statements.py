@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from api.answers import IMMUTABLE, REVALIDATE, VARY, matches
 from api.bodies import STREAMED_ROWS, body_of, streamed
 from api.cache import Answer, AnswerCache
+from api.encoders.text import changed
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.engine.sqltables import SqlTables
@@ -186,4 +187,5 @@ def _presented(result: SqlResult, form: Form) -> pl.DataFrame:
     if not form.format.textual:
         return frame
     exact = pl.String if form.numbers_as_text else pl.Float64
-    return frame.with_columns(pl.col(pl.Decimal).cast(exact), pl.col(pl.Float32).cast(pl.Float64))
+    exactly = changed(frame, pl.Decimal, lambda numbers: numbers.cast(exact))
+    return changed(exactly, pl.Float32, lambda numbers: numbers.cast(pl.Float64))

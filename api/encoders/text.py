@@ -1,6 +1,6 @@
 """What the textual formats have in common: times as ISO 8601 with Z, numbers as text on demand, and batches of rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import polars as pl
@@ -11,13 +11,44 @@ _ISO: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 def times_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Times as `2025-11-25T10:30:00Z`, with a fraction only where there is one; they must be UTC."""
-    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
-    return frame.with_columns(pl.col(times).dt.strftime(_ISO)) if times else frame
+    return changed(frame, pl.Datetime, lambda times: times.dt.strftime(_ISO))
 
 
 def numbers_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Floats as the shortest decimal text that reads back as the same float; counts stay numbers."""
-    return frame.with_columns(pl.col(pl.Float64).cast(pl.String))
+    return changed(frame, pl.Float64, lambda numbers: numbers.cast(pl.String))
+
+
+def changed(frame: pl.DataFrame, kind: type[pl.DataType], change: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
+    """The frame with all values of a type changed, also those within lists and structs."""
+    columns = [(name, own) for name, own in frame.schema.items() if _holds(own, kind)]
+    if not columns:
+        return frame
+    return frame.with_columns(_changed(pl.col(name), own, kind, change).alias(name) for name, own in columns)
+
+
+def _holds(own: pl.DataType, kind: type[pl.DataType]) -> bool:
+    if isinstance(own, pl.List):
+        return _holds(own.inner, kind)  # type: ignore[arg-type]  # polars says less of it than it knows
+    if isinstance(own, pl.Struct):
+        return any(_holds(field.dtype, kind) for field in own.fields)  # type: ignore[arg-type]
+    return isinstance(own, kind)
+
+
+def _changed(
+    values: pl.Expr, own: pl.DataType, kind: type[pl.DataType], change: Callable[[pl.Expr], pl.Expr]
+) -> pl.Expr:
+    if not _holds(own, kind):
+        return values
+    if isinstance(own, pl.List):
+        return values.list.eval(_changed(pl.element(), own.inner, kind, change))  # type: ignore[arg-type]
+    if isinstance(own, pl.Struct):
+        fields = [
+            _changed(values.struct.field(field.name), field.dtype, kind, change).alias(field.name)  # type: ignore[arg-type]
+            for field in own.fields
+        ]
+        return pl.when(values.is_not_null()).then(pl.struct(fields))
+    return change(values)
 
 
 def batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -138,11 +138,13 @@ def _only_statement(parsed: dict[str, Any]) -> dict[str, Any]:
         if parsed.get("error_type") == "not implemented":
             raise Refused(
                 "only one SELECT statement (or EXPLAIN of one, FROM …, VALUES, WITH … SELECT, DESCRIBE, SUMMARIZE, "
-                "SHOW TABLES) can be run here"
+                "SHOW TABLES) can be run here; PIVOT needs the values named: ON … IN (…)"
             )
         position = parsed.get("position")
         raise Unparsable(str(parsed["error_message"]), offset=int(position) if position is not None else None)
     statements = parsed["statements"]
+    if not statements:
+        raise Unparsable("there is no statement in it")
     if len(statements) != 1:
         raise Refused(f"one statement at a time, not {len(statements)}")
     return dict(statements[0])

@@ -43,8 +43,12 @@ _LAST_DAY: Final = 2_932_896
 _PER_DAY: Final = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
-class OutOfCalendar(ValueError):
-    """A date or time that no calendar of the formats has, such as `infinity`."""
+_MOST_DIGITS: Final = 38
+"""What a decimal of Arrow holds; DuckDB's HUGEINT reaches a little further."""
+
+
+class Unpresentable(ValueError):
+    """A value that the formats cannot say: a time no calendar has, such as `infinity`, or too many digits."""
 
 
 def presentable(types: Sequence[Any], *, flat: bool) -> str | None:
@@ -74,13 +78,17 @@ def settled(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """The table under names that are each used once, whole sums as 64-bit integers where they fit.
 
     Raises:
-        OutOfCalendar: a date or time lies outside the years 1 to 9999.
+        Unpresentable: a date or time lies outside the years 1 to 9999, or an integer has more than 38 digits.
     """
     columns = [_narrowed(column) for column in table.columns]
     for name, column in zip(names, columns, strict=True):
-        for chunk in column.chunks:
-            if not all(_in_calendar(times) for times in _times(chunk)):
-                raise OutOfCalendar(f"column {name!r} holds times outside the years 1 to 9999; cast it to VARCHAR")
+        for leaf in (leaf for chunk in column.chunks for leaf in _leaves(chunk)):
+            if _is_time(leaf.type) and not _in_calendar(leaf):
+                raise Unpresentable(f"column {name!r} holds times outside the years 1 to 9999; cast it to VARCHAR")
+            if leaf.type == _HUGE and not _in_digits(leaf):
+                raise Unpresentable(
+                    f"column {name!r} holds integers of more than {_MOST_DIGITS} digits; cast it to VARCHAR"
+                )
     return pa.table(columns, names=_unique(names))
 
 
@@ -106,15 +114,19 @@ def _unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _times(array: pa.Array) -> Iterator[pa.Array]:
-    kind = array.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
-        yield array
-    elif pa.types.is_list(kind):
-        yield from _times(array.flatten())
-    elif pa.types.is_struct(kind):
+def _leaves(array: pa.Array) -> Iterator[pa.Array]:
+    """The values that lists and structs are made of."""
+    if pa.types.is_list(array.type):
+        yield from _leaves(array.flatten())
+    elif pa.types.is_struct(array.type):
         for child in array.flatten():
-            yield from _times(child)
+            yield from _leaves(child)
+    else:
+        yield array
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date32(kind))
 
 
 def _in_calendar(array: pa.Array) -> bool:
@@ -125,3 +137,9 @@ def _in_calendar(array: pa.Array) -> bool:
     extremes = pc.min_max(values)
     low, high = extremes["min"].as_py(), extremes["max"].as_py()
     return low is None or (low >= _FIRST_DAY * scale and high < (_LAST_DAY + 1) * scale)
+
+
+def _in_digits(array: pa.Array) -> bool:
+    extremes = pc.min_max(array)
+    low, high = extremes["min"].as_py(), extremes["max"].as_py()
+    return low is None or bool(max(abs(low), abs(high)) < 10**_MOST_DIGITS)

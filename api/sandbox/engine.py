@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from api.sandbox.admission import Admitted, Refused, Unparsable, admit
-from api.sandbox.columns import OutOfCalendar, presentable, settled
+from api.sandbox.columns import Unpresentable, presentable, settled
 from api.sandbox.diagnosis import Failure, byte_offset_of, clean, failure_of, place_of
 from api.sandbox.limits import SqlLimits
 from api.sandbox.tables import SnapshotTable
@@ -110,7 +110,7 @@ class Engine:
         table = self._collected(relation if projection is None else relation.project(projection))
         try:
             table = settled(table, relation.columns)
-        except OutOfCalendar as error:
+        except Unpresentable as error:
             raise Failure("sql_invalid", str(error)) from None
         return Answer(
             stream=self._stream(table),

@@ -86,6 +86,19 @@ def test_numbers_can_come_as_text_and_whole_ones_stay_numbers(client: Client) ->
     assert post(client, sql).json()[0] == {"a": 0.1, "b": 12345678901234567890.12, "c": 3, "d": 4}
 
 
+def test_nested_times_and_numbers_are_written_like_others(client: Client) -> None:
+    sql = (
+        "SELECT [TIMESTAMP '2025-01-01 00:00:00', NULL] AS l, [1.5::DECIMAL(5, 2)] AS d,"
+        " {'t': TIMESTAMPTZ '2025-01-01 00:00:00.5+00', 'x': [0.1::DOUBLE]} AS s, NULL::STRUCT(t TIMESTAMP) AS n"
+    )
+    times = ["2025-01-01T00:00:00Z", None]
+    assert post(client, sql).json() == [
+        {"l": times, "d": [1.5], "s": {"t": "2025-01-01T00:00:00.500Z", "x": [0.1]}, "n": None}
+    ]
+    exact = client.post(URL, params={"numbers": "string"}, json={"sql": sql}).json()
+    assert exact == [{"l": times, "d": ["1.50"], "s": {"t": "2025-01-01T00:00:00.500Z", "x": ["0.1"]}, "n": None}]
+
+
 def test_large_answers_stream(client: Client) -> None:
     sql = "SELECT range AS n, 'x' AS text FROM range(50000)"
     rows = post(client, sql).json()

@@ -152,6 +152,11 @@ def test_every_answer_can_be_read_by_polars_and_written_as_json(sandbox: Sandbox
     frame.write_json()
 
 
+def test_pivots_with_their_values_named_run(sandbox: Sandbox) -> None:
+    (row,) = sandbox.rows("PIVOT (SELECT 'a' AS k, 1 AS v) ON k IN ('a', 'b') USING sum(v)")
+    assert row == {"a": 1, "b": None}
+
+
 def test_flat_answers_have_no_nesting(sandbox: Sandbox) -> None:
     result = sandbox.run("SELECT [1, 2] AS l, {'a': DATE '2025-01-01'} AS s, 3 AS n", flat=True)
     assert result.table.to_pylist() == [{"l": "[1,2]", "s": '{"a":"2025-01-01"}', "n": 3}]
@@ -162,8 +167,16 @@ def test_the_stream_holds_the_same_rows_as_the_table(sandbox: Sandbox) -> None:
     assert pa.ipc.open_stream(pa.py_buffer(result.stream)).read_all().equals(result.table)
 
 
-@pytest.mark.parametrize("statement", ["SELECT 'infinity'::TIMESTAMP AS x", "SELECT [DATE '20000-01-01'] AS x"])
-def test_times_outside_the_calendar_are_refused_with_advice(sandbox: Sandbox, statement: str) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 'infinity'::TIMESTAMP AS x",
+        "SELECT [DATE '20000-01-01'] AS x",
+        "SELECT 100000000000000000000000000000000000000::HUGEINT AS x",
+        "SELECT [{'a': -170141183460469231731687303715884105727::HUGEINT}] AS x",
+    ],
+)
+def test_values_no_format_can_say_are_refused_with_advice(sandbox: Sandbox, statement: str) -> None:
     with pytest.raises(SqlInvalid, match="cast it to VARCHAR"):
         sandbox.run(statement)
 
@@ -193,6 +206,8 @@ def test_plans_are_shown_and_name_no_place_of_this_machine(
         ("EXPLAIN SELECT nope FROM ohlc", SqlInvalid, 'column "nope" not found', (15, 1, 16)),
         ("/* é */ EXPLAIN ANALYZE SELECT nope FROM ohlc", SqlInvalid, 'column "nope" not found', (31, 1, 32)),
         ("SELECT ?", SqlInvalid, "parameter", None),
+        ("-- nothing\n;", SqlInvalid, "there is no statement", None),
+        ("PIVOT ohlc ON symbol USING max(high)", SqlRejected, "PIVOT needs the values named", None),
         ("SELECT * FROM nope", SqlRejected, "there is no table 'nope'; tables: gaps, market, ohlc", (14, 1, 15)),
         ("SELECT 'é', getvariable('x')", SqlRejected, "'getvariable' cannot be used", (12, 1, 13)),
         ("EXPLAIN SELECT 'é', getvariable('x')", SqlRejected, "'getvariable' cannot be used", (20, 1, 21)),
