@@ -68,7 +68,12 @@ def up(settings: Settings) -> None:
 
 @main.group(
     invoke_without_command=True,
-    epilog=_examples("datahub token", "datahub token add laptop", 'curl -H "Authorization: Bearer $(datahub token)" …'),
+    epilog=_examples(
+        "datahub token",
+        "datahub token add laptop",
+        "datahub token list",
+        'curl -H "Authorization: Bearer $(datahub token)" …',
+    ),
 )
 @click.pass_context
 def token(context: click.Context) -> None:
@@ -94,9 +99,28 @@ def _print_token(settings: Settings) -> None:
 @_ends_well
 def token_add(settings: Settings, name: str) -> None:
     """Make a read-only token for a client and print it, once."""
+    _localhub_token(settings, "--add", name, "--revoke-with", f"datahub token revoke {name}")
+
+
+@token.command("list", epilog=_examples("datahub token list"))
+@_ends_well
+def token_list(settings: Settings) -> None:
+    """List the tokens made for clients, oldest first: name, user, role."""
+    _localhub_token(settings, "--list")
+
+
+@token.command("revoke", epilog=_examples("datahub token revoke laptop"))
+@click.argument("name")
+@_ends_well
+def token_revoke(settings: Settings, name: str) -> None:
+    """End a client's token: the embedded Hub refuses it at once, the API within five minutes."""
+    _localhub_token(settings, "--revoke", name)
+
+
+def _localhub_token(settings: Settings, *arguments: str) -> NoReturn:
     if not settings.embedded_hub:
-        raise DataHubError(f"tokens of {settings.hub_endpoint} are made in your account's settings there")
-    _localhub("token", "--home", str(settings.localhub_home), "--token-file", str(settings.token_path), "--add", name)
+        raise DataHubError(f"tokens of {settings.hub_endpoint} are made and ended in your account's settings there")
+    _localhub("token", "--home", str(settings.localhub_home), "--token-file", str(settings.token_path), *arguments)
 
 
 @main.command(epilog=_examples("datahub status", "datahub status && echo all well"))

@@ -3,8 +3,10 @@
 import argparse
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from localhub.errors import HubError
@@ -20,6 +22,8 @@ _EXAMPLES = """examples:
   python -m localhub token --home ./hub                          print the owner's token
   python -m localhub token --home ./hub --add reader             a read-only token, printed once
   python -m localhub token --home ./hub --add alice --role write a user alice with a namespace of her own
+  python -m localhub token --home ./hub --list                   name, user and role of each token made
+  python -m localhub token --home ./hub --revoke reader          end it
   python -m localhub gc --home ./hub
 
 then, for any Hugging Face client:
@@ -88,6 +92,9 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--list", action="store_true", help="names, users and roles of the tokens made")
     parser.add_argument("--role", choices=("read", "write"), default="read", help="for --add (default: %(default)s)")
     parser.add_argument("--user", metavar="NAME", help="for --add: the user it stands for (default: the token's name)")
+    parser.add_argument(
+        "--revoke-with", metavar="COMMAND", help="for --add: the command to name when there is such a token already"
+    )
     parser.set_defaults(run=_token)
 
 
@@ -129,14 +136,9 @@ def _token(options: argparse.Namespace) -> None:
     home = Home(options.home)
     try:
         if options.add is not None:
-            role: Role = options.role
-            with home.database.write() as con:
-                token = accounts.add_token(con, name=options.add, user=options.user or options.add, role=role)
-            _print(token)
+            _print(_made_token(home, options))
         elif options.revoke is not None:
-            with home.database.write() as con:
-                if not accounts.revoke_token(con, options.revoke):
-                    raise ValueError(f"there is no token '{options.revoke}'")
+            _revoke_token(home, options.revoke)
         elif options.list:
             with home.database.read() as con:
                 for known in accounts.all_tokens(con):
@@ -145,6 +147,26 @@ def _token(options: argparse.Namespace) -> None:
             _print(owner_token(_token_file(options)))
     finally:
         home.close()
+
+
+def _made_token(home: Home, options: argparse.Namespace) -> str:
+    """A new token as the options say; a name that is taken is refused with the command that frees it."""
+    role: Role = options.role
+    try:
+        with home.database.write() as con:
+            return accounts.add_token(con, name=options.add, user=options.user or options.add, role=role)
+    except HubError as error:
+        if error.status is not HTTPStatus.CONFLICT:
+            raise
+        own = (sys.executable, "-m", "localhub", "token", "--home", str(options.home), "--revoke", options.add)
+        raise ValueError(f"{error}. To end it: {options.revoke_with or shlex.join(own)}") from error
+
+
+def _revoke_token(home: Home, name: str) -> None:
+    with home.database.write() as con:
+        if not accounts.revoke_token(con, name):
+            known = dict.fromkeys(token.token_name for token in accounts.all_tokens(con))
+            raise ValueError(f"there is no token '{name}'; there are: {', '.join(known) or 'none'}")
 
 
 def _gc(options: argparse.Namespace) -> None:

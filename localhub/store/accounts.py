@@ -71,7 +71,7 @@ def add_token(con: sqlite3.Connection, *, name: str, user: str, role: Role) -> s
     check_namespace(name)
     check_namespace(user)
     if con.execute("SELECT 1 FROM tokens WHERE user = ? AND name = ?", (user, name)).fetchone():
-        raise conflict(f"There is a token '{name}' already; revoke it first")
+        raise conflict(f"There is a token '{name}' already")
     token = new_token()
     now_ms = time.time_ns() // 1_000_000
     con.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)", (digest(token), user, name, role, now_ms))

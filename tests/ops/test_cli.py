@@ -90,16 +90,41 @@ def test_a_token_of_hugging_face_is_not_printed(tmp_path: Path) -> None:
     assert "hf_verysecret" not in result.output
 
 
+def token(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "datahub_assets.cli", "token", *arguments]
+    env = {**os.environ, "DATAHUB_HOME": str(home)}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
 def test_tokens_for_clients_are_made_by_the_hub_and_may_only_read(tmp_path: Path) -> None:
-    env = {**os.environ, "DATAHUB_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "datahub_assets.cli", "token", "add", "laptop"]
-    made = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1]
+    made = token(tmp_path, "add", "laptop").stdout.strip().splitlines()[-1]
     with HubServer(tmp_path / "hub") as server:
         who = HfApi(endpoint=server.url, token=made).whoami()
     assert who["name"] == "laptop"
     assert who["auth"]["accessToken"]["role"] == "read"
-    elsewhere = datahub("token", "add", "laptop", env={"HF_TOKEN": "hf_verysecret"})
+
+
+def test_tokens_are_listed_and_ended_by_the_command_a_taken_name_is_answered_with(tmp_path: Path) -> None:
+    assert token(tmp_path, "list").stdout == ""
+    for name in ("laptop", "phone"):
+        assert token(tmp_path, "add", name).returncode == 0
+    assert token(tmp_path, "list").stdout == "laptop\tlaptop\tread\nphone\tphone\tread\n"
+    taken = token(tmp_path, "add", "laptop")
+    assert taken.returncode == 1
+    assert taken.stderr.endswith("There is a token 'laptop' already. To end it: datahub token revoke laptop\n")
+    assert token(tmp_path, "revoke", "laptop").returncode == 0
+    assert token(tmp_path, "list").stdout == "phone\tphone\tread\n"
+    again = token(tmp_path, "revoke", "laptop")
+    assert again.returncode == 1
+    assert "there is no token 'laptop'; there are: phone" in again.stderr
+    assert token(tmp_path, "add", "laptop").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [("add", "laptop"), ("list",), ("revoke", "laptop")])
+def test_tokens_of_another_hub_are_not_ours_to_make_or_end(arguments: tuple[str, ...]) -> None:
+    elsewhere = datahub("token", *arguments, env={"HF_TOKEN": "hf_verysecret"})
     assert elsewhere.exit_code == 1
+    assert "your account's settings there" in elsewhere.output
 
 
 def test_localhub_gets_its_arguments_as_they_are() -> None:
