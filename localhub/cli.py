@@ -66,6 +66,9 @@ def _add_owner(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", type=Path, metavar="PATH", help="the owner's token (created; default: DIR/token)"
     )
+    parser.add_argument(
+        "--owner", default="local", metavar="NAME", help="the user that owns the Hub (default: %(default)s)"
+    )
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -74,9 +77,6 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="0 lets the system choose (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--owner", default="local", metavar="NAME", help="the user that owns the Hub (default: %(default)s)"
     )
     parser.add_argument("--webhook-url", metavar="URL", help="told of every change by POST")
     parser.add_argument("--webhook-secret-env", metavar="NAME", help="environment variable with the webhook's secret")
@@ -152,6 +152,11 @@ def _token(options: argparse.Namespace) -> None:
 def _made_token(home: Home, options: argparse.Namespace) -> str:
     """A new token as the options say; a name that is taken is refused with the command that frees it."""
     role: Role = options.role
+    if options.user is None and options.add == options.owner:
+        raise ValueError(
+            f"'{options.add}' is the owner of this Hub: a token of that name would stand for the owner, "
+            "not for a client. Choose another name"
+        )
     try:
         with home.database.write() as con:
             return accounts.add_token(con, name=options.add, user=options.user or options.add, role=role)

@@ -100,6 +100,15 @@ def test_tokens_take_effect_at_once(home: Path) -> None:
         assert localhub("token", "--home", str(home), "--revoke", "reader").returncode == 1
 
 
+def test_a_token_stands_for_the_owner_only_when_that_is_said(home: Path) -> None:
+    for owner in ("local", "lab"):
+        asked = ("token", "--home", str(home), "--owner", owner, "--add", owner)
+        refused = localhub(*asked)
+        assert (refused.returncode, f"'{owner}' is the owner" in refused.stderr) == (1, True)
+        assert localhub(*asked, "--user", owner).returncode == 0
+    assert localhub("token", "--home", str(home), "--add", "else").returncode == 0
+
+
 def test_two_servers_cannot_share_a_home(home: Path) -> None:
     with HubProcess(home):
         second = localhub("serve", "--home", str(home), "--port", "0")

@@ -120,6 +120,14 @@ def test_tokens_are_listed_and_ended_by_the_command_a_taken_name_is_answered_wit
     assert token(tmp_path, "add", "laptop").returncode == 0
 
 
+def test_the_owners_own_name_is_not_for_clients(tmp_path: Path) -> None:
+    refused = token(tmp_path, "add", "local")
+    assert refused.returncode == 1
+    assert "'local' is the owner of this Hub" in refused.stderr
+    assert "Choose another name" in refused.stderr
+    assert token(tmp_path, "list").stdout == ""
+
+
 @pytest.mark.parametrize("arguments", [("add", "laptop"), ("list",), ("revoke", "laptop")])
 def test_tokens_of_another_hub_are_not_ours_to_make_or_end(arguments: tuple[str, ...]) -> None:
     elsewhere = datahub("token", *arguments, env={"HF_TOKEN": "hf_verysecret"})
