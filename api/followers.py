@@ -24,17 +24,17 @@ _VALID_ID: Final = "an id this stream sent: a 40-hex commit, or market@<sha>,ohl
 
 
 async def interest_of(
-    engine: Engine, *, dataset: str | None, symbols: tuple[str, ...], interval: str | None
+    engine: Engine, *, datasets: tuple[str, ...], symbols: tuple[str, ...], interval: str | None
 ) -> Interest:
-    """What a caller wants to hear of, checked against what there is now.
+    """What a caller wants to hear of, checked against what there is now; no datasets named are all of them.
 
     Raises:
         UnknownDataset, DatasetNotReady, UnknownSymbol, UnknownInterval: said by name.
     """
-    if dataset is None:
-        snapshots = [known.current for known in engine.datasets.values() if known.is_ready]
+    if datasets:
+        snapshots = [engine.dataset(name).current for name in datasets]
     else:
-        snapshots = [engine.dataset(dataset).current]
+        snapshots = [known.current for known in engine.datasets.values() if known.is_ready]
     groups = sorted({group for snapshot in snapshots for group in snapshot.groups if group is not None})
     if interval is not None and interval not in groups:
         raise UnknownInterval.of(interval, valid=groups)
@@ -43,8 +43,9 @@ async def interest_of(
         unknown = [name for name in symbols if name.upper() not in known and name.lower() not in known]
         if unknown:
             raise UnknownSymbol.of("symbol", unknown, known=known, where="the datasets that are followed")
-    datasets = (dataset,) if dataset is not None else tuple(engine.specs)
-    return Interest(datasets, tuple(name.upper() for name in symbols), interval)
+    # In the specs' order, so that an id names the same commits however the caller listed their datasets.
+    followed = tuple(name for name in engine.specs if not datasets or name in datasets)
+    return Interest(followed, tuple(name.upper() for name in symbols), interval)
 
 
 def position_of(event_id: str | None, interest: Interest, engine: Engine) -> dict[str, str]:

@@ -47,7 +47,9 @@ class StreamController(Controller):
         *,
         engine: NamedDependency[Engine],
         feed: NamedDependency[Feed],
-        dataset: Annotated[str | None, QueryParameter(description="only `market` or `ohlc`; both by default")] = None,
+        dataset: Annotated[
+            WordList, QueryParameter(description="`market`, `ohlc`, comma-separated; all of them by default")
+        ] = None,
         symbol: Annotated[
             WordList, QueryParameter(description="only rows of these pairs, tickers or coin ids, comma-separated")
         ] = None,
@@ -60,11 +62,11 @@ class StreamController(Controller):
         """`ready` names the commits to begin with, then there is a `commit` for each new one with the rows it changed.
 
         The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
-        `market@<sha>,ohlc@<sha>` when both datasets are followed. `restart` says that what changed cannot be told, and
+        `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told, and
         rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on, and
         can go on with `Last-Event-ID`.
         """
-        interest = await interest_of(engine, dataset=dataset, symbols=words(symbol), interval=interval)
+        interest = await interest_of(engine, datasets=words(dataset), symbols=words(symbol), interval=interval)
         since = position_of(last_event_id, interest, engine)
         feed.make_room()
         return EventStream(told(feed, interest, since=since), patience_s=PATIENCE_S)

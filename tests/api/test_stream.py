@@ -156,6 +156,15 @@ def test_only_what_is_of_interest_is_told(url: str, hub: HubServer, workers: Wor
         assert told.data["counts"]["added"] == 1
 
 
+@pytest.mark.parametrize("query", ["dataset=ohlc,market", "dataset=ohlc&dataset=market", "dataset="])
+def test_datasets_are_a_list_like_any_other(url: str, hub: HubServer, query: str) -> None:
+    address = f"{url}/api/hub/stream?{query}"
+    with httpx.stream("GET", address, headers={"Authorization": f"Bearer {hub.token}"}) as answer:
+        assert answer.status_code == 200
+        first = next(answer.iter_text())
+    assert f"id: market@{served(url, hub, 'market')},ohlc@{served(url, hub, 'ohlc')}\n" in first
+
+
 def test_a_follower_goes_on_where_it_was(url: str, hub: HubServer, workers: Workers) -> None:
     with following(url, hub) as (_, ready):
         since = ready.id
