@@ -7,13 +7,13 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
-from api.answers import REVALIDATE
 from api.conditional import json_of
-from api.controllers.responses import QUERIED, problems
+from api.controllers.responses import CONDITIONAL, QUERIED, problems
 from api.describe import revisions_of
 from api.engine.engine import Engine
 from api.engine.hub import FULL_SHA
 from api.history import coverage_of, diff_of
+from api.listings import listing_of
 from api.parameters import LIMIT_BOUNDS, DatasetName, check_range, example, words
 from api.queries import RevisionChoice, choose_revision
 from api.revisions import snapshot_at
@@ -29,9 +29,11 @@ class HistoryController(Controller):
     tags = ["Datasets"]  # noqa: RUF012 - Litestar reads it from the class
     security = [{"bearer": []}]  # noqa: RUF012
 
-    @get("/revisions", summary="Commits of a dataset", responses=QUERIED)
+    @get("/revisions", summary="Commits of a dataset", responses={**CONDITIONAL, **QUERIED})
     async def revisions(
         self,
+        request: Request[Any, Any, Any],
+        *,
         engine: NamedDependency[Engine],
         dataset: DatasetName,
         limit: Annotated[int, QueryParameter(schema_extra=_PAGE_LIMITS, description="most commits of an answer")] = 100,
@@ -40,9 +42,9 @@ class HistoryController(Controller):
         """Newest first, with branches and tags, from the local index."""
         check_range("limit", limit, _PAGE_LIMITS)
         found = revisions_of(engine, engine.dataset(dataset), limit=limit, before=before)
-        return Response(found, headers={"Cache-Control": REVALIDATE})
+        return listing_of(request, found)
 
-    @get("/diff", summary="What changed between two commits", responses={**QUERIED, **problems(413)})
+    @get("/diff", summary="What changed between two commits", responses={**CONDITIONAL, **QUERIED, **problems(413)})
     async def diff(
         self,
         request: Request[Any, Any, Any],
@@ -71,7 +73,7 @@ class HistoryController(Controller):
         "/coverage",
         summary="What there is of each series, and what is missing",
         dependencies={"choice": Provide(choose_revision, sync_to_thread=False)},
-        responses=QUERIED,
+        responses={**CONDITIONAL, **QUERIED},
     )
     async def coverage(
         self,

@@ -77,6 +77,19 @@ def test_revisions_are_listed_newest_first(client: Client, history: History) -> 
     assert [entry["revision"] for entry in paged] == shas[2:4]
 
 
+def test_the_list_of_revisions_is_not_sent_twice(client: Client, workers: Workers) -> None:
+    url = "/api/hub/revisions?dataset=market"
+    first = client.get(url)
+    held = {"If-None-Match": first.headers["etag"]}
+    again = client.get(url, headers=held)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert client.get(f"{url}&limit=1", headers=held).status_code == 200
+    assert client.head(url).headers["etag"] == first.headers["etag"]
+    sha = workers.publish(MARKET, prices(at_ms=NOW_MS + HOUR_MS))
+    until(lambda: client.get(url, headers=held).status_code == 200)
+    assert client.get(url).json()["revisions"][0]["revision"] == sha
+
+
 def test_as_of_is_the_last_commit_before_a_time(client: Client, history: History) -> None:
     listed = client.get("/api/hub/revisions?dataset=ohlc").json()["revisions"]
     for entry in listed[:-1]:
