@@ -3,7 +3,7 @@
 Errors of the Hub are `datahub_assets.domain.errors`'.
 
 ApiError
-├── InvalidParameter 400 · UnknownParameter 400 · InvalidCursor 400 · InvalidWebhook 403
+├── InvalidParameter 400 · UnknownParameter 400 · RepeatedParameter 400 · InvalidCursor 400 · InvalidWebhook 403
 ├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429 · TooManyStreams 429
 ├── UnknownSymbol 404 · UnknownInterval 404 · UnknownDataset 404 · RevisionUnknown 404
 ├── NotAcceptable 406 · DiffTooLarge 413
@@ -66,6 +66,19 @@ class UnknownParameter(ApiError):
             f"unknown parameter {', '.join(unknown)}; valid: {', '.join(sorted(valid))}",
             fields={"parameter": unknown[0], "valid": sorted(valid)},
         )
+
+
+class RepeatedParameter(ApiError):
+    """The request sends a parameter of one value several times."""
+
+    code = "repeated_parameter"
+    title = "A parameter is sent several times"
+
+    @classmethod
+    def of(cls, name: str, values: Collection[str]) -> "RepeatedParameter":
+        """Name the parameter and the values it was sent with."""
+        shown = ", ".join(repr(value[:_SHOWN]) for value in list(values)[:_LISTED])
+        return cls(f"{name} is sent {len(values)} times ({shown}) and has one value only", fields={"parameter": name})
 
 
 class InvalidCursor(ApiError):

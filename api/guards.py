@@ -1,13 +1,16 @@
-"""What a request must fulfil before its handler runs: a good token, its rate, and no unknown parameters."""
+"""What a request must fulfil before its handler runs: a good token, its rate, and parameters it knows, each once."""
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import HeaderParameter
 from litestar.types import Guard
 
 from api.auth import Authenticator
-from api.errors import RateLimited, UnknownParameter
+from api.errors import RateLimited, RepeatedParameter, UnknownParameter
 from api.ratelimit import RateLimiter
 
 _RESERVED: Final = frozenset(
@@ -42,30 +45,51 @@ async def known_parameters_only(connection: ASGIConnection[Any, Any, Any, Any], 
     Async though it waits for nothing: Litestar runs other guards in a thread.
 
     Raises:
-        UnknownParameter: names them and lists those there are.
+        UnknownParameter: names them and lists those there are.        RepeatedParameter: as `each_parameter_once`.
     """
     if not connection.scope["query_string"]:
         return
-    known = _KNOWN.get(handler.fn)  # guards get a copy of the handler each time, with the same function
-    if known is None:
-        known = _KNOWN[handler.fn] = _parameters(handler)
-    unknown = set(connection.query_params.keys()) - known
+    known = query_parameters(handler)
+    unknown = set(connection.query_params.keys()) - known.keys()
     if unknown:
         raise UnknownParameter.of(unknown, valid=known)
+    await each_parameter_once(connection, handler)
 
 
-_KNOWN: Final[dict[Any, frozenset[str]]] = {}
+async def each_parameter_once(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse a parameter of one value that has several: which of them is meant is anybody's guess. Lists may repeat.
+
+    Raises:
+        RepeatedParameter: names it.
+    """
+    if not connection.scope["query_string"]:
+        return
+    given = Counter(name for name, _ in connection.query_params.multi_items())
+    if given.total() == len(given):
+        return
+    known = query_parameters(handler)
+    for name, times in given.items():
+        if times > 1 and not known.get(name, True):
+            raise RepeatedParameter.of(name, connection.query_params.getall(name))
 
 
-def _parameters(handler: BaseRouteHandler) -> frozenset[str]:
-    """Names of a handler's query parameters, those of its dependencies included."""
+def query_parameters(handler: BaseRouteHandler) -> Mapping[str, bool]:
+    """A handler's query parameters, those of its dependencies included, and of each whether it is a list."""
+    known = _KNOWN.get(handler.fn)  # guards get a copy of the handler each time, with the same function
+    if known is None:
+        known = _KNOWN[handler.fn] = dict(_parameters(handler))
+    return known
+
+
+_KNOWN: Final[dict[Any, Mapping[str, bool]]] = {}
+
+
+def _parameters(handler: BaseRouteHandler) -> Iterator[tuple[str, bool]]:
     dependencies = handler.resolve_dependencies()
-    names: set[str] = set()
     pending = [handler.parsed_fn_signature]
     while pending:
         for name, field in pending.pop().parameters.items():
             if name in dependencies:
                 pending.append(dependencies[name].parsed_fn_signature)
-            elif name not in _RESERVED:
-                names.add(getattr(field.kwarg_definition, "name", None) or name)
-    return frozenset(names)
+            elif name not in _RESERVED and not isinstance(field.kwarg_definition, HeaderParameter):
+                yield getattr(field.kwarg_definition, "name", None) or name, field.is_non_string_sequence

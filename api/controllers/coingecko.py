@@ -15,6 +15,7 @@ from api.dropin.answers import DropInAnswers
 from api.dropin.coin_queries import MOST_PER_PAGE, ORDERS, Lookup, ask_lookup, ask_markets, ask_prices
 from api.dropin.coingecko_errors import coingecko_answer, coingecko_problems
 from api.dropin.coins import NOT_CARRIED, markets_json, prices_json
+from api.guards import each_parameter_once
 from api.queries import RevisionChoice, choose_revision
 from datahub_assets.domain.datasets import MARKET
 
@@ -60,6 +61,7 @@ class CoinGeckoController(Controller):
         {"coingeckoDemoParameter": []},
         {"coingeckoProParameter": []},
     ]
+    guards = [each_parameter_once]  # noqa: RUF012
     exception_handlers = {Exception: coingecko_answer}  # noqa: RUF012
     dependencies = {  # noqa: RUF012
         "choice": Provide(choose_revision, sync_to_thread=False),

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 
 from api.controllers.responses import QUERIED
 from api.engine.engine import Engine
+from api.guards import each_parameter_once
 from api.parameters import example
 from api.queries import choose_revision
 from api.revisions import commit_at, revision_name, snapshots_at
@@ -25,6 +26,7 @@ class SnippetsController(Controller):
     path = "/api/hub/snippets"
     tags = ["Rows"]  # noqa: RUF012 - Litestar reads it from the class
     security = [{"bearer": []}]  # noqa: RUF012
+    guards = [each_parameter_once]  # noqa: RUF012
 
     @get(summary="A query as a permalink and as code", responses=QUERIED)
     async def snippets(

@@ -62,9 +62,9 @@ class StreamController(Controller):
         """`ready` names the commits to begin with, then there is a `commit` for each new one with the rows it changed.
 
         The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
-        `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told, and
-        rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on, and
-        can go on with `Last-Event-ID`.
+        `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told,
+        and rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on,
+        and can go on with `Last-Event-ID`.
         """
         interest = await interest_of(engine, datasets=words(dataset), symbols=words(symbol), interval=interval)
         since = position_of(last_event_id, interest, engine)

@@ -65,6 +65,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "unknown_symbol": (-1121, "Invalid symbol."),
     "unknown_interval": (-1120, "Invalid interval."),
     "unknown_parameter": (-1104, "Not all sent parameters were read."),
+    "repeated_parameter": (-1101, "Duplicate values for a parameter detected."),
     "invalid_parameter": (-1130, "Invalid data sent for a parameter."),
     "revision_unknown": (-1130, "Data sent for parameter 'revision' is not valid."),
     "not_found": (-1020, "This operation is not supported."),
@@ -96,7 +97,7 @@ def binance_answer(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 _MEANINGS: Final = {
-    400: "Binance's codes: -1100, -1102, -1104, -1105, -1120 (interval), -1121 (symbol), -1130",
+    400: "Binance's codes: -1100, -1101, -1102, -1104, -1105, -1120 (interval), -1121 (symbol), -1130",
     401: "there is no token: -2014",
     403: "the token is not accepted: -2015",
     404: "not one of the endpoints served here: -1020",

@@ -41,7 +41,14 @@ class CoinGeckoRefusal(DataHubError):
 
 _NUMBERS: Final[Mapping[str, int]] = {"token_missing": _KEY_MISSING, "token_refused": _KEY_INVALID}
 _PLAIN: Final = frozenset(
-    {"coingecko_refusal", "revision_unknown", "not_found", "method_not_allowed", "invalid_parameter"}
+    {
+        "coingecko_refusal",
+        "revision_unknown",
+        "not_found",
+        "method_not_allowed",
+        "invalid_parameter",
+        "repeated_parameter",
+    }
 )
 
 
@@ -62,7 +69,7 @@ def coingecko_answer(request: Request[Any, Any, Any], error: Exception) -> Respo
 
 
 _MEANINGS: Final = {
-    400: "`revision` and `as_of` are both given, or a time cannot be read",
+    400: "a parameter is sent twice, `revision` and `as_of` are both given, or a time cannot be read",
     401: "there is no token: 10002",
     403: "the token is not accepted: 10010",
     404: "there is no such revision, or this is not one of the endpoints served here",
