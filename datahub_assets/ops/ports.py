@@ -1,8 +1,9 @@
-"""Whether our ports are free, asked before anything starts. Nothing listens here for longer than the question takes."""
+"""Whether our address and ports can be had, asked before anything starts. Nothing stays open after the question."""
 
 import errno
 import socket
 
+from datahub_assets.domain.errors import SettingsError
 from datahub_assets.ops.errors import PortTaken
 from datahub_assets.settings import Settings
 
@@ -17,8 +18,10 @@ def check_free(settings: Settings) -> None:
     """Make sure that every port can be had.
 
     Raises:
+        SettingsError: the address is none of this machine's.
         PortTaken: one line per port that cannot, naming the port and the setting that moves it.
     """
+    _check_host(settings.bind_host)
     named: dict[int, str] = {}
     problems = []
     for setting, port in wanted(settings):
@@ -35,9 +38,21 @@ def check_free(settings: Settings) -> None:
         raise PortTaken("\n".join(problems))
 
 
+def _check_host(host: str) -> None:
+    """Refuse an address at which no port at all can be listened on (the system chooses one for port 0)."""
+    try:
+        with _socket_for(host) as probe:
+            probe.bind((host, 0))
+    except (OSError, UnicodeError) as error:  # UnicodeError: it has no form in IDNA
+        reason = error.strerror if isinstance(error, OSError) else "it cannot be a host name"
+        raise SettingsError(
+            f"DATAHUB_BIND_HOST={host!r}: cannot be listened on ({reason}); "
+            "it must be an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for every network it is in"
+        ) from error
+
+
 def _problem(host: str, port: int) -> str | None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with _socket_for(host) as probe:
         # As the servers do it: a port in TIME_WAIT after a restart is free, one with a listener is not.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -46,3 +61,7 @@ def _problem(host: str, port: int) -> str | None:
             reasons = {errno.EADDRINUSE: "is taken by another process", errno.EACCES: "needs more rights than you have"}
             return reasons.get(error.errno or 0, f"cannot be listened on at {host} ({error.strerror})")
     return None
+
+
+def _socket_for(host: str) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)

@@ -58,6 +58,27 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
             ports.check_free(settings_of(tmp_path, DATAHUB_API_PORT=str(port)))
 
 
+@pytest.mark.parametrize("host", ["1.2.3", "192.0.2.7", "a..b", "[::1]", "\u00f6" * 64])  # no resolver is asked
+def test_an_address_that_is_not_ours_is_named_with_its_setting(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        ports.check_free(settings_of(tmp_path, DATAHUB_BIND_HOST=host))
+    message = str(caught.value)
+    assert message.startswith(f"DATAHUB_BIND_HOST={host!r}")
+    assert "127.0.0.1" in message
+    assert "_PORT" not in message
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_address_that_is_ours_passes(tmp_path: Path, host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        api, dagster = (str(server.getsockname()[1]) for server in (first, second))
+    ports.check_free(
+        settings_of(
+            tmp_path, HF_TOKEN=SECRET, DATAHUB_BIND_HOST=host, DATAHUB_API_PORT=api, DATAHUB_DAGSTER_PORT=dagster
+        )
+    )
+
+
 def test_one_port_for_two_servers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PortTaken, match="port 7860 is given to both DATAHUB_API_PORT and DATAHUB_DAGSTER_PORT"):
         ports.check_free(settings_of(tmp_path, DATAHUB_DAGSTER_PORT="7860"))
