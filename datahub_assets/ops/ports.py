@@ -41,10 +41,11 @@ def check_free(settings: Settings) -> None:
 def _check_host(host: str) -> None:
     """Refuse an address at which no port at all can be listened on (the system chooses one for port 0)."""
     try:
+        host.encode("ascii")  # of other letters `bind` makes errors of many types
         with _socket_for(host) as probe:
             probe.bind((host, 0))
-    except (OSError, UnicodeError) as error:  # UnicodeError: it has no form in IDNA
-        reason = error.strerror if isinstance(error, OSError) else "it cannot be a host name"
+    except (OSError, UnicodeEncodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it has letters that no address has"
         raise SettingsError(
             f"DATAHUB_BIND_HOST={host!r}: cannot be listened on ({reason}); "
             "it must be an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for every network it is in"

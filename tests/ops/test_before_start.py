@@ -58,7 +58,7 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
             ports.check_free(settings_of(tmp_path, DATAHUB_API_PORT=str(port)))
 
 
-@pytest.mark.parametrize("host", ["1.2.3", "192.0.2.7", "a..b", "[::1]", "\u00f6" * 64])  # no resolver is asked
+@pytest.mark.parametrize("host", ["1.2.3", "192.0.2.7", "a..b", "[::1]", "h\u00f6st"])  # no resolver is asked
 def test_an_address_that_is_not_ours_is_named_with_its_setting(tmp_path: Path, host: str) -> None:
     with pytest.raises(SettingsError) as caught:
         ports.check_free(settings_of(tmp_path, DATAHUB_BIND_HOST=host))
