@@ -33,7 +33,11 @@ class Finding:
 
 
 class Unwell(Exception):
-    """What a check found; the message is what a person reads."""
+    """What a check found; the message is what a person reads, `fix` the advice where the check's own would mislead."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ def findings(settings: Settings) -> Iterator[Finding]:
     for check in checks(settings):
         try:
             yield Finding(check.name, ok=True, seen=check.look())
-        except (Unwell, HubError, CacheError, OSError, httpx.HTTPError) as error:
+        except Unwell as unwell:
+            yield Finding(check.name, ok=False, seen=str(unwell), fix=unwell.fix or check.fix)
+        except (HubError, CacheError, OSError, httpx.HTTPError) as error:
             yield Finding(check.name, ok=False, seen=f"{error}" or type(error).__name__, fix=check.fix)
 
 
@@ -96,7 +102,7 @@ def _disk(settings: Settings) -> str:
 
 def _cache(settings: Settings) -> str:
     if not settings.cache_path.is_file():
-        raise Unwell(f"{settings.cache_path} is not there yet")
+        raise Unwell(f"{settings.cache_path} is not there yet", fix="the first tick makes it: make up (or: datahub up)")
     with Cache.open(settings.cache_path) as cache:
         verdict = str(cache.database.scalar("PRAGMA quick_check(1)"))
         if verdict != "ok":

@@ -1,6 +1,7 @@
 """The command line: what it prints, how it exits, and that each command explains itself."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -214,6 +215,13 @@ def test_doctor_finds_upstreams_hub_and_cache_out_of_order(system: System) -> No
     assert "HTTP 403" in result.output
     assert "HTTP 451" in result.output
     assert "fix: datahub cache rebuild" in result.output
+
+
+def test_doctor_on_a_fresh_home_advises_to_start(system: System) -> None:
+    lines = datahub("doctor", env={**system.environ, "DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"}).output
+    advice = dict(re.findall(r"^FAIL  (.+?): .*\n +fix: (.+)$", lines, flags=re.MULTILINE))
+    assert advice["cache"] == "the first tick makes it: make up (or: datahub up)"
+    assert "rebuild" not in lines
 
 
 def test_the_cache_is_rebuilt_from_the_hub(system: System) -> None:
