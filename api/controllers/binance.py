@@ -26,7 +26,7 @@ from datahub_assets.settings import Settings
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _SERVED: Final = ("ping", "time", "exchangeInfo", "klines")
 _GUARDED: Final = binance_problems(400, 401, 403, 429, 503)
-_READING: Final = {**_GUARDED, **binance_problems(502)}
+_READING: Final = {**_GUARDED, **binance_problems(404, 502)}
 _OPEN_TIME: Final = "open time of a candle, epoch milliseconds; inclusive"
 _KLINES: Final = ResponseSpec(
     list[list[int | str | None]],
@@ -71,8 +71,20 @@ class BinanceController(Controller):
         choice: NamedDependency[RevisionChoice],
         symbol: Annotated[str | None, QueryParameter(description="only this pair")] = None,
         symbols: Annotated[str | None, QueryParameter(description='only these pairs: `["BTCUSDT","ETHUSDT"]`')] = None,
+        permissions: Annotated[
+            str | None,
+            QueryParameter(description='`SPOT` or `["MARGIN","LEVERAGED"]`: leaves out nothing, as none are carried'),
+        ] = None,
+        show_permission_sets: Annotated[
+            str | None,
+            QueryParameter(name="showPermissionSets", description="`false`: `permissionSets` is empty instead of null"),
+        ] = None,
         symbol_status: Annotated[
-            str | None, QueryParameter(name="symbolStatus", description="`TRADING`, `HALT` or `BREAK`")
+            str | None,
+            QueryParameter(
+                name="symbolStatus",
+                description="`TRADING`, `HALT` (never) or `BREAK`; like `permissions`, not with `symbol` or `symbols`",
+            ),
         ] = None,
     ) -> Response[dict[str, Any]]:
         """What the candles tell of the pairs: base and quote from the spelling, `TRADING` while there are new candles.
@@ -80,7 +92,13 @@ class BinanceController(Controller):
         Filters, precisions, order types and permissions are not in the datasets and answer null, so ccxt knows no
         precision or limits of a market. `rateLimits` is this server's own limit.
         """
-        wanted = ask_pairs(symbol=symbol, symbols=symbols, symbol_status=symbol_status)
+        wanted = ask_pairs(
+            symbol=symbol,
+            symbols=symbols,
+            permissions=permissions,
+            show_permission_sets=show_permission_sets,
+            symbol_status=symbol_status,
+        )
         snapshot = await snapshot_at(engine, OHLC.name, choice)
         limit = settings.rate_limit_per_min
         found = exchange_info(snapshot, wanted, now_ms=_now_ms(), requests_per_min=limit)

@@ -67,13 +67,13 @@ _NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "unknown_parameter": (-1104, "Not all sent parameters were read."),
     "repeated_parameter": (-1101, "Duplicate values for a parameter detected."),
     "invalid_parameter": (-1130, "Invalid data sent for a parameter."),
-    "revision_unknown": (-1130, "Data sent for parameter 'revision' is not valid."),
+    "revision_unknown": (-1130, "Unknown revision."),
     "not_found": (-1020, "This operation is not supported."),
     "method_not_allowed": (-1020, "This operation is not supported."),
 }
 """By our own code: Binance's, and what it says."""
-_ASKED_WRONGLY: Final = frozenset({"unknown_symbol", "unknown_interval", "revision_unknown"})
-"""What we call 404 is 400 there."""
+_ASKED_WRONGLY: Final = frozenset({"unknown_symbol", "unknown_interval"})
+"""What we call 404 is 400 there. Revisions are ours alone, so one that is not there is 404 here too."""
 
 
 def binance_answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -97,10 +97,10 @@ def binance_answer(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 _MEANINGS: Final = {
-    400: "Binance's codes: -1100, -1101, -1102, -1104, -1105, -1120 (interval), -1121 (symbol), -1130",
+    400: "Binance's codes: -1100, -1101, -1102, -1104, -1105, -1120 (interval), -1121 (symbol), -1128, -1130",
     401: "there is no token: -2014",
     403: "the token is not accepted: -2015",
-    404: "not one of the endpoints served here: -1020",
+    404: "there is no such revision: -1130; or this is not one of the endpoints served here: -1020",
     429: "the token's requests of the minute are used up; Retry-After says how long to wait: -1003",
     502: "a file on the Hub is not what it should be: -1001",
     503: "nothing was read from the Hub yet, or it is needed and cannot be reached: -1001",

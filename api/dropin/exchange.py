@@ -21,6 +21,7 @@ QUOTES: Final = (
 TRADING: Final = "TRADING"
 _BREAK: Final = "BREAK"
 _STATUSES: Final = (TRADING, "HALT", _BREAK)
+_WORD_FORM: Final = "^[A-Z0-9_]{1,40}$"
 _NOT_CARRIED: Final = (
     *("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision", "baseCommissionPrecision"),
     *("quoteCommissionPrecision", "orderTypes", "icebergAllowed", "ocoAllowed", "otoAllowed", "opoAllowed"),
@@ -41,23 +42,39 @@ class PairFilter(msgspec.Struct, frozen=True):
 
     symbols: tuple[str, ...]
     status: str | None
+    with_permission_sets: bool = True
 
 
-def ask_pairs(*, symbol: str | None, symbols: str | None, symbol_status: str | None) -> PairFilter:
-    """What a caller means by Binance's parameters; `symbols` is a JSON list.
+def ask_pairs(
+    *,
+    symbol: str | None,
+    symbols: str | None,
+    permissions: str | None,
+    show_permission_sets: str | None,
+    symbol_status: str | None,
+) -> PairFilter:
+    """What a caller means by Binance's parameters; `symbols` is a JSON list, `permissions` one or a word.
+
+    Permissions are read and leave out nothing: no dataset tells those of a pair.
 
     Raises:
         BinanceRefusal: with the code Binance has for it.
     """
-    if symbol is not None and symbols is not None:
-        raise BinanceRefusal(-1128, "Combination of optional parameters invalid. Send symbol or symbols, not both.")
-    named = (symbol,) if symbol is not None else _listed(symbols)
+    _check_combination(symbol=symbol, symbols=symbols, permissions=permissions, symbolStatus=symbol_status)
+    named = (symbol,) if symbol is not None else _listed("symbols", symbols, form=SYMBOL_FORM)
     for name in named:
         if not re.fullmatch(SYMBOL_FORM, name):
             raise illegal("symbol" if symbol is not None else "symbols", SYMBOL_FORM)
+    _check_permissions(permissions)
     if symbol_status is not None and symbol_status not in _STATUSES:
         raise invalid("symbolStatus")
-    return PairFilter(named, symbol_status)
+    if show_permission_sets is not None and show_permission_sets.lower() not in {"true", "false"}:
+        raise invalid("showPermissionSets")
+    return PairFilter(
+        named,
+        symbol_status,
+        with_permission_sets=show_permission_sets is None or show_permission_sets.lower() == "true",
+    )
 
 
 def exchange_info(snapshot: Snapshot, wanted: PairFilter, *, now_ms: int, requests_per_min: int) -> dict[str, Any]:
@@ -71,23 +88,45 @@ def exchange_info(snapshot: Snapshot, wanted: PairFilter, *, now_ms: int, reques
     if unknown:
         raise BinanceRefusal(-1121, f"Invalid symbol. The hub holds no candles of {', '.join(unknown)}.")
     chosen = [pairs[name] for name in wanted.symbols] if wanted.symbols else list(pairs.values())
+    bare: dict[str, Any] = {} if wanted.with_permission_sets else {"permissionSets": []}
     limit = {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 1, "limit": requests_per_min}
     return {
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [limit] if requests_per_min else [],
         "exchangeFilters": [],
-        "symbols": [pair for pair in chosen if wanted.status in {None, pair["status"]}],
+        "symbols": [pair | bare for pair in chosen if wanted.status in {None, pair["status"]}],
     }
 
 
-def _listed(symbols: str | None) -> tuple[str, ...]:
-    if symbols is None:
+def _check_combination(**given: str | None) -> None:
+    """Pairs are named by one of these, or chosen by what they are."""
+    named, chosen = (
+        [name for name in names if given[name] is not None]
+        for names in (("symbol", "symbols"), ("permissions", "symbolStatus"))
+    )
+    if len(named) > 1 or (named and chosen):
+        together = " and ".join([*named, *chosen])
+        raise BinanceRefusal(-1128, f"Combination of optional parameters invalid. Do not send {together} together.")
+
+
+def _check_permissions(permissions: str | None) -> None:
+    """Refuse what is neither a permission nor a JSON list of some."""
+    if permissions is None:
+        return
+    words = _listed("permissions", permissions, form=_WORD_FORM) if permissions.startswith("[") else (permissions,)
+    if not all(re.fullmatch(_WORD_FORM, word) for word in words):
+        raise illegal("permissions", _WORD_FORM)
+
+
+def _listed(name: str, text: str | None, *, form: str) -> tuple[str, ...]:
+    """The words of a JSON list, each once."""
+    if text is None:
         return ()
     try:
-        return tuple(dict.fromkeys(msgspec.json.decode(symbols, type=list[str])))
+        return tuple(dict.fromkeys(msgspec.json.decode(text, type=list[str])))
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError):
-        raise illegal("symbols", '["[A-Z0-9-_.]{1,20}", …]') from None
+        raise illegal(name, f'["{form.strip("^$")}", …]') from None
 
 
 def _pairs(snapshot: Snapshot) -> dict[str, dict[str, Any]]:

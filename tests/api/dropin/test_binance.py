@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import polars as pl
 import pytest
@@ -106,7 +107,6 @@ def test_times_and_limits_mean_what_they_mean_there(
         ({"timeZone": "x"}, -1130),
         ({"interval": "1d", "timeZone": "8"}, -1130),
         ({"limt": "1"}, -1104),
-        ({"as_of": "1990-01-01"}, -1130),
         ({"revision": "main", "as_of": "2026-01-01"}, -1130),
     ],
 )
@@ -192,7 +192,14 @@ def test_a_pair_without_new_candles_is_not_trading(
         ({"symbols": '["btc"]'}, -1100),
         ({"symbol": "BTCUSDT", "symbols": '["ETHUSDT"]'}, -1128),
         ({"symbolStatus": "DEAD"}, -1130),
-        ({"permissions": "SPOT"}, -1104),
+        ({"symbols": '["BTCUSDT"]', "symbolStatus": "TRADING"}, -1128),
+        ({"symbol": "BTCUSDT", "permissions": "SPOT"}, -1128),
+        ({"symbolStatus": "HALT"}, []),
+        ({"permissions": "spot"}, -1100),
+        ({"permissions": '["SPOT"'}, -1100),
+        ({"permissions": '["spot"]'}, -1100),
+        ({"showPermissionSets": "maybe"}, -1130),
+        ({"permision": "SPOT"}, -1104),
     ],
 )
 def test_exchange_info_of_some_pairs(client: Client, params: dict[str, str], expected: list[str] | int) -> None:
@@ -201,6 +208,32 @@ def test_exchange_info_of_some_pairs(client: Client, params: dict[str, str], exp
         assert (answer.status_code, answer.json()["code"]) == (400, expected)
     else:
         assert [pair["symbol"] for pair in answer.json()["symbols"]] == expected
+
+
+@pytest.mark.parametrize("permissions", ["SPOT", '["MARGIN","LEVERAGED"]', '["SPOT"]'])
+def test_permissions_leave_out_nothing(client: Client, permissions: str) -> None:
+    url = "/binance/api/v3/exchangeInfo"
+    for further in ({}, {"symbolStatus": "TRADING"}):
+        chosen = client.get(url, params={"permissions": permissions, **further}).json()["symbols"]
+        assert chosen == client.get(url, params=further).json()["symbols"] != []
+
+
+def test_permission_sets_are_left_out_when_not_wanted(client: Client) -> None:
+    url = "/binance/api/v3/exchangeInfo"
+    for value, expected in ((None, None), ("true", None), ("false", []), ("False", [])):
+        params = {} if value is None else {"showPermissionSets": value}
+        pairs = client.get(url, params=params).json()["symbols"]
+        assert [pair["permissionSets"] for pair in pairs] == [expected] * len(pairs)
+
+
+@pytest.mark.parametrize("params", [{"revision": "0" * 40}, {"revision": "nope"}, {"as_of": "1990-01-01"}])
+@pytest.mark.parametrize("path", ["klines?symbol=BTCUSDT&interval=1h", "exchangeInfo?"])
+def test_a_revision_that_is_not_there_is_said_so(client: Client, path: str, params: dict[str, str]) -> None:
+    answer = client.get(f"/binance/api/v3/{path}&{urlencode(params)}")
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"code", "msg"}
+    assert answer.json()["code"] == -1130
+    assert answer.json()["msg"].startswith("Unknown revision.")
 
 
 def test_longer_quotes_are_tried_first() -> None:
