@@ -25,6 +25,8 @@ _MAJOR_PAIRS: Final = (
 )
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
 _COIN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_NO_WHOLE_NUMBER: Final = re.compile(r"[0-9]+\.[0-9]*|\.[0-9]+|[0-9]*\.?[0-9]+e[0-9]+")
+"""What a person means as a number though a coin id may be spelt so; whole numbers are ids of coins, such as `1337`."""
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,95})")
 
 
@@ -33,6 +35,10 @@ def _words(value: object) -> object:
     if isinstance(value, str):
         return tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
     return value
+
+
+def _is_coin_id(word: str) -> bool:
+    return _COIN_ID.fullmatch(word) is not None and _NO_WHOLE_NUMBER.fullmatch(word) is None
 
 
 def _checked_url(value: str) -> str:
@@ -247,13 +253,11 @@ class Settings(BaseModel):
     def _coins(cls, value: object) -> object:
         if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
             value = int(value)
-        if isinstance(value, int):
-            if not 1 <= value <= 5000:  # noqa: PLR2004 - said in the description
-                raise ValueError("must be a number from 1 to 5000, or a list of CoinGecko ids")
+        if isinstance(value, int) and 1 <= value <= 5000:  # noqa: PLR2004 - said in the description
             return value
         words = _words(value)
-        if not isinstance(words, tuple) or not words or not all(_COIN_ID.fullmatch(str(word)) for word in words):
-            raise ValueError("must be a number from 1 to 5000, or a list of CoinGecko ids such as bitcoin,ethereum")
+        if not isinstance(words, tuple) or not words or not all(_is_coin_id(str(word)) for word in words):
+            raise ValueError("must be a whole number from 1 to 5000, or CoinGecko ids such as bitcoin,ethereum")
         return words
 
     @field_validator("symbols", mode="before")

@@ -54,7 +54,7 @@ def test_settings_prints_the_table() -> None:
 def test_a_wrong_setting_stops_with_its_name_value_and_what_is_valid() -> None:
     result = datahub("up", env={"DATAHUB_COINS": "0", "USE_MOCK_DATA": "true"})
     assert result.exit_code == 2
-    assert "DATAHUB_COINS='0': must be a number from 1 to 5000" in result.output
+    assert "DATAHUB_COINS='0': must be a whole number from 1 to 5000" in result.output
     assert "USE_MOCK_DATA" in result.output
     assert "no mock data" in result.output
 

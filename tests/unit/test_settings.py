@@ -34,6 +34,7 @@ def test_an_empty_value_counts_as_unset() -> None:
     [
         ("DATAHUB_COINS", "5", "coins", 5),
         ("DATAHUB_COINS", "bitcoin, ethereum,bitcoin", "coins", ("bitcoin", "ethereum")),
+        ("DATAHUB_COINS", "1337,0x,3.5-coin", "coins", ("1337", "0x", "3.5-coin")),
         ("DATAHUB_SYMBOLS", "all:USDT", "symbols", "all:USDT"),
         ("DATAHUB_SYMBOLS", "BTCUSDT,0GUSDT", "symbols", ("BTCUSDT", "0GUSDT")),
         ("DATAHUB_INTERVALS", "1m, 1h", "intervals", ("1m", "1h")),
@@ -55,6 +56,10 @@ def test_values_are_read(variable: str, value: str, attribute: str, expected: ob
         ("DATAHUB_COINS", "0", "1 to 5000"),
         ("DATAHUB_COINS", "-3", "1 to 5000"),
         ("DATAHUB_COINS", "BTC!", "CoinGecko ids"),
+        ("DATAHUB_COINS", "250.5", "whole number from 1 to 5000"),
+        ("DATAHUB_COINS", "250.", "whole number from 1 to 5000"),
+        ("DATAHUB_COINS", "1e3", "whole number from 1 to 5000"),
+        ("DATAHUB_COINS", "bitcoin,0.5", "whole number from 1 to 5000"),
         ("DATAHUB_SYMBOLS", "btcusdt", "BTCUSDT"),
         ("DATAHUB_SYMBOLS", "all:", "all:USDT"),
         ("DATAHUB_INTERVALS", "1h,7h", "12h"),
