@@ -17,6 +17,7 @@ from api.schemas import (
     Status,
 )
 from api.times import iso
+from datahub_assets.settings import Settings
 
 _MESSAGES = {
     "ok": "all datasets are being served from the Hub",
@@ -25,15 +26,15 @@ _MESSAGES = {
 }
 
 
-def status_of(engine: Engine, *, endpoint: str) -> Status:
+def status_of(engine: Engine, settings: Settings) -> Status:
     """The hub in brief; `healthy`, `degraded` or `unavailable`."""
-    health = hub_health(engine)
+    health = hub_health(engine, settings)
     message = "; ".join([_MESSAGES[health.status], *health.reasons])
     return Status(
         status="healthy" if health.status == "ok" else health.status,
         message=message,
-        market_dataset=_brief(engine, "market", endpoint=endpoint),
-        ohlc_dataset=_brief(engine, "ohlc", endpoint=endpoint),
+        market_dataset=_brief(engine, "market", endpoint=settings.hub_endpoint),
+        ohlc_dataset=_brief(engine, "ohlc", endpoint=settings.hub_endpoint),
     )
 
 

@@ -148,7 +148,7 @@ class Front:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 added = arrival.headers(state.get("allowance"), *state.get("timing", ()))
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*map(_with_head, message["headers"]), *added]
                 if status == _OK and "hot" in state:
                     self._hot.remember(key, state["hot"], path=scope["path_template"])
             elif is_head and message["type"] == "http.response.body":
@@ -157,6 +157,12 @@ class Front:
 
         await self._app(scope, receive, finishing)
         self._metrics.observe(scope.get("path_template") or "(none)", status, arrival.seconds)
+
+
+def _with_head(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The header `Allow` with the method that is answered here, the others as they are."""
+    name, value = header
+    return (name, value + b", HEAD") if name == b"allow" and b"GET" in value else header
 
 
 async def _send_preflight(arrival: _Arrival, send: Send) -> None:

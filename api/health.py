@@ -14,7 +14,9 @@ from api.times import iso
 from datahub_assets.settings import Settings
 
 OLD_DATA_S: Final = 300
-_HUB_SILENT_S: Final = 60
+_LOOKS_MISSED: Final = 2
+"""So many looks at the Hub may stay away before what is served is called stale: one may just take long."""
+LEAST_SILENCE_S: Final = 5.0
 _LITTLE_DISK_BYTES: Final = 1 << 30
 
 
@@ -87,9 +89,10 @@ class SystemHealth(msgspec.Struct, frozen=True):
     disk: Disk
 
 
-def hub_health(engine: Engine) -> HubHealth:
+def hub_health(engine: Engine, settings: Settings) -> HubHealth:
     """How the hub's data is; `unavailable` only when nothing at all can be served."""
-    datasets = {name: _dataset_health(engine.datasets.get(name)) for name in engine.specs}
+    silent_s = max(_LOOKS_MISSED * settings.poll_s, LEAST_SILENCE_S)
+    datasets = {name: _dataset_health(engine.datasets.get(name), silent_s=silent_s) for name in engine.specs}
     reasons = [f"{name}: {reason}" for name, health in datasets.items() for reason in health.reasons]
     if all(health.revision is None for health in datasets.values()):
         status = "unavailable"
@@ -100,7 +103,7 @@ def hub_health(engine: Engine) -> HubHealth:
 
 def system_health(engine: Engine, settings: Settings) -> SystemHealth:
     """How the system is."""
-    hub = hub_health(engine)
+    hub = hub_health(engine, settings)
     reasons = list(hub.reasons)
     workers = read_worker_status(settings.home)
     chains = workers.chains if workers is not None else {}
@@ -126,7 +129,7 @@ def read_worker_status(home: Path) -> WorkerStatus | None:
         return None
 
 
-def _dataset_health(dataset: Dataset | None) -> DatasetHealth:
+def _dataset_health(dataset: Dataset | None, *, silent_s: float) -> DatasetHealth:
     if dataset is None or not dataset.is_ready:
         error = dataset.freshness.error if dataset is not None else None
         reason = "nothing was read from the Hub yet" + (f" ({error.code})" if error is not None else "")
@@ -134,11 +137,11 @@ def _dataset_health(dataset: Dataset | None) -> DatasetHealth:
     snapshot, freshness, now_s = dataset.current, dataset.freshness, time.time()
     reasons = []
     seen_age_s = None if freshness.seen_at_s is None else now_s - freshness.seen_at_s
-    stale = freshness.error is not None or seen_age_s is None or seen_age_s > _HUB_SILENT_S
+    stale = freshness.error is not None or seen_age_s is None or seen_age_s > silent_s
     if freshness.error is not None:
         reasons.append(f"the Hub is not to be read ({freshness.error.code}); serving commit {snapshot.sha}")
     elif stale:
-        reasons.append(f"the Hub was not asked lately; serving commit {snapshot.sha}")
+        reasons.append(f"the Hub did not answer lately; serving commit {snapshot.sha}")
     age_s = None if snapshot.newest_ms is None else now_s - snapshot.newest_ms / 1000
     if snapshot.spec.has_forming_rows and age_s is not None:
         age_s = now_s - snapshot.commit.at_ms / 1000

@@ -15,6 +15,7 @@ _ALIASES: Final = {"application/jsonl": FORMATS["ndjson"], "application/ndjson":
 _OFFERED: Final = [*_BY_MEDIA_TYPE, *_ALIASES]
 _ANY: Final = frozenset({"", "*/*", "application/json", "application/*"})
 NUMBERS: Final = ("number", "string")
+_CODINGS: Final = ("zstd", "gzip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +58,34 @@ def _format(name: str | None, accept: str) -> Format:
         return FORMATS[name]
     if accept in _ANY:
         return FORMATS["json"]
-    best = Accept(accept).best_match(_OFFERED)
+    best = _best(accept)
     if best is None:
         raise NotAcceptable(f"Accept: {accept[:200]} fits none of {', '.join(_BY_MEDIA_TYPE)}")
     return _BY_MEDIA_TYPE.get(best) or _ALIASES[best]
 
 
+def _best(accept: str) -> str | None:
+    """The media type that suits best; what comes with `q=0` is refused (RFC 9110, 12.4.2)."""
+    weights = {part.strip(): _weight(part) for part in accept.split(",")}
+    refused = {part.partition(";")[0].strip().lower() for part, weight in weights.items() if weight == 0}
+    wanted = ",".join(part for part, weight in weights.items() if weight > 0)
+    return Accept(wanted).best_match([kind for kind in _OFFERED if kind not in refused]) if wanted else None
+
+
 def _coding(accept_encoding: str) -> str:
-    """zstd, gzip or none: the first of them the caller accepts."""
-    accepted: dict[str, float] = {}
-    for part in accept_encoding.lower().split(","):
-        name, _, weight = part.partition(";")
-        accepted[name.strip()] = _weight(weight)
-    for name in ("zstd", "gzip"):
-        if accepted.get(name, 0.0) > 0:
-            return name
-    return ""
+    """zstd, gzip or none: of the first two the one the caller likes better, zstd where it is all the same."""
+    weights = {part.partition(";")[0].strip(): _weight(part) for part in accept_encoding.lower().split(",")}
+    best = max(_CODINGS, key=lambda name: weights.get(name, 0.0))
+    return best if weights.get(best, 0.0) > 0 else ""
 
 
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.strip().partition("=")
-    if name != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
+def _weight(part: str) -> float:
+    """The `q` of one entry of a header; 1 where it has none that can be read."""
+    for parameter in part.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 1.0
+    return 1.0

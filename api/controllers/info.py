@@ -34,12 +34,12 @@ class StatusController(Controller):
     @get("/api/hub/status", summary="The hub in brief")
     async def status(self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]) -> Response[Status]:
         """Whether each dataset is there, how many rows it has, and where it is."""
-        return Response(status_of(engine, endpoint=settings.hub_endpoint), headers=_NO_STORE)
+        return Response(status_of(engine, settings), headers=_NO_STORE)
 
     @get("/api/hub/health", summary="Health of the hub's data", responses=_HUB_DOWN)
-    async def hub(self, engine: NamedDependency[Engine]) -> Response[HubHealth]:
+    async def hub(self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]) -> Response[HubHealth]:
         """`ok` or `degraded` with the reasons; 503 only when nothing can be served."""
-        health = hub_health(engine)
+        health = hub_health(engine, settings)
         return Response(health, status_code=_code(health.status), headers=_NO_STORE)
 
     @get("/api/health", summary="Health of the system", responses=_SYSTEM_DOWN)

@@ -103,9 +103,36 @@ def test_codings(client: Client, coding: str, decode: Any, limit: int) -> None:
     assert coded.headers["etag"] != plain.headers["etag"]
 
 
-def test_refused_codings_are_not_used(client: Client) -> None:
-    answer = client.get(URL, headers={"Accept-Encoding": "zstd;q=0, gzip;q=0.5"})
-    assert answer.headers["content-encoding"] == "gzip"
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("zstd;q=0, gzip;q=0.5", "gzip"),
+        ("zstd;q=0.2, gzip;q=0.9", "gzip"),
+        ("gzip, zstd", "zstd"),
+        ("zstd; q=0", None),
+        ("br", None),
+    ],
+)
+def test_codings_are_used_as_the_caller_likes_them(client: Client, accepted: str, coding: str | None) -> None:
+    answer = client.get(URL, headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding") == coding
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("application/json;q=0.1, text/csv", "text/csv"),
+        ("text/csv;q=0, text/*", None),
+        ("application/json; q=0, */*;q=0.5", "application/vnd.datahub.columns+json"),
+        ("text/csv;q=0", None),
+    ],
+)
+def test_formats_are_chosen_as_the_caller_likes_them(client: Client, accept: str, media_type: str | None) -> None:
+    answer = client.get(URL, headers={"Accept": accept})
+    if media_type is None:
+        assert answer.status_code == 406
+    else:
+        assert answer.headers["content-type"].partition(";")[0] == media_type
 
 
 @pytest.mark.parametrize(
@@ -273,6 +300,13 @@ def test_nothing_acceptable_is_406(client: Client) -> None:
 def test_a_wrong_method_is_405(client: Client) -> None:
     answer = client.post("/api/hub/market")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert {"GET", "HEAD"} <= set(answer.headers["allow"].replace(" ", "").split(","))
+
+
+def test_options_say_what_may_be_done_whatever_the_query_is(client: Client) -> None:
+    answer = client.options(URL)
+    assert answer.status_code == 204
+    assert {"GET", "HEAD", "OPTIONS"} <= set(answer.headers["allow"].replace(" ", "").split(","))
 
 
 def test_every_error_is_in_the_catalogue(client: Client) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api import health
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
@@ -119,6 +120,19 @@ def test_without_the_hub_the_last_snapshot_is_served_and_marked_stale(
         assert client.get("/api/hub/ohlc?symbol=BTCUSDT").json() == rows
         assert client.get("/api/hub/ohlc?symbol=ETHUSDT&limit=3").status_code == 200
         hub.start()
+        until(lambda: not client.get("/api/hub/health").json()["datasets"]["ohlc"]["stale"])
+
+
+def test_a_hub_that_hangs_is_told_before_its_request_is_given_up(
+    hub: HubServer, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "LEAST_SILENCE_S", 0.5)
+    with serving(hub, tmp_path / "home") as client:
+        hub.faults.slow(3.0, on="GET /api/datasets/.*/revision/", times=2)
+        began_s = time.perf_counter()
+        until(lambda: client.get("/api/hub/health").json()["datasets"]["ohlc"]["stale"])
+        assert time.perf_counter() - began_s < 3.0
+        assert "did not answer lately" in client.get("/api/hub/health").json()["datasets"]["ohlc"]["reasons"][0]
         until(lambda: not client.get("/api/hub/health").json()["datasets"]["ohlc"]["stale"])
 
 
