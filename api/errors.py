@@ -62,8 +62,9 @@ class UnknownParameter(ApiError):
     def of(cls, names: Iterable[str], *, valid: Collection[str]) -> "UnknownParameter":
         """Name the unknown parameters and list the known ones."""
         unknown = sorted(names)
+        known = f"valid: {', '.join(sorted(valid))}" if valid else "this endpoint takes no parameters"
         return cls(
-            f"unknown parameter {', '.join(unknown)}; valid: {', '.join(sorted(valid))}",
+            f"unknown parameter {', '.join(unknown)}; {known}",
             fields={"parameter": unknown[0], "valid": sorted(valid)},
         )
 
