@@ -10,6 +10,8 @@ from typing import Final
 
 from litestar.types import Receive, Scope, Send
 
+from api.presence import left
+
 MEDIA_TYPE: Final = "text/event-stream"
 HEARTBEAT: Final = b": still here\n\n"
 _HEADERS: Final = [
@@ -38,7 +40,7 @@ class EventStream:
         """Send until it ends."""
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         sending = asyncio.create_task(self._send(send))
-        leaving = asyncio.create_task(_left(receive))
+        leaving = asyncio.create_task(left(receive))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -55,9 +57,3 @@ class EventStream:
                     send({"type": "http.response.body", "body": chunk, "more_body": True}), self._patience_s
                 )
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _left(receive: Receive) -> None:
-    """Return when the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

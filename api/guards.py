@@ -47,7 +47,7 @@ async def known_parameters_only(connection: ASGIConnection[Any, Any, Any, Any], 
     Raises:
         UnknownParameter: names them and lists those there are.        RepeatedParameter: as `each_parameter_once`.
     """
-    if not connection.scope["query_string"] or connection.scope["method"] == "OPTIONS":
+    if not connection.scope["query_string"] or connection.scope.get("method") == "OPTIONS":
         return
     known = query_parameters(handler)
     unknown = set(connection.query_params.keys()) - known.keys()

@@ -12,6 +12,10 @@ MAX_LIMIT: Final = 50_000
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
+_ORDER: Final = (
+    "`asc` (oldest first) or `desc`. Without `start`, or with `desc`, a page holds the newest rows there are and the "
+    "next page those before them; with `start` and `asc` pages go forward in time"
+)
 
 WordList = list[str] | None
 
@@ -28,7 +32,7 @@ Revision = Annotated[
 AsOf = Annotated[str | None, QueryParameter(description=f"serve the last commit made at this time or before; {_TIME}")]
 Start = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME}")]
 End = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME}")]
-Order = Annotated[str | None, QueryParameter(description="`asc` or `desc`")]
+Order = Annotated[str | None, QueryParameter(description=_ORDER)]
 Columns = Annotated[WordList, QueryParameter(description="columns to return, comma-separated; `*` for all")]
 Limit = Annotated[int, QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of an answer")]
 PageCursor = Annotated[

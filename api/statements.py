@@ -26,6 +26,7 @@ from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.engine.sqltables import SqlTables
 from api.negotiation import Form, choose_form
+from api.presence import CLOSED_STATUS, CallerLeft, unless_left
 from api.queries import RevisionChoice
 from api.revisions import Pinned, revision_name, snapshots_at
 from api.sandbox.errors import SqlUnavailable
@@ -76,7 +77,11 @@ class SqlAnswers:
             found = self._without_running(request, _used(pinned, known), digest, form)
             if found is not None:
                 return found
-        result = await self._run(request, statement, [entry.snapshot for entry in pinned], form)
+        running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
+        try:
+            result = await unless_left(request.receive, running)
+        except CallerLeft:
+            return Response(b"", status_code=CLOSED_STATUS, headers={"Cache-Control": "no-store"})
         used = _used(pinned, result.tables)
         headers = {"Vary": VARY, "X-Revision": revision_name([entry.snapshot for entry in used])}
         request.scope["state"]["timing"] = [f"sql;dur={result.elapsed_ms:.2f}"]

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from localhub.testing import HubServer
+from tests.api.conftest import until
 from tests.api.test_process import serving_process
 from tests.api.workers import Workers
 
@@ -32,6 +33,20 @@ def is_ours(process: psutil.Process) -> bool:
         return process.cmdline()[1:2] == ["-I"]
     except psutil.ZombieProcess:
         return False
+
+
+def test_a_statement_ends_when_nobody_waits_for_it(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
+    """Far from its time limit, so that the one worker is free again for the next statement."""
+    token = {"Authorization": f"Bearer {hub.token}"}
+    with (
+        serving_process(hub, tmp_path, DATAHUB_SQL_TIMEOUT_S="60", DATAHUB_SQL_WORKERS="1") as url,
+        httpx.Client(base_url=url, headers=token, timeout=30) as client,
+    ):
+        for body, query in (({"sql": BOMB}, None), (None, {"q": BOMB})):
+            assert client.post("/api/hub/sql", json={"sql": "SELECT 1"}).status_code == 200
+            with pytest.raises(httpx.ReadTimeout):
+                client.request("GET" if query else "POST", "/api/hub/sql", json=body, params=query, timeout=1)
+            until(lambda: "datahub_sql_running 0.0" in client.get("/metrics").text)
 
 
 def test_bombs_are_stopped_neighbours_answered_and_nobody_is_left(

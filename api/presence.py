@@ -1,0 +1,39 @@
+"""Notices that a caller is gone before the answer is there, so that nothing is computed for nobody."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from litestar.types import Receive
+
+T = TypeVar("T")
+CLOSED_STATUS: Final = 499
+"""What access logs say of a request whose caller went away; nginx made it common. Nobody gets to see it."""
+
+
+class CallerLeft(Exception):
+    """The caller closed the connection."""
+
+
+async def left(receive: Receive) -> None:
+    """Return when the caller is gone; what is left of the request's body is read and dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns or raises; it is cancelled when the caller goes.
+
+    Raises:
+        CallerLeft: the caller went first.
+    """
+    working, leaving = asyncio.create_task(work), asyncio.create_task(left(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise CallerLeft
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
