@@ -50,6 +50,14 @@ class Strain:
         return min(1.0, self.share + RECOVERY_PER_HOUR * hours)
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long from now until a dataset may be committed to (ms, 0 for at once), and what asks for it, in words."""
+
+    ms: int
+    cause: str
+
+
 def strain(database: Database) -> Strain:
     """What the Hub's refusals have taught so far."""
     known = remote.fact(database, _STRAIN)
@@ -73,26 +81,41 @@ def commits_since(database: Database, since_ms: int, *, spec: DatasetSpec | None
     return int(database.scalar("SELECT count(*) FROM commits WHERE at > ? AND dataset = ?", (since_ms, spec.name)))
 
 
-def wait_ms(database: Database, spec: DatasetSpec, *, limits: Limits, now_ms: int) -> int:
-    """How long from now until this dataset may commit; 0 when it may at once."""
+def wait(database: Database, spec: DatasetSpec, *, limits: Limits, now_ms: int) -> Wait:
+    """The longest of what this dataset's next commit has to wait for."""
     known = strain(database)
     allowed = max(1, int(limits.commits_per_hour * known.share_at(now_ms)))
     # Each wait is bounded by its own length, so that a clock that was ahead for a while cannot stop publishing.
-    pause = min(known.paused_until - now_ms, LONGEST_PAUSE_MS)
-    whole = _spacing_ms(limits, allowed)
+    pause_ms = min(known.paused_until - now_ms, LONGEST_PAUSE_MS)
+    spacing = _spacing(limits, allowed)
     last = database.scalar("SELECT max(at) FROM commits WHERE dataset = ?", (spec.name,))
-    spacing = 0 if last is None else min(last + whole - now_ms, whole)
-    quota = min(_quota_wait_ms(database, allowed=allowed, now_ms=now_ms), HOUR_MS)
-    return max(0, pause, spacing, quota)
+    spacing_ms = 0 if last is None else min(last + spacing.ms - now_ms, spacing.ms)
+    quota_ms = min(_quota_wait_ms(database, allowed=allowed, now_ms=now_ms), HOUR_MS)
+    waits = (
+        Wait(pause_ms, "the pause the Hub asked for"),
+        Wait(spacing_ms, spacing.cause),
+        Wait(quota_ms, _budget_in_words(limits, allowed)),
+    )
+    longest = max(waits, key=lambda one: one.ms)
+    return Wait(max(0, longest.ms), longest.cause)
 
 
-def _spacing_ms(limits: Limits, allowed: int) -> int:
+def _spacing(limits: Limits, allowed: int) -> Wait:
     """Least time between two commits to one dataset: the wished one or the even share of the budget, if longer.
 
     Ticks do not come to the second. Some slack keeps one that is a little early from being skipped.
     """
-    whole = max(limits.publish_interval_s * SECOND_MS, HOUR_MS * len(DATASETS) // allowed)
-    return whole - min(_SLACK_LIMIT_MS, int(whole * _SLACK_SHARE))
+    wished_ms, share_ms = limits.publish_interval_s * SECOND_MS, HOUR_MS * len(DATASETS) // allowed
+    whole_ms = max(wished_ms, share_ms)
+    interval = f"the publish interval of {limits.publish_interval_s} s"
+    cause = interval if wished_ms >= share_ms else _budget_in_words(limits, allowed)
+    return Wait(whole_ms - min(_SLACK_LIMIT_MS, int(whole_ms * _SLACK_SHARE)), cause)
+
+
+def _budget_in_words(limits: Limits, allowed: int) -> str:
+    words = f"the commit budget of {allowed} an hour"
+    whole = limits.commits_per_hour
+    return words if allowed == whole else f"{words} ({whole} until the Hub refused some)"
 
 
 def _quota_wait_ms(database: Database, *, allowed: int, now_ms: int) -> int:

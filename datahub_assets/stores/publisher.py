@@ -90,10 +90,10 @@ def publish(
     waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
     if not any(waiting.values()) and (base is None or not rolls(spec, base, now_ms=now_ms)):
         return Published(reason="nothing changed since the last commit")
-    wait_ms = budget.wait_ms(cache.database, spec, limits=limits, now_ms=now_ms)
-    if wait_ms:
+    wait = budget.wait(cache.database, spec, limits=limits, now_ms=now_ms)
+    if wait.ms:
         rows = f"{waiting[spec.name]:,}"
-        return Published(reason=f"the commit budget allows the next one in {wait_ms / 1000:.0f} s; {rows} rows wait")
+        return Published(reason=f"{wait.cause} allows the next commit in {wait.ms / 1000:.0f} s; {rows} rows wait")
     attempt = _Attempt(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log, sleep=sleep)
     try:
         published = attempt.run(base)

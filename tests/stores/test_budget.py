@@ -31,7 +31,7 @@ def commit(cache: Cache, at_ms: int, *, spec=MARKET) -> None:  # type: ignore[no
 
 
 def wait(cache: Cache, now_ms: int, *, limits: Limits = DEFAULTS, spec=MARKET) -> int:  # type: ignore[no-untyped-def]
-    return budget.wait_ms(cache.database, spec, limits=limits, now_ms=now_ms)
+    return budget.wait(cache.database, spec, limits=limits, now_ms=now_ms).ms
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
@@ -48,6 +48,34 @@ def test_commits_keep_the_wished_distance_or_the_even_share(cache: Cache, limits
     assert 0 < wait(cache, START_MS, limits=limits) <= spacing_s * SECOND_MS
     assert wait(cache, START_MS + (spacing_s - 16) * SECOND_MS, limits=limits) > 0
     assert wait(cache, START_MS + spacing_s * SECOND_MS, limits=limits) == 0
+
+
+def cause(cache: Cache, now_ms: int, limits: Limits) -> str:
+    return budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms).cause
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (DEFAULTS, "the publish interval of 60 s"),
+        (Limits(300, 120), "the publish interval of 300 s"),
+        (Limits(60, 24), "the commit budget of 24 an hour"),
+    ],
+)
+def test_it_is_said_whether_the_interval_or_the_budget_asks_to_wait(cache: Cache, limits: Limits, said: str) -> None:
+    commit(cache, START_MS)
+    assert cause(cache, START_MS + SECOND_MS, limits) == said
+
+
+def test_it_is_said_when_the_hour_is_used_up_and_when_the_hub_asks_for_a_pause(cache: Cache) -> None:
+    for second in range(4):
+        commit(cache, START_MS + second * SECOND_MS, spec=OHLC)
+    assert cause(cache, START_MS + MINUTE_MS, Limits(1, 4)) == "the commit budget of 4 an hour"
+    budget.refused(cache.database, retry_after_s=3600, now_ms=START_MS + MINUTE_MS)
+    assert cause(cache, START_MS + MINUTE_MS, Limits(1, 4)) == "the pause the Hub asked for"
+    commit(cache, START_MS + HOUR_MS)
+    later = cause(cache, START_MS + HOUR_MS + 5 * MINUTE_MS, Limits(1, 4))
+    assert later == "the commit budget of 2 an hour (4 until the Hub refused some)"
 
 
 def test_a_tick_that_is_a_little_early_is_not_skipped(cache: Cache) -> None:
@@ -123,6 +151,7 @@ def test_ticks_coalesce_when_the_budget_is_short(site: Site) -> None:
         commits += published.commit is not None
         if published.commit is None:
             assert published.reason is not None
+            assert published.reason.startswith("the publish interval of 300 s allows the next commit in ")
             assert "rows wait" in published.reason
     assert commits == 3
     assert_settled(OHLC, site, candles(START_MS + 10 * MINUTE_MS))
