@@ -5,6 +5,8 @@ Every value that differs from Dagster's own default says why beside it.
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +134,19 @@ def warm_socket(settings: Settings) -> Path:
     return _socket_folder(settings.home) / "warm.sock"
 
 
-def make_socket_folder(settings: Settings) -> None:
-    """Create the folder of the sockets, for nobody but this user."""
+@contextmanager
+def socket_folder(settings: Settings) -> Iterator[None]:
+    """Have the folder of the sockets, for nobody but this user, for as long as the block runs."""
     folder = _socket_folder(settings.home)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
+    try:
+        yield
+    finally:
+        for path in (code_socket(settings), warm_socket(settings)):
+            path.unlink(missing_ok=True)  # servers that were killed leave theirs
+        with suppress(OSError):  # what else lies there is somebody else's
+            folder.rmdir()
 
 
 def _socket_folder(home: Path) -> Path:

@@ -25,7 +25,6 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
         ports.check_free(settings)
         consent.make_sure(settings, ask=ask)
         workspace = dagster_home.write(settings)
-        dagster_home.make_socket_folder(settings)
         environments = environment.build(settings)
         specs = stack.processes(settings, environments=environments, workspace=workspace)
         say("datahub", f"starting {', '.join(spec.name for spec in specs)}; logs in {_logs(settings)}")
@@ -35,7 +34,8 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
             redact.learn(settings.owner_token())  # the embedded Hub has made it by now
             _print_lines(welcome(settings))
 
-        Supervisor(specs, logs=_logs(settings), say=say, redact=redact, on_ready=on_ready).run()
+        with dagster_home.socket_folder(settings):
+            Supervisor(specs, logs=_logs(settings), say=say, redact=redact, on_ready=on_ready).run()
 
 
 def welcome(settings: Settings) -> list[str]:

@@ -1,5 +1,6 @@
 """What `up` makes sure of before it starts anything: the home, the ports, the environment, Dagster's files, consent."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from datahub_assets.domain.datasets import DATASETS
 from datahub_assets.domain.errors import HubRefused, SettingsError
 from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, stack
 from datahub_assets.ops.errors import AlreadyRunning, NotAgreed, PortTaken
-from datahub_assets.ops.up import welcome
+from datahub_assets.ops.up import up, welcome
 from datahub_assets.settings import Settings
 from datahub_assets.stores.hub import Hub
 from localhub.testing import HubServer
@@ -151,16 +152,42 @@ def test_the_limit_of_a_run_grows_with_what_there_is_to_fetch(tmp_path: Path) ->
     assert dagster_home.run_limit_s(everything) > 3600
 
 
+def deep_home(tmp_path: Path) -> Path:
+    """One whose path is too long for a socket."""
+    return tmp_path / ("d" * 90) / ("e" * 90)
+
+
 def test_sockets_fit_however_long_the_homes_path_is(tmp_path: Path) -> None:
-    deep = tmp_path / ("d" * 90) / ("e" * 90)
+    deep = deep_home(tmp_path)
     for settings in (settings_of(tmp_path), settings_of(deep)):
-        dagster_home.make_socket_folder(settings)
-        for path in (dagster_home.code_socket(settings), dagster_home.warm_socket(settings)):
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.bind(str(path))
-            path.unlink()
-            assert path.parent.stat().st_mode & 0o777 == 0o700
+        with dagster_home.socket_folder(settings):
+            for path in (dagster_home.code_socket(settings), dagster_home.warm_socket(settings)):
+                with socket.socket(socket.AF_UNIX) as probe:
+                    probe.bind(str(path))
+                assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert not dagster_home.code_socket(settings).parent.exists()
     assert dagster_home.code_socket(settings_of(deep)) != dagster_home.code_socket(settings_of(deep / "f"))
+
+
+def test_what_somebody_else_put_beside_the_sockets_is_left_alone(tmp_path: Path) -> None:
+    with dagster_home.socket_folder(settings_of(tmp_path)):
+        note = dagster_home.code_socket(settings_of(tmp_path)).parent / "note"
+        note.write_text("mine")
+    assert note.read_text() == "mine"
+
+
+def test_up_leaves_no_folder_in_the_temporary_folder(tmp_path: Path) -> None:
+    home = deep_home(tmp_path)
+    home.mkdir(parents=True)
+    (home / "logs").write_text("no place for logs, so that nothing can be started")
+    with contextlib.ExitStack() as free:
+        taken = [free.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        numbers = [str(server.getsockname()[1]) for server in taken]
+    names = ("DATAHUB_API_PORT", "DATAHUB_DAGSTER_PORT", "DATAHUB_LOCALHUB_PORT")
+    settings = settings_of(home, **dict(zip(names, numbers, strict=True)))
+    with pytest.raises(FileExistsError, match="logs"):
+        up(settings)
+    assert not dagster_home.code_socket(settings).parent.exists()
 
 
 def test_consent_is_asked_once_and_names_account_and_repos(tmp_path: Path) -> None:
