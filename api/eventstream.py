@@ -53,7 +53,7 @@ class EventStream:
     async def _send(self, send: Send) -> None:
         async with contextlib.aclosing(self._chunks) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
-                await asyncio.wait_for(
-                    send({"type": "http.response.body", "body": chunk, "more_body": True}), self._patience_s
-                )
+                # Not `wait_for`: in Python 3.11 it forgets that it was cancelled when what it waits for is just done.
+                async with asyncio.timeout(self._patience_s):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

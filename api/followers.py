@@ -79,7 +79,8 @@ async def told(feed: Feed, interest: Interest, *, since: Mapping[str, str]) -> A
                 yield chunk
         while True:
             try:
-                change = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)
+                async with asyncio.timeout(HEARTBEAT_S):
+                    change = await listener.queue.get()
             except TimeoutError:
                 yield HEARTBEAT
                 continue

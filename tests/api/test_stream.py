@@ -395,6 +395,31 @@ def test_a_client_that_leaves_ends_its_stream() -> None:
     assert left
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_a_client_that_leaves_while_it_is_sent_to_ends_its_stream(turns: int) -> None:
+    """However many turns of the event loop lie between the two."""
+    gone = asyncio.Event()
+
+    async def waiting() -> AsyncIterator[bytes]:
+        yield b"1"
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            gone.set()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async def receive() -> Any:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def run() -> None:
+        await asyncio.wait_for(EventStream(waiting(), patience_s=10)({}, receive, send), 2)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+
+
 def test_silence_is_broken_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(followers, "HEARTBEAT_S", 0.01)
 
