@@ -4,17 +4,16 @@ The table feeds the code, `datahub up --help` and the README; no default lives a
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.domain.intervals import INTERVALS
+from datahub_assets.setting_values import Account, Coins, Intervals, Port, Secret, Symbols, Url, Urls, Words
 
 HUGGING_FACE: Final = "https://huggingface.co"
 LOCAL_USER: Final = "local"
@@ -23,38 +22,10 @@ _MAJOR_PAIRS: Final = (
     "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
     "DOTUSDT,LTCUSDT,BCHUSDT,XLMUSDT,UNIUSDT,ATOMUSDT,NEARUSDT,APTUSDT,FILUSDT,ETCUSDT"
 )
-_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
-_COIN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-_NO_WHOLE_NUMBER: Final = re.compile(r"[0-9]+\.[0-9]*|\.[0-9]+|[0-9]*\.?[0-9]+e[0-9]+")
-"""What a person means as a number though a coin id may be spelt so; whole numbers are ids of coins, such as `1337`."""
-_ACCOUNT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,95})")
-
-
-def _words(value: object) -> object:
-    """A comma-separated text as a tuple of its non-empty words, without repeats."""
-    if isinstance(value, str):
-        return tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
-    return value
-
-
-def _is_coin_id(word: str) -> bool:
-    return _COIN_ID.fullmatch(word) is not None and _NO_WHOLE_NUMBER.fullmatch(word) is None
-
-
-def _checked_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be an http:// or https:// URL")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must be a plain URL without credentials, query or fragment")
-    return value.rstrip("/")
 
 
 def _env(*names: str) -> AliasChoices:
     return AliasChoices(*names)
-
-
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseModel):
@@ -62,17 +33,17 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    hf_token: SecretStr | None = Field(
+    hf_token: Secret | None = Field(
         None,
         validation_alias=_env("HF_TOKEN", "HF_API_TOKEN"),
         description="token that may write to the datasets; unset: the embedded Hub is used",
     )
-    hf_username: str | None = Field(
+    hf_username: Account | None = Field(
         None,
         validation_alias=_env("HF_USERNAME"),
         description="account or organisation that owns the datasets; unset: the token's own account",
     )
-    hf_endpoint: str | None = Field(
+    hf_endpoint: Url | None = Field(
         None,
         validation_alias=_env("HF_ENDPOINT"),
         description=f"the Hub; unset: {HUGGING_FACE}, or the embedded Hub when no token is set",
@@ -82,17 +53,17 @@ class Settings(BaseModel):
         validation_alias=_env("USE_MOCK_DATA"),
         description="must stay false: this system has no mock data",
     )
-    coingecko_base_url: str = Field(
+    coingecko_base_url: Url = Field(
         "https://api.coingecko.com/api/v3",
         validation_alias=_env("COINGECKO_BASE_URL"),
         description="CoinGecko's API, version included",
     )
-    coingecko_api_key: SecretStr | None = Field(
+    coingecko_api_key: Secret | None = Field(
         None,
         validation_alias=_env("COINGECKO_API_KEY"),
         description="demo or pro key; not needed (a demo key's monthly quota does not last for a call a minute)",
     )
-    binance_base_urls: tuple[str, ...] = Field(
+    binance_base_urls: Urls = Field(
         ("https://api.binance.com", "https://data-api.binance.vision"),
         validation_alias=_env("BINANCE_BASE_URLS"),
         description="Binance hosts, tried in order; `/api/v3/…` is appended",
@@ -102,17 +73,17 @@ class Settings(BaseModel):
         validation_alias=_env("DATAHUB_HOME"),
         description="folder of the cache, Dagster's home, the embedded Hub and the API's snapshots",
     )
-    coins: int | tuple[str, ...] = Field(
+    coins: Coins = Field(
         250,
         validation_alias=_env("DATAHUB_COINS"),
         description="top N coins by market cap (1–5000), or a comma-separated list of CoinGecko ids",
     )
-    symbols: tuple[str, ...] | str = Field(
+    symbols: Symbols = Field(
         tuple(_MAJOR_PAIRS.split(",")),
         validation_alias=_env("DATAHUB_SYMBOLS"),
         description="comma-separated Binance pairs, or `all:USDT` for every TRADING pair of that quote",
     )
-    intervals: tuple[str, ...] = Field(
+    intervals: Intervals = Field(
         ("1h", "4h", "1d"),
         validation_alias=_env("DATAHUB_INTERVALS"),
         description="comma-separated candle intervals out of " + ", ".join(INTERVALS),
@@ -149,12 +120,12 @@ class Settings(BaseModel):
     localhub_port: Port = Field(
         7870, validation_alias=_env("DATAHUB_LOCALHUB_PORT"), description="port of the embedded Hub"
     )
-    allowed_users: tuple[str, ...] = Field(
+    allowed_users: Words = Field(
         (),
         validation_alias=_env("DATAHUB_ALLOWED_USERS"),
         description="comma-separated Hub accounts that may use the API; unset: any the Hub knows",
     )
-    webhook_secret: SecretStr | None = Field(
+    webhook_secret: Secret | None = Field(
         None,
         validation_alias=_env("DATAHUB_WEBHOOK_SECRET"),
         description="secret of POST /api/hub/webhook; unset: `up` makes one for the embedded Hub",
@@ -210,74 +181,11 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise SettingsError("\n".join(_explain(error))) from None
 
-    @field_validator("binance_base_urls", "intervals", "allowed_users", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return _words(value)
-
-    @field_validator("hf_token", "coingecko_api_key", "webhook_secret", mode="after")
-    @classmethod
-    def _printable_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
-            raise ValueError("must be printable ASCII without spaces")
-        return value
-
-    @field_validator("hf_username", mode="after")
-    @classmethod
-    def _account_name(cls, value: str | None) -> str | None:
-        if value is not None and not _ACCOUNT.fullmatch(value):
-            raise ValueError("must be the name of a Hub account or organisation")
-        return value
-
-    @field_validator("hf_endpoint", "coingecko_base_url", mode="after")
-    @classmethod
-    def _url(cls, value: str | None) -> str | None:
-        return None if value is None else _checked_url(value)
-
-    @field_validator("binance_base_urls", mode="after")
-    @classmethod
-    def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("must name at least one host")
-        return tuple(_checked_url(url) for url in value)
-
     @field_validator("use_mock_data", mode="after")
     @classmethod
     def _no_mock_data(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
         if value:
             raise ValueError("must be false: this system has no mock data, it serves real data only")
-        return value
-
-    @field_validator("coins", mode="before")
-    @classmethod
-    def _coins(cls, value: object) -> object:
-        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
-            value = int(value)
-        if isinstance(value, int) and 1 <= value <= 5000:  # noqa: PLR2004 - said in the description
-            return value
-        words = _words(value)
-        if not isinstance(words, tuple) or not words or not all(_is_coin_id(str(word)) for word in words):
-            raise ValueError("must be a whole number from 1 to 5000, or CoinGecko ids such as bitcoin,ethereum")
-        return words
-
-    @field_validator("symbols", mode="before")
-    @classmethod
-    def _symbols(cls, value: object) -> object:
-        if isinstance(value, str) and value.startswith("all:"):
-            if not _SYMBOL.fullmatch(value.removeprefix("all:")):
-                raise ValueError("must be a list of pairs such as BTCUSDT,ETHUSDT, or all:USDT")
-            return value
-        words = _words(value)
-        if not isinstance(words, tuple) or not words or not all(_SYMBOL.fullmatch(str(word)) for word in words):
-            raise ValueError("must be a list of pairs such as BTCUSDT,ETHUSDT, or all:USDT")
-        return words
-
-    @field_validator("intervals", mode="after")
-    @classmethod
-    def _intervals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in INTERVALS]
-        if unknown or not value:
-            raise ValueError(f"must be a list out of {', '.join(INTERVALS)}")
         return value
 
     @property
