@@ -3,57 +3,32 @@
 No token is ever in them: code takes it from the environment. Which commits are meant is found out by the caller.
 """
 
-import inspect
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
-from api.errors import InvalidParameter, UnknownParameter
-from api.queries import ask_candles, ask_market
-from api.sqlqueries import ask_sql
-from datahub_assets.domain.datasets import MARKET, OHLC
+from api.endpoints import Endpoint
+from api.errors import InvalidParameter
 
 TOKEN_VARIABLE: Final = "DATAHUB_TOKEN"  # noqa: S105 - a variable's name
+EVENTS: Final = "text/event-stream"
 _MOST_PATH: Final = 8_000
 _PINNED: Final = ("revision", "as_of")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One that answers rows: the dataset it reads (None: several), its parameters, and those it cannot do without."""
-
-    path: str
-    dataset: str | None
-    parameters: frozenset[str]
-    needed: tuple[str, ...]
-
-    @classmethod
-    def of(cls, path: str, dataset: str | None, ask: Callable[..., object], *needed: str) -> "Endpoint":
-        """An endpoint whose parameters `ask` takes."""
-        return cls(path, dataset, frozenset(inspect.signature(ask).parameters), needed)
-
-
-_ENDPOINTS: Final = {
-    endpoint.path: endpoint
-    for endpoint in (
-        Endpoint.of("/api/hub/market", MARKET.name, ask_market),
-        Endpoint.of("/api/hub/ohlc", OHLC.name, ask_candles, "symbol"),
-        Endpoint.of("/api/hub/sql", None, ask_sql, "q"),
-    )
-}
-PATHS: Final = tuple(_ENDPOINTS)
-
-
 class Snippets(msgspec.Struct, frozen=True):
-    """A query as a permalink and as code; `code` is by language: curl, python, polars, duckdb, javascript."""
+    """A query as a permalink and as code by language: curl, python, javascript; of tables also polars and duckdb.
+
+    `revision` is what the query answers from, as `X-Revision` has it; null where that is no commit.
+    """
 
     permalink: str
-    revision: str
+    revision: str | None
     code: dict[str, str]
 
 
@@ -68,63 +43,87 @@ class Query:
         """The value of a parameter; the last, if it was given several times."""
         return dict(self.params).get(name)
 
-    def pinned(self, revision: str) -> "Query":
-        """The same query of those commits. A cursor is of a commit already."""
+    def known(self) -> "Query":
+        """The same query without what its endpoint does not read; some ignore that, and it may be anything."""
+        return Query(self.endpoint, tuple(pair for pair in self.params if pair[0] in self.endpoint.parameters))
+
+    def pinned(self, revision: str | None) -> "Query":
+        """The same query of those commits, where it can be asked of some. A cursor is of a commit already."""
+        if revision is None or not self.endpoint.takes_revision:
+            return self
         kept = [(name, value) for name, value in self.params if name not in _PINNED]
         pin = [] if self.value("cursor") is not None else [("revision", revision)]
         return Query(self.endpoint, (*kept, *pin))
 
     def written(self, form: str) -> "Query":
-        """The same query, answered in that format."""
+        """The same query, answered in that format; where there is one form only, the query itself."""
+        if not self.endpoint.has_formats:
+            return self
         kept = [(name, value) for name, value in self.params if name != "format"]
         return Query(self.endpoint, (*kept, ("format", form)))
 
+    @property
+    def query_string(self) -> str:
+        """The parameters as a URL has them."""
+        return urlencode(self.params, quote_via=quote, safe=",:@*/")
+
     def url(self, base: str) -> str:
         """Where it is answered."""
-        return f"{base}{self.endpoint.path}?{urlencode(self.params, quote_via=quote, safe=',:@*/')}"
+        return f"{base}{self.endpoint.path}{'?' if self.params else ''}{self.query_string}"
 
 
-def query_of(path: str, further: Sequence[tuple[str, str]]) -> Query:
+def query_of(path: str, further: Sequence[tuple[str, str]], *, endpoints: Mapping[str, Endpoint]) -> Query:
     """A query as people have it: a path, or a whole URL, with its parameters there or beside it.
 
     Raises:
-        InvalidParameter, UnknownParameter: said by name; values of unknown parameters are not repeated.
+        InvalidParameter: there is no such endpoint. Parameters are not looked at.
     """
     if len(path) > _MOST_PATH:
         raise InvalidParameter.of("path", path, valid=f"at most {_MOST_PATH} characters")
     try:
         split = urlsplit(path)
     except ValueError:
-        raise InvalidParameter.of("path", path.partition("?")[0], valid=PATHS) from None
-    endpoint = _ENDPOINTS.get(split.path.rstrip("/"))
+        raise InvalidParameter.of("path", path.partition("?")[0], valid=tuple(endpoints)) from None
+    endpoint = endpoints.get(split.path.rstrip("/"))
     if endpoint is None:
-        raise InvalidParameter.of("path", split.path, valid=PATHS)
-    params = (*parse_qsl(split.query, keep_blank_values=True), *further)
-    unknown = {name for name, _ in params} - endpoint.parameters
-    if unknown:
-        raise UnknownParameter.of(unknown, valid=endpoint.parameters)
-    for name in endpoint.needed:
-        if not dict(params).get(name):
-            raise InvalidParameter.of(name, "", valid=f"{endpoint.path} needs it")
-    return Query(endpoint, params)
+        raise InvalidParameter.of("path", split.path, valid=tuple(endpoints))
+    return Query(endpoint, (*parse_qsl(split.query, keep_blank_values=True), *further))
 
 
-def snippets_of(query: Query, *, base: str, revision: str) -> Snippets:
-    """The query of those commits, at the server that is reached at `base`."""
-    pinned = query.pinned(revision)
-    code = {
-        "curl": _curl(pinned.url(base)),
-        "python": _PYTHON.format(**_of_python(pinned.written("json"), base)),
-        "polars": _POLARS.format(**_of_python(pinned.written("parquet"), base)),
-        "duckdb": _DUCKDB.format(**_of_python(pinned.written("parquet"), base)),
-        "javascript": _JAVASCRIPT.format(url=_quoted(pinned.written("json").url(base)), token=TOKEN_VARIABLE),
-    }
+def snippets_of(query: Query, *, base: str, revision: str | None, media_type: str) -> Snippets:
+    """The query of those commits, at the server that is reached at `base`, which answers that kind of body."""
+    pinned = query.known().pinned(revision)
+    code = _events(pinned, base) if media_type == EVENTS else _answers(pinned, base)
     return Snippets(permalink=pinned.url(base), revision=revision, code=code)
 
 
-def _curl(url: str) -> str:
+def _answers(query: Query, base: str) -> dict[str, str]:
+    """Code for an answer that ends; tables are read as parquet where there is that, and else as JSON."""
+    script = _JAVASCRIPT.format(url=_quoted(query.written("json").url(base)), token=TOKEN_VARIABLE)
+    code = {
+        "curl": _curl(query.url(base), "--compressed"),
+        "python": _PYTHON.format(**_of_python(query.written("json"), base)),
+        "javascript": script,
+    }
+    if not query.endpoint.is_table:
+        return code
+    form, how = ("parquet", "") if query.endpoint.has_formats else ("json", ", infer_schema_length=None")
+    given = {**_of_python(query.written(form), base), "form": form, "how": how}
+    return code | {"polars": _POLARS.format(**given), "duckdb": _DUCKDB.format(**given)}
+
+
+def _events(query: Query, base: str) -> dict[str, str]:
+    """Code for a stream of events: it prints them line by line, until it is stopped."""
+    return {
+        "curl": _curl(query.url(base), "--no-buffer"),
+        "python": _PYTHON_EVENTS.format(**_of_python(query, base)),
+        "javascript": _JAVASCRIPT_EVENTS.format(url=_quoted(query.url(base)), token=TOKEN_VARIABLE),
+    }
+
+
+def _curl(url: str, manner: str) -> str:
     return (
-        "curl --fail-with-body --silent --show-error --compressed \\\n"
+        f"curl --fail-with-body --silent --show-error {manner} \\\n"
         f'  --header "Authorization: Bearer ${TOKEN_VARIABLE}" \\\n'
         f"  {shlex.quote(url)}\n"
     )
@@ -132,7 +131,8 @@ def _curl(url: str) -> str:
 
 def _of_python(query: Query, base: str) -> Mapping[str, Any]:
     pairs = ",\n".join(f"    ({_quoted(name)}, {_quoted(value)})" for name, value in query.params)
-    return {"url": _quoted(base + query.endpoint.path), "params": f"[\n{pairs},\n]", "token": TOKEN_VARIABLE}
+    params = f"[\n{pairs},\n]" if pairs else "[]"
+    return {"url": _quoted(base + query.endpoint.path), "params": params, "token": TOKEN_VARIABLE}
 
 
 def _quoted(text: str) -> str:
@@ -157,6 +157,23 @@ import httpx
 params = {{params}}
 {_ASKED}print(answer.json())
 """
+_PYTHON_EVENTS: Final = """\
+import os
+
+import httpx
+
+params = {params}
+with httpx.stream(
+    "GET",
+    {url},
+    params=params,
+    headers={{"Authorization": f"Bearer {{os.environ['{token}']}}"}},
+    timeout=60,
+) as answer:
+    answer.raise_for_status()
+    for line in answer.iter_lines():
+        print(line, flush=True)
+"""
 _POLARS: Final = f"""\
 import io
 import os
@@ -165,7 +182,7 @@ import httpx
 import polars as pl
 
 params = {{params}}
-{_ASKED}frame = pl.read_parquet(io.BytesIO(answer.content))
+{_ASKED}frame = pl.read_{{form}}(io.BytesIO(answer.content){{how}})
 print(frame)
 """
 _DUCKDB: Final = f"""\
@@ -176,16 +193,22 @@ import duckdb
 import httpx
 
 params = {{params}}
-{_ASKED}with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+{_ASKED}with tempfile.NamedTemporaryFile(suffix=".{{form}}") as file:
     file.write(answer.content)
     file.flush()
-    rows = duckdb.read_parquet(file.name)
+    rows = duckdb.read_{{form}}(file.name)
     print(duckdb.sql("SELECT * FROM rows"))
 """  # noqa: S608 - code for callers, and nothing of theirs is in it
-_JAVASCRIPT: Final = """\
+_JAVASCRIPT_ASKED: Final = """\
 const answer = await fetch({url}, {{
   headers: {{ Authorization: `Bearer ${{process.env.{token}}}` }},
 }});
 if (!answer.ok) throw new Error(await answer.text());
-console.log(JSON.stringify(await answer.json()));
+"""
+_JAVASCRIPT: Final = f"""\
+{_JAVASCRIPT_ASKED}console.log(JSON.stringify(await answer.json()));
+"""
+_JAVASCRIPT_EVENTS: Final = f"""\
+{_JAVASCRIPT_ASKED}const text = new TextDecoder();
+for await (const chunk of answer.body) process.stdout.write(text.decode(chunk, {{{{ stream: true }}}}));
 """

@@ -1,34 +1,54 @@
 """Queries as permalinks and as code."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.params import QueryParameter
 
-from api.controllers.responses import QUERIED
+from api.controllers.responses import QUERIED, problems
+from api.endpoints import Endpoint, endpoints_of
 from api.engine.engine import Engine
 from api.guards import each_parameter_once
 from api.parameters import example
-from api.queries import choose_revision
-from api.revisions import commit_at, revision_name, snapshots_at
-from api.snippets import PATHS, Query, Snippets, query_of, snippets_of
+from api.rehearsal import rehearse
+from api.snippets import Snippets, query_of, snippets_of
 from datahub_assets.settings import Settings
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _EXAMPLE: Final = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=24"
+_OWN_PATH: Final = "/api/hub/snippets"
+_OF_SEVERAL: Final = frozenset({"/api/hub/sql"})
+"""What reads as many datasets as it likes; a bare sha would have to be looked for in each of them."""
+_ANSWERED: Final = {200: ResponseSpec(Snippets, generate_examples=False), **QUERIED, **problems(406, 408, 413)}
+
+
+@dataclass
+class QueriedOperation(Operation):
+    """An operation that repeats the refusals of others: drop-in endpoints have their own shapes for them."""
+
+    def __post_init__(self) -> None:
+        """Add what Litestar cannot derive: one schema per status and media type is all it knows."""
+        refusal = OpenAPIResponse(description="a parameter of a drop-in query is not valid", content={})
+        self.responses = {**(self.responses or {}), "422": refusal}
+        for status, answer in self.responses.items():
+            if status != "200" and isinstance(answer, OpenAPIResponse):
+                answer.content = {**(answer.content or {}), "application/json": OpenAPIMediaType()}
 
 
 class SnippetsController(Controller):
     """Queries as permalinks and as code."""
 
-    path = "/api/hub/snippets"
+    path = _OWN_PATH
     tags = ["Rows"]  # noqa: RUF012 - Litestar reads it from the class
     security = [{"bearer": []}]  # noqa: RUF012
     guards = [each_parameter_once]  # noqa: RUF012
 
-    @get(summary="A query as a permalink and as code", responses=QUERIED)
+    @get(summary="A query as a permalink and as code", responses=_ANSWERED, operation_class=QueriedOperation)
     async def snippets(
         self,
         request: Request[Any, Any, Any],
@@ -37,27 +57,42 @@ class SnippetsController(Controller):
         settings: NamedDependency[Settings],
         path: Annotated[
             str,
-            QueryParameter(description=f"the query: {', '.join(PATHS)} and its parameters", examples=example(_EXAMPLE)),
+            QueryParameter(
+                description="the query: the path of any GET here that answers data, drop-ins too, and its parameters",
+                examples=example(_EXAMPLE),
+            ),
         ],
-    ) -> Response[Snippets]:
-        """For curl, Python (httpx), polars, DuckDB and JavaScript; the query's parameters may also stand beside `path`.
+    ) -> Response[Any]:
+        """For curl, Python (httpx) and JavaScript; for tables also polars and DuckDB. Parameters may be beside `path`.
 
-        The permalink names the commits there are now (or those of `revision` or `as_of`), so it gives the same answer
-        as long as the Hub holds them. The code reads the token from the environment variable `DATAHUB_TOKEN`.
+        The query is asked, as the caller, and counts as a request; what it refuses is refused here in the same words.
+        The permalink names the commits it answers from now, where it takes a `revision`, so it gives the same answer as
+        long as the Hub holds them. The code reads the token from the environment variable `DATAHUB_TOKEN`.
         """
         further = [(name, value) for name, value in request.query_params.multi_items() if name != "path"]
-        query = query_of(path, further)
-        revision = await _revision(engine, query)
-        found = snippets_of(query, base=_base(request, settings), revision=revision)
-        return Response(found, headers={"X-Revision": revision, "Cache-Control": "no-store"})
+        query = query_of(path, further, endpoints=_endpoints(request))
+        heard = await rehearse(request, query.endpoint.path, query.query_string)
+        if heard.is_refusal:
+            said = heard.refusal_headers | {"Cache-Control": "no-store"}
+            return Response(heard.body, status_code=heard.status, media_type=heard.media_type, headers=said)
+        revision = _revision(engine, query.endpoint, heard.headers.get("x-revision"))
+        base = _base(request, settings)
+        found = snippets_of(query, base=base, revision=revision, media_type=heard.media_type)
+        named = {} if revision is None else {"X-Revision": revision}
+        return Response(found, headers={**named, "Cache-Control": "no-store"})
 
 
-async def _revision(engine: Engine, query: Query) -> str:
-    """The commits a query means now, as `X-Revision` writes them."""
-    choice = choose_revision(query.value("revision"), query.value("as_of"))
-    if query.endpoint.dataset is not None:
-        return (await commit_at(engine.dataset(query.endpoint.dataset), choice)).sha
-    return revision_name([pinned.snapshot for pinned in await snapshots_at(engine, choice)])
+def _endpoints(request: Request[Any, Any, Any]) -> dict[str, Endpoint]:
+    """All there are but this one, which would ask itself."""
+    return {path: endpoint for path, endpoint in endpoints_of(request.app).items() if path != _OWN_PATH}
+
+
+def _revision(engine: Engine, endpoint: Endpoint, revision: str | None) -> str | None:
+    """The commits an answer named, each with its dataset where that is not plain from the endpoint."""
+    if revision is None or "@" in revision or endpoint.path not in _OF_SEVERAL:
+        return revision
+    names = [name for name, dataset in engine.datasets.items() if dataset.commits.of_revision(revision) is not None]
+    return f"{names[0]}@{revision}" if names else revision
 
 
 def _base(request: Request[Any, Any, Any], settings: Settings) -> str:
