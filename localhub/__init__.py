@@ -1,5 +1,15 @@
 """A Hugging Face Hub for one machine: the HTTP API that unchanged huggingface_hub and datasets speak, kept on disk.
 
-Three rooms: `store` keeps repositories, commits and bytes and knows nothing of HTTP; `protocol` holds the wire shapes
-as pure functions; `app` joins the two behind ASGI. Nothing here may import from the rest of the project.
+Nothing here may import from the rest of the project.
+
+store           repositories, commits and bytes on disk; knows nothing of HTTP
+protocol        the wire shapes, as pure functions
+app             joins the two behind ASGI
+server          the process: socket, uvicorn, ready line, stop
+cli             `python -m localhub`
+names           what repositories, branches and paths may be called
+errors          what a caller may be refused with
+webhook         telling a URL of changes
+testing         the Hub inside a test
+faults          how it misbehaves there
 """

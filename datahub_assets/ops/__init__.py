@@ -1,1 +1,25 @@
-"""What runs and watches the product on one machine: processes and their state. No data passes through here."""
+"""What runs and watches the product on one machine: processes and their state. No data passes through here.
+
+up              `datahub up`: what has to be right first, then the supervisor
+homelock        one `up` per home
+ports           whether address and ports can be had
+consent         the question before public repos are created
+dagster_home    dagster.yaml, workspace and sockets, from the settings
+environment     the environment of each process, with the secrets it needs
+stack           which processes there are, in what order
+supervisor      starts, restarts and stops them
+supervised      the life of one of them
+process         what one is and how it is started
+linux           what only the kernel can promise about processes
+logs            their lines, without secrets, into files
+warm            runs forked from a preloaded process
+run_workers     whether the process of a run lives
+worker_status   the file that tells API and CLI how the workers are
+facts           what the cache knows of a chain
+status          what `datahub status` tells
+doctor          the checks of `datahub doctor`
+hub_trial       its trial of publishing
+report          both as they look on a terminal
+care            rebuilding the cache, squashing histories
+errors          why a command cannot do what it was asked
+"""

@@ -1,1 +1,21 @@
-"""Where bytes rest: SQLite cache, landing folder, Hub. Nothing here fetches from upstreams or knows of Dagster."""
+"""Where bytes rest: SQLite cache, landing folder, Hub. Nothing here fetches from upstreams or knows of Dagster.
+
+landing         what a fetch brought, durable before anything else happens to it
+cache           rows between upstream and Hub, the outbox
+database        its SQLite connection
+tables          its tables, from the specs
+series          the state of each series: first and last row, coverage, gaps
+quarantine      rejected rows with their reasons
+publisher       what waits in the cache becomes one commit
+budget          how often that may happen
+head            a repo as it is now
+remote          what the cache remembers of it
+draft           what the next commit would hold
+layout          frames to parquet bytes and back
+card            the README.md of a repo
+hub             the few things done with repos on a Hub
+hub_http        bounds on its HTTP calls
+account         the Hub of the settings, and whose it is there
+maintenance     long histories made short
+rebuild         a new cache from the Hub
+"""
