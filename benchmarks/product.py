@@ -28,7 +28,7 @@ PROBE: Final = "/api/hub/ohlc?symbol=SYM000USDT&interval=1h&limit=1"
 _MANY_REQUESTS: Final = "100000000"
 _SECRET: Final = "benchmark-webhook-secret"  # noqa: S105 - loopback only, for the time of a benchmark
 _DAILY: Final = """
-SELECT strftime(timestamp, '%Y-%m-%d') AS day, arg_min(open, timestamp) AS open, max(high) AS high, min(low) AS low,
+SELECT CAST(timestamp AS DATE) AS day, arg_min(open, timestamp) AS open, max(high) AS high, min(low) AS low,
        arg_max(close, timestamp) AS close, sum(volume) AS volume
 FROM ohlc WHERE symbol = $symbol AND interval = '1h'
   AND timestamp >= make_timestamptz($start * 1000) AND timestamp < make_timestamptz($end * 1000) AND volume >= $least

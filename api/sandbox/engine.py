@@ -6,6 +6,7 @@ with it, and a SELECT can change nothing that outlives it.
 
 import json
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,8 @@ from api.sandbox.limits import SqlLimits
 from api.sandbox.tables import SnapshotTable
 
 _BATCH_ROWS: Final = 8192
+_REMEMBERED: Final = 64
+_REMEMBERED_CHARS: Final = 10_000
 _DUCKDB_SHARE: Final = 0.75
 """Share of a statement's memory DuckDB may plan with; the rest is for what it does not count (strings, the answer)."""
 Params = Sequence[Any] | Mapping[str, Any]
@@ -43,6 +46,9 @@ class Engine:
     def __init__(self, limits: SqlLimits) -> None:
         """Open the database, with no other thread yet: DuckDB reads files of the system for that, or dies."""
         self._limits = limits
+        self._admissions: OrderedDict[tuple[str, frozenset[str]], Admitted] = OrderedDict()
+        """Of short statements seen lately: callers send the same text with other values, and reading it costs most of a
+        millisecond."""
         self._database = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
 
     def seal(self) -> None:
@@ -84,6 +90,19 @@ class Engine:
     def _admitted(
         self, connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, SnapshotTable]
     ) -> Admitted:
+        key = (sql, frozenset(tables))
+        known = self._admissions.get(key)
+        if known is not None:
+            self._admissions.move_to_end(key)
+            return known
+        admitted = self._judged(connection, sql, tables)
+        if len(sql) <= _REMEMBERED_CHARS:
+            self._admissions[key] = admitted
+            if len(self._admissions) > _REMEMBERED:
+                self._admissions.popitem(last=False)
+        return admitted
+
+    def _judged(self, connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, SnapshotTable]) -> Admitted:
         def serialize(body: str) -> str:
             return str(connection.execute("SELECT json_serialize_sql(?)", [body]).fetchall()[0][0])
 

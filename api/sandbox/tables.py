@@ -3,14 +3,15 @@
 import base64
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from api.sandbox.mapping import map_descriptor
-from api.sandbox.parts import Part, TablePart, open_part
+from api.sandbox.parts import Part, TablePart, joined, open_part
 
 _SNAPSHOTS_KEPT: Final = 4
 
@@ -34,14 +35,11 @@ class SnapshotTable(ds.InMemoryDataset):  # type: ignore[misc]  # pyarrow has no
             mentions = str(filter)  # an Arrow expression does not list its fields; a column too many does no harm
             read = [name for name in self.schema.names if name in shown or name in mentions]
             wanted = {name: value for name, value in ds.get_partition_keys(filter).items() if isinstance(value, str)}
+        cuts = chain.from_iterable(part.cuts(read, wanted) for part in self._parts)
         schema = pa.schema([self.schema.field(name) for name in read])
         return ds.Scanner.from_batches(
-            self._batches(read, wanted), schema=schema, columns=shown, filter=filter, **options
+            joined(cuts, read, self.schema), schema=schema, columns=shown, filter=filter, **options
         )
-
-    def _batches(self, columns: list[str], wanted: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
-        for part in self._parts:
-            yield from part.batches(columns, wanted)
 
 
 class Snapshots:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.sandbox.mapping import map_descriptor
-from api.sandbox.parts import ArrowPart, ParquetPart, open_part
+from api.sandbox.parts import ArrowPart, ParquetPart, joined, open_part
 from api.sandbox.tables import SnapshotTable
 
 SCHEMA = pa.schema(
@@ -118,9 +118,9 @@ def test_only_rows_that_can_match_are_handed_over(tmp_path: Path) -> None:
         writer.write_table(rows("1h", sort=True))
     part = open_part(mapped(path), SCHEMA)
     assert isinstance(part, ArrowPart)
-    assert sum(batch.num_rows for batch in part.batches(["n"], {"symbol": "AB"})) == 34
-    assert sum(batch.num_rows for batch in part.batches(["n"], {"symbol": "AB", "interval": "4h"})) == 0
-    assert sum(batch.num_rows for batch in part.batches(["n"], {})) == 240
+    assert sum(cut.num_rows for cut in part.cuts(["n"], {"symbol": "AB"})) == 34
+    assert sum(cut.num_rows for cut in part.cuts(["n"], {"symbol": "AB", "interval": "4h"})) == 0
+    assert sum(cut.num_rows for cut in part.cuts(["n"], {})) == 240
 
 
 def test_row_groups_of_parquet_that_cannot_match_are_not_read(tmp_path: Path) -> None:
@@ -128,8 +128,22 @@ def test_row_groups_of_parquet_that_cannot_match_are_not_read(tmp_path: Path) ->
     pq.write_table(rows("1h", sort=True), path, row_group_size=40)
     part = open_part(mapped(path), SCHEMA)
     assert isinstance(part, ParquetPart)
-    assert sum(batch.num_rows for batch in part.batches(["n"], {"symbol": "Ä"})) <= 80
-    assert list(part.batches(["n"], {"symbol": "\uffff"})) == []
+    assert sum(cut.num_rows for cut in part.cuts(["n"], {"symbol": "Ä"})) <= 80
+    assert list(part.cuts(["n"], {"symbol": "\uffff"})) == []
+
+
+def test_cuts_are_joined_while_they_are_small_and_alike_and_get_the_types_of_the_table() -> None:
+    whole = rows("1h", sort=True).combine_chunks().to_batches()[0]
+    views = whole.set_column(0, "symbol", whole.column("symbol").cast(pa.string_view()))
+    lacking = whole.select(["symbol", "n"])
+    large = pa.concat_batches([whole] * 300)
+    joins = list(joined([whole, whole.slice(3, 7), views, lacking, large], ["n", "symbol", "t"], SCHEMA))
+    assert [batch.num_rows for batch in joins] == [247, 240, 240, 72_000]
+    assert {batch.schema for batch in joins} == {pa.schema([SCHEMA.field(name) for name in ("n", "symbol", "t")])}
+    assert joins[0].column("n").to_pylist() == [*whole.column("n").to_pylist(), *whole.column("n").to_pylist()[3:10]]
+    assert joins[1].column("symbol").equals(whole.column("symbol"))
+    assert joins[2].column("t").null_count == 240
+    assert [batch.num_rows for batch in joined([whole, lacking], [], SCHEMA)] == [240, 240]
 
 
 def test_an_empty_file_is_refused_and_a_file_without_rows_is_not(tmp_path: Path) -> None:
@@ -139,7 +153,7 @@ def test_an_empty_file_is_refused_and_a_file_without_rows_is_not(tmp_path: Path)
         open_part(mapped(path), SCHEMA)
     with pa.ipc.new_file(str(path), SCHEMA) as writer:
         writer.write_table(SCHEMA.empty_table())
-    assert list(open_part(mapped(path), SCHEMA).batches(["n"], {"symbol": "A"})) == []
+    assert list(open_part(mapped(path), SCHEMA).cuts(["n"], {"symbol": "A"})) == []
 
 
 def test_mapping_outlives_its_descriptor_and_its_file(tmp_path: Path) -> None:
