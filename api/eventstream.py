@@ -14,6 +14,8 @@ from api.presence import left
 
 MEDIA_TYPE: Final = "text/event-stream"
 HEARTBEAT: Final = b": still here\n\n"
+PIECE_BYTES: Final = 64 * 1024
+"""Most that is sent at once: a server takes what it is given whole, and keeps it while the client does not read."""
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -55,5 +57,7 @@ class EventStream:
             async for chunk in chunks:
                 # Not `wait_for`: in Python 3.11 it forgets that it was cancelled when what it waits for is just done.
                 async with asyncio.timeout(self._patience_s):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    for start in range(0, len(chunk), PIECE_BYTES):
+                        piece = chunk[start : start + PIECE_BYTES]
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -323,6 +323,23 @@ def test_a_client_that_takes_nothing_is_hung_up_on() -> None:
     assert [message.get("body") for message in sent] == [None, b"1"]
 
 
+def test_a_large_event_goes_out_in_pieces() -> None:
+    """So that a server never holds more than a piece for a client that does not read."""
+    sent: list[Any] = []
+    large = event("commit", b"x" * 1_000_000, event_id="1")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    asyncio.run(EventStream(chunks(large, b"2"), patience_s=WAIT_S)({}, receive, send))  # type: ignore[arg-type]
+    bodies = [message["body"] for message in sent[1:]]
+    assert b"".join(bodies) == large + b"2"
+    assert max(map(len, bodies)) <= 64 * 1024
+
+
 def test_a_client_that_does_not_read_fills_a_socket_and_no_more() -> None:
     """Over real sockets: what is not read stays with the kernel, and the sender notices."""
     ended = threading.Event()
