@@ -1,8 +1,9 @@
 """The stream as it is served, while time goes by: silence is broken, and who does not read is let go.
 
-The intervals are shortened; everything else is the application over a real Hub, behind a real server.
+The intervals are shortened; everything else is the application over a real Hub, behind granian as always.
 """
 
+import asyncio
 import socket
 import threading
 import time
@@ -14,7 +15,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
+from granian.constants import Interfaces
+from granian.server.embed import Server
 
 from api import followers
 from api.asgi import create_app_with, create_engine
@@ -24,6 +26,7 @@ from datahub_assets.domain.datasets import OHLC
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.conftest import until
+from tests.api.test_process import free_port
 from tests.api.test_stream import WAIT_S, following
 from tests.api.workers import Workers, candles
 
@@ -42,24 +45,34 @@ class Served:
 
 @contextmanager
 def served(hub: HubServer, home: Path) -> Iterator[Served]:
-    """The application in this process, behind a server of its own."""
+    """The application in this process, behind the server it is run on."""
     settings = Settings.from_env(
         {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "DATAHUB_HOME": str(home), "DATAHUB_POLL_S": "0.2"}
     )
     engine = create_engine(settings)
     app = create_app_with(settings, engine)
     feed = app.dependencies["feed"].dependency()  # type: ignore[union-attr]
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
+    port, ready = free_port(), threading.Event()
+    running: list[tuple[asyncio.AbstractEventLoop, Server]] = []
+
+    async def run() -> None:
+        server = Server(app, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False)
+        running.append((asyncio.get_running_loop(), server))
+        ready.set()
+        await server.serve()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(WAIT_S)
         until(lambda: len(feed.state) == 2)
-        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", feed)
-        feed.end()
-        server.should_exit = True
+        yield Served(f"http://127.0.0.1:{port}", feed)
+    finally:
+        loop, server = running[0]
+        loop.call_soon_threadsafe(feed.end)
+        loop.call_soon_threadsafe(server.stop)
         thread.join(WAIT_S)
-        assert not thread.is_alive()
+    assert not thread.is_alive()
 
 
 def test_silence_is_broken_as_long_as_it_lasts(
