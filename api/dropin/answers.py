@@ -15,7 +15,6 @@ from api.answers import IMMUTABLE, REVALIDATE, VARY, matches
 from api.cache import Answer, AnswerCache
 from api.compression import SMALLEST_BYTES, compressed
 from api.engine.engine import Engine
-from api.engine.hub import FULL_SHA
 from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
 from api.hot import Hot
@@ -74,7 +73,7 @@ class DropInAnswers:
         accepted = request.headers.get("accept-encoding", "")
         coding = form_of(format_name="json", numbers=None, accept="", accept_encoding=accepted).coding
         etag = _etag(commit.sha, query, coding)
-        pinned = FULL_SHA.fullmatch(choice.revision or "") is not None
+        pinned = choice.is_lasting
         lasting = {"Cache-Control": IMMUTABLE if pinned else REVALIDATE}
         headers = {"ETag": etag, "Vary": VARY, "X-Revision": commit.sha}
         if pinned or choice.is_current:

@@ -139,8 +139,9 @@ def test_any_commit_can_be_asked(hub: HubServer, workers: Workers, seeded: Worke
     before = workers.publish(OHLC, candles(("AAAUSDT",), count=3))
     after = workers.publish(OHLC, candles(("AAAUSDT",), count=3, seed=1))
     with serving(hub, tmp_path) as client:
-        old, new = (klines(client, symbol="AAAUSDT", revision=sha) for sha in (before, after))
-    assert "immutable" in old.headers["cache-control"]
+        old, new = (klines(client, symbol="AAAUSDT", revision=sha) for sha in (before, f"ohlc@{after}"))
+        assert "immutable" not in klines(client, symbol="AAAUSDT").headers["cache-control"]
+    assert all("immutable" in answer.headers["cache-control"] for answer in (old, new))
     assert old.headers["x-revision"] == before
     for answer, seed in ((old, 0), (new, 1)):
         published = candles(("AAAUSDT",), count=3, seed=seed).sort("timestamp")
