@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from api.conditional import json_of
-from api.controllers.responses import QUERIED
+from api.controllers.responses import CONDITIONAL, QUERIED
 from api.describe import dataset_infos, status_of
 from api.engine.engine import Engine
 from api.health import HubHealth, SystemHealth, hub_health, system_health
@@ -73,7 +73,7 @@ class DatasetsController(Controller):
     security = [{"bearer": []}]  # noqa: RUF012
     dependencies = {"choice": Provide(choose_revision, sync_to_thread=False)}  # noqa: RUF012
 
-    @get("/dataset-info", summary="Everything about the datasets", responses=QUERIED)
+    @get("/dataset-info", summary="Everything about the datasets", responses={**CONDITIONAL, **QUERIED})
     async def dataset_info(
         self,
         request: Request[Any, Any, Any],

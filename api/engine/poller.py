@@ -61,7 +61,8 @@ class Poller:
                 if changed:
                     break
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake[name].wait(), timeout=wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._wake[name].wait()
             told = self._wake[name].is_set()
 
     async def _look(self, name: str, *, after_s: float) -> tuple[bool, float]:

@@ -240,7 +240,8 @@ class SandboxPool:
                 self._lanes.add(worker)
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._hurry.wait()
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _started(self) -> WorkerProcess | None:
