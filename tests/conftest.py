@@ -1,6 +1,7 @@
 """What every test stands on: no real network, no stray login, no Xet. Fixtures of one room live in that room."""
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -28,8 +29,17 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
+pytest_plugins = ["tests.faults.tally"]
+
+
 class NetworkUsed(RuntimeError):
     """A test tried to leave this machine."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_folder() -> Iterator[None]:
+    yield
+    shutil.rmtree(_HF_HOME, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

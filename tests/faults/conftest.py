@@ -11,12 +11,12 @@ import pytest
 
 from localhub.testing import HubServer
 from tests.faults import chain
+from tests.faults.tally import COMBINATION
 from tests.faults.witness import Versions
 from tests.faults.world import MINUTE_MS, SCENES, World, all_succeeded, installation, keep_landings
 
 OpenWorld = Callable[..., World]
 Settle = Callable[[World], None]
-_COMBINATION = "combination"
 
 
 @pytest.fixture(scope="session")
@@ -86,21 +86,7 @@ def settle(request: pytest.FixtureRequest) -> Settle:
         world.health()
         world.recover()
         findings = world.findings()
-        request.node.user_properties.append((_COMBINATION, (len(findings.lost), len(findings.doubled))))
+        request.node.user_properties.append((COMBINATION, (len(findings.lost), len(findings.doubled))))
         assert findings.clean, str(findings)
 
     return settled
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many combinations ran, and how many lost or doubled a row."""
-    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
-    outcomes = [
-        value for report in reports if report.when == "call" for name, value in report.user_properties
-        if name == _COMBINATION
-    ]  # fmt: skip
-    if outcomes:
-        lost, doubled = (sum(1 for outcome in outcomes if outcome[place]) for place in (0, 1))
-        terminalreporter.write_line(
-            f"fault matrix: {len(outcomes)} combinations ran, {lost} lost a row, {doubled} doubled one"
-        )
