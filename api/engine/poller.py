@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -51,19 +51,22 @@ class Poller:
         self._wake[name].set()
 
     async def _follow(self, name: str) -> None:
-        wait_s, told = self._poll_s, False
+        wait_s = self._poll_s
+        pauses: Iterator[float] = iter(())
         while True:
             self._wake[name].clear()
             changed, wait_s = await self._look(name, after_s=wait_s)
-            for pause_s in _LOOK_AGAIN_S if told and not changed and wait_s == self._poll_s else ():
-                await asyncio.sleep(pause_s)
-                changed, wait_s = await self._look(name, after_s=wait_s)
-                if changed:
-                    break
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._wake[name].wait()
-            told = self._wake[name].is_set()
+            if changed or wait_s != self._poll_s:
+                pauses = iter(())
+            if await self._woken(name, within_s=next(pauses, wait_s)):
+                pauses = iter(_LOOK_AGAIN_S)
+
+    async def _woken(self, name: str, *, within_s: float) -> bool:
+        """Wait for word of a commit; whether it came in this time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                return await self._wake[name].wait()
+        return False
 
     async def _look(self, name: str, *, after_s: float) -> tuple[bool, float]:
         """Whether a new commit is served now, and seconds to wait; longer each time while the Hub does not answer."""

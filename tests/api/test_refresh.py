@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from api import health
+from api.engine import poller
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
@@ -93,12 +94,30 @@ def test_a_webhook_is_quicker_than_the_poll(hub: HubServer, workers: Workers, tm
         for headers in ({}, {"X-Webhook-Secret": "wrong"}):
             refused = client.post("/api/hub/webhook", json={}, headers=headers)
             assert (refused.status_code, refused.json()["code"]) == (403, "invalid_webhook")
-        payload = {"event": {"action": "update", "scope": "repo.content"}, "repo": {"name": "local/crypto-market-data"}}
-        told = client.post("/api/hub/webhook", json=payload, headers={"X-Webhook-Secret": SECRET})
         began_s = time.perf_counter()
-        assert told.status_code == 202
+        tell(client)
         until(lambda: revision(client) == sha)
         assert time.perf_counter() - began_s < 1
+
+
+def test_a_commit_is_seen_while_the_last_word_of_one_is_still_looked_into(
+    hub: HubServer, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "_LOOK_AGAIN_S", (3600.0,))
+    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="3600", DATAHUB_WEBHOOK_SECRET=SECRET) as client:
+        for step in (1, 2, 3):
+            tell(client)  # of nothing new, as when a repo's settings change
+            time.sleep(0.1)
+            sha = workers.publish(MARKET, prices(at_ms=NOW_MS + step * 60_000))
+            tell(client)
+            until(lambda: revision(client) == sha)  # noqa: B023 - waited for at once
+
+
+def tell(client: Client) -> None:
+    """The Hub's word that something of the market dataset changed."""
+    payload = {"event": {"action": "update", "scope": "repo.content"}, "repo": {"name": "local/crypto-market-data"}}
+    told = client.post("/api/hub/webhook", json=payload, headers={"X-Webhook-Secret": SECRET})
+    assert told.status_code == 202
 
 
 def test_without_a_secret_there_is_no_webhook(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
