@@ -38,7 +38,12 @@ class SnapshotTable(ds.InMemoryDataset):  # type: ignore[misc]  # pyarrow has no
         cuts = chain.from_iterable(part.cuts(read, wanted) for part in self._parts)
         schema = pa.schema([self.schema.field(name) for name in read])
         return ds.Scanner.from_batches(
-            joined(cuts, read, self.schema), schema=schema, columns=shown, filter=filter, **options
+            joined(cuts, read, self.schema),
+            schema=schema,
+            columns=shown,
+            filter=filter,
+            use_threads=not wanted,  # for the few rows that are left, handing them to threads costs more than it saves
+            **options,
         )
 
 
