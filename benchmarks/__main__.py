@@ -1,4 +1,7 @@
-"""`python -m benchmarks quick | full | soak`: prepare the peers, measure, print the table, save it and draw it."""
+"""`python -m benchmarks quick | full | soak`: prepare the peers, measure, print the table, save it and draw it.
+
+`python -m benchmarks readme` prints what the README says of the last full run.
+"""
 
 import argparse
 import os
@@ -9,11 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-os.environ["HF_HUB_DISABLE_XET"] = "1"  # read by huggingface_hub at import; the embedded Hub speaks plain LFS
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # read at import; plain LFS, as the product uploads
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 from benchmarks.environment import HERE, RESULTS, prepare, program
-from benchmarks.results import Row, save, show
+from benchmarks.results import Row, load, markdown, save, show
 from benchmarks.soak import soak
 from benchmarks.suite import FULL_SUITE, QUICK_SUITE, Suite, names, run
 
@@ -23,6 +26,9 @@ _SUITES: Final[dict[str, Suite]] = {suite.name: suite for suite in (QUICK_SUITE,
 def main() -> int:
     """Run what the command line names; 1 when a target was missed and --strict asks for that."""
     options = _parser().parse_args()
+    if options.suite == "readme":
+        print(markdown(load(RESULTS / f"{FULL_SUITE.name}.json")))
+        return 0
     started = time.monotonic()
     prepare()
     rows: list[Row] = []
@@ -55,7 +61,7 @@ def _draw(results: Path) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", choices=(*_SUITES, "soak"))
+    parser.add_argument("suite", choices=(*_SUITES, "soak", "readme"))
     parser.add_argument("--only", nargs="+", default=[], choices=names(), help="these rows alone; nothing is saved")
     parser.add_argument("--minutes", type=float, default=60.0, help="length of a soak (default: %(default)g)")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")

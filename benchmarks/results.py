@@ -117,6 +117,39 @@ def save(rows: Sequence[Row], path: Path) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Saved rows, with the day and the machine they were measured on."""
+
+    taken_on: str
+    machine: str
+    rows: tuple[Row, ...]
+
+
+def load(path: Path) -> Report:
+    """What `save` wrote."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    machine = document["machine"]
+    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:.0f} GiB"
+    return Report(document["taken_at"][:10], where, tuple(Row(**row) for row in document["rows"]))
+
+
+def markdown(report: Report) -> str:
+    """The README's words on a report: date, machine, and a line a row."""
+    lines = [
+        f"Measured on {report.taken_on} ({report.machine}):",
+        "",
+        "| work | ours | against | ratio | target |",
+        "|---|---|---|---|---|",
+    ]
+    for row in report.rows:
+        other = row.peer_name if row.peer is None else f"{row.peer_name}: {number(row.peer)} {row.unit}"
+        ratio = "–" if row.ratio is None else f"{row.ratio:.2f} ×"
+        missed = "" if row.met else " (missed)"
+        lines.append(f"| {row.work} | {number(row.ours)} {row.unit} | {other} | {ratio} | {row.target}{missed} |")
+    return "\n".join(lines)
+
+
 def show(rows: Sequence[Row]) -> None:
     """Print the table."""
     table = Table(title="Measured side by side, medians of alternating rounds", show_lines=False)

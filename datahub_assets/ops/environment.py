@@ -56,6 +56,5 @@ def build(settings: Settings, environ: Mapping[str, str] | None = None) -> Envir
     base["DAGSTER_HOME"] = str(settings.dagster_home.resolve())
     secret = {name: environ[name] for name in _SECRETS if environ.get(name, "").strip()}
     if settings.embedded_hub:
-        base["HF_HUB_DISABLE_XET"] = "1"  # the embedded Hub does not speak it
         secret.setdefault("DATAHUB_WEBHOOK_SECRET", secrets.token_urlsafe(32))
     return Environments(base=base, secret=secret)

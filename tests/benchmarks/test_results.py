@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.results import against, alone, ours_at_most, ratio_at_least, ratio_at_most, save
+from benchmarks.results import against, alone, load, markdown, ours_at_most, ratio_at_least, ratio_at_most, save
 
 
 def test_rates_are_compared_with_the_fastest_peer() -> None:
@@ -32,3 +32,11 @@ def test_saved_rows_have_the_fields_the_readme_promises(tmp_path: Path) -> None:
     assert list(saved["rows"][0]) == ["work", "ours", "peer", "peer_name", "unit", "ratio", "target", "met", "spread"]
     assert saved["taken_at"].endswith("+00:00")
     assert saved["machine"]["cores"] > 0
+
+
+def test_the_readme_quotes_the_full_run_that_lies_beside_the_benchmarks() -> None:
+    root = Path(__file__).parents[2]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert markdown(load(root / "benchmarks" / "results" / "full.json")) in readme
+    assert "benchmarks/results/full.png" in readme
+    assert (root / "benchmarks" / "results" / "full.png").is_file()

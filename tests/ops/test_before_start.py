@@ -123,7 +123,6 @@ def test_children_report_to_nobody_and_ignore_logins_on_disk(tmp_path: Path) -> 
     base = environment.build(settings_of(tmp_path / "a"), {}).base
     assert base["HF_HUB_DISABLE_TELEMETRY"] == base["DO_NOT_TRACK"] == base["HF_HUB_DISABLE_IMPLICIT_TOKEN"] == "1"
     assert base["DAGSTER_DISABLE_TELEMETRY"] == "yes"
-    assert base["HF_HUB_DISABLE_XET"] == "1"
     assert Path(base["DAGSTER_HOME"]).is_absolute()
     assert "HF_ENDPOINT" not in base  # it would say that the embedded Hub is not used
 
