@@ -82,7 +82,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         "metrics": metrics,
         "poller": poller,
         "feed": feed,
-        "statements": SqlAnswers(engine, pool, cache),
+        "statements": SqlAnswers(engine, pool, cache, metrics=metrics),
     }
     guarded = token_guard(authenticator, limiter)
     app = Litestar(

@@ -58,8 +58,9 @@ def position_of(event_id: str | None, interest: Interest, engine: Engine) -> dic
     """
     if not event_id:
         return {}
-    named = dict(part.split("@", 1) for part in event_id.split(",")) if "@" in event_id else {"": event_id}
-    if not all(FULL_SHA.fullmatch(sha) for sha in named.values()):
+    named = {name: sha for name, _, sha in (part.rpartition("@") for part in event_id.split(","))}
+    is_mixed = "" in named and len(named) > 1
+    if is_mixed or not all(FULL_SHA.fullmatch(sha) for sha in named.values()):
         raise InvalidParameter.of("Last-Event-ID", event_id, valid=_VALID_ID)
     lone = named.pop("", None)
     if lone is None:

@@ -30,6 +30,7 @@ def token_guard(authenticator: Authenticator, limiter: RateLimiter) -> Guard:
         principal = await authenticator.authenticate(header.encode("latin-1") if header is not None else None)
         allowance = limiter.take(principal.digest)
         connection.scope["state"]["allowance"] = allowance
+        connection.scope["state"]["principal"] = principal
         if allowance is not None and not allowance.granted:
             raise RateLimited(
                 f"this token made its {allowance.limit} requests of this minute",

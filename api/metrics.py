@@ -32,11 +32,14 @@ class Metrics:
             registry=self.registry,
         )
         self._cache = Counter(
-            "datahub_answer_cache", "Row answers by where they came from", ("outcome",), registry=self.registry
+            "datahub_answer_cache", "Rows and SQL by where the answer came from", ("outcome",), registry=self.registry
         )
         self.hot = self._cache.labels("hot")
         self.hit = self._cache.labels("hit")
         self.miss = self._cache.labels("miss")
+        self.sql_seconds = Histogram(
+            "datahub_sql_seconds", "Time a statement took its worker", buckets=_SECONDS, registry=self.registry
+        )
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, path: str, status: int, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Chooses an answer's format and content coding from what the caller says. The formats themselves are in `encoders`."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ _OFFERED: Final = [*_BY_MEDIA_TYPE, *_ALIASES]
 _ANY: Final = frozenset({"", "*/*", "application/json", "application/*"})
 NUMBERS: Final = ("number", "string")
 _CODINGS: Final = ("zstd", "gzip")
+_WEIGHT: Final = re.compile(r"(0(\.\d*)?|1(\.0*)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,9 @@ def _format(name: str | None, accept: str) -> Format:
 
 def _best(accept: str) -> str | None:
     """The media type that suits best; what comes with `q=0` is refused (RFC 9110, 12.4.2)."""
-    weights = {part.strip(): _weight(part) for part in accept.split(",")}
-    refused = {part.partition(";")[0].strip().lower() for part, weight in weights.items() if weight == 0}
-    wanted = ",".join(part for part, weight in weights.items() if weight > 0)
+    weights = {part.partition(";")[0].strip().lower(): _weight(part) for part in accept.split(",")}
+    refused = {kind for kind, weight in weights.items() if weight == 0}
+    wanted = ",".join(f"{kind};q={weight:g}" for kind, weight in weights.items() if weight > 0)
     return Accept(wanted).best_match([kind for kind in _OFFERED if kind not in refused]) if wanted else None
 
 
@@ -83,9 +85,6 @@ def _weight(part: str) -> float:
     """The `q` of one entry of a header; 1 where it has none that can be read."""
     for parameter in part.split(";")[1:]:
         name, _, value = parameter.partition("=")
-        if name.strip().lower() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 1.0
+        if name.strip().lower() == "q" and _WEIGHT.fullmatch(value.strip()):
+            return float(value)
     return 1.0

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from api.errors import InvalidParameter
 
 MAX_LIMIT: Final = 50_000
+_MOST_LEVELS: Final = 32
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
@@ -53,6 +54,26 @@ def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
     """
     if not bounds["minimum"] <= value <= bounds["maximum"]:
         raise InvalidParameter.of(name, value, valid=f"{bounds['minimum']} to {bounds['maximum']}")
+
+
+def check_depth(name: str, value: Any) -> None:
+    """Refuse lists and objects within one another beyond what any query needs: what walks them later recurses.
+
+    Raises:
+        InvalidParameter: names the parameter.
+    """
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise InvalidParameter.of(name, "…", valid=f"at most {_MOST_LEVELS} lists or objects within one another")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def words(values: Iterable[str] | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import msgspec
 from litestar.params import QueryParameter
 
 from api.errors import InvalidParameter
-from api.parameters import AsOf, FormatName, Numbers
+from api.parameters import AsOf, FormatName, Numbers, check_depth
 from api.queries import choose_revision
 from api.statements import Statement
 
@@ -45,4 +45,5 @@ def _values(text: str | None) -> list[Any] | dict[str, Any]:
         values: list[Any] | dict[str, Any] = msgspec.json.decode(text, type=list[Any] | dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError, RecursionError):
         raise InvalidParameter.of("params", text, valid="a JSON list or object of values") from None
+    check_depth("params", values)
     return values

@@ -19,12 +19,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.answers import IMMUTABLE, REVALIDATE, VARY, matches
+from api.auth import Principal
 from api.bodies import STREAMED_ROWS, body_of, streamed
 from api.cache import Answer, AnswerCache
 from api.encoders.text import changed
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.engine.sqltables import SqlTables
+from api.metrics import Metrics
 from api.negotiation import Form, choose_form
 from api.presence import CLOSED_STATUS, CallerLeft, unless_left
 from api.queries import RevisionChoice
@@ -54,10 +56,11 @@ class Statement:
 class SqlAnswers:
     """Answers of the SQL endpoints."""
 
-    def __init__(self, engine: Engine, pool: SandboxPool, cache: AnswerCache) -> None:
+    def __init__(self, engine: Engine, pool: SandboxPool, cache: AnswerCache, *, metrics: Metrics) -> None:
         self._engine = engine
         self._pool = pool
         self._cache = cache
+        self._metrics = metrics
         self._tables = SqlTables()
         self._uses: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
         """By statement: the tables it reads, if it is repeatable. Known once it ran, it saves running it again."""
@@ -85,10 +88,13 @@ class SqlAnswers:
         used = _used(pinned, result.tables)
         headers = {"Vary": VARY, "X-Revision": revision_name([entry.snapshot for entry in used])}
         request.scope["state"]["timing"] = [f"sql;dur={result.elapsed_ms:.2f}"]
+        self._metrics.sql_seconds.observe(result.elapsed_ms / 1000)
         if not result.repeatable:
             return await self._written(result, form, headers | {"Cache-Control": "no-store"})
         self._remember(digest, result.tables)
         headers["ETag"] = _etag(used, digest, form)
+        if _has_it(request, headers["ETag"]):
+            return Response(b"", status_code=304, headers=headers | _lasting(used))
         return await self._written(result, form, headers | _lasting(used))
 
     def _without_running(
@@ -96,9 +102,10 @@ class SqlAnswers:
     ) -> Response[bytes] | None:
         etag = _etag(used, digest, form)
         headers = {"ETag": etag, "Vary": VARY, "X-Revision": revision_name([entry.snapshot for entry in used])}
-        if request.method != "POST" and matches(request.headers.get("if-none-match"), etag):
+        if _has_it(request, etag):
             return Response(b"", status_code=304, headers=headers | _lasting(used))
         answer = self._cache.get(etag.encode())
+        (self._metrics.miss if answer is None else self._metrics.hit).inc()
         if answer is None:
             return None
         return Response(
@@ -109,14 +116,14 @@ class SqlAnswers:
         self, request: Request[Any, Any, Any], statement: Statement, snapshots: Sequence[Snapshot], form: Form
     ) -> SqlResult:
         """Run it; once more when files were tidied away between looking and opening."""
-        caller = hashlib.blake2b(request.headers.get("authorization", "").encode(), digest_size=8).hexdigest()
+        principal: Principal = request.scope["state"]["principal"]
         for again in (True, False):
             try:
                 return await self._pool.run(
                     statement.sql,
                     statement.params,
                     snapshot=self._tables.of(snapshots),
-                    caller=caller,
+                    caller=principal.name,
                     flat=form.format.name == "csv",
                 )
             except SqlUnavailable:
@@ -163,6 +170,11 @@ class SandboxCollector(Collector):
         yield CounterMetricFamily(
             "datahub_sql_workers_replaced", "Workers replaced, most of them killed at a limit", value=state.replaced
         )
+
+
+def _has_it(request: Request[Any, Any, Any], etag: str) -> bool:
+    """Whether the caller of a GET has this answer already."""
+    return request.method != "POST" and matches(request.headers.get("if-none-match"), etag)
 
 
 def _used(pinned: Sequence[Pinned], tables: Sequence[str]) -> list[Pinned]:

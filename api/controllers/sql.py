@@ -11,7 +11,7 @@ from litestar.response import Stream
 
 from api.controllers.responses import QUERIED, RowsOperation, problems
 from api.errors import InvalidParameter
-from api.parameters import FormatName, Numbers
+from api.parameters import FormatName, Numbers, check_depth
 from api.queries import choose_revision
 from api.sqlqueries import ask_sql
 from api.statements import SqlAnswers, Statement
@@ -33,9 +33,12 @@ class SqlRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def _readable(request: Request[Any, Any, Any]) -> None:
-    """Refuse a body that no JSON decoder reads to its end: Litestar knows only those that it can say the place of."""
+    """Refuse a body that no JSON decoder reads to its end, or that is too deep for what comes after it.
+
+    Litestar knows only bodies that it can say the place of.
+    """
     try:
-        msgspec.json.decode(await request.body())
+        check_depth("body", msgspec.json.decode(await request.body()))
     except (UnicodeError, RecursionError):
         raise InvalidParameter("the body is not JSON in UTF-8 of a sensible depth") from None
     except msgspec.DecodeError:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
 import polars as pl
 
 from api.encoders.text import times_as_text
@@ -14,7 +15,9 @@ def encode(frame: pl.DataFrame) -> Iterator[bytes]:
     """Chunks of one JSON object, a column each."""
     separator = b"{"
     for column in times_as_text(frame).iter_columns():
-        values = pl.DataFrame({column.name: [column]}).write_json() if column.len() else f'[{{"{column.name}":[]}}]'
-        yield separator + values[2:-2].encode()
+        if column.len():
+            yield separator + pl.DataFrame({column.name: [column]}).write_json()[2:-2].encode()
+        else:
+            yield separator + msgspec.json.encode(column.name) + b":[]"
         separator = b","
     yield b"{}" if separator == b"{" else b"}"

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from api.sandbox.pool import SandboxPool
 from datahub_assets.domain.datasets import OHLC
 from tests.api.conftest import Client, until
 from tests.api.workers import Workers, candles
@@ -99,6 +100,13 @@ def test_nested_times_and_numbers_are_written_like_others(client: Client) -> Non
     assert exact == [{"l": times, "d": ["1.50"], "s": {"t": "2025-01-01T00:00:00.500Z", "x": ["0.1"]}, "n": None}]
 
 
+def test_columns_without_rows_are_json_whatever_they_are_called(client: Client) -> None:
+    sql = 'SELECT 1 AS "a""b", 2 AS "\u00e4\\" WHERE false'
+    assert post(client, sql).json() == []
+    answer = client.post(URL, params={"format": "columns"}, json={"sql": sql})
+    assert answer.json() == {'a"b': [], "\u00e4\\": []}
+
+
 def test_large_answers_stream(client: Client) -> None:
     sql = "SELECT range AS n, 'x' AS text FROM range(50000)"
     rows = post(client, sql).json()
@@ -121,6 +129,33 @@ def test_etag_and_304(client: Client) -> None:
     assert pinned.content == first.content
     head = client.head(URL, params=url)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+
+
+def test_who_has_the_answer_gets_304_also_when_the_statement_has_not_run_here_yet(client: Client) -> None:
+    sql = "SELECT count(*) AS the_same_after_a_restart FROM ohlc"
+    first = client.get(URL, params={"q": sql})
+    statements = client.app.dependencies["statements"].dependency()
+    statements._uses.clear()  # what a restart forgets
+    again = client.get(URL, params={"q": sql}, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+
+
+def test_a_caller_is_one_however_the_token_is_spelled(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or it could take the lanes of several, and keep its neighbours waiting."""
+    callers = []
+    run = SandboxPool.run
+
+    async def watched(self: SandboxPool, *args: Any, **options: Any) -> Any:
+        callers.append(options["caller"])
+        return await run(self, *args, **options)
+
+    monkeypatch.setattr(SandboxPool, "run", watched)
+    token = client.headers["authorization"].partition(" ")[2]
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        answer = client.post(URL, json={"sql": "SELECT now()"}, headers={"Authorization": f"{scheme} {token}"})
+        assert answer.status_code == 200
+    assert callers == ["owner"] * 3
 
 
 def test_answers_that_change_by_themselves_are_not_cached(client: Client) -> None:
@@ -215,6 +250,17 @@ def test_the_schema_describes_both_ways_to_ask(client: Client) -> None:
 def test_bodies_no_decoder_reads_to_their_end_are_the_callers_mistake(client: Client, body: bytes) -> None:
     answer = client.post(URL, content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+
+
+@pytest.mark.parametrize("depth", [33, 500, 960, 2_000])
+def test_values_nested_deeper_than_anybody_needs_are_the_callers_mistake(client: Client, depth: int) -> None:
+    values = "[" * depth + "]" * depth
+    body = f'{{"sql": "SELECT 1", "params": {values}}}'
+    for answer in (
+        client.post(URL, content=body, headers={"Content-Type": "application/json"}),
+        client.get(URL, params={"q": "SELECT 1", "params": values}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter"), answer.text
 
 
 def test_values_nested_without_end_are_the_callers_mistake(client: Client) -> None:
