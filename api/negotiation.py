@@ -44,7 +44,7 @@ def form_of(*, format_name: str | None, numbers: str | None, accept: str, accept
     """The form of an answer; `format=` beats the Accept header.
 
     Raises:
-        InvalidParameter: there is no such format, or numbers cannot be text in it.        NotAcceptable: nothing fits.
+        InvalidParameter: there is no such format or form of numbers.        NotAcceptable: nothing fits.
     """
     chosen = _format(format_name, accept)
     if numbers not in {None, *NUMBERS}:

@@ -13,6 +13,9 @@ _MOST_LEVELS: Final = 32
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
+_NUMBERS: Final = (
+    "`string` writes prices and volumes as text, so that no decimal is lost; Parquet and Arrow hold them whole anyway"
+)
 _ORDER: Final = (
     "`asc` (oldest first) or `desc`. Without `start`, or with `desc`, a page holds the newest rows there are and the "
     "next page those before them; with `start` and `asc` pages go forward in time"
@@ -40,9 +43,7 @@ PageCursor = Annotated[
     str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
 ]
 FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
-Numbers = Annotated[
-    str | None, QueryParameter(description="`string` writes prices and volumes as text, so that no decimal is lost")
-]
+Numbers = Annotated[str | None, QueryParameter(description=_NUMBERS)]
 DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`", examples=example("ohlc"))]
 
 

@@ -159,7 +159,11 @@ class Settings(BaseModel):
         description="largest SQL answer, bytes",
     )
     sql_workers: int = Field(
-        2, ge=1, le=64, validation_alias=_env("DATAHUB_SQL_WORKERS"), description="SQL queries that run at once"
+        2,
+        ge=1,
+        le=64,
+        validation_alias=_env("DATAHUB_SQL_WORKERS"),
+        description="SQL queries of one caller that run at once; one process more stands by for the others",
     )
     run_launcher: str = Field(
         "warm",

@@ -85,10 +85,6 @@ class Lanes(Generic[Worker]):
         self._free.append(worker)
         self._hand_out()
 
-    def remove(self, worker: Worker) -> None:
-        """A free worker is gone."""
-        self._free.remove(worker)
-
     def abandon(self, error: Exception) -> None:
         """Let nobody wait any longer."""
         while self._waiting:
