@@ -37,7 +37,14 @@ def rebuild_cache(settings: Settings) -> dict[str, int]:
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler())
     with hub_at_hand(settings) as hub:
-        return rebuild.rebuild(settings.cache_path, DATASETS.values(), hub=hub, now_ms=_now_ms(), log=log)
+        return rebuild.rebuild(
+            settings.cache_path,
+            list(DATASETS.values()),
+            hub=hub,
+            landing=settings.landing_path,
+            now_ms=_now_ms(),
+            log=log,
+        )
 
 
 def squash_history(settings: Settings, spec: DatasetSpec) -> maintenance.Squashed:

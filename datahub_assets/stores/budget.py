@@ -83,14 +83,14 @@ def commits_since(database: Database, since_ms: int, *, spec: DatasetSpec | None
 
 def wait(database: Database, spec: DatasetSpec, *, limits: Limits, now_ms: int) -> Wait:
     """The longest of what this dataset's next commit has to wait for."""
+    # What lies in the future was noted by a clock that was ahead: it must not keep publishing waiting until then.
     known = strain(database)
     allowed = max(1, int(limits.commits_per_hour * known.share_at(now_ms)))
-    # Each wait is bounded by its own length, so that a clock that was ahead for a while cannot stop publishing.
-    pause_ms = min(known.paused_until - now_ms, LONGEST_PAUSE_MS)
+    pause_ms = known.paused_until - now_ms if known.since <= now_ms else 0
     spacing = _spacing(limits, allowed)
-    last = database.scalar("SELECT max(at) FROM commits WHERE dataset = ?", (spec.name,))
-    spacing_ms = 0 if last is None else min(last + spacing.ms - now_ms, spacing.ms)
-    quota_ms = min(_quota_wait_ms(database, allowed=allowed, now_ms=now_ms), HOUR_MS)
+    last = database.scalar("SELECT max(at) FROM commits WHERE dataset = ? AND at <= ?", (spec.name, now_ms))
+    spacing_ms = 0 if last is None else last + spacing.ms - now_ms
+    quota_ms = _quota_wait_ms(database, allowed=allowed, now_ms=now_ms)
     waits = (
         Wait(pause_ms, "the pause the Hub asked for"),
         Wait(spacing_ms, spacing.cause),
@@ -121,6 +121,7 @@ def _budget_in_words(limits: Limits, allowed: int) -> str:
 def _quota_wait_ms(database: Database, *, allowed: int, now_ms: int) -> int:
     """Time until fewer than `allowed` commits lie within the past hour."""
     nth = database.scalar(
-        "SELECT at FROM commits WHERE at > ? ORDER BY at DESC LIMIT 1 OFFSET ?", (now_ms - HOUR_MS, allowed - 1)
+        "SELECT at FROM commits WHERE at > ? AND at <= ? ORDER BY at DESC LIMIT 1 OFFSET ?",
+        (now_ms - HOUR_MS, now_ms, allowed - 1),
     )
     return 0 if nth is None else int(nth) + HOUR_MS - now_ms

@@ -1,65 +1,110 @@
 """A new cache from the Hub, when the old file is damaged or lost. The Hub is only read here."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import HubNotFound
+from datahub_assets.domain.errors import CacheError, DataHubError, HubNotFound
 from datahub_assets.domain.ledgers import ledgers_of
 from datahub_assets.domain.partitions import is_data, is_small
+from datahub_assets.domain.rows import Checked
 from datahub_assets.stores import layout, remote, series
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.head import look
 from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.landing import land
 from datahub_assets.stores.remote import Remote
 from datahub_assets.stores.tables import Table
 
 _LOG = logging.getLogger(__name__)
+_BESIDE: Final = ("-wal", "-shm")
 
 
 def rebuild(
-    path: Path, specs: Iterable[DatasetSpec], *, hub: Hub, now_ms: int, log: logging.Logger = _LOG
+    path: Path, specs: Sequence[DatasetSpec], *, hub: Hub, landing: Path, now_ms: int, log: logging.Logger = _LOG
 ) -> dict[str, int]:
-    """Move the cache file aside and make a new one of what the Hub holds; returns rows taken in, by dataset.
+    """Make a new cache of what the Hub holds, and set the old file aside once that is done.
 
-    Rows that were in the old cache but on no commit are lost with it, unless their landing files still lie there or
-    upstream still has them: candles are asked for again from each series' last one on the Hub.
+    Rows of the old cache that no commit carries go to the landing folder, from where the next tick takes them; if the
+    old file cannot be read, they are lost with it, unless upstream still has them: candles are asked for again from
+    each series' last one on the Hub.
+
+    Args:
+        path: the cache.        landing: folder of the landing files.
+
+    Returns:
+        Rows taken in, by dataset.
 
     Raises:
-        HubError: the Hub could not be read; the old file is moved aside already, a new try starts afresh.
+        HubError: the Hub could not be read; nothing has changed.
+        CacheError: the new file or a landing file cannot be written; the old cache is still in its place.
     """
+    fresh = path.with_name(f"{path.name}.new")
+    _remove(fresh)
+    try:
+        with Cache.open(fresh) as cache:
+            taken = {spec.name: _from_hub(spec, cache=cache, hub=hub, now_ms=now_ms, log=log) for spec in specs}
+        if path.exists():
+            _carry_over(path, specs, landing=landing, now_ms=now_ms, log=log)
+    except DataHubError:
+        _remove(fresh)
+        raise
     aside = move_aside(path, now_ms=now_ms)
+    fresh.replace(path)
     if aside is not None:
-        log.info("moved the old cache to %s", aside)
-    taken = {}
-    with Cache.open(path) as cache:
-        for spec in specs:
-            try:
-                hub.head(spec)
-            except HubNotFound:
-                log.info("%s is not on the Hub yet", hub.repo_id(spec))
-                taken[spec.name] = 0
-                continue
-            taken[spec.name] = _take_in(spec, cache=cache, hub=hub, now_ms=now_ms)
-            log.info("took %s rows of %s from the Hub", f"{taken[spec.name]:,}", hub.repo_id(spec))
+        log.info("the old cache is kept as %s", aside)
     return taken
 
 
 def move_aside(path: Path, *, now_ms: int) -> Path | None:
-    """Rename the cache and what SQLite keeps beside it; returns the new name, None when there is no cache."""
+    """Rename the cache and what SQLite keeps beside it to a name of their own; None when there is no cache."""
     if not path.exists():
         return None
     stamp = f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%dT%H%M%S}"
-    aside = path.with_name(f"{path.name}.aside-{stamp}")
-    for suffix in ("-wal", "-shm"):
+    names = chain([stamp], (f"{stamp}-{number}" for number in count(2)))
+    aside = next(one for name in names if not (one := path.with_name(f"{path.name}.aside-{name}")).exists())
+    for suffix in _BESIDE:
         beside = path.with_name(path.name + suffix)
         if beside.exists():
             beside.replace(aside.with_name(aside.name + suffix))
     return path.replace(aside)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *_BESIDE):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _carry_over(path: Path, specs: Sequence[DatasetSpec], *, landing: Path, now_ms: int, log: logging.Logger) -> None:
+    """Land what waits in the old cache for a commit, if that can still be read."""
+    try:
+        with Cache.open(path) as old:
+            waiting = {spec: old.unpublished(spec).frame for spec in specs}
+    except CacheError as error:
+        log.warning("rows that waited in the old cache cannot be saved: %s", error)
+        return
+    for spec, rows in waiting.items():
+        if not rows.is_empty():
+            land(landing, spec, Checked(rows, ()), now_ms=now_ms)
+            log.info("%s: %s rows that waited for a commit go out with the next tick", spec.name, f"{rows.height:,}")
+
+
+def _from_hub(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int, log: logging.Logger) -> int:
+    """Rows taken in; none when there is no such dataset yet."""
+    try:
+        hub.head(spec)
+    except HubNotFound:
+        log.info("%s is not on the Hub yet", hub.repo_id(spec))
+        return 0
+    taken = _take_in(spec, cache=cache, hub=hub, now_ms=now_ms)
+    log.info("took %s rows of %s from the Hub", f"{taken:,}", hub.repo_id(spec))
+    return taken
 
 
 def _take_in(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:

@@ -127,12 +127,23 @@ def test_again_and_again_a_429_leaves_a_tenth(cache: Cache) -> None:
     assert strain.paused_until == START_MS + 9 * MINUTE_MS + budget.DEFAULT_PAUSE_MS
 
 
-def test_an_endless_retry_after_and_a_clock_that_was_ahead_cannot_stop_publishing(cache: Cache) -> None:
+def test_an_endless_retry_after_is_cut_to_an_hour(cache: Cache) -> None:
     budget.refused(cache.database, retry_after_s=1e9, now_ms=START_MS)
     assert wait(cache, START_MS) == HOUR_MS
-    commit(cache, START_MS + 900 * HOUR_MS)
-    assert wait(cache, START_MS) == HOUR_MS
-    assert wait(cache, START_MS - 10 * HOUR_MS) == HOUR_MS
+    assert wait(cache, START_MS + HOUR_MS) == 0
+
+
+def test_a_clock_that_was_ahead_stops_nothing(site: Site) -> None:
+    """For one tick the machine believed to be hours ahead, and the Hub refused something at that time, too."""
+    site.limits = Limits(publish_interval_s=60, commits_per_hour=120)
+    ahead = START_MS + 8 * HOUR_MS
+    for spec, fetch in ((MARKET, market), (OHLC, candles)):
+        site.tick(spec, fetch(START_MS), now_ms=ahead)
+        with Cache.open(site.cache_path) as cache:
+            budget.refused(cache.database, retry_after_s=3000, now_ms=ahead)
+        later = START_MS + MINUTE_MS
+        assert site.tick(spec, fetch(later), now_ms=later).commit is not None
+        assert site.tick(spec, fetch(later + 1000), now_ms=later + 1000).commit is None, "the interval holds as ever"
 
 
 def test_the_budget_survives_a_restart(tmp_path: Path) -> None:
