@@ -11,6 +11,7 @@ import msgspec
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.times import iso
+from datahub_assets.domain.errors import DataHubError, HubError
 from datahub_assets.settings import Settings
 
 OLD_DATA_S: Final = 300
@@ -60,7 +61,7 @@ class DatasetHealth(msgspec.Struct, frozen=True):
     """Age of the newest row; of the commit where rows are stamped with the begin of the time they cover."""
     hub_seen_age_s: float | None
     stale: bool
-    """Whether the Hub could not be reached, so that an older commit may be served."""
+    """Whether the Hub could not be reached, or its commit not taken in, so that an older one may be served."""
     reasons: list[str]
 
 
@@ -92,7 +93,10 @@ class SystemHealth(msgspec.Struct, frozen=True):
 def hub_health(engine: Engine, settings: Settings) -> HubHealth:
     """How the hub's data is; `unavailable` only when nothing at all can be served."""
     silent_s = max(_LOOKS_MISSED * settings.poll_s, LEAST_SILENCE_S)
-    datasets = {name: _dataset_health(engine.datasets.get(name), silent_s=silent_s) for name in engine.specs}
+    datasets = {
+        name: _dataset_health(engine.datasets.get(name), silent_s=silent_s, unbound=engine.binding_error)
+        for name in engine.specs
+    }
     reasons = [f"{name}: {reason}" for name, health in datasets.items() for reason in health.reasons]
     if all(health.revision is None for health in datasets.values()):
         status = "unavailable"
@@ -129,17 +133,19 @@ def read_worker_status(home: Path) -> WorkerStatus | None:
         return None
 
 
-def _dataset_health(dataset: Dataset | None, *, silent_s: float) -> DatasetHealth:
+def _dataset_health(dataset: Dataset | None, *, silent_s: float, unbound: DataHubError | None) -> DatasetHealth:
     if dataset is None or not dataset.is_ready:
-        error = dataset.freshness.error if dataset is not None else None
-        reason = "nothing was read from the Hub yet" + (f" ({error.code})" if error is not None else "")
+        error = dataset.freshness.error if dataset is not None else unbound
+        reason = "nothing was read from the Hub yet" + (f" ({_said(error)})" if error is not None else "")
         return DatasetHealth("unavailable", None, 0, None, None, None, stale=True, reasons=[reason])
     snapshot, freshness, now_s = dataset.current, dataset.freshness, time.time()
     reasons = []
     seen_age_s = None if freshness.seen_at_s is None else now_s - freshness.seen_at_s
     stale = freshness.error is not None or seen_age_s is None or seen_age_s > silent_s
-    if freshness.error is not None:
+    if isinstance(freshness.error, HubError):
         reasons.append(f"the Hub is not to be read ({freshness.error.code}); serving commit {snapshot.sha}")
+    elif freshness.error is not None:
+        reasons.append(f"this machine cannot take in commits ({_said(freshness.error)}); serving commit {snapshot.sha}")
     elif stale:
         reasons.append(f"the Hub did not answer lately; serving commit {snapshot.sha}")
     age_s = None if snapshot.newest_ms is None else now_s - snapshot.newest_ms / 1000
@@ -159,3 +165,8 @@ def _dataset_health(dataset: Dataset | None, *, silent_s: float) -> DatasetHealt
         stale=stale,
         reasons=reasons,
     )
+
+
+def _said(error: DataHubError) -> str:
+    """An error as health tells it: the Hub's are told by their code alone, as their text may hold addresses."""
+    return error.code if isinstance(error, HubError) else f"{error.code}: {error}"

@@ -29,6 +29,7 @@ QUEUED: Final = 64
 _REPLAYED: Final = 60
 """Commits a listener may have missed and still be told of one by one; more are told of as one change."""
 _REMEMBERED_ROWS: Final = 200_000
+_TRY_AGAIN_S: Final = 2.0
 
 
 @dataclass(eq=False)
@@ -49,6 +50,7 @@ class Feed:
         self._told: dict[str, str] = {}
         self._known: OrderedDict[tuple[str, str, str], Change] = OrderedDict()
         self._known_rows = 0
+        self._failing: set[str] = set()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -116,13 +118,25 @@ class Feed:
             self._news.clear()
             for name, dataset in list(self._engine.datasets.items()):
                 if dataset.is_ready:
-                    await self._announce(name, dataset)
+                    await self._attend(name, dataset)
+
+    async def _attend(self, name: str, dataset: Dataset) -> None:
+        """Announce a dataset's commits; when that fails, whatever the reason, log it once and try again soon."""
+        try:
+            await self._announce(name, dataset)
+        except Exception as error:  # noqa: BLE001 - a supervised boundary: the task lives as long as the server
+            level = logging.DEBUG if name in self._failing else logging.ERROR
+            self._failing.add(name)
+            _LOG.log(level, "%s: what changed cannot be told yet", name, exc_info=error)
+            asyncio.get_running_loop().call_later(_TRY_AGAIN_S, self._news.set)
+        else:
+            self._failing.discard(name)
 
     async def _announce(self, name: str, dataset: Dataset) -> None:
         told, current = self._announced.get(name), dataset.current
-        if told is not None and told.sha != current.sha and self._listeners:
+        if told is not None and self._told[name] != current.sha and self._listeners:
             try:
-                async for change in self.missed(name, told.sha, current.sha):
+                async for change in self.missed(name, self._told[name], current.sha):
                     self._tell(change)
             except DataHubError as error:
                 _LOG.warning("%s: what changed up to %s is told at once: %s", name, current.sha, error)

@@ -5,6 +5,7 @@ No HTTP answers here.
 engine          all datasets together
 dataset         one of them, kept current
 poller          looks at the Hub
+trouble         what stands for errors nobody typed
 hub             reads it over HTTP
 commits         the commits of a dataset
 catalog         their index in SQLite

@@ -33,6 +33,7 @@ class BlobStore:
         """The local file of a content, downloaded if it is not here yet. Errors are those of `download`."""
         target = self.path(file.content_id)
         if not self.has(file):
+            self._incoming.mkdir(parents=True, exist_ok=True)  # somebody may have cleared the folder away
             incoming = self._incoming / uuid.uuid4().hex
             download(file, incoming)
             target.parent.mkdir(exist_ok=True)

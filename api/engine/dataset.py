@@ -21,6 +21,7 @@ from api.engine.commits import CommitIndex
 from api.engine.hub import Commit, HubReader
 from api.engine.library import Library
 from api.engine.snapshot import Snapshot
+from api.engine.trouble import trouble_of
 from api.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
@@ -80,11 +81,12 @@ class Dataset:
     def restore(self) -> None:
         """Serve what was served before a restart, if it is still whole; the Hub is not needed for that."""
         head = self._catalog.head(self.library.source)
-        if head is None or not self.library.is_here(head):
+        if head is None:
             return
         try:
-            self._current = self.library.snapshot(head)
-        except DataHubError as error:
+            if self.library.is_here(head):
+                self._current = self.library.snapshot(head)
+        except (DataHubError, OSError) as error:
             _LOG.warning("%s: the snapshot of %s cannot be restored: %s", self.spec.name, head.sha, error)
 
     def refresh(self) -> bool:
@@ -92,13 +94,17 @@ class Dataset:
 
         Raises:
             HubError: the Hub could not be asked, or holds what cannot be served; what was served goes on being served.
+            StorageFailed, RefreshFailed: something on this machine is wrong; likewise.
         """
         with self._refreshing:
             try:
                 changed = self._refresh()
-            except DataHubError as error:
-                self.freshness = Freshness(seen_at_s=self.freshness.seen_at_s, error=error)
-                raise
+            except Exception as error:
+                trouble = trouble_of(error)
+                self.freshness = Freshness(seen_at_s=self.freshness.seen_at_s, error=trouble)
+                if trouble is error:
+                    raise
+                raise trouble from error
             self.freshness = Freshness(seen_at_s=time.time())
             return changed
 

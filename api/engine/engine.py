@@ -16,6 +16,7 @@ from api.engine.library import Library
 from api.engine.reading import FileReader, connect
 from api.errors import DatasetNotReady, UnknownDataset
 from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from datahub_assets.domain.errors import DataHubError
 
 _LOG: Final = logging.getLogger(__name__)
 _GIB: Final = 1 << 30
@@ -50,6 +51,8 @@ class Engine:
         self._connection = connect(root / "scratch")
         self._datasets: dict[str, Dataset] = {}
         self._binding = threading.Lock()
+        self.binding_error: DataHubError | None = None
+        """Why it is not known whose the datasets are, once that was asked."""
 
     @property
     def catalog(self) -> Catalog:
@@ -84,7 +87,11 @@ class Engine:
     def refresh(self, name: str) -> bool:
         """Bring a dataset to the Hub's head; whether what is served changed. Blocks; raises as `Dataset.refresh`."""
         if name not in self._datasets:
-            self._bind(self._namespace())
+            try:
+                self._bind(self._namespace())
+            except DataHubError as error:
+                self.binding_error = error
+                raise
         return self._datasets[name].refresh()
 
     def warm(self) -> None:

@@ -1,6 +1,6 @@
 """Keeps the datasets current: looks at the Hub every few seconds, and at once when it is told of a commit.
 
-It never stops on an error of the Hub.
+It never stops on an error, whatever it is: each is logged, told in the dataset's freshness, and tried past.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from api.engine.engine import Engine
-from datahub_assets.domain.errors import DataHubError, HubRateLimited, HubUnavailable
+from datahub_assets.domain.errors import HubError, HubRateLimited, HubUnavailable
 
 _LOG: Final = logging.getLogger(__name__)
 _TIDY_EVERY_S: Final = 10.0
@@ -31,11 +31,13 @@ class Poller:
         self._wake = {name: asyncio.Event() for name in engine.specs}
         self._untidy = asyncio.Event()
         self._said: dict[str, str] = {}
+        self._served: dict[str, str | None] = {}
         self._threads = ThreadPoolExecutor(len(engine.specs) + 1, thread_name_prefix="refresh")
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin, on the running loop."""
+        self._served = {name: self._sha(name) for name in self._engine.specs}
         self._tasks = [asyncio.create_task(self._follow(name)) for name in self._engine.specs]
         self._tasks.append(asyncio.create_task(self._tidy()))
 
@@ -71,25 +73,39 @@ class Poller:
     async def _look(self, name: str, *, after_s: float) -> tuple[bool, float]:
         """Whether a new commit is served now, and seconds to wait; longer each time while the Hub does not answer."""
         began_s = time.perf_counter()
+        wait_s = self._poll_s
         try:
-            changed = await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.refresh, name)
-        except DataHubError as error:
-            self._complain(name, str(error))
-            return False, self._pause_s(error, after_s=after_s)
-        self._said.pop(name, None)
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.refresh, name)
+        except Exception as error:  # noqa: BLE001 - a supervised boundary: nothing may end the looking
+            self._complain(name, error)
+            wait_s = self._pause_s(error, after_s=after_s)
+        else:
+            self._said.pop(name, None)
+        sha = self._sha(name)
+        changed = sha != self._served[name]  # also when something went wrong after the commit was taken in
         if changed:
+            self._served[name] = sha
             _LOG.info("%s: refreshed in %.2f s", name, time.perf_counter() - began_s)
             self._untidy.set()
             self._changed(name)
-        return changed, self._poll_s
+        return changed, wait_s
 
-    def _complain(self, name: str, text: str) -> None:
-        """Log what went wrong, loudly only when it is news."""
-        level = logging.DEBUG if self._said.get(name) == text else logging.WARNING
-        self._said[name] = text
-        _LOG.log(level, "%s: the Hub could not be read: %s", name, text)
+    def _sha(self, name: str) -> str | None:
+        """The commit that is served."""
+        dataset = self._engine.datasets.get(name)
+        return dataset.current.sha if dataset is not None and dataset.is_ready else None
 
-    def _pause_s(self, error: DataHubError, *, after_s: float) -> float:
+    def _complain(self, what: str, error: Exception) -> None:
+        """Log what went wrong, loudly only when it is news; with its traceback, unless the Hub is to blame."""
+        text = f"{type(error).__name__}: {error}"
+        level = logging.DEBUG if self._said.get(what) == text else logging.WARNING
+        self._said[what] = text
+        if isinstance(error, HubError):
+            _LOG.log(level, "%s: the Hub could not be read: %s", what, error)
+        else:
+            _LOG.log(level, "%s failed: %s", what, text, exc_info=error)
+
+    def _pause_s(self, error: Exception, *, after_s: float) -> float:
         if isinstance(error, HubRateLimited) and error.retry_after_s is not None:
             return max(error.retry_after_s, self._poll_s)
         if isinstance(error, HubUnavailable | HubRateLimited):
@@ -105,6 +121,8 @@ class Poller:
             try:
                 await loop.run_in_executor(self._threads, self._engine.warm)
                 await loop.run_in_executor(self._threads, self._engine.prune)
-            except (DataHubError, OSError) as error:
-                _LOG.warning("tidying up failed: %s", error)
+            except Exception as error:  # noqa: BLE001 - a supervised boundary, as above
+                self._complain("tidying up", error)
+            else:
+                self._said.pop("tidying up", None)
             await asyncio.sleep(_TIDY_EVERY_S)

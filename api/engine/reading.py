@@ -159,6 +159,8 @@ class FileReader:
     def _readable(self) -> Iterator[None]:
         try:
             yield
+        except duckdb.IOException as error:  # the disk's fault, not the file's: full, or the file is gone
+            raise OSError(f"a file of {self._spec.name} cannot be read") from error
         except duckdb.Error as error:
             raise HubContentInvalid(f"a file of {self._spec.name} cannot be read: {type(error).__name__}") from error
 

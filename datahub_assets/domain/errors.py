@@ -12,6 +12,7 @@ DataHubError
 │   ├── CacheUnusable (Terminal)        corrupt or not a database
 │   ├── CacheBusy (Transient)           another process holds the write lock for too long
 │   └── CacheFull (Transient)           no space left
+├── StorageFailed (Transient)         this machine's disk: full, gone, or broken
 └── HubError
     ├── HubUnavailable (Transient)      timeout, connection refused, 5xx
     ├── HubRateLimited (Transient)      429; carries retry_after_s
@@ -107,6 +108,12 @@ class CacheFull(Transient, CacheError):
     """The disk has no room for the write; nothing of it was kept."""
 
     code = "cache_full"
+
+
+class StorageFailed(Transient, DataHubError):
+    """This machine's disk refused a read or a write: it is full, gone, broken, or not ours to write to."""
+
+    code = "storage_failed"
 
 
 class HubError(DataHubError):
