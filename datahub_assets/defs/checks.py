@@ -8,7 +8,7 @@ import dagster as dg
 from datahub_assets.defs import chain, read_back, rules
 from datahub_assets.defs.workshop import KEY, Workshop
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import HubUnavailable
+from datahub_assets.domain.errors import HubContentInvalid, HubError
 from datahub_assets.domain.ledgers import GAPS, ledgers_of
 from datahub_assets.ops import facts
 from datahub_assets.stores import remote
@@ -91,8 +91,9 @@ def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRes
     with workshop.cache() as cache:
         try:
             sample = read_back.compare(spec, cache=cache, hub=workshop.hub(cache))
-        except HubUnavailable as error:  # nothing is known to be wrong; the next tick looks again
-            severity = dg.AssetCheckSeverity.WARN
+        except HubError as error:
+            if not isinstance(error, HubContentInvalid):  # nothing is known to be wrong; the next tick looks again
+                severity = dg.AssetCheckSeverity.WARN
             sample = read_back.Sample(problems=[f"could not be read back: {error}"])
     return _verdict(
         chain.hub_key(spec),
