@@ -115,5 +115,5 @@ def known_names(snapshot: Snapshot) -> frozenset[str]:
     """What a follower may name of a dataset: pairs, or coins' ids and tickers. Blocks when files must be read."""
     names: set[str] = set().union(*snapshot.series.values())
     if "coin_id" in snapshot.spec.column_names:
-        names.update(latest_rows(snapshot, group=None, max_age_ms=DEFAULT_MAX_AGE_S * 1000)["symbol"].drop_nulls())
+        names.update(latest_rows(snapshot, max_age_ms=DEFAULT_MAX_AGE_S * 1000)["symbol"].drop_nulls())
     return frozenset(names)

@@ -26,11 +26,11 @@ def rows_of(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool = F
 
     Raises:
         UnknownSymbol, UnknownInterval, InvalidCursor: said by name.
-        NotResident: `resident_only` is set and a file would have to be read first.
+        NotResident: `resident_only` is set and a file would have to be read, or much be looked up, first.
     """
     if request.is_range:
         return _range(snapshot, request, resident_only=resident_only)
-    return _latest(snapshot, request)
+    return _latest(snapshot, request, resident_only=resident_only)
 
 
 def _range(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> RowsPage:
@@ -39,7 +39,7 @@ def _range(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> 
     forward = request.start_ms is not None and not request.descending
     query = RowQuery(
         group=request.group,
-        series=_series(snapshot, request),
+        series=_series(snapshot, request, resident_only=resident_only),
         limit=request.limit,
         columns=request.columns,
         start_ms=request.start_ms,
@@ -56,7 +56,7 @@ def _range(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> 
     return RowsPage(frame[list(request.columns)], cursor)
 
 
-def _series(snapshot: Snapshot, request: RowsRequest) -> tuple[str, ...]:
+def _series(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> tuple[str, ...]:
     """The series a request names, checked; all of them when it names none."""
     known = snapshot.series.get(request.group, frozenset())
     if snapshot.spec.sort[0] == "symbol":
@@ -65,12 +65,13 @@ def _series(snapshot: Snapshot, request: RowsRequest) -> tuple[str, ...]:
     _check("coin_ids", request.coin_ids, known, where=f"commit {snapshot.sha}")
     if not request.symbols:
         return request.coin_ids or tuple(sorted(known))
-    chosen = _of_symbols(_ranked(snapshot, request.max_age_s), request.symbols, max_age_s=request.max_age_s)
+    ranked = _ranked(snapshot, request, resident_only=resident_only)
+    chosen = _of_symbols(ranked, request.symbols, max_age_s=request.max_age_s)
     return tuple(sorted({*request.coin_ids, *chosen["coin_id"]}))
 
 
-def _latest(snapshot: Snapshot, request: RowsRequest) -> RowsPage:
-    ranked = _ranked(snapshot, request.max_age_s)
+def _latest(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> RowsPage:
+    ranked = _ranked(snapshot, request, resident_only=resident_only)
     frame = ranked
     if request.symbols or request.coin_ids:
         _check("coin_ids", request.coin_ids, ranked["coin_id"].to_list(), where=_recent(request.max_age_s))
@@ -90,17 +91,9 @@ def _latest(snapshot: Snapshot, request: RowsRequest) -> RowsPage:
     return RowsPage(frame[list(request.columns)], cursor)
 
 
-def _ranked(snapshot: Snapshot, max_age_s: int) -> pl.DataFrame:
-    """The newest row of each coin, largest market cap first; computed once per snapshot and age."""
-    key = ("ranked", max_age_s)
-    known = snapshot.memory.get(key)
-    if isinstance(known, pl.DataFrame):
-        return known
-    frame = latest_rows(snapshot, group=None, max_age_ms=max_age_s * 1000).sort(
-        "market_cap", "coin_id", descending=[True, False], nulls_last=True
-    )
-    snapshot.memory[key] = frame
-    return frame
+def _ranked(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> pl.DataFrame:
+    """The newest row of each coin that is not older than the request says, largest market cap first."""
+    return latest_rows(snapshot, max_age_ms=request.max_age_s * 1000, resident_only=resident_only)
 
 
 def _of_symbols(ranked: pl.DataFrame, symbols: Sequence[str], *, max_age_s: int) -> pl.DataFrame:

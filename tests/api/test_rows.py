@@ -1,13 +1,19 @@
 """Rows over HTTP: what was published comes back, cut, ordered and paged as asked."""
 
+import asyncio
+from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
 import polars as pl
 import pytest
 
-from tests.api.conftest import Client
+from api.answers import RowAnswers
+from api.engine.datafile import DataFile, Rows
+from localhub.testing import HubServer
+from tests.api.conftest import Client, serving
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles
 
 CANDLE_KEYS = ["symbol", "interval", "timestamp", "open", "high", "low", "close", "volume", "provider", "closed"]
@@ -136,6 +142,41 @@ def test_market_in_a_range_is_every_row(client: Client) -> None:
     rows = get(client, "/api/hub/market?start=2026-11-22T11:59:57Z&columns=coin_id,timestamp")
     assert [row["coin_id"] for row in rows] == ["tether", "ethereum", "bitcoin"]
     assert get(client, "/api/hub/market?start=2026-11-22&symbols=BTC&columns=coin_id") == [{"coin_id": "bitcoin"}]
+
+
+@pytest.mark.parametrize("ages", [range(1, 200), range(200, 0, -1)])
+def test_ages_callers_think_of_are_not_kept(hub: HubServer, seeded: Workers, tmp_path: Path, ages: range) -> None:
+    with serving(hub, tmp_path) as client:
+        memory = RowAnswers.of(client.app)._engine.dataset("market").current.memory
+        for age_s in ages:
+            coins = [row["coin_id"] for row in get(client, f"/api/hub/market?max_age={age_s}&columns=coin_id")]
+            assert coins == ["bitcoin", "ethereum", "tether", "batcat"][: age_s + 1], "a coin a second"
+        assert len(memory) == 1
+
+
+@pytest.mark.parametrize("query", ["symbols=BTC", "symbols=BTC&max_age=3", "symbols=BTC&start=2026-11-22"])
+def test_no_file_is_opened_on_the_event_loop(
+    hub: HubServer, seeded: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    on_loop: list[bool] = []
+    opened = DataFile.open
+
+    def watched(file: DataFile) -> Rows:
+        if not file.is_open:
+            with suppress(RuntimeError):
+                asyncio.get_running_loop()
+                on_loop.append(True)
+                return opened(file)
+            on_loop.append(False)
+        return opened(file)
+
+    with serving(hub, tmp_path) as client:
+        for file in RowAnswers.of(client.app)._engine.dataset("market").current.data:
+            file.close()
+        monkeypatch.setattr(DataFile, "open", watched)
+        assert get(client, f"/api/hub/market?{query}&columns=coin_id") == [{"coin_id": "bitcoin"}]
+    assert on_loop
+    assert not any(on_loop)
 
 
 def test_the_same_rows_as_the_parquet_files_on_the_hub(client: Client, seeded: Workers) -> None:
