@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.partitions import is_small
+from datahub_assets.domain.partitions import is_small, live_name
 from datahub_assets.domain.rows import content_columns
 from datahub_assets.stores import layout, remote
 from datahub_assets.stores.cache import Cache
@@ -31,7 +31,8 @@ class Sample:
 def compare(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Sample:
     """Read rows of our last commit back, from the small files of the head it made, and compare them with the cache.
 
-    Rows that changed in the cache since are not compared; nor are rows in sealed files, which may be large.
+    Rows that changed in the cache since are not compared; nor are rows in sealed files, which may be large, nor those
+    that would take more than `MOST_FILES` files to find.
 
     Raises:
         HubError: the Hub could not be read.
@@ -46,21 +47,50 @@ def compare(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Sample:
     )
     if sent.is_empty():
         return Sample(commit=seen.head)
-    held, files = _held(spec, seen, hub, wanted=sent)
-    return Sample(commit=seen.head, rows=sent.height, files=files, problems=_differences(spec, sent=sent, held=held))
+    found = _found(spec, seen, cache=cache, hub=hub, wanted=sent)
+    compared = sent.join(found.not_looked_for, on=list(spec.key), how="anti")
+    problems = _differences(spec, sent=compared, held=found.rows)
+    return Sample(commit=seen.head, rows=compared.height, files=found.files, problems=problems)
 
 
-def _held(spec: DatasetSpec, seen: Remote, hub: Hub, *, wanted: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The rows the Hub holds under these keys, and how many files it took to find them (newest names first)."""
-    keys = wanted.select(spec.key)
-    held = wanted.clear()
-    paths = sorted((path for path in seen.files if is_small(spec, path)), reverse=True)[:MOST_FILES]
-    for count, path in enumerate(paths, start=1):
-        rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
-        held = pl.concat([held, rows.join(keys, on=list(spec.key), how="semi").select(held.columns)])
-        if held.height >= keys.height:
-            return held, count
-    return held, len(paths)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The rows the Hub holds under the wanted keys, in how many files, and the keys for which there were too many."""
+
+    rows: pl.DataFrame
+    files: int
+    not_looked_for: pl.DataFrame
+
+
+def _found(spec: DatasetSpec, seen: Remote, *, cache: Cache, hub: Hub, wanted: pl.DataFrame) -> _Found:
+    """Fetch the files that hold these keys, by the content that was sent; one whose content we do not know may."""
+    key = list(spec.key)
+    left = wanted.select(key)
+    rows = [wanted.clear()]
+    for path in _newest_first(spec, seen):
+        if left.is_empty():
+            break
+        sent = remote.contents(cache.database, spec, [path]).get(path)
+        here = left if sent is None else left.join(layout.read(spec, sent, name=path), on=key, how="semi")
+        if here.is_empty():
+            continue
+        if len(rows) > MOST_FILES:
+            return _Found(pl.concat(rows), len(rows) - 1, not_looked_for=left)
+        held = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
+        rows.append(held.join(here, on=key, how="semi").select(wanted.columns))
+        left = left.join(rows[-1] if sent is None else here, on=key, how="anti")
+    return _Found(pl.concat(rows), len(rows) - 1, not_looked_for=left.clear())
+
+
+def _newest_first(spec: DatasetSpec, seen: Remote) -> list[str]:
+    """The small files. Live ones bear the minute of a publish, so after midnight the low names are the newest."""
+    begin = live_name(seen.window_start)
+
+    def age(path: str) -> tuple[bool, str]:
+        name = path.rsplit("/", 1)[-1]
+        return name < begin, name
+
+    return sorted((path for path in seen.files if is_small(spec, path)), key=age, reverse=True)
 
 
 def _differences(spec: DatasetSpec, *, sent: pl.DataFrame, held: pl.DataFrame) -> list[str]:
