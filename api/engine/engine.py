@@ -103,6 +103,8 @@ class Engine:
             left -= file.rows * _ROW_BYTES
             if left < 0:
                 return
+            if file.is_open and not file.mapped.exists():  # somebody deleted it, and SQL reads it by its name
+                file.close()
             file.open()
 
     def prune(self) -> None:

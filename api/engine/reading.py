@@ -4,6 +4,8 @@ Which files belong to a commit, and where they come from, is not known here.
 """
 
 import hashlib
+import logging
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from api.engine.datafile import FileIndex, Rows, Span
 from datahub_assets.domain.datasets import DatasetSpec, Kind
 from datahub_assets.domain.errors import HubContentInvalid
 
+_LOG: Final = logging.getLogger(__name__)
 _BATCH_ROWS: Final = 100_000
 _FORM: Final = "1"
 """Changes when the way files are read or kept does, so that what an older version kept is not taken for ours."""
@@ -83,14 +86,20 @@ class FileReader:
     def rows(self, blob: Path) -> Rows:
         """The rows of a parquet file, mapped from an Arrow file that is written on the first call.
 
+        A file that is there and cannot be mapped, as after a full disk or a power cut, is written anew.
+
         Raises:
-            HubContentInvalid: as `index`.
+            HubContentInvalid: as `index`.        OSError: the disk refused.
         """
         path = self.mapped_path(blob)
-        if not path.exists():
+        try:
+            table = _mapped(path)
+        except (pa.ArrowException, OSError) as error:
+            if not isinstance(error, FileNotFoundError):
+                _LOG.warning("%s is broken and is written anew: %s", path.name, error)
+                path.unlink(missing_ok=True)
             self._write_mapped(blob, path)
-        with pa.memory_map(str(path)) as source:
-            table = pa.ipc.open_file(source).read_all()
+            table = _mapped(path)
         frame = cast("pl.DataFrame", pl.from_arrow(table, rechunk=False))
         return Rows(frame=frame, times=frame["timestamp"].to_physical().to_numpy())
 
@@ -121,6 +130,7 @@ class FileReader:
     def _write_mapped(self, blob: Path, path: Path) -> None:
         schema = dict(self._spec.polars_schema())
         order = ", ".join(map(quoted, self._spec.sort))
+        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleared the folder away
         incoming = path.with_name(f"{uuid.uuid4().hex}.incoming")
         try:
             with (
@@ -134,6 +144,8 @@ class FileReader:
                 for batch in rows.to_arrow_reader(_BATCH_ROWS):
                     frame = pl.DataFrame(batch).cast(schema)  # type: ignore[arg-type]
                     writer.write_table(_arrow(frame))
+            with incoming.open("rb") as written:  # a name must not outlive its bytes when the power fails
+                os.fsync(written.fileno())
             incoming.replace(path)
         finally:
             incoming.unlink(missing_ok=True)
@@ -163,6 +175,11 @@ class FileReader:
             raise OSError(f"a file of {self._spec.name} cannot be read") from error
         except duckdb.Error as error:
             raise HubContentInvalid(f"a file of {self._spec.name} cannot be read: {type(error).__name__}") from error
+
+
+def _mapped(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:

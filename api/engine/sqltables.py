@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,10 @@ _REMEMBERED: Final = 16
 
 
 class SqlTables:
-    """Builds what SQL may read from commits, and keeps what was built lately."""
+    """Builds what SQL may read from commits, and keeps what was built lately.
+
+    Whether mapped rows are still on disk is seen when tables are built: build anew when a file turns out to be gone.
+    """
 
     def __init__(self) -> None:
         self._built: OrderedDict[str, SqlSnapshot] = OrderedDict()
@@ -25,7 +28,7 @@ class SqlTables:
         built = self._built.get(key)
         if built is None:
             tables = {name: table for snapshot in snapshots for name, table in _tables(snapshot)}
-            built = self._built[key] = SqlSnapshot(key, tables)
+            built = self._built[key] = SqlSnapshot(f"{_commits(snapshots)}#{_digest(tables)}", tables)
         self._built.move_to_end(key)
         while len(self._built) > _REMEMBERED:
             self._built.popitem(last=False)
@@ -33,10 +36,19 @@ class SqlTables:
 
 
 def _key(snapshots: Sequence[Snapshot]) -> str:
-    """Names commits and which of their files are mapped: together they say which local files are read."""
+    """Names commits and which of their files are mapped, at the cost of a look at each in memory."""
     mapped = bytes(file.is_open for snapshot in snapshots for file in snapshot.data)
-    commits = ",".join(f"{snapshot.spec.name}@{snapshot.sha}" for snapshot in snapshots)
-    return f"{commits}#{hashlib.blake2b(mapped, digest_size=8).hexdigest()}"
+    return f"{_commits(snapshots)}#{mapped.hex()}"
+
+
+def _commits(snapshots: Sequence[Snapshot]) -> str:
+    return ",".join(f"{snapshot.spec.name}@{snapshot.sha}" for snapshot in snapshots)
+
+
+def _digest(tables: Mapping[str, SqlTable]) -> str:
+    """Names the files the tables are read from."""
+    paths = "\n".join(str(path) for table in tables.values() for path in table.files)
+    return hashlib.blake2b(paths.encode(), digest_size=8).hexdigest()
 
 
 def _tables(snapshot: Snapshot) -> Iterator[tuple[str, SqlTable]]:
@@ -47,4 +59,4 @@ def _tables(snapshot: Snapshot) -> Iterator[tuple[str, SqlTable]]:
 
 def _rows_of(snapshot: Snapshot) -> Iterator[Path]:
     for file in snapshot.data:
-        yield file.mapped if file.is_open else file.parquet
+        yield file.mapped if file.is_open and file.mapped.exists() else file.parquet

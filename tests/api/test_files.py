@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,6 +72,30 @@ def test_an_empty_file_has_no_rows(reader: MakeReader, tmp_path: Path) -> None:
     read = reader(MARKET)
     assert read.index(path, group=None).spans == {}
     assert read.rows(path).frame.height == 0
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(lambda whole: b"", id="empty"),
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="cut"),
+        pytest.param(lambda whole: bytes(len(whole)), id="zeros"),
+        pytest.param(lambda whole: whole[:-500] + bytes(400) + whole[-100:], id="zeros at the end"),
+    ],
+)
+def test_mapped_rows_that_are_broken_are_written_anew(
+    reader: MakeReader, tmp_path: Path, broken: Callable[[bytes], bytes]
+) -> None:
+    rows = candles(("AAA",), count=1000)
+    path = parquet(tmp_path, rows)
+    mapped = reader(OHLC).mapped_path(path)
+    reader(OHLC).rows(path)
+    whole = mapped.read_bytes()
+    mapped.write_bytes(broken(whole))
+    assert reader(OHLC).rows(path).frame.equals(rows.sort("timestamp"))
+    assert mapped.read_bytes() == whole
+    shutil.rmtree(mapped.parent)
+    assert reader(OHLC).rows(path).frame.height == rows.height
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,11 @@ def engine(hub: HubServer, tmp_path: Path) -> Iterator[Engine]:
     made.close()
 
 
+def engine_of(client: Client) -> Engine:
+    engine: Engine = client.app.state["row_answers"]._engine
+    return engine
+
+
 def market(client: Client) -> dict[str, Any]:
     found: dict[str, Any] = client.get("/api/hub/health").json()["datasets"]["market"]
     return found
@@ -78,6 +83,23 @@ def test_a_folder_cleared_away_is_made_anew(hub: HubServer, workers: Workers, tm
         shutil.rmtree(tmp_path / "home" / "snapshots" / "blobs" / "incoming")
         sha = workers.publish(MARKET, prices(at_ms=NOW_MS + 60_000))
         until(lambda: client.get("/api/hub/market").headers["x-revision"] == sha)
+
+
+def test_sql_goes_on_when_mapped_rows_were_deleted(
+    hub: HubServer, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "_TIDY_EVERY_S", 0.1)
+    mapped = tmp_path / "home" / "snapshots" / "mapped"
+    asked = {"q": "SELECT count(trade_count) AS n FROM ohlc"}
+    with serving(hub, tmp_path / "home") as client:
+        data = [file for name in ("market", "ohlc") for file in engine_of(client).dataset(name).current.data]
+        until(lambda: all(file.is_open for file in data))
+        for file in data:
+            file.mapped.unlink()
+        found = client.get("/api/hub/sql", params=asked)
+        assert (found.status_code, found.json()) == (200, [{"n": 200}])
+        workers.publish(MARKET, prices(at_ms=NOW_MS + 60_000))
+        until(lambda: len(list(mapped.glob("*.arrow"))) >= len(data))  # tidying up writes them anew
 
 
 @pytest.mark.parametrize(
