@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 
 from datahub_assets.domain.datasets import DATASETS, OHLC
-from datahub_assets.domain.errors import CacheError, HubError, HubNotFound
+from datahub_assets.domain.errors import CacheError, CacheFull, HubError, HubNotFound
 from datahub_assets.ops import homelock, stack
 from datahub_assets.ops.hub_trial import publish_and_read_back
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.database import is_full
 from datahub_assets.stores.hub import Hub
 
 _TIMEOUT_S = 10.0
@@ -66,7 +67,7 @@ def checks(settings: Settings) -> list[Check]:
     logs = settings.home / "logs"
     return [
         Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
-        Check("disk", lambda: _disk(settings), f"free some space, or move {settings.home} (DATAHUB_HOME)"),
+        Check("disk", lambda: _disk(settings), _room_fix(settings)),
         Check("cache", lambda: _cache(settings), "datahub cache rebuild makes a new one from the Hub"),
         Check("coingecko", lambda: _coingecko(settings), "check network and proxy; COINGECKO_BASE_URL names the host"),
         Check("binance", lambda: _binance(settings), "check network and proxy; BINANCE_BASE_URLS lists hosts to try"),
@@ -103,13 +104,23 @@ def _disk(settings: Settings) -> str:
 def _cache(settings: Settings) -> str:
     if not settings.cache_path.is_file():
         raise Unwell(f"{settings.cache_path} is not there yet", fix="the first tick makes it: make up (or: datahub up)")
-    with Cache.open(settings.cache_path) as cache:
+    try:
+        _try_cache(settings.cache_path)
+    except (CacheError, Unwell) as error:
+        if isinstance(error, CacheFull) or is_full(settings.home):
+            # Whatever the file says then: a rebuild would not help, and lose the rows that wait in it.
+            raise Unwell(str(error), fix=_room_fix(settings)) from error
+        raise
+    return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
+
+
+def _try_cache(path: Path) -> None:
+    with Cache.open(path) as cache:
         verdict = str(cache.database.scalar("PRAGMA quick_check(1)"))
         if verdict != "ok":
             raise Unwell(verdict)
         with cache.database.transaction():
             cache.database.execute("UPDATE versions SET last = last")
-    return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
 
 
 def _coingecko(settings: Settings) -> str:
@@ -185,6 +196,10 @@ def _api_url(settings: Settings) -> str:
 
 def _symbol(settings: Settings) -> str:
     return "BTCUSDT" if isinstance(settings.symbols, str) else settings.symbols[0]
+
+
+def _room_fix(settings: Settings) -> str:
+    return f"free some space, or move {settings.home} (DATAHUB_HOME)"
 
 
 def _hub_fix(settings: Settings) -> str:

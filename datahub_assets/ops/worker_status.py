@@ -6,6 +6,7 @@ Shape: {"chains": {dataset: {"last_tick", "last_success", "last_error": {"code",
 
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ _EMPTY: dict[str, Any] = {
     "gaps_open": None,
 }
 _MESSAGE_LENGTH = 500
+_LOG = logging.getLogger(__name__)
 
 
 def iso(time_ms: int | None) -> str | None:
@@ -38,7 +40,11 @@ def iso(time_ms: int | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """The file in a home. Chains run in different processes, so each change is made under a lock."""
+    """The file in a home. Chains run in different processes, so each change is made under a lock.
+
+    A change that the disk refuses is logged, not raised: what a chain does is worth more than what is told of it, and
+    on a full disk the chain's own error says what to do.
+    """
 
     home: Path
 
@@ -72,6 +78,12 @@ class WorkerStatus:
         self._change(chain, {**facts, "last_success": iso(now_ms), "last_error": None}, now_ms=now_ms)
 
     def _change(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
+        try:
+            self._write(chain, facts, now_ms=now_ms)
+        except OSError as error:
+            _LOG.warning("could not write %s: %s", self.path, error)
+
+    def _write(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
         with self._locked():
             status = self.read()
             status["chains"][chain] = {**_EMPTY, **status["chains"].get(chain, {}), **facts}

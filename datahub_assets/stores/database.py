@@ -1,5 +1,6 @@
 """One SQLite connection as the cache uses it: durable, shared, with typed errors. No table is known here."""
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +13,24 @@ BUSY_TIMEOUT_S: Final = 30.0
 _LOG_BYTES: Final = 64 * 1024 * 1024
 _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_MAYBE_FULL: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+"""What SQLite also says of a disk without room, as when the file beside the log cannot grow; it keeps no cause."""
+_NO_ROOM_BYTES: Final = 1024 * 1024
 
 
 def quoted(name: str) -> str:
     """An identifier for SQL text: the only way a name gets into a statement. Values are always bound."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of this folder has no room left to speak of, or can take no new file."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    # Some file systems count no files: they say 0 of 0.
+    return disk.f_bavail * disk.f_frsize < _NO_ROOM_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
 
 
 class Database:
@@ -111,7 +125,7 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = None if code is None else code & 0xFF
-        if primary == sqlite3.SQLITE_FULL:
+        if primary == sqlite3.SQLITE_FULL or (primary in _MAYBE_FULL and is_full(path.parent)):
             raise CacheFull(
                 f"no space left for the cache {path}: free some space; nothing of this write was kept"
             ) from error

@@ -64,3 +64,14 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
         while not writing.done():
             assert "market" in json.loads(status.path.read_text())["chains"]
         writing.result()
+
+
+def test_a_disk_that_refuses_the_change_is_no_error_of_the_chain(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    status = WorkerStatus(tmp_path)
+    status.ticked("market", now_ms=NOON_MS)
+    status.path.with_suffix(".partial").symlink_to("/dev/full")
+    status.failed("market", code="cache_full", message="no space left", now_ms=NOON_MS + 1)
+    assert "No space left" in caplog.text
+    assert status.chain("market")["last_tick"] == iso(NOON_MS)

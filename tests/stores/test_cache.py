@@ -1,5 +1,7 @@
 """The cache: which row stays, which ones wait for a commit, and clear words when the disk or the file fails."""
 
+import os
+import resource
 import sqlite3
 import threading
 from pathlib import Path
@@ -196,6 +198,28 @@ def test_a_full_disk_keeps_what_was_there_and_says_so(path: Path) -> None:
         cache.database.execute("PRAGMA max_page_count = 1000000")
         assert cache.counts(MARKET).rows == 5
         assert cache.upsert(MARKET, market(START_MS + MINUTE_MS)).inserted == 5
+
+
+@pytest.mark.parametrize(("free_bytes", "outcome"), [(0, CacheFull), (1 << 40, CacheError)])
+def test_a_failed_write_is_told_from_a_full_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int, outcome: type[CacheError]
+) -> None:
+    """SQLite says "disk I/O error" of both; here a limit on the size of files makes it."""
+    real = os.statvfs(path.parent)
+    monkeypatch.setattr(
+        os, "statvfs", lambda _: os.statvfs_result((1, 1, real.f_blocks, free_bytes, free_bytes, *real[5:]))
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Cache.open(path) as cache:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name(f"{path.name}-wal").stat().st_size, hard))
+        try:
+            with pytest.raises(CacheError) as caught:
+                cache.upsert(MARKET, market(START_MS))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.type is outcome
+        assert ("free some space" in str(caught.value)) is (outcome is CacheFull)
+        assert cache.upsert(MARKET, market(START_MS)).inserted == 5
 
 
 def use(path: Path) -> None:
