@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseBodyEvent, HTTPScope, Message, Receive, Scope, Send
 
 from api.answers import IMMUTABLE, REVALIDATE, matches
 from api.auth import Authenticator
+from api.delivery import PIECE_BYTES, Delivery
 from api.dropin.keys import KEY_HEADERS
 from api.hot import HotAnswers, RequestKey
 from api.metrics import Metrics
@@ -127,7 +128,12 @@ class Front:
         status = _UNCHANGED if unchanged else _OK
         await send({"type": "http.response.start", "status": status, "headers": headers})
         body = b"" if unchanged or scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        message: HTTPResponseBodyEvent = {"type": "http.response.body", "body": body, "more_body": False}
+        if len(body) <= PIECE_BYTES:
+            await send(message)
+        else:
+            async with Delivery(send) as delivery:
+                await delivery.send(message)
         self._metrics.hot.inc()
         self._metrics.observe(path, status, arrival.seconds)
         return True
@@ -153,9 +159,10 @@ class Front:
                     self._hot.remember(key, state["hot"], path=scope["path_template"])
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
-            await send(message)
+            await delivery.send(message)
 
-        await self._app(scope, receive, finishing)
+        async with Delivery(send) as delivery:
+            await self._app(scope, receive, finishing)
         self._metrics.observe(scope.get("path_template") or "(none)", status, arrival.seconds)
 
 

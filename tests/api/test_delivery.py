@@ -1,0 +1,168 @@
+"""Large bodies over real sockets, on the server the product runs on: they arrive whole, or the client is let go."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from litestar import Litestar, Response, get
+from litestar.response import Stream
+
+from api import delivery
+from api.auth import Authenticator
+from api.cache import Answer, AnswerCache
+from api.delivery import PIECE_BYTES, Delivery
+from api.engine.hub import Account
+from api.front import Front
+from api.hot import Hot, HotAnswers
+from api.metrics import Metrics
+from api.ratelimit import RateLimiter
+from tests.api.conftest import until
+from tests.api.test_process import free_port
+
+WAIT_S = 20.0
+LARGE = bytes(range(256)) * (32 << 12)  # 32 MiB: more than a socket takes by itself
+TOKEN = "hf_ownerownerowner"
+
+
+@get("/whole")
+async def whole() -> Response[bytes]:
+    return Response(LARGE, media_type="application/octet-stream")
+
+
+@get("/chunks")
+async def chunks() -> Stream:
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(LARGE), 3 << 19):
+            yield LARGE[start : start + (3 << 19)]
+
+    return Stream(parts(), media_type="application/octet-stream")
+
+
+def front() -> Front:
+    """The outermost layer over two large answers, and a third that is hot."""
+    cache = AnswerCache(1 << 30)
+    hot = HotAnswers(cache)
+    cache.put(Answer(etag=b'"1"', body=LARGE, headers={"ETag": '"1"'}, media_type="application/octet-stream"))
+    hot.remember(("/hot", b"", b"*/*", b"identity"), Hot(b'"1"', None, "a" * 40), path="/hot")
+    inner = Litestar([whole, chunks])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["litestar_app"] = inner
+        await inner.asgi_handler(scope, receive, send)
+
+    authenticator = Authenticator(owner_token=lambda: TOKEN, whoami=lambda _: Account("nobody", ()))
+    return Front(app, authenticator=authenticator, limiter=RateLimiter(0), hot=hot, metrics=Metrics())
+
+
+@contextmanager
+def granian(app: Callable[..., Any]) -> Iterator[tuple[str, int]]:
+    """That application on granian, in a thread."""
+    address = ("127.0.0.1", free_port())
+    server = Server(app, address=address[0], port=address[1], interface=Interfaces.ASGI, log_enabled=False)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), daemon=True)
+    thread.start()
+    try:
+        until(lambda: _listens(address))
+        yield address
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join(WAIT_S)
+        loop.close()
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(address) == 0
+
+
+@contextmanager
+def watched() -> Iterator[tuple[tuple[str, int], list[str]]]:
+    """The server's address, and the paths it is done with."""
+    answering, done = front(), []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        scope["state"] = {}
+        try:
+            await answering(scope, receive, send)
+        finally:
+            done.append(scope["path"])
+
+    with granian(app) as address:
+        yield address, done
+
+
+HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "identity"}
+
+
+@pytest.mark.parametrize("path", ["/whole", "/chunks", "/hot"])
+def test_large_bodies_arrive_whole(path: str) -> None:
+    with watched() as (address, _):
+        answer = httpx.get(f"http://{address[0]}:{address[1]}{path}", headers=HEADERS, timeout=WAIT_S)
+    assert answer.content == LARGE
+    assert answer.headers.get("content-length") == (None if path == "/chunks" else str(len(LARGE)))
+
+
+@pytest.mark.parametrize("path", ["/whole", "/chunks", "/hot"])
+def test_a_client_that_does_not_read_is_hung_up_on(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PATIENCE_S", 0.5)
+    asked = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "here", "Accept": "*/*", **HEADERS}.items())
+    with watched() as (address, done), socket.create_connection(address) as client:
+        client.settimeout(WAIT_S)
+        client.sendall(f"GET {path} HTTP/1.1\r\n{asked}\r\n".encode())
+        until(lambda: done == [path])
+        taken = 0
+        while piece := client.recv(1 << 20):
+            taken += len(piece)
+    assert 0 < taken < len(LARGE), "the connection ends, with the answer cut short"
+
+
+def sent_by(*messages: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        found.append(message)
+
+    async def run() -> None:
+        async with Delivery(send) as delivering:
+            for message in messages:
+                await delivering.send(message)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    return found
+
+
+@pytest.mark.parametrize("size", [PIECE_BYTES + 1, 3 * PIECE_BYTES, 3 * PIECE_BYTES + 1])
+@pytest.mark.parametrize("more", [True, False])
+def test_pieces_are_the_body(size: int, *, more: bool) -> None:
+    found = sent_by({"type": "http.response.body", "body": LARGE[:size], "more_body": more})
+    assert b"".join(message["body"] for message in found) == LARGE[:size]
+    assert max(len(message["body"]) for message in found) == PIECE_BYTES
+    assert [message["more_body"] for message in found] == [True] * (len(found) - 1) + [more]
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES])
+def test_small_bodies_go_out_as_they_are(size: int) -> None:
+    message = {"type": "http.response.body", "body": LARGE[:size], "more_body": False}
+    assert sent_by(message) == [message]
+
+
+def test_an_error_of_the_application_is_its_own() -> None:
+    async def run() -> None:
+        async def send(_: Any) -> None:
+            pass
+
+        async with Delivery(send):
+            raise TimeoutError("of the application")
+
+    with pytest.raises(TimeoutError, match="of the application"):
+        asyncio.run(run())
