@@ -1,6 +1,5 @@
 """From what a caller says of a revision to the snapshots that answer, and how their commits are named."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +26,14 @@ async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
 
     Raises:
         RevisionUnknown, DatasetNotReady: as `Dataset.find`.        HubError: the Hub could not be asked.
+        DatasetNotReady: also when too many revisions are being asked about.
     """
     try:
         return dataset.find(revision=choice.revision, as_of_ms=choice.as_of_ms)
     except RevisionUnknown:
         if choice.revision is None or not REVISION_FORM.fullmatch(choice.revision):
             raise
-        found = await asyncio.to_thread(dataset.commits.ask, dataset.plain(choice.revision))
+        found = await dataset.ask(choice.revision)
         if found is None:
             raise
         return found

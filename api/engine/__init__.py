@@ -8,6 +8,7 @@ poller          looks at the Hub
 trouble         what stands for errors nobody typed
 hub             reads it over HTTP
 commits         the commits of a dataset
+asking          asks for one that is not among them
 catalog         their index in SQLite
 blobs           their files on disk
 library         commits become snapshots

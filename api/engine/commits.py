@@ -14,6 +14,8 @@ from api.engine.hub import FULL_SHA, Commit, HubReader
 from datahub_assets.domain.errors import HubNotFound
 
 _ASKED_PER_MINUTE: Final = 30
+_ASK_TIMEOUT_S: Final = 2.5
+"""A caller waits for the answer; who keeps a dataset current has more time."""
 
 
 class CommitIndex:
@@ -24,7 +26,7 @@ class CommitIndex:
         self._repo_id = repo_id
         self._hub = hub
         self._catalog = catalog
-        self._asking = threading.Lock()
+        self._counting = threading.Lock()
         self._budget = Budget(_ASKED_PER_MINUTE)
 
     def reaches(self, sha: str) -> bool:
@@ -50,13 +52,13 @@ class CommitIndex:
         else:  # nothing is known yet, or the history was rewritten
             self._catalog.append_commits(self._source, self._everything(head), replace=True)
 
-    def refresh_refs(self) -> None:
+    def refresh_refs(self, *, timeout_s: float | None = None) -> None:
         """Ask the Hub for branches and tags.
 
         Raises:
             HubError: it could not be asked.
         """
-        refs = self._hub.refs(self._repo_id)
+        refs = self._hub.refs(self._repo_id, timeout_s=timeout_s)
         if refs != self._catalog.refs(self._source):
             self._catalog.set_refs(self._source, refs)
 
@@ -75,22 +77,26 @@ class CommitIndex:
         Raises:
             HubError: the Hub could not be asked.
         """
-        with self._asking:
-            known = self.of_revision(revision)
-            if known is not None or not self._budget.take():
-                return known
-            if not FULL_SHA.fullmatch(revision):
-                self.refresh_refs()
-                sha = self._catalog.refs(self._source).get(revision)
-                if sha is None:
-                    return None
-                revision = sha
-            try:
-                commit = next(self._hub.commits(self._repo_id, revision))
-            except HubNotFound:
+        known = self.of_revision(revision)
+        if known is not None or not self._may_ask():
+            return known
+        if not FULL_SHA.fullmatch(revision):
+            self.refresh_refs(timeout_s=_ASK_TIMEOUT_S)
+            sha = self._catalog.refs(self._source).get(revision)
+            if sha is None:
                 return None
+            revision = sha
+        try:
+            commit = next(self._hub.commits(self._repo_id, revision, timeout_s=_ASK_TIMEOUT_S), None)
+        except HubNotFound:
+            return None
+        if commit is not None:
             self._catalog.add_stray(self._source, commit)
-            return commit
+        return commit
+
+    def _may_ask(self) -> bool:
+        with self._counting:
+            return self._budget.take()
 
     def _everything(self, head: Commit) -> list[Commit]:
         """All commits of the main branch and of tags, newest first; each history is read until it joins another."""

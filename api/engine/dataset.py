@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from api.engine.asking import RevisionAsker
 from api.engine.catalog import Catalog
 from api.engine.commits import CommitIndex
 from api.engine.hub import Commit, HubReader
@@ -48,6 +49,7 @@ class Dataset:
         self.library = library
         self.freshness = Freshness()
         self.commits = CommitIndex(library.source, library.repo_id, hub=hub, catalog=catalog)
+        self._asker = RevisionAsker(self.commits.ask, name=spec.name)
         self._hub = hub
         self._catalog = catalog
         self._refreshing = threading.Lock()
@@ -156,6 +158,10 @@ class Dataset:
             raise DatasetNotReady(f"the index of {self.spec.name}'s commits is still being made")
         raise RevisionUnknown(f"{self.spec.name} has no {what}; see /api/hub/revisions")
 
+    async def ask(self, revision: str) -> Commit | None:
+        """The commit of a revision `find` does not know, asked of the Hub. Raises as `RevisionAsker.ask`."""
+        return await self._asker.ask(self.plain(revision))
+
     def plain(self, revision: str) -> str:
         """A revision of this dataset without its name: `ohlc@<sha>` means `<sha>`."""
         return revision.removeprefix(f"{self.spec.name}@")
@@ -193,6 +199,7 @@ class Dataset:
 
     def close(self) -> None:
         """Wait for what is being fetched, and end."""
+        self._asker.close()
         self._threads.shutdown(cancel_futures=True)
 
     def _load(self, commit: Commit) -> Snapshot:

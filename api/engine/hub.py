@@ -52,7 +52,7 @@ class Account:
 
 
 class HubReader:
-    """A blocking client, safe to share between threads; every call is bounded in time.
+    """A blocking client, safe to share between threads; every call is bounded in time, some as narrowly as asked.
 
     All calls raise HubNotFound, HubRefused, HubRateLimited and HubUnavailable, and HubContentInvalid for a body that is
     not what the Hub documents.
@@ -77,11 +77,11 @@ class HubReader:
         body = self._json(f"/api/datasets/{repo_id}/revision/{quote(ref, safe='')}", params={"expand": "sha"})
         return _text(body, "sha")
 
-    def commits(self, repo_id: str, sha: str) -> Iterator[Commit]:
+    def commits(self, repo_id: str, sha: str, *, timeout_s: float | None = None) -> Iterator[Commit]:
         """The history of a commit, newest first; pages are fetched as they are needed."""
         url: str | None = f"/api/datasets/{repo_id}/commits/{sha}"
         while url is not None:
-            answer = self._get(url)
+            answer = self._get(url, timeout_s=timeout_s)
             for item in _list(answer):
                 yield Commit(sha=_text(item, "id"), at_ms=_epoch_ms(_text(item, "date")), title=_text(item, "title"))
             url = answer.links.get("next", {}).get("url")
@@ -96,9 +96,9 @@ class HubReader:
             url = answer.links.get("next", {}).get("url")
         return tuple(files)
 
-    def refs(self, repo_id: str) -> dict[str, str]:
+    def refs(self, repo_id: str, *, timeout_s: float | None = None) -> dict[str, str]:
         """Branches and tags of a repo: name -> sha. A branch hides a tag of the same name, as in git."""
-        body = self._json(f"/api/datasets/{repo_id}/refs")
+        body = _mapping(self._get(f"/api/datasets/{repo_id}/refs", timeout_s=timeout_s))
         found: dict[str, str] = {}
         for kind in ("tags", "branches"):
             for item in body.get(kind) or ():
@@ -137,8 +137,10 @@ class HubReader:
     def _json(self, url: str, *, params: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         return _mapping(self._get(url, params=params))
 
-    def _get(self, url: str, *, params: Mapping[str, str] | None = None) -> httpx.Response:
-        return self._send("GET", url, params=params)
+    def _get(
+        self, url: str, *, params: Mapping[str, str] | None = None, timeout_s: float | None = None
+    ) -> httpx.Response:
+        return self._send("GET", url, params=params, timeout_s=timeout_s)
 
     def _send(
         self,
@@ -148,12 +150,14 @@ class HubReader:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
+        timeout_s: float | None = None,
     ) -> httpx.Response:
         absolute = url if url.startswith(("http://", "https://")) else self._endpoint + url
         own = headers is None and absolute.startswith(self._endpoint + "/")
         token = self._token() if own else None
         sent = {"Authorization": f"Bearer {token}"} if token else dict(headers or {})
-        request = self._http.build_request(method, absolute, params=params, headers=sent)
+        timeout = self._http.timeout if timeout_s is None else timeout_s
+        request = self._http.build_request(method, absolute, params=params, headers=sent, timeout=timeout)
         try:
             answer = self._http.send(request, stream=stream)
         except httpx.HTTPError as error:

@@ -1,0 +1,66 @@
+"""Revisions nobody here knows are asked of the Hub, within limits that keep everybody else served."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from datahub_assets.domain.datasets import MARKET, OHLC
+from localhub.faults import FOREVER
+from localhub.testing import HubServer
+from tests.api.conftest import serving
+from tests.api.workers import Workers, candles, prices
+
+REVISION = "/api/hub/market?limit=1&revision="
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubServer]:
+    with HubServer(tmp_path / "hub") as server:
+        yield server
+
+
+@pytest.fixture
+def workers(hub: HubServer, tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(tmp_path, endpoint=hub.url, token=hub.token)
+    made.publish(OHLC, candles())
+    made.publish(MARKET, prices())
+    yield made
+    made.close()
+
+
+def test_a_hub_that_hangs_holds_up_only_who_asks_it(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    answers: list[tuple[int, str, float]] = []
+    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="3600") as client:
+        hub.faults.slow(4.0, on="GET .*/(refs|commits/)", times=FOREVER)
+
+        def ask(number: int) -> None:
+            began_s = time.perf_counter()
+            answer = client.get(f"{REVISION}{number:040x}")
+            answers.append((answer.status_code, answer.json()["code"], time.perf_counter() - began_s))
+
+        asking = [threading.Thread(target=ask, args=(number,)) for number in range(24)]
+        for thread in asking:
+            thread.start()
+        for url in ("/metrics", "/api/health", "/api/hub/market", "/api/hub/ohlc?symbol=BTCUSDT"):
+            began_s = time.perf_counter()
+            assert client.get(url).status_code == 200
+            assert time.perf_counter() - began_s < 1.5, url
+        for thread in asking:
+            thread.join()
+        assert {(status, code) for status, code, _ in answers} == {(503, "dataset_not_ready"), (503, "hub_unavailable")}
+        assert max(took_s for _, _, took_s in answers) < 3.5
+        hub.faults.clear()
+
+
+@pytest.mark.parametrize("revision", ["0" * 40, "nothing"])
+def test_what_the_hub_did_not_know_is_not_asked_again_at_once(
+    hub: HubServer, workers: Workers, tmp_path: Path, revision: str
+) -> None:
+    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="3600") as client:
+        seen = len(hub.faults.seen)
+        for _ in range(5):
+            assert client.get(f"{REVISION}{revision}").status_code == 404
+        assert len(hub.faults.seen) == seen + 1
