@@ -107,6 +107,10 @@ class Catalog:
                 return _commit(found)
         return None
 
+    def is_indexed(self, source: str, sha: str) -> bool:
+        """Whether the commit is in the indexed history; one that was only asked for is not."""
+        return self._one("SELECT 1 FROM commits WHERE source = ? AND sha = ?", source, sha) is not None
+
     def add_stray(self, source: str, commit: Commit) -> None:
         """Remember a commit that is not in the indexed history; those remembered longest ago give way."""
         with self._transaction() as db:

@@ -40,10 +40,10 @@ class CommitIndex:
         Raises:
             HubError: the history could not be read.
         """
-        new = [head] if self._catalog.commit(self._source, head.sha) is None else []
+        new = [] if self._catalog.is_indexed(self._source, head.sha) else [head]
         known = None if new else head
         for commit in history if new else ():
-            if self._catalog.commit(self._source, commit.sha) is not None:
+            if self._catalog.is_indexed(self._source, commit.sha):
                 known = commit
                 break
             new.append(commit)
