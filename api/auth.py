@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
-from api.budget import Budget
 from api.engine.hub import Account
-from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
+from api.errors import TokenMissing, TokenRefused
+from api.newcomers import Newcomers
 from datahub_assets.domain.errors import HubError, HubRefused
 
 TOKEN_FORM: Final = re.compile(rb"(?:hf_|api_org_)[A-Za-z0-9._-]{8,1000}")
@@ -29,8 +29,6 @@ _ASK_AGAIN_S: Final = 30.0
 _REFUSED_FOR_S: Final = 60.0
 _REMEMBERED: Final = 10_000
 _ASKED_AT_ONCE: Final = 4
-_UNKNOWN_PER_MINUTE: Final = 30
-"""How many tokens nobody has seen the Hub may be asked about, over all callers."""
 _OWNER_REREAD_S: Final = 1.0
 
 
@@ -60,13 +58,13 @@ class Authenticator:
         owner_token: Callable[[], str | None],
         whoami: Callable[[str], Account],
         allowed_users: Collection[str] = (),
-        budget: Budget | None = None,
+        newcomers: Newcomers | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner_token = owner_token
         self._whoami = whoami
         self._allowed = frozenset(allowed_users)
-        self._budget = budget or Budget(_UNKNOWN_PER_MINUTE, clock=clock)
+        self._newcomers = newcomers or Newcomers(clock=clock)
         self._clock = clock
         self._verdicts: OrderedDict[bytes, _Verdict] = OrderedDict()
         self._threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami")
@@ -87,8 +85,8 @@ class Authenticator:
             return None
         return self._admit(verdict.account, digest, raising=False)
 
-    async def authenticate(self, header: bytes | None) -> Principal:
-        """The principal of an `Authorization` header.
+    async def authenticate(self, header: bytes | None, *, address: str | None = None) -> Principal:
+        """The principal of an `Authorization` header that came from a client's address, None where there is none.
 
         Raises:
             TokenMissing: there is no bearer token.        TokenRefused: it is not one that may read here.
@@ -104,21 +102,21 @@ class Authenticator:
         if not TOKEN_FORM.fullmatch(token):
             raise TokenRefused("this is not a Hugging Face token, which looks like hf_…")
         digest = _digest(token)
-        verdict = await self._verdict(token.decode("ascii"), digest)
+        verdict = await self._verdict(token.decode("ascii"), digest, address=address)
         if verdict.account is None:
             raise TokenRefused("neither this server nor the Hub knows this token")
         principal = self._admit(verdict.account, digest, raising=True)
         assert principal is not None  # noqa: S101 - it raised otherwise
         return principal
 
-    async def _verdict(self, token: str, digest: bytes) -> _Verdict:
+    async def _verdict(self, token: str, digest: bytes, *, address: str | None) -> _Verdict:
         verdict = self._verdicts.get(digest)
         if verdict is not None and self._clock() < verdict.good_until_s:
             return verdict
         task = self._asking.get(digest)
         if task is None:
-            if (verdict is None or verdict.account is None) and not self._budget.take():
-                raise TooManyUnknownTokens("too many unknown tokens came in; try again", headers={"Retry-After": "10"})
+            if verdict is None or verdict.account is None:
+                self._newcomers.admit(address)
             task = self._asking[digest] = asyncio.create_task(self._ask(token, digest, stale=verdict))
             task.add_done_callback(lambda _: self._asking.pop(digest, None))
         return await asyncio.shield(task)

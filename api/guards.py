@@ -27,7 +27,10 @@ def token_guard(authenticator: Authenticator, limiter: RateLimiter) -> Guard:
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         header = connection.headers.get("authorization")
-        principal = await authenticator.authenticate(header.encode("latin-1") if header is not None else None)
+        principal = await authenticator.authenticate(
+            header.encode("latin-1") if header is not None else None,
+            address=connection.client.host if connection.client is not None else None,
+        )
         allowance = limiter.take(principal.digest)
         connection.scope["state"]["allowance"] = allowance
         connection.scope["state"]["principal"] = principal

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from api.auth import Authenticator
-from api.budget import Budget
 from api.engine.hub import Account
 from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
+from api.newcomers import Newcomers
 from datahub_assets.domain.errors import HubRefused, HubUnavailable
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
@@ -67,13 +67,13 @@ def authenticator(door: Hub, clock: Clock, *, allowed: tuple[str, ...] = (), bud
         owner_token=lambda: OWNER,
         whoami=door.whoami,
         allowed_users=allowed,
-        budget=Budget(budget, clock=clock),
+        newcomers=Newcomers(per_address=budget, total=2 * budget, clock=clock),
         clock=clock,
     )
 
 
-def name_of(auth: Authenticator, token: str) -> str:
-    return asyncio.run(auth.authenticate(f"Bearer {token}".encode())).name
+def name_of(auth: Authenticator, token: str, *, address: str = "192.0.2.1") -> str:
+    return asyncio.run(auth.authenticate(f"Bearer {token}".encode(), address=address)).name
 
 
 def test_the_own_token_needs_no_hub(door: Hub, clock: Clock) -> None:
@@ -159,6 +159,60 @@ def test_unknown_tokens_have_a_budget_and_known_ones_do_not_pay_for_it(door: Hub
     clock.now_s += 301
     assert name_of(auth, "hf_alicealice") == "alice"
     assert name_of(auth, "hf_bobbobbob") == "bob"
+
+
+def guess_from(auth: Authenticator, address: str, *, times: int) -> None:
+    for number in range(times):
+        with pytest.raises(TokenRefused):
+            name_of(auth, f"hf_guessguess{address.replace(':', '.')}{number}", address=address)
+
+
+@pytest.mark.parametrize(
+    ("stranger", "same", "another"),
+    [
+        ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+    ],
+)
+def test_a_stranger_does_not_lock_newcomers_out(
+    door: Hub, clock: Clock, stranger: str, same: str, another: str
+) -> None:
+    auth = authenticator(door, clock, budget=3)
+    guess_from(auth, stranger, times=3)
+    for address in (stranger, same):
+        with pytest.raises(TooManyUnknownTokens, match="this address"):
+            name_of(auth, "hf_alicealice", address=address)
+    assert name_of(auth, "hf_alicealice", address=another) == "alice"
+    assert name_of(auth, "hf_alicealice", address=stranger) == "alice", "known by now"
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "::1", ""])
+def test_behind_a_proxy_there_is_one_budget_for_all(door: Hub, clock: Clock, proxy: str) -> None:
+    auth = authenticator(door, clock, budget=3)
+    guess_from(auth, proxy, times=6)
+    with pytest.raises(TooManyUnknownTokens, match="all clients"):
+        name_of(auth, "hf_alicealice", address=proxy)
+
+
+def test_many_strangers_do_not_make_the_hub_be_asked_without_end(door: Hub, clock: Clock) -> None:
+    auth = authenticator(door, clock, budget=3)
+    for number in range(3):
+        guess_from(auth, f"192.0.2.{number}", times=2)
+    with pytest.raises(TooManyUnknownTokens, match="all clients"):
+        name_of(auth, "hf_alicealice", address="192.0.2.9")
+    assert len(door.asked) == 6
+
+
+def test_a_request_comes_from_its_clients_address(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
+    with serving(hub, tmp_path) as client:
+        answers = [
+            client.get("/api/hub/market", headers={"Authorization": f"Bearer hf_madeupmadeup{number}"}).json()
+            for number in range(25)
+        ]
+        assert answers[0]["code"] == "token_refused"
+        assert answers[-1]["code"] == "too_many_unknown_tokens"
+        assert "this address" in answers[-1]["detail"]
+        assert client.get("/api/hub/market").status_code == 200
 
 
 def test_only_allowed_users_may_read(door: Hub, clock: Clock) -> None:

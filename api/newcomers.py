@@ -1,0 +1,78 @@
+"""How many tokens nobody has seen yet the Hub may be asked about: from each client address, and in all.
+
+What the Hub says of them is `auth`'s business.
+"""
+
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from api.budget import Budget
+from api.errors import TooManyUnknownTokens
+
+_PER_ADDRESS: Final = 20
+_TOTAL: Final = 100
+"""Per minute. Larger than what one address may use, so that one stranger's made-up tokens lock nobody else out."""
+_REMEMBERED: Final = 10_000
+_IPV6_HOST_BITS: Final = 64
+"""A network of this size is the least a subscriber gets (RFC 6177), so an address within it costs nothing to change."""
+
+
+class Newcomers:
+    """Budgets of unknown tokens. For use from one thread.
+
+    An address of this machine has no budget of its own: it is that of a proxy, behind which all clients have the same.
+    For them there is only the one in all.
+    """
+
+    def __init__(
+        self, *, per_address: int = _PER_ADDRESS, total: int = _TOTAL, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._per_address = per_address
+        self._clock = clock
+        self._total = Budget(total, clock=clock)
+        self._budgets: OrderedDict[str, Budget] = OrderedDict()
+
+    def admit(self, address: str | None) -> None:
+        """Count an unknown token that came from there.
+
+        Raises:
+            TooManyUnknownTokens: it is one too many.
+        """
+        origin = _origin(address)
+        if origin is not None and not self._budget(origin).take():
+            raise _too_many("from this address")
+        if not self._total.take():
+            raise _too_many("from all clients together")
+
+    def _budget(self, origin: str) -> Budget:
+        budget = self._budgets.get(origin)
+        if budget is None:
+            budget = self._budgets[origin] = Budget(self._per_address, clock=self._clock)
+        self._budgets.move_to_end(origin)
+        if len(self._budgets) > _REMEMBERED:
+            self._budgets.popitem(last=False)
+        return budget
+
+
+def _origin(address: str | None) -> str | None:
+    """What counts as one client: an IPv4 address, or an IPv6 network; None for those that cannot be told apart."""
+    if not address:
+        return None
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_loopback:
+        return None
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(int(found) >> _IPV6_HOST_BITS)
+    return str(found)
+
+
+def _too_many(whence: str) -> TooManyUnknownTokens:
+    return TooManyUnknownTokens(f"too many unknown tokens came in {whence}; try again", headers={"Retry-After": "10"})
