@@ -134,7 +134,7 @@ def asked(coverage: Coverage, question: Gap, *, answered: bool, now_ms: int) -> 
     lines = []
     gaps = []
     for gap in coverage.gaps:
-        if gap.first_time > question.last_time or gap.last_time < question.first_time:
+        if _apart(gap, question):
             gaps.append(gap)
             continue
         cause = Cause.EXCHANGE_HAD_NONE
@@ -143,6 +143,29 @@ def asked(coverage: Coverage, question: Gap, *, answered: bool, now_ms: int) -> 
         lines.append(_updated(gap, now_ms=now_ms, cause=cause, asked_at=now_ms, asks=gap.asks + 1))
         gaps.append(lines[-1])
     return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
+
+
+def failed(coverage: Coverage, question: Gap, *, refused: bool, now_ms: int) -> Change:
+    """A question about a gap had no answer. It goes behind the others, and nothing new is known of the cause.
+
+    Args:
+        refused: the exchange said that it does not answer this, so asking becomes rarer as after an answer; anything
+            else may pass by itself.
+    """
+    gaps = []
+    lines = []
+    for gap in coverage.gaps:
+        if _apart(gap, question):
+            gaps.append(gap)
+            continue
+        lines.append(_updated(gap, now_ms=now_ms, asked_at=now_ms, asks=gap.asks + refused))
+        gaps.append(lines[-1])
+    return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
+
+
+def _apart(gap: Gap, other: Gap) -> bool:
+    """Whether the two have no candle in common."""
+    return gap.first_time > other.last_time or gap.last_time < other.first_time
 
 
 def quarantine(coverage: Coverage, open_time: int, *, interval: Interval, now_ms: int) -> Change:

@@ -182,6 +182,13 @@ class Cache:
                 self.database, spec, question, answered=answered, now_ms=now_ms, version=self.next_version()
             )
 
+    def record_failed(self, spec: DatasetSpec, question: Question, *, refused: bool, now_ms: int) -> None:
+        """A question about a gap had no answer; `refused`: the exchange said that it gives none."""
+        with self.database.transaction():
+            series.note_failed(
+                self.database, spec, question, refused=refused, now_ms=now_ms, version=self.next_version()
+            )
+
     def counts(self, spec: DatasetSpec) -> Counts:
         """What the cache holds of a dataset now."""
         table = Table.of(spec)

@@ -155,6 +155,16 @@ def note_asked(
         store(database, spec, {question.series: change}, version=version)
 
 
+def note_failed(
+    database: Database, spec: DatasetSpec, question: Question, *, refused: bool, now_ms: int, version: int
+) -> None:
+    """A question about a gap had no answer."""
+    coverage = coverages(database, spec).get(question.series)
+    if coverage is not None:
+        change = gaps.failed(coverage, question.gap, refused=refused, now_ms=now_ms)
+        store(database, spec, {question.series: change}, version=version)
+
+
 def confirmed(database: Database, spec: DatasetSpec, lines: pl.DataFrame) -> pl.DataFrame:
     """Of published gap lines those that still hold after the state was derived anew from rows.
 

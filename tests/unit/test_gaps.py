@@ -17,6 +17,7 @@ from datahub_assets.domain.gaps import (
     asked,
     expected_until,
     extend,
+    failed,
     quarantine,
 )
 from datahub_assets.domain.intervals import interval
@@ -42,7 +43,7 @@ STEPS = st.lists(
         st.tuples(st.just("arrive"), st.lists(st.integers(-20, 20), max_size=6)),
         st.tuples(st.just("extend"), st.integers(-20, 25)),
         st.tuples(st.just("quarantine"), st.integers(-20, 20)),
-        st.tuples(st.sampled_from(["silent", "answered"]), st.integers(0, 3)),
+        st.tuples(st.sampled_from(["silent", "answered", "failed", "refused"]), st.integers(0, 3)),
     ),
     max_size=12,
 )
@@ -86,7 +87,11 @@ def act(coverage: Coverage | None, what: str, value: object, *, now_ms: int) -> 
     if not coverage.gaps:
         return None
     question = coverage.gaps[value % len(coverage.gaps)]  # type: ignore[operator]
-    return asked(coverage, question, answered=what == "answered", now_ms=now_ms)
+    return (
+        failed(coverage, question, refused=what == "refused", now_ms=now_ms)
+        if what in {"failed", "refused"}
+        else asked(coverage, question, answered=what == "answered", now_ms=now_ms)
+    )
 
 
 def start(*numbers: int) -> Coverage:
@@ -141,6 +146,13 @@ def test_what_an_answer_says_of_the_cause(cause: Cause, answered: bool, outcome:
     coverage = replace(coverage, gaps=(replace(coverage.gaps[0], cause=cause),))
     after = asked(coverage, coverage.gaps[0], answered=answered, now_ms=7).coverage.gaps[0]
     assert (after.cause, after.asks, after.asked_at) == (outcome, 1, 7)
+
+
+@pytest.mark.parametrize(("refused", "asks"), [(True, 1), (False, 0)])
+def test_a_question_without_an_answer_waits_and_tells_nothing_of_the_cause(refused: bool, asks: int) -> None:
+    coverage = start(0, 2)
+    after = failed(coverage, coverage.gaps[0], refused=refused, now_ms=7).coverage.gaps[0]
+    assert (after.cause, after.asks, after.asked_at) == (Cause.NOT_FETCHED, asks, 7)
 
 
 def test_a_quarantined_candle_splits_the_gap_around_it() -> None:

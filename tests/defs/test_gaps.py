@@ -1,0 +1,52 @@
+"""Which gaps Binance is asked for again, tick after tick."""
+
+import logging
+from dataclasses import replace
+
+import polars as pl
+
+from datahub_assets.defs.ohlc_candles import gaps
+from datahub_assets.domain.datasets import OHLC
+from datahub_assets.domain.gaps import Cause
+from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
+from tests.defs.conftest import NOON_MS, Bench
+from tests.stores.world import candles
+
+LOG = logging.getLogger(__name__)
+MANY = 21
+"""More gaps than are asked for in one tick."""
+
+
+def following(bench: Bench, *symbols: str) -> Bench:
+    settings = bench.workshop.settings.model_copy(update={"symbols": symbols})
+    return replace(bench, workshop=replace(bench.workshop, settings=settings))
+
+
+def with_a_hole(bench: Bench, *symbols: str) -> None:
+    """Hourly candles of these pairs in the cache, without the one of three hours ago."""
+    rows = candles(NOON_MS, pairs=1, back=6, intervals=["1h"], skip=[NOON_MS - 3 * HOUR_MS])
+    with bench.workshop.cache() as cache:
+        cache.upsert(OHLC, pl.concat([rows.with_columns(symbol=pl.lit(symbol)) for symbol in symbols]))
+
+
+def ask(bench: Bench) -> set[str | None]:
+    """Ask again a minute later; which pairs were asked for."""
+    bench.clock.advance(MINUTE_MS)
+    bench.binance.forget_requests()
+    with bench.workshop.cache() as cache:
+        gaps.ask_again(bench.workshop, cache, log=LOG)
+        cache.drain(bench.workshop.landing, OHLC, now_ms=bench.clock.now_ms())
+    return {request.get("symbol") for request in bench.binance.requested(path="klines")}
+
+
+def test_pairs_the_exchange_no_longer_knows_do_not_keep_others_from_being_asked(bench: Bench) -> None:
+    gone = [f"AGONE{number:02d}USDT" for number in range(MANY)]
+    bench = following(bench, *gone, "BTCUSDT")
+    with_a_hole(bench, *gone, "BTCUSDT")
+    assert "BTCUSDT" not in ask(bench)
+    assert "BTCUSDT" in ask(bench)
+    assert ask(bench) == set(), "what was refused is not asked for again at once"
+    with bench.workshop.cache() as cache:
+        known = cache.coverages(OHLC)
+    assert known["BTCUSDT", "1h"].gaps == ()
+    assert {(gap.cause, gap.asks) for symbol in gone for gap in known[symbol, "1h"].gaps} == {(Cause.NOT_FETCHED, 1)}
