@@ -61,7 +61,11 @@ def create_engine(settings: Settings) -> Engine:
     """The engine on the Hub the settings name."""
     hub = HubReader(settings.hub_endpoint, token=settings.owner_token)
     return Engine(
-        hub=hub, root=settings.snapshots_path, endpoint=settings.hub_endpoint, namespace=_namespace(settings, hub)
+        hub=hub,
+        root=settings.snapshots_path,
+        endpoint=settings.hub_endpoint,
+        owner=settings.hf_username or (LOCAL_USER if settings.embedded_hub else None),
+        namespace=_namespace(settings, hub),
     )
 
 
@@ -127,13 +131,9 @@ def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> C
 
 
 def _namespace(settings: Settings, hub: HubReader) -> Callable[[], str]:
-    """Whose the datasets are: as set, the embedded Hub's user, or the token's own account."""
+    """Whose the datasets are where the settings do not say: the token's own account's."""
 
     def namespace() -> str:
-        if settings.hf_username is not None:
-            return settings.hf_username
-        if settings.embedded_hub:
-            return LOCAL_USER
         token = settings.owner_token()
         if token is None:
             raise HubRefused("without a token HF_USERNAME must say whose datasets are served")

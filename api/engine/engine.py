@@ -29,8 +29,16 @@ _PRUNE_AFTER_S: Final = 60.0
 """Mapped rows used later than this stay: a request may be about to open them."""
 
 
+_ASK_OWNER_EVERY_S: Final = 30.0
+
+
 class Engine:
-    """The datasets by name. Until it is known whose they are (`namespace`), there are none."""
+    """The datasets by name. Until it is known whose they are, there are none.
+
+    Args:
+        owner: the account they belong to, where the settings name it.
+        namespace: asks for that account where they do not. What an earlier process was told is served until it answers.
+    """
 
     def __init__(
         self,
@@ -39,17 +47,23 @@ class Engine:
         root: Path,
         endpoint: str,
         namespace: Callable[[], str],
+        owner: str | None = None,
         specs: Sequence[DatasetSpec] = tuple(DATASETS.values()),
     ) -> None:
         self.hub = hub
         self.specs = {spec.name: spec for spec in specs}
         self._endpoint = endpoint
         self._namespace = namespace
+        self._owner = owner
         self._root = root
         self._catalog = Catalog(root / "catalog.sqlite3")
         self._blobs = BlobStore(root / "blobs")
         self._connection = connect(root / "scratch")
         self._datasets: dict[str, Dataset] = {}
+        self._retired: list[Dataset] = []
+        self._bound_to: str | None = None
+        self._is_certain = False
+        self._ask_owner_at_s = 0.0
         self._binding = threading.Lock()
         self.binding_error: DataHubError | None = None
         """Why it is not known whose the datasets are, once that was asked."""
@@ -77,21 +91,16 @@ class Engine:
         return self._datasets[name]
 
     def restore(self) -> None:
-        """Serve what an earlier process served; the Hub is not asked."""
-        namespace = self._catalog.note(f"namespace of {self._endpoint}")
-        if namespace is not None:
-            self._bind(namespace)
-            for dataset in self._datasets.values():
-                dataset.restore()
+        """Serve what an earlier process served of the same account; the Hub is not asked."""
+        with self._binding:
+            namespace = self._owner or self._catalog.note(f"namespace of {self._endpoint}")
+            if namespace is not None:
+                self._bind(namespace)
+            self._is_certain = self._owner is not None
 
     def refresh(self, name: str) -> bool:
         """Bring a dataset to the Hub's head; whether what is served changed. Blocks; raises as `Dataset.refresh`."""
-        if name not in self._datasets:
-            try:
-                self._bind(self._namespace())
-            except DataHubError as error:
-                self.binding_error = error
-                raise
+        self._settle()
         return self._datasets[name].refresh()
 
     def warm(self) -> None:
@@ -134,20 +143,44 @@ class Engine:
 
     def close(self) -> None:
         """Close files and connections."""
-        for dataset in self._datasets.values():
+        for dataset in (*self._retired, *self._datasets.values()):
             dataset.close()
         self._connection.close()
         self._catalog.close()
         self.hub.close()
 
-    def _bind(self, namespace: str) -> None:
+    def _settle(self) -> None:
+        """Have the datasets be those of the right account; while that cannot be asked, those of the last one stay.
+
+        Raises:
+            HubError: it could not be asked, and no account is known from before.
+        """
         with self._binding:
-            if self._datasets:
+            if self._is_certain or time.monotonic() < self._ask_owner_at_s:
                 return
-            self._catalog.set_note(f"namespace of {self._endpoint}", namespace)
-            self._datasets = {
-                name: self._dataset(spec, f"{namespace}/{spec.repo_name}") for name, spec in self.specs.items()
-            }
+            try:
+                namespace = self._owner or self._namespace()
+            except DataHubError as error:
+                self.binding_error = error
+                if self._bound_to is None:
+                    raise
+                self._ask_owner_at_s = time.monotonic() + _ASK_OWNER_EVERY_S
+                return
+            if namespace != self._bound_to:
+                self._bind(namespace)
+            self.binding_error = None
+            self._is_certain = True
+
+    def _bind(self, namespace: str) -> None:
+        """Serve the datasets of that account. Requests may still wait for those of another, so they are closed last."""
+        if self._bound_to is not None:
+            _LOG.warning("the datasets are those of %s now, and were those of %s", namespace, self._bound_to)
+        datasets = {name: self._dataset(spec, f"{namespace}/{spec.repo_name}") for name, spec in self.specs.items()}
+        for dataset in datasets.values():
+            dataset.restore()
+        self._catalog.set_note(f"namespace of {self._endpoint}", namespace)
+        self._retired += self._datasets.values()
+        self._datasets, self._bound_to = datasets, namespace
 
     def _dataset(self, spec: DatasetSpec, repo_id: str) -> Dataset:
         reader = FileReader(spec, connection=self._connection, catalog=self._catalog, mapped=self._root / "mapped")
