@@ -192,6 +192,13 @@ class Settings(BaseModel):
             raise ValueError("must be false: this system has no mock data, it serves real data only")
         return value
 
+    def follows(self, series: tuple[str, ...]) -> bool:
+        """Whether these settings name this series of candles: a pair and an interval."""
+        symbol, interval = series
+        wanted = self.symbols
+        listed = symbol in wanted if isinstance(wanted, tuple) else symbol.endswith(wanted.removeprefix("all:"))
+        return listed and interval in self.intervals
+
     @property
     def embedded_hub(self) -> bool:
         """Whether the Hub of this machine stands in for huggingface.co."""

@@ -25,7 +25,7 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
         workshop: Workshop = context.resources.workshop
         with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
             now_ms = workshop.clock()
-            drained = cache.drain(workshop.landing, spec, now_ms=now_ms)
+            drained = cache.drain(workshop.landing, spec, now_ms=now_ms, followed=workshop.settings.follows)
             pruned = cache.prune(spec, now_ms=now_ms)
             waiting = cache.waiting(spec)
             saved = drained.upserted

@@ -118,8 +118,8 @@ def extend(coverage: Coverage, until: int, *, interval: Interval, now_ms: int) -
     begin = coverage.until + interval.length_ms
     last = coverage.gaps[-1] if coverage.gaps else None
     if last is not None and last.last_time == coverage.until and last.cause is not Cause.QUARANTINED:
-        # The same silence goes on. Its new part has not been asked for yet, so neither has the whole.
-        gap = _updated(last, now_ms=now_ms, last_time=until, cause=Cause.NOT_FETCHED)
+        # The same silence goes on, for the same cause: each tick asks for the end of the series anyway.
+        gap = _updated(last, now_ms=now_ms, last_time=until)
         return Change(replace(coverage, until=until, gaps=(*coverage.gaps[:-1], gap)), (gap,))
     gap = Gap(begin, until, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
     return Change(replace(coverage, until=until, gaps=(*coverage.gaps, gap)), (gap,))
@@ -169,13 +169,13 @@ def _apart(gap: Gap, other: Gap) -> bool:
 
 
 def quarantine(coverage: Coverage, open_time: int, *, interval: Interval, now_ms: int) -> Change:
-    """A candle came and failed its check: where it is missing for no known reason, that is the cause."""
+    """A candle came and failed its check, after anything else that is known: where it is missing, that is the cause."""
     slot = interval.floor(open_time)
     step = interval.length_ms
     gaps: list[Gap] = []
     lines: list[Gap] = []
     for gap in coverage.gaps:
-        if gap.cause is not Cause.NOT_FETCHED or not gap.first_time <= slot <= gap.last_time:
+        if gap.cause is Cause.QUARANTINED or not gap.first_time <= slot <= gap.last_time:
             gaps.append(gap)
             continue
         parts = [

@@ -20,11 +20,16 @@ from datahub_assets.domain.ledgers import CORRECTIONS, LEDGERS, LedgerSpec, corr
 from datahub_assets.domain.rows import Rejected, merge, supersede
 from datahub_assets.stores import landing, quarantine, remote, series
 from datahub_assets.stores.database import Database
-from datahub_assets.stores.series import Question
+from datahub_assets.stores.series import Followed, Question
 from datahub_assets.stores.tables import BATCH_ROWS, Outbox, Table
 
 FORMAT: Final = 1
 PRUNE_EVERY_MS: Final = HOUR_MS
+
+
+def every(_series: tuple[str, ...]) -> bool:
+    """All series are followed."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +100,12 @@ class Cache:
     ) -> None:
         self.close()
 
-    def drain(self, folder: Path, spec: DatasetSpec, *, now_ms: int) -> Drained:
+    def drain(self, folder: Path, spec: DatasetSpec, *, now_ms: int, followed: Followed = every) -> Drained:
         """Take in all landing files of a dataset, each in a transaction of its own, and remove them.
 
         Killed in between, the next drain takes the same file again and finds its rows unchanged. A damaged file is
-        renamed out of the way and reported, so that it does not stop the chain for ever.
+        renamed out of the way and reported, so that it does not stop the chain for ever. Of series that are not
+        `followed` no new candles are expected.
         """
         landing.tidy(folder, spec, now_ms=now_ms)
         result = Drained()
@@ -121,7 +127,7 @@ class Cache:
         if spec.has_forming_rows:
             with self.database.transaction():
                 version = self.next_version()
-                series.note_time(self.database, spec, now_ms=now_ms, version=version)
+                series.note_time(self.database, spec, followed=followed, now_ms=now_ms, version=version)
                 series.note_quarantined(self.database, spec, now_ms=now_ms, version=version)
         return result
 
@@ -171,9 +177,13 @@ class Cache:
         """What each series of candles should hold, and its open gaps."""
         return series.coverages(self.database, spec) if spec.has_forming_rows else {}
 
-    def gaps_to_ask(self, spec: DatasetSpec, *, now_ms: int, limit: int = 20) -> list[Question]:
-        """Gaps it is time to ask the exchange about, at most `limit`."""
-        return series.to_ask(self.database, spec, now_ms=now_ms, limit=limit) if spec.has_forming_rows else []
+    def gaps_to_ask(
+        self, spec: DatasetSpec, *, now_ms: int, limit: int = 20, followed: Followed = every
+    ) -> list[Question]:
+        """Gaps of followed series it is time to ask the exchange about, at most `limit`."""
+        if not spec.has_forming_rows:
+            return []
+        return series.to_ask(self.database, spec, followed=followed, now_ms=now_ms, limit=limit)
 
     def record_asked(self, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int) -> None:
         """The exchange was asked about a gap; `answered`: it sent any candle of it, good or bad."""

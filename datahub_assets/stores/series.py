@@ -5,7 +5,7 @@ said in `datahub_assets.domain.gaps`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from datahub_assets.stores.database import Database
 from datahub_assets.stores.tables import Table
 
 Series = tuple[str, ...]
+Followed = Callable[[Series], bool]
+"""Whether somebody still wants this series: of one taken out of the settings nothing more is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,12 @@ def _note_closed(database: Database, spec: DatasetSpec, closed: pl.DataFrame, *,
     store(database, spec, changes, version=version)
 
 
-def note_time(database: Database, spec: DatasetSpec, *, now_ms: int, version: int) -> None:
-    """Time passed: candles that should have come by now and did not are gaps."""
+def note_time(database: Database, spec: DatasetSpec, *, followed: Followed, now_ms: int, version: int) -> None:
+    """Time passed: candles of a followed series that should have come by now and did not are gaps."""
     changes = {}
     for series, coverage in coverages(database, spec).items():
+        if not followed(series):
+            continue
         step = _interval(spec, series)
         until = gaps.expected_until(step, now_ms=now_ms)
         if until > coverage.until:
@@ -117,12 +121,16 @@ def note_time(database: Database, spec: DatasetSpec, *, now_ms: int, version: in
 
 
 def note_quarantined(database: Database, spec: DatasetSpec, *, now_ms: int, version: int) -> None:
-    """Where a candle is missing and a rejected one of its time is in quarantine, that is why."""
+    """Where a candle is missing and a rejected one of its time is in quarantine, that is why.
+
+    Unless the exchange said since that it has none: then it took the bad one back.
+    """
     blamed = database.rows(
         "SELECT DISTINCT g.symbol, g.interval, q.open_time FROM gaps g JOIN quarantine q "
         "ON q.dataset = ? AND q.subject = g.symbol || ' ' || g.interval "
-        "AND q.open_time BETWEEN g.first_time AND g.last_time + ? WHERE g.healed_at IS NULL AND g.cause = ?",
-        (spec.name, DAY_MS, Cause.NOT_FETCHED),
+        "AND q.open_time BETWEEN g.first_time AND g.last_time + ? WHERE g.healed_at IS NULL "
+        "AND (g.cause = ? OR (g.cause = ? AND q.last_seen > g.asked_at))",
+        (spec.name, DAY_MS, Cause.NOT_FETCHED, Cause.EXCHANGE_HAD_NONE),
     )
     known = coverages(database, spec) if blamed else {}
     for symbol, name, open_time in blamed:
@@ -132,11 +140,12 @@ def note_quarantined(database: Database, spec: DatasetSpec, *, now_ms: int, vers
         store(database, spec, {series: change}, version=version)
 
 
-def to_ask(database: Database, spec: DatasetSpec, *, now_ms: int, limit: int) -> list[Question]:
+def to_ask(database: Database, spec: DatasetSpec, *, followed: Followed, now_ms: int, limit: int) -> list[Question]:
     """Gaps it is time to ask the exchange about, those never asked first, then the longest not asked."""
     due = [
         Question(series, gap)
         for series, coverage in coverages(database, spec).items()
+        if followed(series)
         for gap in coverage.gaps
         if gap.due(now_ms=now_ms)
     ]

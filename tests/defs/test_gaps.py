@@ -50,3 +50,22 @@ def test_pairs_the_exchange_no_longer_knows_do_not_keep_others_from_being_asked(
         known = cache.coverages(OHLC)
     assert known["BTCUSDT", "1h"].gaps == ()
     assert {(gap.cause, gap.asks) for symbol in gone for gap in known[symbol, "1h"].gaps} == {(Cause.NOT_FETCHED, 1)}
+
+
+def test_a_pair_taken_out_of_the_settings_is_neither_asked_for_nor_missed(bench: Bench) -> None:
+    with_a_hole(bench, "BTCUSDT", "ETHUSDT")
+    bench = following(bench, "ETHUSDT")
+    assert ask(bench) == {"ETHUSDT"}
+    with bench.workshop.cache() as cache:
+        before = cache.coverages(OHLC)["BTCUSDT", "1h"]
+    assert len(before.gaps) == 1
+    bench.clock.advance(5 * HOUR_MS)
+    assert bench.run(OHLC).success
+    with bench.workshop.cache() as cache:
+        assert cache.coverages(OHLC)["BTCUSDT", "1h"] == before
+
+
+def test_every_pair_of_a_quote_is_followed(bench: Bench) -> None:
+    settings = bench.workshop.settings.model_copy(update={"symbols": "all:USDT", "intervals": ("1h",)})
+    asked = [("ETHUSDT", "1h"), ("ETHBTC", "1h"), ("ETHUSDT", "4h")]
+    assert [settings.follows(series) for series in asked] == [True, False, False]

@@ -90,6 +90,26 @@ def test_a_series_that_falls_silent_gets_one_growing_gap(site: Site) -> None:
     assert gap_lines(site) == [(0, -2, "not_fetched", True)]
 
 
+def test_a_pair_that_falls_silent_for_days_is_not_called_unasked(site: Site) -> None:
+    site.tick(OHLC, hourly(START_MS), now_ms=START_MS)
+    for silent in range(1, 49):
+        now_ms = NOW_H + silent * HOUR_MS + TAIL_GRACE_MS
+        site.store(OHLC, now_ms=now_ms)
+        with Cache.open(site.cache_path) as cache:
+            (gap,) = cache.coverages(OHLC)["P0USDT", "1h"].gaps
+            assert gap.cause is (Cause.NOT_FETCHED if silent == 1 else Cause.EXCHANGE_HAD_NONE)
+            for question in cache.gaps_to_ask(OHLC, now_ms=now_ms):
+                cache.record_asked(OHLC, question, answered=False, now_ms=now_ms)
+    bad = [now_ms - HOUR_MS - now_ms % HOUR_MS, "1", "0.5", "2", "1", "1", now_ms - now_ms % HOUR_MS - 1]
+    checked = check_klines(
+        [[*bad, "1", 1, "1", "1", "0"]], symbol="P0USDT", interval=interval("1h"), server_time_ms=now_ms, now_ms=now_ms
+    )
+    site.store(OHLC, checked.frame, now_ms=now_ms + MINUTE_MS, rejected=checked.rejected)
+    with Cache.open(site.cache_path) as cache:
+        causes = [gap.cause for gap in cache.coverages(OHLC)["P0USDT", "1h"].gaps]
+    assert causes == [Cause.EXCHANGE_HAD_NONE, Cause.QUARANTINED], "the pair is back, with a candle that is no good"
+
+
 def test_a_pause_of_a_minute_is_no_gap(site: Site) -> None:
     site.tick(OHLC, hourly(START_MS), now_ms=START_MS)
     now_ms = NOW_H + HOUR_MS + TAIL_GRACE_MS - 1

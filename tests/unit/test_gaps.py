@@ -121,13 +121,13 @@ def test_a_candle_off_the_grid_counts_for_the_hour_that_covers_it() -> None:
     assert change.coverage.gaps == ()
 
 
-def test_silence_grows_one_gap_at_the_end_and_asks_again_for_its_new_part() -> None:
+def test_silence_grows_one_gap_at_the_end_that_keeps_its_cause() -> None:
     coverage = extend(start(0), 2 * STEP, interval=HOUR, now_ms=2).coverage
     coverage = asked(coverage, coverage.gaps[0], answered=False, now_ms=3).coverage
     assert [gap.cause for gap in coverage.gaps] == [Cause.EXCHANGE_HAD_NONE]
     coverage = extend(coverage, 4 * STEP, interval=HOUR, now_ms=4).coverage
     assert [(gap.first_time // STEP, gap.last_time // STEP, gap.cause, gap.asks) for gap in coverage.gaps] == [
-        (1, 4, Cause.NOT_FETCHED, 1)
+        (1, 4, Cause.EXCHANGE_HAD_NONE, 1)
     ]
 
 

@@ -22,7 +22,7 @@ def ask_again(workshop: Workshop, cache: Cache, *, log: logging.Logger) -> None:
     A failure only costs the answers: the tick's own candles have landed before. A question that failed goes behind the
     others, so that pairs the exchange no longer knows do not keep those from being asked.
     """
-    questions = cache.gaps_to_ask(OHLC, now_ms=workshop.clock())
+    questions = cache.gaps_to_ask(OHLC, now_ms=workshop.clock(), followed=workshop.settings.follows)
     if not questions:
         return
     try:
