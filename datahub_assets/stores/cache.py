@@ -4,7 +4,9 @@ What a row is and which of two wins is the domain's; when and how to publish is 
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -81,8 +83,8 @@ class Cache:
         """
         database = Database.open(path)
         try:
-            _check_format(database)
-            _create(database)
+            if _check_format(database) != FORMAT or _wanted_names() - _names(database):
+                _create(database)
         except BaseException:
             database.close()
             raise
@@ -268,13 +270,27 @@ class Cache:
         return int(self.database.scalar("UPDATE versions SET last = last + 1 RETURNING last"))
 
 
-def _check_format(database: Database) -> None:
+def _check_format(database: Database) -> int:
     found = int(database.scalar("PRAGMA user_version"))
     if found > FORMAT:
         raise CacheUnusable(
             f"the cache {database.path} has format {found}, this version knows {FORMAT}: update the project, or "
             "`datahub cache rebuild` to start a new cache from the Hub"
         )
+    return found
+
+
+def _names(database: Database) -> set[str]:
+    """The tables and indexes there are."""
+    return {name for (name,) in database.rows("SELECT name FROM sqlite_schema")}
+
+
+def _wanted_names() -> set[str]:
+    """The tables and indexes there should be, so that looking whether any is missing writes nothing to the cache."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        pattern = Database(Path(":memory:"), connection)
+        _create(pattern)
+        return _names(pattern)
 
 
 def _create(database: Database) -> None:

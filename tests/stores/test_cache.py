@@ -276,6 +276,30 @@ def test_readers_do_not_wait_for_a_writer_and_writers_wait_for_each_other(path: 
         assert cache.counts(MARKET).rows == 15
 
 
+def test_opening_a_cache_that_is_complete_writes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    log = path.with_name(f"{path.name}-wal")
+    with Cache.open(path) as cache:
+        cache.upsert(MARKET, market(START_MS))
+        with cache.database.transaction():
+            cache.upsert(MARKET, market(START_MS + MINUTE_MS))
+            with Cache.open(path) as reader:
+                assert reader.counts(MARKET).rows == 5, "a reader waits for no writer"
+    with Cache.open(path) as cache:
+        size = log.stat().st_size
+        for _ in range(3):
+            Cache.open(path).close()
+        assert log.stat().st_size == size
+
+
+def test_a_table_that_came_with_a_newer_program_is_made(path: Path) -> None:
+    with Cache.open(path) as cache:
+        cache.database.execute("CREATE TABLE of_an_older_program (id INTEGER)")
+        cache.database.execute("DROP TABLE gaps")
+    with Cache.open(path) as cache:
+        assert cache.counts(OHLC).open_gaps == 0
+
+
 def test_a_lock_held_too_long_is_an_error_to_retry(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
     with Cache.open(path) as cache, Cache.open(path) as other, other.database.transaction():
