@@ -7,7 +7,7 @@ is written is said in `changes`; HTTP is the controller's.
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +24,8 @@ from datahub_assets.domain.errors import DataHubError
 
 _LOG: Final = logging.getLogger(__name__)
 MOST_LISTENERS: Final = 256
+MOST_OF_ONE: Final = 32
+"""Streams one account may have at once, so that it cannot take all there are."""
 QUEUED: Final = 64
 """Changes that may wait for a listener; at a commit a minute and dataset that is half an hour."""
 _REPLAYED: Final = 60
@@ -46,6 +48,7 @@ class Feed:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._listeners: set[Listener] = set()
+        self._places: Counter[str] = Counter()
         self._announced: dict[str, Snapshot] = {}
         self._told: dict[str, str] = {}
         self._known: OrderedDict[tuple[str, str, str], Change] = OrderedDict()
@@ -81,14 +84,26 @@ class Feed:
         """The commit of each dataset that listeners were told of last."""
         return dict(self._told)
 
-    def make_room(self) -> None:
-        """See that one more may listen.
+    @contextlib.contextmanager
+    def place(self, account: str) -> Iterator[None]:
+        """A place among those who follow, taken by an account as long as the context lasts.
 
         Raises:
-            TooManyStreams: there are too many.
+            TooManyStreams: there is none left, or none for this account.
         """
-        if len(self._listeners) >= MOST_LISTENERS:
+        if self._places[account] >= MOST_OF_ONE:
+            raise TooManyStreams(
+                f"{account} has {MOST_OF_ONE} streams open already; close one, or follow more with one"
+            )
+        if self._places.total() >= MOST_LISTENERS:
             raise TooManyStreams(f"{MOST_LISTENERS} clients follow this server already; try again later")
+        self._places[account] += 1
+        try:
+            yield
+        finally:
+            self._places[account] -= 1
+            if not self._places[account]:
+                del self._places[account]
 
     @contextlib.contextmanager
     def listening(self, interest: Interest) -> Iterator[Listener]:

@@ -1,14 +1,15 @@
 """New commits as they come, as server-sent events."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Controller, get
+from litestar import Controller, Request, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
 
+from api.auth import Principal
 from api.controllers.responses import QUERIED, problems
 from api.engine.engine import Engine
 from api.eventstream import MEDIA_TYPE, EventStream
@@ -44,6 +45,7 @@ class StreamController(Controller):
     @get(summary="Follow new commits", responses={200: _EVENTS, **QUERIED, **problems(429)})
     async def follow(
         self,
+        request: Request[Any, Any, Any],
         *,
         engine: NamedDependency[Engine],
         feed: NamedDependency[Feed],
@@ -64,9 +66,14 @@ class StreamController(Controller):
         The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
         `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told,
         and rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on,
-        and can go on with `Last-Event-ID`.
+        and can go on with `Last-Event-ID`. An account may have 32 streams open at once.
         """
         interest = await interest_of(engine, datasets=words(dataset), symbols=words(symbol), interval=interval)
         since = position_of(last_event_id, interest, engine)
-        feed.make_room()
-        return EventStream(told(feed, interest, since=since), patience_s=PATIENCE_S)
+        principal: Principal = request.scope["state"]["principal"]
+
+        async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+            with feed.place(principal.name):
+                await EventStream(told(feed, interest, since=since), patience_s=PATIENCE_S)(scope, receive, send)
+
+        return stream

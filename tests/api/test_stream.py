@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from api.engine.diff import Difference
 from api.engine.hub import Commit
 from api.errors import TooManyStreams
 from api.eventstream import EventStream, event
-from api.stream import MOST_LISTENERS, QUEUED, Feed
+from api.stream import MOST_LISTENERS, MOST_OF_ONE, QUEUED, Feed
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import until
@@ -78,6 +78,9 @@ class Follower:
         return self._events.get(timeout=WAIT_S) is None
 
     def close(self) -> None:
+        # The connection stays open as long as the thread waits for more, whoever closes it.
+        with suppress(OSError):
+            self._answer.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._answer.close()
         self._client.close()
 
@@ -89,9 +92,11 @@ def url(hub: HubServer, seeded: Workers, tmp_path_factory: pytest.TempPathFactor
 
 
 @contextmanager
-def following(url: str, hub: HubServer, *, since: str | None = None, **params: str) -> Iterator[tuple[Follower, Event]]:
+def following(
+    url: str, hub: HubServer, *, since: str | None = None, token: str | None = None, **params: str
+) -> Iterator[tuple[Follower, Event]]:
     """A follower, and the `ready` it began with."""
-    follower = Follower(url, hub.token, since=since, **params)
+    follower = Follower(url, token or hub.token, since=since, **params)
     try:
         ready = follower.next()
         assert ready.name == "ready"
@@ -286,18 +291,28 @@ def test_a_follower_that_falls_behind_is_let_go_and_others_are_not() -> None:
 
 
 def test_there_is_room_for_so_many_only() -> None:
-    async def run() -> None:
-        feed = Feed(Nothing())  # type: ignore[arg-type]
-        listening = [feed.listening(Interest(("ohlc",))) for _ in range(MOST_LISTENERS)]
-        for one in listening:
-            feed.make_room()
-            one.__enter__()
-        with pytest.raises(TooManyStreams):
-            feed.make_room()
-        listening[0].__exit__(None, None, None)
-        feed.make_room()
+    feed = Feed(Nothing())  # type: ignore[arg-type]
+    places = [feed.place(f"account{number // MOST_OF_ONE}") for number in range(MOST_LISTENERS)]
+    for one in places:
+        one.__enter__()
+    with pytest.raises(TooManyStreams, match=f"{MOST_LISTENERS} clients"), feed.place("another"):
+        pass
+    places[0].__exit__(None, None, None)
+    with feed.place("another"):
+        pass
 
-    asyncio.run(run())
+
+def test_one_account_does_not_take_all_streams(url: str, hub: HubServer) -> None:
+    address, headers = f"{url}/api/hub/stream", {"Authorization": f"Bearer {hub.token}"}
+    with ExitStack() as opened:
+        for _ in range(MOST_OF_ONE):
+            assert opened.enter_context(httpx.stream("GET", address, headers=headers)).status_code == 200
+        answer = httpx.get(address, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (429, "too_many_streams")
+        assert f"{MOST_OF_ONE} streams" in answer.json()["detail"]
+        with following(url, hub, token=hub.add_user("dora", role="read")):
+            pass
+    until(lambda: _is_following(url, hub))
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
