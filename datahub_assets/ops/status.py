@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from datahub_assets.domain.datasets import DATASETS, DatasetSpec
 from datahub_assets.domain.errors import HubError
@@ -11,6 +12,8 @@ from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.hub import Hub
 from datahub_assets.stores.maintenance import MANY_COMMITS, commit_count
+
+_TICK_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def _state(spec: DatasetSpec, settings: Settings, *, cache: Cache | None, hub: H
         commits=None if cache is None or known.get("last_commit") is None else _commits(spec, cache=cache, hub=hub),
         warnings=(),
     )
-    return _with_warnings(spec, state)
+    return _with_warnings(spec, state, usual_s=settings.publish_interval_s)
 
 
 def _commits(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> int | None:
@@ -78,12 +81,14 @@ def _commits(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> int | None:
         return None
 
 
-def _with_warnings(spec: DatasetSpec, state: ChainState) -> ChainState:
+def _with_warnings(spec: DatasetSpec, state: ChainState, *, usual_s: int) -> ChainState:
+    """`usual_s`: seconds that may lie between two commits without anything being wrong."""
     warnings = []
     if state.last_success is None:
         warnings.append("nothing has been published yet")
-    if state.lag_s is not None and state.lag_s * 1000 > spec.stale_warn_ms:
-        warnings.append(f"the newest data is {state.lag_s / 60:.0f} minutes old")
+    if state.lag_s is not None and state.lag_s > max(spec.stale_warn_ms / 1000, usual_s + _TICK_S):
+        waits = f"; {state.waiting:,} rows wait for the Hub" if state.waiting else ""
+        warnings.append(f"the newest data is {state.lag_s / 60:.0f} minutes old{waits}")
     if state.last_error is not None:
         warnings.append(state.last_error)
     if state.commits is not None and state.commits > MANY_COMMITS:

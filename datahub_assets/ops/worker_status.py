@@ -77,6 +77,10 @@ class WorkerStatus:
         """A run of the chain has published, or had nothing to publish."""
         self._change(chain, {**facts, "last_success": iso(now_ms), "last_error": None}, now_ms=now_ms)
 
+    def waited(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
+        """A run of the chain has rows that the Hub does not get yet: neither a success nor the end of an error."""
+        self._change(chain, facts, now_ms=now_ms)
+
     def _change(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
         try:
             self._write(chain, facts, now_ms=now_ms)
