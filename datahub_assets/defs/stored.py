@@ -7,6 +7,7 @@ from datahub_assets.defs.failures import told_to_dagster
 from datahub_assets.defs.workshop import Workshop
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.ops import facts
+from datahub_assets.stores import inherited
 from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.publisher import MOST_ROWS, publish
 
@@ -70,8 +71,11 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
             if outcome.reason is not None:
                 context.log.info(outcome.told(spec))
             now_ms = workshop.clock()
+            inherited.close(spec, cache=cache, now_ms=now_ms)
             known = facts.of_chain(cache, spec, now_ms=now_ms)
-            workshop.status.succeeded(spec.name, known, now_ms=now_ms)
+            is_waiting = outcome.commit is None and cache.waiting(spec) > 0
+            tell = workshop.status.waited if is_waiting else workshop.status.succeeded
+            tell(spec.name, known, now_ms=now_ms)
             return dg.MaterializeResult(
                 metadata={
                     "dataset": dg.MetadataValue.url(hub.repo_url(spec)),

@@ -189,6 +189,22 @@ def quarantine(coverage: Coverage, open_time: int, *, interval: Interval, now_ms
     return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
+def refuted(coverage: Coverage, told: Gap, *, interval: Interval, now_ms: int) -> Gap | None:
+    """What becomes of an open gap somebody else told of, by what we have; None: it is ours as well, or older than we.
+
+    Returns:
+        the gap healed, up to the first candle that we miss too (from there on it is a gap of ours).
+    """
+    if told.first_time < coverage.first or told.last_time > coverage.until:
+        return None
+    ours = next((gap for gap in coverage.gaps if not _apart(gap, told)), None)
+    if ours is None:
+        return _updated(told, now_ms=now_ms, healed_at=now_ms)
+    if ours.first_time <= told.first_time:
+        return None
+    return _updated(told, now_ms=now_ms, healed_at=now_ms, last_time=ours.first_time - interval.length_ms)
+
+
 def _updated(gap: Gap, *, now_ms: int, **changes: Any) -> Gap:
     """A changed gap. Its stamp always moves on, even for a fetch taken in late: of two lines the later counts."""
     return replace(gap, updated_at=max(now_ms, gap.updated_at + 1), **changes)

@@ -5,6 +5,7 @@ cache           rows between upstream and Hub, the outbox
 database        its SQLite connection
 tables          its tables, from the specs
 series          the state of each series: first and last row, coverage, gaps
+inherited       open gaps that another installation left on the Hub
 quarantine      rejected rows with their reasons
 publisher       what waits in the cache becomes one commit
 budget          how often that may happen

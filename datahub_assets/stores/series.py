@@ -202,12 +202,12 @@ def store(database: Database, spec: DatasetSpec, changes: Mapping[Series, Change
         "UPDATE series SET closed_first = ?, closed_until = ? WHERE dataset = ? AND series = ?",
         [(change.coverage.first, change.coverage.until, spec.name, _text(s)) for s, change in changes.items()],
     )
-    lines = [_line(spec, series, gap) for series, change in changes.items() for gap in change.lines]
+    lines = [line(spec, series, gap) for series, change in changes.items() for gap in change.lines]
     if lines:
         Table.of(GAPS).put(database, pl.DataFrame(lines, schema=GAPS.polars_schema()), version=version)
 
 
-def _line(spec: DatasetSpec, series: Series, gap: Gap) -> dict[str, Any]:
+def line(spec: DatasetSpec, series: Series, gap: Gap) -> dict[str, Any]:
     """A gap as a line of the ledger."""
     return {
         **dict(zip(spec.series, series, strict=True)),

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 
@@ -9,6 +10,8 @@ from datahub_assets.defs.ohlc_candles import gaps
 from datahub_assets.domain.datasets import OHLC
 from datahub_assets.domain.gaps import Cause
 from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
+from datahub_assets.domain.ledgers import GAPS
+from datahub_assets.stores import inherited, layout
 from tests.defs.conftest import NOON_MS, Bench
 from tests.stores.world import candles
 
@@ -69,3 +72,24 @@ def test_every_pair_of_a_quote_is_followed(bench: Bench) -> None:
     settings = bench.workshop.settings.model_copy(update={"symbols": "all:USDT", "intervals": ("1h",)})
     asked = [("ETHUSDT", "1h"), ("ETHBTC", "1h"), ("ETHUSDT", "4h")]
     assert [settings.follows(series) for series in asked] == [True, False, False]
+
+
+def open_lines(bench: Bench) -> int:
+    content = bench.hub.read(OHLC, GAPS.path, revision=bench.hub.head(OHLC))
+    return layout.read(GAPS, content, name=GAPS.path).filter(pl.col("healed_at").is_null()).height
+
+
+def test_gaps_of_a_machine_that_was_replaced_are_closed(bench: Bench, tmp_path: Path) -> None:
+    start = NOON_MS - 10 * HOUR_MS
+    bench.binance.gap("BTCUSDT", start_ms=start, end_ms=start + 2 * HOUR_MS)
+    bench.run(OHLC)
+    assert open_lines(bench) > 0
+    bench.binance.listings["BTCUSDT"].gaps.clear()
+    settings = bench.workshop.settings.model_copy(update={"home": tmp_path / "another"})
+    other = replace(bench, workshop=replace(bench.workshop, settings=settings))
+    for _ in range(2):
+        bench.clock.advance(MINUTE_MS)
+        assert other.run(OHLC).success
+    assert open_lines(other) == 0
+    with other.workshop.cache() as cache:
+        assert inherited.close(OHLC, cache=cache, now_ms=bench.clock.now_ms()) == 0, "once is enough"

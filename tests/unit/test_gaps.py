@@ -19,6 +19,7 @@ from datahub_assets.domain.gaps import (
     extend,
     failed,
     quarantine,
+    refuted,
 )
 from datahub_assets.domain.intervals import interval
 
@@ -153,6 +154,23 @@ def test_a_question_without_an_answer_waits_and_tells_nothing_of_the_cause(refus
     coverage = start(0, 2)
     after = failed(coverage, coverage.gaps[0], refused=refused, now_ms=7).coverage.gaps[0]
     assert (after.cause, after.asks, after.asked_at) == (Cause.NOT_FETCHED, asks, 7)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "healed_until"),
+    [(1, 3, 3), (-1, 1, None), (8, 12, None), (4, 6, 4), (5, 6, None), (6, 8, None)],
+    ids=["here", "older", "newer", "partly here", "missing here", "partly missing"],
+)
+def test_a_gap_others_told_of_is_closed_as_far_as_the_candles_are_here(
+    first: int, last: int, healed_until: int | None
+) -> None:
+    ours = start(*range(5), *range(7, 10))  # 5 and 6 are missing
+    told = Gap(first * STEP, last * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=50, asks=3)
+    healed = refuted(ours, told, interval=HOUR, now_ms=9)
+    if healed_until is None:
+        assert healed is None
+    else:
+        assert healed == replace(told, last_time=healed_until * STEP, healed_at=9, updated_at=51)
 
 
 def test_a_quarantined_candle_splits_the_gap_around_it() -> None:
