@@ -33,10 +33,11 @@ def commit_count(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> int:
     known = remote.load(cache.database, spec)
     if known is None or known.repo != hub.repo_url(spec):
         return hub.commit_count(spec)
-    if known.commits is None:
-        known = replace(known, commits=hub.commit_count(spec))
-        remote.save(cache.database, spec, known)
-    return known.commits or 0
+    if known.commits is not None:
+        return known.commits
+    commits = hub.commit_count(spec)  # takes a while, in which a publish may have moved on
+    remote.set_commits(cache.database, spec, commits, head=known.head)
+    return commits
 
 
 def squash(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> Squashed:

@@ -124,6 +124,11 @@ def save(database: Database, spec: DatasetSpec, remote: Remote, *, contents: Map
         remember(database, spec, contents or {})
 
 
+def set_commits(database: Database, spec: DatasetSpec, commits: int | None, *, head: str) -> None:
+    """Remember how many commits the branch has, unless the repo as remembered has another head by now."""
+    database.execute("UPDATE remote SET commits = ? WHERE dataset = ? AND head = ?", (commits, spec.name, head))
+
+
 def remember(database: Database, spec: DatasetSpec, contents: Mapping[str, bytes]) -> None:
     """Keep the content of small files, so that the next publish need not fetch them."""
     database.execute_many(

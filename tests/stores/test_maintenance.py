@@ -1,7 +1,10 @@
 """Histories are counted and made short again without losing a row, and publishing goes on."""
 
-from datahub_assets.domain.datasets import MARKET, OHLC
+import pytest
+
+from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.intervals import MINUTE_MS
+from datahub_assets.stores import remote
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.maintenance import commit_count, squash
 from localhub.testing import HubServer
@@ -54,3 +57,24 @@ def test_a_squash_by_somebody_else_is_noticed(site: Site) -> None:
     published = site.tick(MARKET, market(later), now_ms=later)
     assert published.commit == site.hub.head(MARKET)
     assert on_hub(MARKET, site.hub).equals(in_cache(MARKET, site.cache_path))
+
+
+def test_counting_commits_does_not_bring_back_an_older_head(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    later = START_MS + MINUTE_MS
+    count = site.hub.commit_count
+
+    def count_slowly(spec: DatasetSpec) -> int:
+        commits = count(spec)
+        site.tick(MARKET, market(later), now_ms=later)  # publishes while the answer is on its way
+        return commits
+
+    with Cache.open(site.cache_path) as cache:
+        monkeypatch.setattr(site.hub, "commit_count", count_slowly)
+        assert commit_count(MARKET, cache=cache, hub=site.hub) == 2
+        known = remote.load(cache.database, MARKET)
+        assert known is not None
+        assert known.head == site.hub.head(MARKET)
+        assert known.files.keys() == site.hub.files(MARKET, revision=known.head).keys()
+        monkeypatch.undo()
+        assert commit_count(MARKET, cache=cache, hub=site.hub) == 3
