@@ -1,6 +1,6 @@
 """Looking after a repo whose history grows by a commit a minute: how long it is, and making it short again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -43,6 +43,9 @@ def commit_count(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> int:
 def squash(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> Squashed:
     """Tag the head with the day, then squash the branch; see `SQUASH_LOSES`.
 
+    The new head is not remembered: another writer may have committed on it already, and what we know of the files
+    would not be what it holds. So the next publish is refused once, and looks.
+
     Raises:
         HubError: it could not be done; the tag may be there already, the history is then as it was.
     """
@@ -50,9 +53,7 @@ def squash(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> Squashe
     tag = _free_tag(hub.tags(spec), day=f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m-%d}")
     hub.tag(spec, tag, revision=before, message="State before the history was squashed")
     after = hub.squash(spec, message=f"Squash the history (the state before is tagged {tag})")
-    known = remote.load(cache.database, spec)
-    if known is not None and known.head == before:
-        remote.save(cache.database, spec, replace(known, head=after, commits=None))
+    remote.set_commits(cache.database, spec, None, head=before)
     return Squashed(tag=tag, before=before, after=after)
 
 
