@@ -1,4 +1,4 @@
-"""A dataset repo as it is now: its files, how far its live window has come, and whether rows vanished from it.
+"""A dataset repo as it is now: its files, how far its live window has come, and how many rows it holds.
 
 Looking changes nothing, but creates a repo that is not there. Committing is the publisher's.
 """
@@ -23,18 +23,49 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
     except HubNotFound:
         hub.create(spec)
         head = hub.head(spec)
-    files = hub.files(spec, revision=head)
-    known = remote.load(cache.database, spec)
-    seen = Remote(repo=hub.repo_url(spec), head=head, files=files)
-    if not any(is_data(path) for path in files):
+    seen = Remote(repo=hub.repo_url(spec), head=head, files=hub.files(spec, revision=head))
+    if not any(is_data(path) for path in seen.files):
         return replace(seen, rows=0)
-    told = card.read_summary(hub.read(spec, card.CARD_PATH, revision=head)) if card.CARD_PATH in files else None
-    reached = known.window_start if known is not None and known.repo == seen.repo else 0
+    known = remote.load(cache.database, spec)
+    if known is not None and known.repo != seen.repo:
+        known = None
+    text = hub.read(spec, card.CARD_PATH, revision=head) if card.CARD_PATH in seen.files else b""
+    told = card.read_summary(text)
+    reached = 0 if known is None else known.window_start
     if told is None:
-        return replace(seen, window_start=max(reached, _sealed_until(spec, seen, hub)))
+        first, newest = (None, None) if known is None else (known.first, known.newest)
+        start = max(reached, _sealed_until(spec, seen, hub))
+        return replace(seen, window_start=start, rows=_counted(spec, seen, hub), first=first, newest=newest)
+    believed = told.rows is not None and known is not None and not _left_behind(text, known=known, seen=seen)
     return replace(
-        seen, window_start=max(reached, told.window_start), rows=told.rows, first=told.first, newest=told.newest
+        seen,
+        window_start=max(reached, told.window_start),
+        rows=told.rows if believed else _counted(spec, seen, hub),
+        first=told.first,
+        newest=told.newest,
     )
+
+
+def _left_behind(text: bytes, *, known: Remote, seen: Remote) -> bool:
+    """Whether data files changed and the card (this text) did not, as when a person deletes one: it tells old counts.
+
+    Writers like us change it in the same commit.
+    """
+    before = known.files.get(card.CARD_PATH)
+    return before is not None and remote.is_content(text, oid=before.oid) and _oids(known) != _oids(seen)
+
+
+def _oids(of: Remote) -> dict[str, str]:
+    return {path: file.oid for path, file in of.files.items() if is_data(path)}
+
+
+def _counted(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
+    """Rows of the main table, told by the footers of its files."""
+    count = 0
+    for path in sorted(path for path in seen.files if is_data(path)):
+        with hub.opened(spec, path, revision=seen.head) as file:
+            count += layout.count_rows(file, name=f"{path} at {seen.head}")
+    return count
 
 
 def _sealed_until(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
@@ -45,12 +76,3 @@ def _sealed_until(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
     ends = [layout.read(spec, hub.read(spec, path, revision=seen.head), name=path) for path in newest.values()]
     times = [frame.select(pl.col("timestamp").dt.epoch("ms").max()).item() for frame in ends if frame.height]
     return max(times, default=-1) + 1
-
-
-def lost_rows(spec: DatasetSpec, *, known: Remote, seen: Remote) -> bool:
-    """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
-    sealed = [path for path in known.files if is_data(path) and not is_small(spec, path)]
-    small = [path for path in known.files if is_small(spec, path)]
-    if any(path not in seen.files for path in sealed):
-        return True
-    return bool(small) and not any(is_data(path) for path in seen.files)

@@ -5,16 +5,25 @@ What goes into a commit and when is the publisher's; nothing here knows a datase
 
 import io
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 
-from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi, RepoFile, constants
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationCopy,
+    CommitOperationDelete,
+    HfApi,
+    HfFileSystem,
+    RepoFile,
+    constants,
+)
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import CacheFull, HubRefused
+from datahub_assets.domain.errors import CacheFull, HubNotFound, HubRefused
 from datahub_assets.stores.hub_http import bounded
 from datahub_assets.stores.landing import NO_ROOM
 from datahub_assets.stores.remote import RemoteFile
@@ -114,6 +123,23 @@ class Hub:
             if error.errno in NO_ROOM:
                 raise CacheFull(f"no space left in {tempfile.gettempdir()} to fetch {path}: free some space") from error
             raise
+
+    @contextmanager
+    def opened(self, spec: DatasetSpec, path: str, *, revision: str) -> Iterator[BinaryIO]:
+        """One file of a commit, of which only what is read is fetched.
+
+        Raises:
+            HubNotFound: the commit has no such file.
+        """
+        name = f"datasets/{self.repo_id(spec)}@{revision}/{path}"
+        with bounded(deadline_s=READ_DEADLINE_S):
+            files = HfFileSystem(endpoint=self.endpoint, token=self._api.token, skip_instance_cache=True)
+            try:
+                file = files.open(name, "rb", cache_type="none")
+            except FileNotFoundError as error:
+                raise HubNotFound(f"{path} at {revision}") from error
+            with file:
+                yield cast("BinaryIO", file)
 
     def commit(
         self,

@@ -1,7 +1,7 @@
 """Frames to parquet bytes and back, in the one form all dataset files have. Where a file lies is not said here."""
 
 import io
-from typing import Final
+from typing import BinaryIO, Final
 
 import polars as pl
 import pyarrow as pa
@@ -57,3 +57,15 @@ def decode(content: bytes, schema: pa.Schema, *, name: str) -> pl.DataFrame:
     if not isinstance(frame, pl.DataFrame):
         raise HubContentInvalid(f"{name} is not a table")
     return frame
+
+
+def count_rows(file: BinaryIO, *, name: str) -> int:
+    """How many rows a parquet file has, told by its footer.
+
+    Raises:
+        HubContentInvalid: it is no parquet file; the message says which file.
+    """
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except pa.ArrowException as error:
+        raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error

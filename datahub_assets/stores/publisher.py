@@ -25,11 +25,11 @@ from datahub_assets.domain.errors import (
 )
 from datahub_assets.domain.ledgers import CORRECTIONS, corrections, ledgers_of, parts_of
 from datahub_assets.domain.partitions import sealed_paths
-from datahub_assets.stores import budget, remote
+from datahub_assets.stores import budget, losses, remote
 from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.draft import Draft, Waiting, compose, is_kept, rolls
-from datahub_assets.stores.head import look, lost_rows
+from datahub_assets.stores.head import look
 from datahub_assets.stores.hub import Hub
 from datahub_assets.stores.remote import Remote
 
@@ -128,6 +128,9 @@ class _Attempt:
                 base = None  # what we remember of the repo may be out of date: somebody may have mended it
                 continue
             if draft.empty:
+                if base is not None and self._moved(base):
+                    base = None
+                    continue
                 return self._found(tried, draft, waiting)
             tried = draft
             try:
@@ -151,14 +154,32 @@ class _Attempt:
         self.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
 
     def _look(self) -> Remote:
-        """The repo as it is now; created if there is none."""
+        """The repo as it is now, created if there is none; what others took from it waits again."""
         seen = look(self.spec, cache=self.cache, hub=self.hub)
-        known = remote.load(self.cache.database, self.spec)
-        if known is not None and lost_rows(self.spec, known=known, seen=seen):
+        with self.cache.database.transaction():
+            known = remote.load(self.cache.database, self.spec)
+            if known is not None:
+                self._mend(known, seen)
+            remote.save(self.cache.database, self.spec, seen)
+        return seen
+
+    def _moved(self, base: Remote) -> bool:
+        """Whether what we remember is out of date; asked when no commit of ours would find it out."""
+        try:
+            return self.hub.head(self.spec) != base.head
+        except HubNotFound:
+            return True
+
+    def _mend(self, known: Remote, seen: Remote) -> None:
+        """Send again what others took, and remember how much that was."""
+        losses.note_lost(self.spec, known=known, seen=seen, cache=self.cache)
+        if losses.lost_rows(self.spec, known=known, seen=seen):
             self.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
             self.cache.start_over(self.spec)
-        remote.save(self.cache.database, self.spec, seen)
-        return seen
+        elif paths := losses.touched(known=known, seen=seen):
+            rows = losses.send_again(self.spec, known=known, paths=paths, cache=self.cache)
+            told = ", ".join(sorted(paths)[:5])
+            self.log.info("%s changed elsewhere (%s): comparing %s rows of the cache", seen.repo, told, f"{rows:,}")
 
     def _compose(self, base: Remote) -> tuple[Waiting, Draft]:
         waiting = outboxes(self.spec, self.cache)
@@ -196,6 +217,8 @@ class _Attempt:
                 database, spec, repo=after.repo, sha=after.head, at_ms=self.now_ms, rows=rows, size=size
             )
             self.cache.mark_published(spec, waiting, commit_id=commit_id)
+            if sent is not None:
+                losses.note_put_back(spec, plan=sent.plan, repo=after.repo, cache=self.cache)
             remote.save(database, spec, after, contents=kept)
         return Published(commit=after.head, url=self.hub.commit_url(spec, after.head), rows=rows, size=size)
 

@@ -119,9 +119,10 @@ class Table:
             ((commit_id, row_id, version) for row_id, version in tickets.select("id", "version").iter_rows()),
         )
 
-    def unmark(self, database: Database) -> None:
-        """No commit carries any row."""
-        database.execute(f"UPDATE {quoted(self.name)} SET commit_id = NULL WHERE commit_id IS NOT NULL")
+    def unmark(self, database: Database, where: str = "TRUE", values: Sequence[Any] = ()) -> int:
+        """No commit carries these rows any more (SQL text with `?` for the bound values); returns how many did."""
+        sql = f"UPDATE {quoted(self.name)} SET commit_id = NULL WHERE commit_id IS NOT NULL AND {where}"
+        return database.execute(sql, values).rowcount
 
     def read(self, database: Database, where: str = "", values: Sequence[Any] = ()) -> pl.DataFrame:
         """Rows as a frame; `where` is SQL text with `?` for the bound values."""

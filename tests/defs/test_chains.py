@@ -209,3 +209,27 @@ def test_what_the_hub_lost_is_found_out(bench: Bench) -> None:
     passed, description = verdicts(result)["hub_equals_cache"]
     assert not passed
     assert "20 rows are not on the Hub" in (description or "")
+
+
+def test_lost_rows_fail_the_check_while_they_are_gone_and_not_once_they_are_back(bench: Bench) -> None:
+    bench.run(MARKET)
+    bench.clock.advance(MINUTE_MS)
+    hub = bench.hub
+    api = HfApi(endpoint=bench.server.url, token=bench.workshop.settings.owner_token())
+    path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
+    api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
+    result = bench.run(MARKET)
+    assert result.success
+    assert verdicts(result)["rows_never_shrink"] == (True, None), "the cache had them"
+    assert on_hub(bench, MARKET) == 40
+
+    with bench.workshop.cache() as cache:
+        Table.of(MARKET).delete(cache.database, "WHERE commit_id IS NOT NULL")
+    for path in [path for path in hub.files(MARKET, revision="main") if "/live/" in path]:
+        api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
+    for _ in range(4):
+        bench.clock.advance(MINUTE_MS)
+        passed, description = verdicts(bench.run(MARKET))["rows_never_shrink"]
+        assert not passed, "new rows do not make up for those that are gone"
+        assert "40 rows that were there are gone" in (description or "")
+    assert on_hub(bench, MARKET) > 40

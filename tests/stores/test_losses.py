@@ -1,0 +1,155 @@
+"""What somebody else takes from a repo goes there again from the cache, and what cannot is not hidden."""
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
+from datahub_assets.domain.ledgers import CORRECTIONS
+from datahub_assets.domain.partitions import is_data, is_small
+from datahub_assets.stores import layout, remote
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.card import CARD_PATH, read_summary
+from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.tables import Table
+from localhub.testing import HubServer
+from tests.stores.world import START_MS, Site, candles, in_cache, ledger_on_hub, market, on_hub
+
+FETCH: dict[str, Callable[[int], pl.DataFrame]] = {MARKET.name: market, OHLC.name: candles}
+
+
+def filled(site: Site, spec: DatasetSpec, *, hours: int = 4) -> int:
+    """A repo with sealed and small files; returns the time of its last tick."""
+    now_ms = START_MS
+    for hour in range(hours):
+        for minute in (0, 30):
+            now_ms = START_MS + hour * HOUR_MS + minute * MINUTE_MS
+            site.tick(spec, FETCH[spec.name](now_ms), now_ms=now_ms)
+    return now_ms
+
+
+def files_of(site: Site, spec: DatasetSpec) -> list[str]:
+    return sorted(path for path in site.hub.files(spec, revision=site.hub.head(spec)) if is_data(path))
+
+
+def delete(hub: Hub, spec: DatasetSpec, path: str) -> None:
+    hub._api.delete_file(path, hub.repo_id(spec), repo_type="dataset")
+
+
+def shorten(server: HubServer, hub: Hub, spec: DatasetSpec, path: str) -> None:
+    frame = layout.read(spec, hub.read(spec, path, revision="main"), name=path)
+    server.commit(hub.repo_id(spec), {path: layout.write(spec, frame.head(1))})
+
+
+def assert_honest(site: Site, spec: DatasetSpec, *, rows: int) -> None:
+    """The rows there are, remembered and told."""
+    assert on_hub(spec, site.hub).height == rows
+    with Cache.open(site.cache_path) as cache:
+        known = remote.load(cache.database, spec)
+    told = read_summary(site.hub.read(spec, CARD_PATH, revision="main"))
+    assert known is not None
+    assert told is not None
+    assert known.rows == told.rows == rows
+
+
+@pytest.mark.parametrize("spec", [MARKET, OHLC], ids=["market", "ohlc"])
+@pytest.mark.parametrize("deed", ["deleted", "shortened"])
+@pytest.mark.parametrize("kind", ["small", "sealed"])
+def test_rows_that_vanish_are_put_back(site: Site, server: HubServer, spec: DatasetSpec, deed: str, kind: str) -> None:
+    now_ms = filled(site, spec)
+    chosen = [path for path in files_of(site, spec) if is_small(spec, path) == (kind == "small")]
+    assert chosen
+    for path in chosen:
+        if deed == "deleted":
+            delete(site.hub, spec, path)
+        else:
+            shorten(server, site.hub, spec, path)
+    assert on_hub(spec, site.hub).height < in_cache(spec, site.cache_path).height
+
+    now_ms += MINUTE_MS
+    site.tick(spec, FETCH[spec.name](now_ms), now_ms=now_ms)
+    cached = in_cache(spec, site.cache_path)
+    assert on_hub(spec, site.hub).equals(cached)
+    assert_honest(site, spec, rows=cached.height)
+
+
+@pytest.mark.parametrize("spec", [MARKET, OHLC], ids=["market", "ohlc"])
+def test_a_repo_restored_from_a_backup_gets_what_came_since(site: Site, spec: DatasetSpec) -> None:
+    now_ms = filled(site, spec, hours=2)
+    head = site.hub.head(spec)
+    backup = {path: site.hub.read(spec, path, revision=head) for path in site.hub.files(spec, revision=head)}
+    for _ in range(3):
+        now_ms += 40 * MINUTE_MS
+        site.tick(spec, FETCH[spec.name](now_ms), now_ms=now_ms)
+    newer = site.hub.files(spec, revision="main").keys() - backup.keys()
+    site.hub._api.create_commit(
+        site.hub.repo_id(spec),
+        [
+            *(CommitOperationAdd(path, content) for path, content in backup.items()),
+            *(CommitOperationDelete(path) for path in newer),
+        ],
+        commit_message="Restore",
+        repo_type="dataset",
+    )
+    now_ms += MINUTE_MS
+    site.tick(spec, FETCH[spec.name](now_ms), now_ms=now_ms)
+    cached = in_cache(spec, site.cache_path)
+    assert on_hub(spec, site.hub).equals(cached)
+    assert_honest(site, spec, rows=cached.height)
+
+
+def test_lines_of_a_ledger_are_put_back(site: Site) -> None:
+    now_ms = filled(site, OHLC)
+    changed = candles(now_ms, back=1, intervals=["1h"]).filter("closed")
+    site.tick(OHLC, changed.with_columns(volume=changed["volume"] + 1), now_ms=now_ms + MINUTE_MS)
+    lines = ledger_on_hub(OHLC, CORRECTIONS, site.hub)
+    assert lines.height
+    delete(site.hub, OHLC, CORRECTIONS.path)
+    site.tick(OHLC, candles(now_ms + 2 * MINUTE_MS, back=0), now_ms=now_ms + 2 * MINUTE_MS)
+    assert ledger_on_hub(OHLC, CORRECTIONS, site.hub).equals(lines)
+
+
+@pytest.mark.parametrize("spec", [MARKET, OHLC], ids=["market", "ohlc"])
+def test_rows_the_cache_has_no_more_stay_gone_and_are_not_counted(site: Site, spec: DatasetSpec) -> None:
+    now_ms = filled(site, spec)
+    path = next(path for path in files_of(site, spec) if is_small(spec, path) and "open" not in path)
+    taken = layout.read(spec, site.hub.read(spec, path, revision="main"), name=path)
+    with Cache.open(site.cache_path) as cache:
+        Table.of(spec).delete(cache.database, "WHERE commit_id IS NOT NULL")
+    delete(site.hub, spec, path)
+    left = on_hub(spec, site.hub).height
+    fresh = FETCH[spec.name](now_ms + MINUTE_MS)
+    fresh = fresh.join(taken, on=list(spec.key), how="anti")
+    added = fresh.join(on_hub(spec, site.hub), on=list(spec.key), how="anti").height
+    site.tick(spec, fresh, now_ms=now_ms + MINUTE_MS)
+    assert_honest(site, spec, rows=left + added)
+
+
+def test_another_honest_writer_costs_a_comparison_and_no_commit(new_site: Callable[[str], Site]) -> None:
+    one, other = new_site("one"), new_site("other")
+    for spec, fetch in ((MARKET, market), (OHLC, candles)):
+        now_ms = START_MS
+        for _ in range(8):
+            now_ms += 15 * MINUTE_MS
+            for site in (one, other):
+                site.tick(spec, fetch(now_ms), now_ms=now_ms)
+        head = one.hub.head(spec)
+        for _ in range(3):
+            for site in (one, other):
+                site.publish(spec, now_ms=now_ms)
+        assert one.hub.head(spec) == head, "neither writes what the other wrote"
+        assert_honest(one, spec, rows=on_hub(spec, other.hub).height)
+
+
+def test_a_loss_is_found_also_when_what_waits_would_change_nothing(site: Site) -> None:
+    now_ms = filled(site, MARKET)
+    rows = market(now_ms)
+    with Cache.open(site.cache_path) as cache:  # fetched again, as after a cache was made anew
+        Table.of(MARKET).put(cache.database, rows, version=cache.next_version())
+    for path in [path for path in files_of(site, MARKET) if is_small(MARKET, path)]:
+        delete(site.hub, MARKET, path)
+    assert site.publish(MARKET, now_ms=now_ms + MINUTE_MS).reason is None
+    assert on_hub(MARKET, site.hub).equals(in_cache(MARKET, site.cache_path))
