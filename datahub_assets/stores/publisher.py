@@ -119,7 +119,7 @@ class _Attempt:
         """Try until it is done, or until trying again at once is no use."""
         tried: Draft | None = None
         for attempt in range(1, ATTEMPTS + 1):
-            current = base if base is not None else self._look()
+            current = base if base is not None and base.rows is not None else self._look()
             try:
                 waiting, draft = self._compose(current)
             except (HubContentInvalid, HubNotFound):

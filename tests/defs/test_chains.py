@@ -233,3 +233,14 @@ def test_lost_rows_fail_the_check_while_they_are_gone_and_not_once_they_are_back
         assert not passed, "new rows do not make up for those that are gone"
         assert "40 rows that were there are gone" in (description or "")
     assert on_hub(bench, MARKET) > 40
+
+
+def test_a_card_a_person_rewrote_fails_no_check(bench: Bench) -> None:
+    bench.run(MARKET)
+    bench.server.commit(bench.hub.repo_id(MARKET), {"README.md": b"# My notes\n"})
+    for ticks in (2, 3):
+        bench.clock.advance(MINUTE_MS)
+        result = bench.run(MARKET)
+        assert result.success
+        assert verdicts(result)["rows_never_shrink"] == (True, None)
+        assert bench.status(MARKET)["rows"] == on_hub(bench, MARKET) == 20 * ticks

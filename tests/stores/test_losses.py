@@ -144,6 +144,24 @@ def test_another_honest_writer_costs_a_comparison_and_no_commit(new_site: Callab
         assert_honest(one, spec, rows=on_hub(spec, other.hub).height)
 
 
+def test_a_card_a_person_rewrote_is_written_anew_with_what_the_files_hold(site: Site, server: HubServer) -> None:
+    now_ms = filled(site, MARKET)
+    server.commit(site.hub.repo_id(MARKET), {CARD_PATH: b"# My notes\n"})
+    site.tick(MARKET, market(now_ms + MINUTE_MS), now_ms=now_ms + MINUTE_MS)
+    assert_honest(site, MARKET, rows=on_hub(MARKET, site.hub).height)
+    told = read_summary(site.hub.read(MARKET, CARD_PATH, revision="main"))
+    assert told is not None
+    assert told.first == START_MS // MINUTE_MS * MINUTE_MS - MINUTE_MS, "the oldest row, not the oldest of this commit"
+
+
+def test_a_repo_whose_rows_were_never_counted_is_counted_at_the_next_publish(site: Site) -> None:
+    now_ms = filled(site, MARKET)
+    with Cache.open(site.cache_path) as cache:  # as a version before left it behind, after a person rewrote the card
+        cache.database.execute("UPDATE remote SET rows = NULL")
+    site.tick(MARKET, market(now_ms + MINUTE_MS), now_ms=now_ms + MINUTE_MS)
+    assert_honest(site, MARKET, rows=on_hub(MARKET, site.hub).height)
+
+
 def test_a_loss_is_found_also_when_what_waits_would_change_nothing(site: Site) -> None:
     now_ms = filled(site, MARKET)
     rows = market(now_ms)
