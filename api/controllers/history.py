@@ -37,7 +37,7 @@ class HistoryController(Controller):
         engine: NamedDependency[Engine],
         dataset: DatasetName,
         limit: Annotated[int, QueryParameter(schema_extra=_PAGE_LIMITS, description="most commits of an answer")] = 100,
-        before: Annotated[str | None, QueryParameter(description="go on after this commit")] = None,
+        before: Annotated[str | None, QueryParameter(description="only commits older than this one")] = None,
     ) -> Response[Revisions]:
         """Newest first, with branches and tags, from the local index."""
         check_range("limit", limit, _PAGE_LIMITS)

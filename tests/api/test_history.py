@@ -77,6 +77,26 @@ def test_revisions_are_listed_newest_first(client: Client, history: History) -> 
     assert [entry["revision"] for entry in paged] == shas[2:4]
 
 
+@pytest.mark.parametrize("before", ["0" * 40, "nothing", ""])
+def test_there_is_nothing_before_what_is_unknown(client: Client, before: str) -> None:
+    answer = client.get("/api/hub/revisions", params={"dataset": "ohlc", "before": before})
+    assert (answer.status_code, answer.json()["code"]) == (404, "revision_unknown")
+    assert repr(before) in answer.json()["detail"]
+
+
+def test_before_a_commit_of_another_dataset_is_unknown(client: Client, history: History) -> None:
+    url = f"/api/hub/revisions?before={history.market}&dataset="
+    assert client.get(f"{url}ohlc").status_code == 404
+    assert len(client.get(f"{url}market").json()["revisions"]) > 0
+
+
+def test_before_the_first_commit_there_is_nothing(client: Client) -> None:
+    first = client.get("/api/hub/revisions?dataset=ohlc&limit=1000").json()["revisions"][-1]["revision"]
+    assert client.get(f"/api/hub/revisions?dataset=ohlc&before={first}").json()["revisions"] == []
+    newest = client.get("/api/hub/revisions?dataset=ohlc&before=main&limit=1").json()["revisions"][0]["revision"]
+    assert newest == client.get("/api/hub/revisions?dataset=ohlc&limit=2").json()["revisions"][1]["revision"]
+
+
 def test_the_list_of_revisions_is_not_sent_twice(client: Client, workers: Workers) -> None:
     url = "/api/hub/revisions?dataset=market"
     first = client.get(url)
