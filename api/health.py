@@ -21,6 +21,10 @@ LEAST_SILENCE_S: Final = 5.0
 _LITTLE_DISK_BYTES: Final = 1 << 30
 
 
+class WorkersUnreadable(ValueError):
+    """The workers' file is there and cannot be read."""
+
+
 class WorkerError(msgspec.Struct, frozen=True):
     """The last thing that went wrong in a chain."""
 
@@ -109,13 +113,18 @@ def system_health(engine: Engine, settings: Settings) -> SystemHealth:
     """How the system is."""
     hub = hub_health(engine, settings)
     reasons = list(hub.reasons)
-    workers = read_worker_status(settings.home)
-    chains = workers.chains if workers is not None else {}
-    if workers is None:
-        reasons.append("workers: no run yet")
+    chains: dict[str, Chain] = {}
+    try:
+        workers = read_worker_status(settings.home)
+    except WorkersUnreadable as error:
+        reasons.append(f"workers: {error}")
+    else:
+        if workers is None:
+            reasons.append("workers: no run yet")
+        else:
+            chains = workers.chains
     for name, chain in chains.items():
-        failing = chain.last_error is not None and (chain.last_success is None or chain.last_success != chain.last_tick)
-        if chain.last_error is not None and failing:
+        if chain.last_error is not None:
             reasons.append(f"{name}: {chain.last_error.code}: {chain.last_error.message}")
     usage = shutil.disk_usage(settings.home if settings.home.exists() else Path())
     if usage.free < _LITTLE_DISK_BYTES:
@@ -126,11 +135,17 @@ def system_health(engine: Engine, settings: Settings) -> SystemHealth:
 
 
 def read_worker_status(home: Path) -> WorkerStatus | None:
-    """What the workers last said; None when they never did."""
+    """What the workers last said; None when they never did.
+
+    Raises:
+        WorkersUnreadable: the file says nothing that can be read.
+    """
     try:
         return msgspec.json.decode((home / "worker-status.json").read_bytes(), type=WorkerStatus)
     except FileNotFoundError:
         return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WorkersUnreadable(f"worker-status.json cannot be read: {type(error).__name__}") from error
 
 
 def _dataset_health(dataset: Dataset | None, *, silent_s: float, unbound: DataHubError | None) -> DatasetHealth:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -9,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.engine.engine import Engine
-from api.health import WorkerStatus, read_worker_status
+from api.health import WorkerStatus, WorkersUnreadable, read_worker_status
 from datahub_assets.settings import Settings
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
@@ -86,9 +87,10 @@ class EngineCollector(Collector):
                 if snapshot.newest_ms is not None:
                     newest.add_metric((name,), now_s - snapshot.newest_ms / 1000)
         yield from (rows, newest, commit, seen, commits)
-        status = read_worker_status(self._settings.home)
-        if status is not None:
-            yield from _worker_gauges(status, now_s)
+        with suppress(WorkersUnreadable):  # health says so
+            status = read_worker_status(self._settings.home)
+            if status is not None:
+                yield from _worker_gauges(status, now_s)
 
 
 def _worker_gauges(status: WorkerStatus, now_s: float) -> Iterator[Metric]:
