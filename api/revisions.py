@@ -84,9 +84,15 @@ async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
 def _named_revisions(revision: str, engine: Engine) -> dict[str, str]:
     if "@" not in revision:
         return {}
-    named = dict(part.strip().split("@", 1) for part in revision.split(",") if "@" in part)
-    for name in named:
+    named: dict[str, str] = {}
+    for part in revision.split(","):
+        name, separator, wanted = part.strip().partition("@")
+        if not separator or name in named:
+            raise RevisionUnknown(
+                f"{revision[:200]!r} does not name one commit of each dataset, as market@<sha>,ohlc@<sha>"
+            )
         engine.dataset(name)  # raises UnknownDataset
+        named[name] = wanted
     return named
 
 
