@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 from litestar.response import Stream
 
-from api.compression import SMALLEST_BYTES, compressed
+from api.compression import coded, compressed
 from api.encoders.text import BATCH_ROWS, numbers_as_text
 from api.negotiation import Form
 
@@ -17,10 +17,7 @@ STREAMED_ROWS: Final = 4 * BATCH_ROWS
 
 def body_of(frame: pl.DataFrame, form: Form) -> tuple[bytes, str]:
     """The whole body, and the content coding it is in ("" for none)."""
-    plain = b"".join(_chunks(frame, form))
-    if not form.coding or len(plain) < SMALLEST_BYTES:
-        return plain, ""
-    return b"".join(compressed((plain,), form.coding)), form.coding
+    return coded(b"".join(_chunks(frame, form)), form.coding)
 
 
 def streamed(frame: pl.DataFrame, form: Form, headers: Mapping[str, str]) -> Stream:

@@ -25,6 +25,13 @@ def compressed(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     yield from _squeezed(chunks, zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW))
 
 
+def coded(body: bytes, coding: str) -> tuple[bytes, str]:
+    """A whole body in that coding, and which it is in: "" where it is too small to gain by it."""
+    if not coding or len(body) < SMALLEST_BYTES:
+        return body, ""
+    return b"".join(compressed((body,), coding)), coding
+
+
 def _squeezed(chunks: Iterable[bytes], squeeze: "zstandard.ZstdCompressionObj | zlib._Compress") -> Iterator[bytes]:
     for chunk in chunks:
         out = squeeze.compress(chunk)

@@ -4,21 +4,21 @@ Answers computed from a commit have their ETag before they are computed; they ar
 """
 
 import hashlib
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from litestar import Request, Response
 
 from api.answers import REVALIDATE, matches
-
-_JSON: Final = "application/json"
+from api.compression import coded
+from api.conditional import VARY, coded_json, json_coding
 
 
 def listing_of(request: Request[Any, Any, Any], found: msgspec.Struct) -> Response[Any]:
     """What was found as JSON; 304 if the caller has it."""
-    body = msgspec.json.encode(found)
-    etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    headers = {"ETag": etag, "Vary": "Authorization", "Cache-Control": REVALIDATE}
+    body, coding = msgspec.json.encode(found), json_coding(request)
+    etag = f'"{hashlib.blake2b(coding.encode() + body, digest_size=16).hexdigest()}"'
+    headers = {"ETag": etag, "Vary": VARY, "Cache-Control": REVALIDATE}
     if matches(request.headers.get("if-none-match"), etag):
         return Response(b"", status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=_JSON)
+    return coded_json(*coded(body, coding), headers)

@@ -61,13 +61,16 @@ class HistoryController(Controller):
             QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of each kind; counts are always complete"),
         ] = 1000,
     ) -> Response[Diff]:
-        """Rows added, changed (before and after) and removed."""
+        """Rows added, changed (before and after) and removed.
+
+        `X-Revision` is the commit of `to`; the answer itself names both.
+        """
         check_range("limit", limit, LIMIT_BOUNDS)
         one = await snapshot_at(engine, dataset, RevisionChoice(earlier))
         two = await snapshot_at(engine, dataset, RevisionChoice(later))
         lasting = FULL_SHA.fullmatch(earlier) is not None and FULL_SHA.fullmatch(later) is not None
         compute = partial(diff_of, one, two, limit=limit)
-        return await json_of(request, (two, one), compute, lasting=lasting)
+        return await json_of(request, (two,), compute, compared_to=(one,), lasting=lasting)
 
     @get(
         "/coverage",

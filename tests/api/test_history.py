@@ -1,5 +1,6 @@
 """Any revision: time travel, differences, coverage and cursors over a history of commits."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,13 +8,16 @@ from typing import Any
 
 import polars as pl
 import pytest
+import zstandard
 
+from api.compression import SMALLEST_BYTES
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
 
 URL = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=1000"
+INFO = "/api/hub/dataset-info"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ def test_dataset_info_of_older_commits(client: Client, history: History) -> None
     assert one.headers["cache-control"].endswith("immutable")
     both = client.get(f"/api/hub/dataset-info?revision=market@{history.market},ohlc@{sha}")
     assert both.headers["x-revision"] == f"market@{history.market},ohlc@{sha}"
+    for vague in (f"market@{history.market},junk", f"market@{history.market},market@{history.market}", "market@,"):
+        refused = client.get(f"/api/hub/dataset-info?revision={vague}")
+        assert (refused.status_code, refused.json()["code"]) == (404, "revision_unknown")
     assert both.headers["cache-control"].endswith("immutable")
     assert client.get(f"/api/hub/dataset-info?revision={both.headers['x-revision']}").json() == both.json()
     mixed = client.get(f"/api/hub/dataset-info?revision={sha}").json()
@@ -194,6 +201,57 @@ def test_a_commit_differs_from_itself_in_nothing(client: Client, history: Histor
     answer = client.get(f"/api/hub/diff?dataset=ohlc&from={sha}&to={sha}")
     assert answer.json()["counts"] == {"added": 0, "changed": 0, "removed": 0}
     assert answer.headers["cache-control"].endswith("immutable")
+
+
+def test_a_difference_is_of_the_commit_it_leads_to(client: Client, history: History) -> None:
+    (one, _), (two, _), (three, _) = history.commits[:3]
+    urls = [f"/api/hub/diff?dataset=ohlc&from={earlier}&to={three}" for earlier in (one, two)]
+    answers = [client.get(url) for url in urls]
+    assert [answer.headers["x-revision"] for answer in answers] == [three, three]
+    assert answers[0].headers["etag"] != answers[1].headers["etag"]
+    assert [answer.json()["from"]["revision"] for answer in answers] == [one, two]
+
+
+@pytest.mark.parametrize("coding", ["zstd", "gzip"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/api/hub/diff?dataset=ohlc&from={first}",
+        "/api/hub/coverage?dataset=market",
+        "/api/hub/revisions?dataset=ohlc",
+        INFO,
+    ],
+)
+def test_what_is_long_is_compressed_for_who_can_read_it(
+    client: Client, history: History, url: str, coding: str
+) -> None:
+    asked = url.format(first=history.commits[0][0])
+    plain = client.get(asked, headers={"Accept-Encoding": "identity"})
+    with client.stream("GET", asked, headers={"Accept-Encoding": coding}) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert "content-encoding" not in plain.headers
+    assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding, Authorization"
+    assert answer.headers["etag"] != plain.headers["etag"]
+    assert answer.headers["content-type"] == plain.headers["content-type"] == "application/json"
+    assert len(plain.content) > SMALLEST_BYTES
+    assert answer.headers["content-encoding"] == coding
+    assert len(raw) < len(plain.content)
+    assert (gzip.decompress(raw) if coding == "gzip" else _unzstd(raw)) == plain.content
+    held = {"Accept-Encoding": coding, "If-None-Match": answer.headers["etag"]}
+    again = client.get(asked, headers=held)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
+    assert client.get(asked, headers=held | {"Accept-Encoding": "identity"}).status_code == 200
+
+
+def test_what_is_short_goes_out_as_it_is(client: Client) -> None:
+    answer = client.get("/api/hub/coverage?dataset=market", headers={"Accept-Encoding": "zstd"})
+    assert len(answer.content) < SMALLEST_BYTES
+    assert "content-encoding" not in answer.headers
+    assert answer.headers["vary"] == "Accept-Encoding, Authorization"
+
+
+def _unzstd(raw: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompressobj().decompress(raw)
 
 
 def test_a_long_difference_is_cut_and_says_so(client: Client, history: History) -> None:
