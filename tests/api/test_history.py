@@ -217,7 +217,6 @@ def test_a_difference_is_of_the_commit_it_leads_to(client: Client, history: Hist
     "url",
     [
         "/api/hub/diff?dataset=ohlc&from={first}",
-        "/api/hub/coverage?dataset=market",
         "/api/hub/revisions?dataset=ohlc",
         INFO,
     ],
