@@ -12,6 +12,7 @@ budget          how often that may happen
 head            a repo as it is now
 remote          what the cache remembers of it
 draft           what the next commit would hold
+losses          what others took from a repo, and what goes there again for it
 layout          frames to parquet bytes and back
 card            the README.md of a repo
 hub             the few things done with repos on a Hub
