@@ -45,14 +45,6 @@ def text(name: str, value: object) -> str | None:
     return value
 
 
-def not_blank(name: str, value: object) -> str | None:
-    """A text that is not blank, or None."""
-    found = text(name, value)
-    if found is not None and not found.strip():
-        raise BadField(f"{name} is blank: {shown(value)}")
-    return found
-
-
 def name_of(name: str, value: object) -> str:
     """A text that names something: there, and not blank."""
     found = text(name, value)

@@ -59,7 +59,7 @@ def _row(item: object, *, now_ms: int) -> dict[str, object]:
     updated = fields.iso_time_ms("last_updated", item.get("last_updated"))
     if updated is None:
         raise BadField("last_updated is missing: None")
-    symbol = fields.not_blank("symbol", item.get("symbol"))
+    symbol = fields.text("symbol", item.get("symbol"))
     return {
         "coin_id": fields.name_of("id", item.get("id")),
         "symbol": None if symbol is None else symbol.upper(),
