@@ -6,6 +6,7 @@ controllers     the routes
 dropin          the routes in the shapes of Binance and CoinGecko
 guards          token, rate and parameters, before a handler runs
 auth            whose a token is
+newcomers       how many unknown tokens are looked up, by address
 ratelimit       requests a minute
 budget          events a minute, for `auth`
 parameters      query parameters that endpoints share
@@ -32,6 +33,7 @@ rehearsal       what the application would answer, asked by itself
 answers         rows over HTTP: ETag, cache, headers
 conditional     the same for one JSON object
 listings        the same for lists that are of no commit
+delivery        bodies sent in pieces, to clients that take them
 bodies          rows as the body of an answer
 encoders        the formats
 negotiation     which format and content coding

@@ -145,20 +145,15 @@ def asked(coverage: Coverage, question: Gap, *, answered: bool, now_ms: int) -> 
     return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def failed(coverage: Coverage, question: Gap, *, refused: bool, now_ms: int) -> Change:
-    """A question about a gap had no answer. It goes behind the others, and nothing new is known of the cause.
-
-    Args:
-        refused: the exchange said that it does not answer this, so asking becomes rarer as after an answer; anything
-            else may pass by itself.
-    """
+def refused(coverage: Coverage, question: Gap, *, now_ms: int) -> Change:
+    """The exchange does not answer a question. It is asked more rarely from now on; nothing is known of the cause."""
     gaps = []
     lines = []
     for gap in coverage.gaps:
         if _apart(gap, question):
             gaps.append(gap)
             continue
-        lines.append(_updated(gap, now_ms=now_ms, asked_at=now_ms, asks=gap.asks + refused))
+        lines.append(_updated(gap, now_ms=now_ms, asked_at=now_ms, asks=gap.asks + 1))
         gaps.append(lines[-1])
     return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 

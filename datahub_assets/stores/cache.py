@@ -194,12 +194,10 @@ class Cache:
                 self.database, spec, question, answered=answered, now_ms=now_ms, version=self.next_version()
             )
 
-    def record_failed(self, spec: DatasetSpec, question: Question, *, refused: bool, now_ms: int) -> None:
-        """A question about a gap had no answer; `refused`: the exchange said that it gives none."""
+    def record_refused(self, spec: DatasetSpec, question: Question, *, now_ms: int) -> None:
+        """The exchange does not answer a question about a gap."""
         with self.database.transaction():
-            series.note_failed(
-                self.database, spec, question, refused=refused, now_ms=now_ms, version=self.next_version()
-            )
+            series.note_refused(self.database, spec, question, now_ms=now_ms, version=self.next_version())
 
     def counts(self, spec: DatasetSpec) -> Counts:
         """What the cache holds of a dataset now."""

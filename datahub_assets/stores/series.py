@@ -164,13 +164,11 @@ def note_asked(
         store(database, spec, {question.series: change}, version=version)
 
 
-def note_failed(
-    database: Database, spec: DatasetSpec, question: Question, *, refused: bool, now_ms: int, version: int
-) -> None:
-    """A question about a gap had no answer."""
+def note_refused(database: Database, spec: DatasetSpec, question: Question, *, now_ms: int, version: int) -> None:
+    """The exchange does not answer a question about a gap."""
     coverage = coverages(database, spec).get(question.series)
     if coverage is not None:
-        change = gaps.failed(coverage, question.gap, refused=refused, now_ms=now_ms)
+        change = gaps.refused(coverage, question.gap, now_ms=now_ms)
         store(database, spec, {question.series: change}, version=version)
 
 

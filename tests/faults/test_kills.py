@@ -17,7 +17,7 @@ from tests.faults.processes import SIGKILLED, send
 LINES_TRIED = 60
 
 ACTIONS = (
-    *("fsync status", "rename status", "BEGIN", "INSERT INTO versions", "COMMIT", "close cache"),
+    *("fsync status", "rename status", "BEGIN", "COMMIT", "close cache"),
     *("fsync landing file", "rename landing file", "fsync landing folder", "unlink landing file"),
     *("UPDATE versions", "INSERT INTO cached_market_data", "INSERT INTO cached_ohlc", "INSERT INTO series"),
     *("UPDATE series", "INSERT INTO gaps", "INSERT INTO quarantine"),

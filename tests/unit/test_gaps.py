@@ -17,8 +17,8 @@ from datahub_assets.domain.gaps import (
     asked,
     expected_until,
     extend,
-    failed,
     quarantine,
+    refused,
     refuted,
 )
 from datahub_assets.domain.intervals import interval
@@ -44,7 +44,7 @@ STEPS = st.lists(
         st.tuples(st.just("arrive"), st.lists(st.integers(-20, 20), max_size=6)),
         st.tuples(st.just("extend"), st.integers(-20, 25)),
         st.tuples(st.just("quarantine"), st.integers(-20, 20)),
-        st.tuples(st.sampled_from(["silent", "answered", "failed", "refused"]), st.integers(0, 3)),
+        st.tuples(st.sampled_from(["silent", "answered", "refused"]), st.integers(0, 3)),
     ),
     max_size=12,
 )
@@ -89,8 +89,8 @@ def act(coverage: Coverage | None, what: str, value: object, *, now_ms: int) -> 
         return None
     question = coverage.gaps[value % len(coverage.gaps)]  # type: ignore[operator]
     return (
-        failed(coverage, question, refused=what == "refused", now_ms=now_ms)
-        if what in {"failed", "refused"}
+        refused(coverage, question, now_ms=now_ms)
+        if what == "refused"
         else asked(coverage, question, answered=what == "answered", now_ms=now_ms)
     )
 
@@ -149,11 +149,10 @@ def test_what_an_answer_says_of_the_cause(cause: Cause, answered: bool, outcome:
     assert (after.cause, after.asks, after.asked_at) == (outcome, 1, 7)
 
 
-@pytest.mark.parametrize(("refused", "asks"), [(True, 1), (False, 0)])
-def test_a_question_without_an_answer_waits_and_tells_nothing_of_the_cause(refused: bool, asks: int) -> None:
+def test_a_question_the_exchange_refuses_waits_and_tells_nothing_of_the_cause() -> None:
     coverage = start(0, 2)
-    after = failed(coverage, coverage.gaps[0], refused=refused, now_ms=7).coverage.gaps[0]
-    assert (after.cause, after.asks, after.asked_at) == (Cause.NOT_FETCHED, asks, 7)
+    after = refused(coverage, coverage.gaps[0], now_ms=7).coverage.gaps[0]
+    assert (after.cause, after.asks, after.asked_at) == (Cause.NOT_FETCHED, 1, 7)
 
 
 @pytest.mark.parametrize(

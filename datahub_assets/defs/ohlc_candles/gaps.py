@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from datahub_assets.defs.workshop import Workshop
 from datahub_assets.domain.datasets import OHLC
-from datahub_assets.domain.errors import SourceError, SourceRateLimited, Terminal
+from datahub_assets.domain.errors import SourceError, Terminal
 from datahub_assets.domain.intervals import interval
 from datahub_assets.domain.rows import candle_of
 from datahub_assets.sources.binance.fetch import fetch_ranges
@@ -19,8 +19,8 @@ from datahub_assets.stores.series import Question
 def ask_again(workshop: Workshop, cache: Cache, *, log: logging.Logger) -> None:
     """Ask Binance for the gaps that are due, land what comes, and note in the ledger what became of each question.
 
-    A failure only costs the answers: the tick's own candles have landed before. A question that failed goes behind the
-    others, so that pairs the exchange no longer knows do not keep those from being asked.
+    A failure only costs the answers: the questions stay due, and the tick's own candles have landed before. A question
+    the exchange refuses goes behind the others, so that pairs it no longer knows do not keep those from being asked.
     """
     questions = cache.gaps_to_ask(OHLC, now_ms=workshop.clock(), followed=workshop.settings.follows)
     if not questions:
@@ -29,12 +29,11 @@ def ask_again(workshop: Workshop, cache: Cache, *, log: logging.Logger) -> None:
         fetched = fetch_ranges(
             workshop.settings, ranges=[_range(question) for question in questions], clock=workshop.clock, log=log
         )
-    except SourceRateLimited as error:  # nothing may be asked for now, of any pair
-        log.warning("could not ask again for %d gaps: %s", len(questions), error)
     except SourceError as error:
         log.warning("could not ask again for %d gaps: %s", len(questions), error)
-        for question in questions:
-            _note_failed(question, error, workshop, cache)
+        if isinstance(error, Terminal):  # of all of them
+            for question in questions:
+                cache.record_refused(OHLC, question, now_ms=workshop.clock())
     else:
         _note(questions, fetched, workshop, cache)
 
@@ -44,14 +43,11 @@ def _note(questions: Sequence[Question], fetched: Fetched, workshop: Workshop, c
     landing.land(workshop.landing, OHLC, fetched.checked, now_ms=now_ms)
     for question in questions:
         symbol, name = question.series
-        if error := fetched.failed.get((symbol, name)):
-            _note_failed(question, error, workshop, cache)
-        else:
+        error = fetched.failed.get((symbol, name))
+        if error is None:
             cache.record_asked(OHLC, question, answered=_answered(question, fetched), now_ms=now_ms)
-
-
-def _note_failed(question: Question, error: SourceError, workshop: Workshop, cache: Cache) -> None:
-    cache.record_failed(OHLC, question, refused=isinstance(error, Terminal), now_ms=workshop.clock())
+        elif isinstance(error, Terminal):
+            cache.record_refused(OHLC, question, now_ms=now_ms)
 
 
 def _range(question: Question) -> Range:
