@@ -22,9 +22,9 @@ def body_of(frame: pl.DataFrame, form: Form) -> tuple[bytes, str]:
 
 def streamed(frame: pl.DataFrame, form: Form, headers: Mapping[str, str]) -> Stream:
     """Rows written while they are sent, so that a large answer takes no more memory than a batch of it."""
-    coded = {"Content-Encoding": form.coding} if form.coding else {}
+    encoding = {"Content-Encoding": form.coding} if form.coding else {}
     chunks = compressed(_chunks(frame, form), form.coding)
-    return Stream(_off_loop(chunks), headers={**headers, **coded}, media_type=form.format.media_type)
+    return Stream(_off_loop(chunks), headers={**headers, **encoding}, media_type=form.format.media_type)
 
 
 def _chunks(frame: pl.DataFrame, form: Form) -> Iterator[bytes]:

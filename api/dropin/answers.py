@@ -13,13 +13,13 @@ from litestar import Litestar, Request, Response
 
 from api.answers import IMMUTABLE, REVALIDATE, VARY, matches
 from api.cache import Answer, AnswerCache
-from api.compression import SMALLEST_BYTES, compressed
+from api.compression import coded
+from api.conditional import json_coding
 from api.engine.engine import Engine
 from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
 from api.hot import Hot
 from api.metrics import Metrics
-from api.negotiation import form_of
 from api.queries import RevisionChoice
 from api.revisions import commit_at, load
 
@@ -70,8 +70,7 @@ class DropInAnswers:
         """
         dataset = self._engine.dataset(dataset_name)
         commit = await commit_at(dataset, choice)
-        accepted = request.headers.get("accept-encoding", "")
-        coding = form_of(format_name="json", numbers=None, accept="", accept_encoding=accepted).coding
+        coding = json_coding(request)
         etag = _etag(commit.sha, query, coding)
         pinned = choice.is_lasting
         lasting = {"Cache-Control": IMMUTABLE if pinned else REVALIDATE}
@@ -85,8 +84,9 @@ class DropInAnswers:
         if answer is None:
             began_s = time.perf_counter()
             body = await _computed(compute, await load(dataset, commit))
-            if coding and len(body) >= SMALLEST_BYTES:
-                body, headers["Content-Encoding"] = b"".join(compressed((body,), coding)), coding
+            body, used = coded(body, coding)
+            if used:
+                headers["Content-Encoding"] = used
             answer = Answer(etag=etag.encode(), body=body, headers=headers, media_type=_JSON)
             self._cache.put(answer)
             request.scope["state"]["timing"] = [f"rows;dur={(time.perf_counter() - began_s) * 1000:.2f}"]
