@@ -1,5 +1,6 @@
 """Writes differences and coverage as answers. How they are found is `engine`'s business."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -52,6 +53,7 @@ def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str |
             series=one.series,
             interval=one.group,
             rows=one.rows,
+            expected=None if one.group is None else one.rows + _missing(by_series.get((one.group, one.series), [])),
             forming=one.forming,
             oldest=iso(one.oldest_ms),
             newest=iso(one.newest_ms),
@@ -60,8 +62,13 @@ def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str |
         for one in series_coverage(snapshot)
         if (not wanted or one.series in wanted) and interval in {None, one.group}
     ]
-    missing = sum(gap.candles for one in series for gap in one.gaps if gap.healed_at is None)
+    missing = sum(_missing(one.gaps) for one in series)
     return Coverage(dataset=snapshot.spec.name, revision=snapshot.sha, missing=missing, series=series)
+
+
+def _missing(gaps_of_series: Sequence[Gap]) -> int:
+    """Candles of the gaps that are not healed."""
+    return sum(gap.candles for gap in gaps_of_series if gap.healed_at is None)
 
 
 def _check(snapshot: Snapshot, symbols: tuple[str, ...], interval: str | None) -> None:

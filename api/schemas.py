@@ -178,11 +178,16 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class SeriesInfo(msgspec.Struct, frozen=True):
-    """What a dataset holds of one series: a pair's candles of one interval, or a coin's prices."""
+    """What a dataset holds of one series: a pair's candles of one interval, or a coin's prices.
+
+    `expected` counts the candles that should be there, those of open gaps included; null for prices, which come when
+    they come.
+    """
 
     series: str
     interval: str | None
     rows: int
+    expected: int | None
     forming: int
     oldest: str | None
     newest: str | None
