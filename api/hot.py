@@ -26,7 +26,7 @@ class Hot:
     @property
     def holds(self) -> bool:
         """Whether the request means the same commit still."""
-        return self.dataset is None or self.dataset.current.sha == self.sha
+        return self.dataset is None or self.dataset.serves(self.sha)
 
 
 class HotAnswers:

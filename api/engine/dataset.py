@@ -54,6 +54,7 @@ class Dataset:
         self._catalog = catalog
         self._refreshing = threading.Lock()
         self._current: Snapshot | None = None
+        self._is_retired = False
         self._older: OrderedDict[str, Snapshot] = OrderedDict()
         self._older_lock = threading.Lock()
         self._loading: dict[str, asyncio.Future[Snapshot]] = {}
@@ -196,6 +197,15 @@ class Dataset:
             self._loading[commit.sha] = loading
             loading.add_done_callback(lambda _: self._loading.pop(commit.sha))
         return await asyncio.shield(loading)
+
+    def retire(self) -> None:
+        """Another account's dataset is served instead: answers that were given of this one no longer hold."""
+        self._is_retired = True
+
+    def serves(self, sha: str) -> bool:
+        """Whether that commit is what is served now."""
+        current = self._current
+        return not self._is_retired and current is not None and current.sha == sha
 
     def close(self) -> None:
         """Wait for what is being fetched, and end."""

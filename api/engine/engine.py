@@ -179,8 +179,11 @@ class Engine:
         for dataset in datasets.values():
             dataset.restore()
         self._catalog.set_note(f"namespace of {self._endpoint}", namespace)
-        self._retired += self._datasets.values()
+        retired = list(self._datasets.values())
         self._datasets, self._bound_to = datasets, namespace
+        self._retired += retired
+        for dataset in retired:
+            dataset.retire()
 
     def _dataset(self, spec: DatasetSpec, repo_id: str) -> Dataset:
         reader = FileReader(spec, connection=self._connection, catalog=self._catalog, mapped=self._root / "mapped")

@@ -35,8 +35,10 @@ def publish(hub: HubServer, home: Path, *, token: str, account: str) -> str:
     return sha
 
 
-def served(client: Client) -> str:
-    return client.get("/api/hub/market?limit=1").headers["x-revision"]
+def served(client: Client) -> str | None:
+    """The commit that answers; none while the datasets of an account have not been read yet."""
+    revision: str | None = client.get("/api/hub/market?limit=1").headers.get("x-revision")
+    return revision
 
 
 @pytest.fixture
