@@ -130,8 +130,15 @@ def test_a_child_is_stopped_politely(server: Server) -> None:
     child = server.launch(SLEEPS)
     assert server.stop() == child
     assert gone(child)
-    server.until("exit code -15")
+    assert "exit code -15" in server.until(" ended ")
     assert server.stop() is None
+
+
+def test_a_child_is_stopped_politely_before_it_has_begun(start: Callable[..., Server]) -> None:
+    server = start("tests.ops.warm_rig", env={"RIG_SLOW_FORK_S": "0.5"})
+    child = server.launch(SLEEPS)
+    assert server.stop() == child
+    assert "exit code -15" in server.until(" ended ")
 
 
 def test_a_child_that_will_not_stop_is_killed_after_its_grace(server: Server) -> None:
@@ -139,7 +146,7 @@ def test_a_child_that_will_not_stop_is_killed_after_its_grace(server: Server) ->
     child = server.launch(f"{deaf}; {SLEEPS}")
     server.until("deaf")
     server.stop(grace_s=0.2)
-    server.until("exit code -9")
+    assert "exit code -9" in server.until(" ended ")
     assert gone(child)
 
 

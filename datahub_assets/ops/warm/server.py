@@ -25,6 +25,7 @@ IDLE_THREADS = frozenset({"polars-ooc-clea"})
 """Threads an import may start: polars' waits for spill files to delete, holds no lock while it waits, and a run that
 never spills never needs it. Those of jemalloc and OpenBLAS are switched off by `ops.environment`."""
 READY = "warm server ready"
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 _TURN_S = 0.5
 _LAST_GRACE_S = 3.0
 _REQUEST_TIMEOUT_S = 5.0
@@ -58,7 +59,7 @@ class WarmServer:
         self._wake_write.settimeout(0)
         signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for signum in (signal.SIGTERM, signal.SIGINT):
+        for signum in _STOPS:
             signal.signal(signum, self._heard_stop)
         self._path.unlink(missing_ok=True)
         self._listener.bind(str(self._path))
@@ -110,9 +111,14 @@ class WarmServer:
         parent_pid = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            self._become_run(launch, parent_pid)
+        # Held back until the child has its own handlers: with the server's, it would shrug a stop off.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_run(launch, parent_pid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         self._children[pid] = Child(run_id=launch.run_id, pid=pid, started_at=time.monotonic())
         return Reply(pid=pid)
 
@@ -132,6 +138,7 @@ class WarmServer:
             for signum in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(signum, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
             # By force, since a run that hangs would ignore a polite signal; a killed run loses nothing (see stores).
             die_with_parent(parent_pid, signum=signal.SIGKILL)
             for own in (self._listener, self._wake_read, self._wake_write):
