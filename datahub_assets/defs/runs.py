@@ -19,7 +19,7 @@ UNFINISHED = [
 BUCKET_TAG = "datahub/bucket"
 """Tag of a run a sensor started: the span of time it was started for."""
 START_LIMIT_S = 60.0
-"""A run that has been launched and has not said its pid for so long has no process."""
+"""A run that was made and has not said its pid for so long has no process, unless it waits in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LiveRun:
     @property
     def orphaned(self) -> bool:
         """Whether nothing will ever finish it."""
-        if self.status in {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}:
+        if self.status is dg.DagsterRunStatus.QUEUED:
             return False
         if self.worker is Worker.UNKNOWN:
             return self.idle_s > START_LIMIT_S

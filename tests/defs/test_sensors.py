@@ -19,6 +19,7 @@ from tests.defs.conftest import NOON_MS, Bench
 
 STARTED, QUEUED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.QUEUED
 STARTING, CANCELING = dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING
+NOT_STARTED = dg.DagsterRunStatus.NOT_STARTED
 
 
 @pytest.fixture
@@ -52,6 +53,8 @@ def tick(bench: Bench) -> dg.RunRequest | dg.SkipReason:
     ("status", "worker", "idle_s", "orphaned"),
     [
         (QUEUED, Worker.UNKNOWN, 10_000, False),
+        (NOT_STARTED, Worker.UNKNOWN, 5, False),
+        (NOT_STARTED, Worker.UNKNOWN, 61, True),
         (STARTING, Worker.UNKNOWN, 5, False),
         (STARTING, Worker.UNKNOWN, 61, True),
         (STARTING, Worker.ALIVE, 1000, False),
