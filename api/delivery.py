@@ -1,6 +1,6 @@
 """Sends the body of an answer, a large one in pieces, and gives up on a client that does not take them.
 
-What is sent is not known here; how long events are waited for is `eventstream`'s business.
+What is sent is not known here.
 """
 
 import asyncio

@@ -5,11 +5,14 @@ not known here.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from litestar import Request
 from litestar.types import HTTPScope, Message, ReceiveMessage
+
+from api.presence import CallerLeft, unless_left
 
 _REFUSED: Final = 400
 _SAME: Final = ("asgi", "http_version", "scheme", "root_path", "client", "server")
@@ -46,8 +49,8 @@ async def rehearse(request: Request[Any, Any, Any], path: str, query_string: str
     heard, begun = Heard(), asyncio.Event()
 
     async def receive() -> ReceiveMessage:
-        await asyncio.Event().wait()  # there is no body, and we leave by cancelling
-        raise AssertionError
+        await begun.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -58,16 +61,8 @@ async def rehearse(request: Request[Any, Any, Any], path: str, query_string: str
         elif message["type"] == "http.response.body" and heard.is_refusal:
             heard.body += message["body"]
 
-    asking = asyncio.create_task(request.app(_scope(request, path, query_string), receive, send))
-    listening = asyncio.create_task(begun.wait())
-    try:
-        await asyncio.wait({asking, listening}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (asking, listening):
-            task.cancel()
-        ended = (await asyncio.gather(asking, listening, return_exceptions=True))[0]
-    if isinstance(ended, Exception):
-        raise ended
+    with contextlib.suppress(CallerLeft):
+        await unless_left(receive, request.app(_scope(request, path, query_string), receive, send))
     return heard
 
 

@@ -17,9 +17,6 @@ from api.followers import interest_of, position_of, told
 from api.parameters import WordList, words
 from api.stream import Feed
 
-PATIENCE_S: Final = 30.0
-"""A client that takes longer for one event is hung up on."""
-
 
 class ServerSentEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """One event of the stream; `data` is JSON text."""
@@ -74,6 +71,6 @@ class StreamController(Controller):
 
         async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             with feed.place(principal.name):
-                await EventStream(told(feed, interest, since=since), patience_s=PATIENCE_S)(scope, receive, send)
+                await EventStream(told(feed, interest, since=since))(scope, receive, send)
 
         return stream

@@ -1,108 +1,26 @@
-"""New commits reach those who follow: over HTTP from a served process, and part by part where time or load matters."""
+"""New commits reach those who follow, over HTTP from a served process."""
 
-import asyncio
-import json
-import queue
 import signal
-import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
-import polars as pl
 import pytest
-import uvicorn
 
-from api import followers
-from api.changes import Change, Interest
-from api.engine.diff import Difference
-from api.engine.hub import Commit
-from api.errors import TooManyStreams
-from api.eventstream import EventStream, event
-from api.stream import MOST_LISTENERS, MOST_OF_ONE, QUEUED, Feed
+from api.stream import MOST_OF_ONE
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import until
+from tests.api.following import following
 from tests.api.test_process import free_port, process, serving_process
 from tests.api.workers import NOW_MS, Workers, candles, prices
-
-WAIT_S = 20.0
-
-
-@dataclass(frozen=True)
-class Event:
-    name: str
-    id: str
-    data: Any
-
-
-class Follower:
-    """A client that follows, in a thread; `next` waits for an event."""
-
-    def __init__(self, url: str, token: str, *, since: str | None = None, **params: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"} | ({"Last-Event-ID": since} if since else {})
-        self.status = 0
-        self.headers: httpx.Headers | None = None
-        self._events: queue.Queue[Event | None] = queue.Queue()
-        self._client = httpx.Client(timeout=WAIT_S)
-        self._answer = self._client.send(
-            self._client.build_request("GET", f"{url}/api/hub/stream", params=params, headers=headers), stream=True
-        )
-        self.status, self.headers = self._answer.status_code, self._answer.headers
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        fields: dict[str, str] = {}
-        try:
-            for line in self._answer.iter_lines():
-                name, _, value = line.partition(": ")
-                if line:
-                    fields[name] = value
-                elif "event" in fields:
-                    self._events.put(Event(fields["event"], fields["id"], json.loads(fields["data"])))
-                    fields = {}
-        except (httpx.HTTPError, httpx.StreamClosed):
-            pass
-        self._events.put(None)
-
-    def next(self) -> Event:
-        found = self._events.get(timeout=WAIT_S)
-        assert found is not None, "the stream ended"
-        return found
-
-    def ended(self) -> bool:
-        return self._events.get(timeout=WAIT_S) is None
-
-    def close(self) -> None:
-        # The connection stays open as long as the thread waits for more, whoever closes it.
-        with suppress(OSError):
-            self._answer.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        self._answer.close()
-        self._client.close()
 
 
 @pytest.fixture(scope="module")
 def url(hub: HubServer, seeded: Workers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving_process(hub, tmp_path_factory.mktemp("home"), DATAHUB_POLL_S="0.2") as address:
         yield address
-
-
-@contextmanager
-def following(
-    url: str, hub: HubServer, *, since: str | None = None, token: str | None = None, **params: str
-) -> Iterator[tuple[Follower, Event]]:
-    """A follower, and the `ready` it began with."""
-    follower = Follower(url, token or hub.token, since=since, **params)
-    try:
-        ready = follower.next()
-        assert ready.name == "ready"
-        yield follower, ready
-    finally:
-        follower.close()
 
 
 def served(url: str, hub: HubServer, dataset: str) -> str:
@@ -248,60 +166,6 @@ def test_a_server_that_stops_ends_its_streams(hub: HubServer, seeded: Workers, t
     assert "refused to gracefully stop" not in said
 
 
-def _is_following(url: str, hub: HubServer) -> bool:
-    try:
-        with httpx.stream("GET", f"{url}/api/hub/stream", headers={"Authorization": f"Bearer {hub.token}"}) as answer:
-            first = next(answer.iter_text())
-            return "market" in first.partition("data: ")[2] and "ohlc" in first
-    except (httpx.TransportError, StopIteration):
-        return False
-
-
-# Part by part: a feed over an engine that has nothing, and a client that takes nothing.
-
-
-def change(*, rows: int = 1, name: str = "BTCUSDT") -> Change:
-    added = candles((name,), count=rows)
-    none = added.clear()
-    commit = Commit("a" * 40, NOW_MS, "")
-    return Change(OHLC, commit, Commit("b" * 40, NOW_MS, ""), Difference(added, none, none, none))
-
-
-class Nothing:
-    """An engine without datasets."""
-
-    def __init__(self) -> None:
-        self.datasets: dict[str, Any] = {}
-
-
-def test_a_follower_that_falls_behind_is_let_go_and_others_are_not() -> None:
-    async def run() -> None:
-        feed = Feed(Nothing())  # type: ignore[arg-type]
-        with feed.listening(Interest(("ohlc",))) as slow, feed.listening(Interest(("ohlc",))) as quick:
-            for _ in range(QUEUED + 1):
-                feed._tell(change())
-                assert quick.queue.get_nowait() is not None
-            assert slow.queue.get_nowait() is None
-            assert slow.queue.empty(), "what waited for it is gone"
-            feed._tell(change())
-            assert slow.queue.empty()
-            assert not quick.queue.empty()
-
-    asyncio.run(run())
-
-
-def test_there_is_room_for_so_many_only() -> None:
-    feed = Feed(Nothing())  # type: ignore[arg-type]
-    places = [feed.place(f"account{number // MOST_OF_ONE}") for number in range(MOST_LISTENERS)]
-    for one in places:
-        one.__enter__()
-    with pytest.raises(TooManyStreams, match=f"{MOST_LISTENERS} clients"), feed.place("another"):
-        pass
-    places[0].__exit__(None, None, None)
-    with feed.place("another"):
-        pass
-
-
 def test_one_account_does_not_take_all_streams(url: str, hub: HubServer) -> None:
     address, headers = f"{url}/api/hub/stream", {"Authorization": f"Bearer {hub.token}"}
     with ExitStack() as opened:
@@ -315,167 +179,10 @@ def test_one_account_does_not_take_all_streams(url: str, hub: HubServer) -> None
     until(lambda: _is_following(url, hub))
 
 
-async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
-
-
-def test_a_client_that_takes_nothing_is_hung_up_on() -> None:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        if len(sent) == 2:
-            await asyncio.Event().wait()  # its buffers are full, for ever
-        sent.append(message)
-
-    async def receive() -> Any:
-        await asyncio.Event().wait()
-
-    async def run() -> None:
-        await asyncio.wait_for(EventStream(chunks(b"1", b"2", b"3"), patience_s=0.05)({}, receive, send), WAIT_S)  # type: ignore[arg-type]
-
-    asyncio.run(run())
-    assert [message.get("body") for message in sent] == [None, b"1"]
-
-
-def test_a_large_event_goes_out_in_pieces() -> None:
-    """So that a server never holds more than a piece for a client that does not read."""
-    sent: list[Any] = []
-    large = event("commit", b"x" * 1_000_000, event_id="1")
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        await asyncio.Event().wait()
-
-    asyncio.run(EventStream(chunks(large, b"2"), patience_s=WAIT_S)({}, receive, send))  # type: ignore[arg-type]
-    bodies = [message["body"] for message in sent[1:]]
-    assert b"".join(bodies) == large + b"2"
-    assert max(map(len, bodies)) <= 64 * 1024
-
-
-def test_a_client_that_does_not_read_fills_a_socket_and_no_more() -> None:
-    """Over real sockets: what is not read stays with the kernel, and the sender notices."""
-    ended = threading.Event()
-
-    async def endless() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield event("commit", b'"' + b"x" * 1_000_000 + b'"', event_id="1")
-        finally:
-            ended.set()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await EventStream(endless(), patience_s=0.3)(scope, receive, send)
-
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        until(lambda: server.started)
-        with socket.create_connection(listening.getsockname()) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-            assert ended.wait(WAIT_S)
-        server.should_exit = True
-        thread.join(WAIT_S)
-
-
-def test_an_error_while_sending_is_not_swallowed() -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield b"1"
-        raise LookupError("what went wrong")
-
-    async def run() -> None:
-        async def send(_: Any) -> None:
-            pass
-
-        async def receive() -> Any:
-            await asyncio.Event().wait()
-
-        await EventStream(broken(), patience_s=1)({}, receive, send)  # type: ignore[arg-type]
-
-    with pytest.raises(LookupError):
-        asyncio.run(run())
-
-
-def test_a_client_that_leaves_ends_its_stream() -> None:
-    left = False
-
-    async def waiting() -> AsyncIterator[bytes]:
-        nonlocal left
-        try:
-            yield b"1"
-            await asyncio.Event().wait()
-        finally:
-            left = True
-
-    async def run() -> None:
-        async def send(_: Any) -> None:
-            pass
-
-        messages = iter([{"type": "http.request"}, {"type": "http.disconnect"}])
-
-        async def receive() -> Any:
-            await asyncio.sleep(0)
-            return next(messages)
-
-        await asyncio.wait_for(EventStream(waiting(), patience_s=1)({}, receive, send), WAIT_S)  # type: ignore[arg-type]
-
-    asyncio.run(run())
-    assert left
-
-
-@pytest.mark.parametrize("turns", range(6))
-def test_a_client_that_leaves_while_it_is_sent_to_ends_its_stream(turns: int) -> None:
-    """However many turns of the event loop lie between the two."""
-    gone = asyncio.Event()
-
-    async def waiting() -> AsyncIterator[bytes]:
-        yield b"1"
-        await asyncio.Event().wait()
-
-    async def send(message: Any) -> None:
-        if message.get("body"):
-            gone.set()
-            for _ in range(turns):
-                await asyncio.sleep(0)
-
-    async def receive() -> Any:
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def run() -> None:
-        await asyncio.wait_for(EventStream(waiting(), patience_s=10)({}, receive, send), 2)  # type: ignore[arg-type]
-
-    asyncio.run(run())
-
-
-def test_silence_is_broken_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followers, "HEARTBEAT_S", 0.01)
-
-    async def run() -> list[bytes]:
-        stream = followers.told(Feed(Nothing()), Interest(("ohlc",)), since={})  # type: ignore[arg-type]
-        said = [await anext(stream) for _ in range(3)]
-        await stream.aclose()  # type: ignore[attr-defined]
-        return said
-
-    first, *beats = asyncio.run(run())
-    assert first.startswith(b"retry: ")
-    assert all(beat.startswith(b": ") and beat.endswith(b"\n\n") for beat in beats)
-
-
-def test_too_much_to_say_is_said() -> None:
-    untold = Change(OHLC, Commit("a" * 40, 0, ""), Commit("b" * 40, 0, ""), None)
-    text = untold.text(Interest(("ohlc",), ("BTCUSDT",)))
-    assert text is not None
-    assert json.loads(text) == {"dataset": "ohlc", "revision": "b" * 40, "reason": "too much changed to say what"}
-
-
-def test_an_interest_keeps_rows_before_and_after_together() -> None:
-    before, after = candles(("AUSDT", "BUSDT"), count=2), candles(("AUSDT", "BUSDT"), count=2, seed=1)
-    found = Interest(("ohlc",), ("BUSDT",)).of(OHLC, Difference(after.clear(), after, before, after))
-    assert set(found.before["symbol"]) == set(found.after["symbol"]) == set(found.removed["symbol"]) == {"BUSDT"}
-    assert found.before.select("timestamp").equals(found.after.select("timestamp"))
-    assert found.after["close"].to_list() == after.filter(pl.col("symbol") == "BUSDT")["close"].to_list()
+def _is_following(url: str, hub: HubServer) -> bool:
+    try:
+        with httpx.stream("GET", f"{url}/api/hub/stream", headers={"Authorization": f"Bearer {hub.token}"}) as answer:
+            first = next(answer.iter_text())
+            return "market" in first.partition("data: ")[2] and "ohlc" in first
+    except (httpx.TransportError, StopIteration):
+        return False

@@ -18,16 +18,15 @@ import pytest
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from api import followers
+from api import delivery, followers
 from api.asgi import create_app_with, create_engine
-from api.controllers import stream as stream_controller
 from api.stream import Feed
 from datahub_assets.domain.datasets import OHLC
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.conftest import until
+from tests.api.following import WAIT_S, following
 from tests.api.test_process import free_port
-from tests.api.test_stream import WAIT_S, following
 from tests.api.workers import Workers, candles
 
 BEAT_S = 0.2
@@ -102,7 +101,7 @@ def test_a_follower_that_does_not_read_is_let_go_and_the_others_stay(
     hub: HubServer, seeded: Workers, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(followers, "HEARTBEAT_S", BEAT_S)
-    monkeypatch.setattr(stream_controller, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(delivery, "PATIENCE_S", 1.0)
     with served(hub, tmp_path) as server, following(server.url, hub, dataset="ohlc") as (quick, _):
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
