@@ -3,6 +3,7 @@
 landing         what a fetch brought, durable before anything else happens to it
 cache           rows between upstream and Hub, the outbox
 database        its SQLite connection
+schema          the format of its file
 tables          its tables, from the specs
 series          the state of each series: first and last row, coverage, gaps
 inherited       open gaps that another installation left on the Hub

@@ -1,12 +1,11 @@
 """The SQLite cache: rows between upstream and Hub, the outbox of what no commit carries yet, and the quarantine.
 
-What a row is and which of two wins is the domain's; when and how to publish is the publisher's.
+What a row is and which of two wins is the domain's; when and how to publish is the publisher's; how the file is made is
+said in `schema`.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,18 +13,17 @@ from typing import Any, Final, Self
 
 import polars as pl
 
-from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import CacheUnusable
 from datahub_assets.domain.gaps import Coverage
 from datahub_assets.domain.intervals import HOUR_MS
-from datahub_assets.domain.ledgers import CORRECTIONS, LEDGERS, LedgerSpec, corrections, ledgers_of, parts_of
+from datahub_assets.domain.ledgers import CORRECTIONS, LedgerSpec, corrections, ledgers_of, parts_of
 from datahub_assets.domain.rows import Rejected, merge, supersede
-from datahub_assets.stores import landing, quarantine, remote, series
+from datahub_assets.stores import landing, quarantine, remote, schema, series
 from datahub_assets.stores.database import Database
 from datahub_assets.stores.series import Followed, Question
 from datahub_assets.stores.tables import BATCH_ROWS, Outbox, Table
 
-FORMAT: Final = 1
 PRUNE_EVERY_MS: Final = HOUR_MS
 
 
@@ -83,8 +81,7 @@ class Cache:
         """
         database = Database.open(path)
         try:
-            if _check_format(database) != FORMAT or _wanted_names() - _names(database):
-                _create(database)
+            schema.complete(database)
         except BaseException:
             database.close()
             raise
@@ -266,45 +263,3 @@ class Cache:
     def next_version(self) -> int:
         """A number no batch had before; later batches have larger ones."""
         return int(self.database.scalar("UPDATE versions SET last = last + 1 RETURNING last"))
-
-
-def _check_format(database: Database) -> int:
-    found = int(database.scalar("PRAGMA user_version"))
-    if found > FORMAT:
-        raise CacheUnusable(
-            f"the cache {database.path} has format {found}, this version knows {FORMAT}: update the project, or "
-            "`datahub cache rebuild` to start a new cache from the Hub"
-        )
-    return found
-
-
-def _names(database: Database) -> set[str]:
-    """The tables and indexes there are."""
-    return {name for (name,) in database.rows("SELECT name FROM sqlite_schema")}
-
-
-def _wanted_names() -> set[str]:
-    """The tables and indexes there should be, so that looking whether any is missing writes nothing to the cache."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        pattern = Database(Path(":memory:"), connection)
-        _create(pattern)
-        return _names(pattern)
-
-
-def _create(database: Database) -> None:
-    """Make all tables that are missing, in one transaction."""
-    with database.transaction():
-        database.execute("CREATE TABLE IF NOT EXISTS versions (last INTEGER NOT NULL) STRICT")
-        database.execute("INSERT INTO versions SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM versions)")
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS notes (dataset TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
-            "PRIMARY KEY (dataset, name)) STRICT, WITHOUT ROWID"
-        )
-        quarantine.create(database)
-        remote.create(database)
-        series.create(database)
-        for spec in DATASETS.values():
-            Table.of(spec).create(database)
-        for ledger in (ledger for ledgers in LEDGERS.values() for ledger in ledgers):
-            Table.of(ledger).create(database)
-        database.execute(f"PRAGMA user_version = {FORMAT}")

@@ -14,9 +14,10 @@ from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, Cache
 from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
 from datahub_assets.domain.rows import Checked, Rejected
-from datahub_assets.stores import database, remote
-from datahub_assets.stores.cache import FORMAT, Cache, Upserted
+from datahub_assets.stores import database, quarantine, remote
+from datahub_assets.stores.cache import Cache, Upserted
 from datahub_assets.stores.landing import land, landed
+from datahub_assets.stores.schema import FORMAT
 from datahub_assets.stores.tables import Outbox, Table
 from tests.stores.world import START_MS, candles, content, in_cache, market
 
@@ -60,7 +61,7 @@ def test_the_same_again_changes_nothing_and_stays_published(path: Path) -> None:
         publish_all(cache, OHLC)
         again = rows.with_columns(pl.lit(START_MS + 60_000).cast(pl.Datetime("ms", "UTC")).alias("ingested_at"))
         assert cache.upsert(OHLC, again) == Upserted(unchanged=rows.height)
-        assert cache.counts(OHLC).unpublished == 0
+        assert cache.waiting(OHLC) == 0
     assert in_cache(OHLC, path).equals(rows.sort(OHLC.file_order)), "ingested_at is that of the first fetch"
 
 
@@ -70,7 +71,7 @@ def test_a_forming_candle_is_replaced_and_a_closed_one_is_not_reopened(path: Pat
         cache.upsert(OHLC, candles(START_MS, back=1))
         publish_all(cache, OHLC)
         assert cache.upsert(OHLC, candles(later, back=1)).updated == 6
-        assert cache.counts(OHLC).unpublished == 6
+        assert cache.waiting(OHLC) == 6
 
         closed = candles(START_MS + HOUR_MS, pairs=1, back=1, intervals=["1h"]).filter(pl.col("closed"))
         assert cache.upsert(OHLC, closed).updated == 1
@@ -126,7 +127,7 @@ def test_draining_twice_or_after_a_crash_gives_the_same(path: Path, tmp_path: Pa
             file.write_bytes(whole)  # as if the process had died before removing them
         again = cache.drain(folder, MARKET, now_ms=START_MS + 1)
         assert (again.upserted.inserted, again.upserted.updated, again.quarantined) == (0, 0, 0)
-        assert cache.counts(MARKET).quarantined == 1
+        assert quarantine.count(cache.database, MARKET) == 1
     assert in_cache(MARKET, path).equals(before)
 
 
@@ -151,7 +152,7 @@ def test_old_rows_leave_only_once_published_and_the_series_state_stays(path: Pat
         publish_all(cache, MARKET)
         assert cache.prune(MARKET, now_ms=late + 1) == 0, "at most once an hour"
         assert cache.prune(MARKET, now_ms=late + HOUR_MS) == 5
-        assert cache.counts(MARKET).rows == 0
+        assert Table.of(MARKET).count(cache.database) == 0
         assert len(cache.last_times(MARKET)) == 5
 
 
@@ -196,7 +197,7 @@ def test_a_full_disk_keeps_what_was_there_and_says_so(path: Path) -> None:
         with pytest.raises(CacheFull, match="free some space"):
             cache.upsert(MARKET, market(START_MS + MINUTE_MS, coins=2000))
         cache.database.execute("PRAGMA max_page_count = 1000000")
-        assert cache.counts(MARKET).rows == 5
+        assert Table.of(MARKET).count(cache.database) == 5
         assert cache.upsert(MARKET, market(START_MS + MINUTE_MS)).inserted == 5
 
 
@@ -269,11 +270,11 @@ def test_readers_do_not_wait_for_a_writer_and_writers_wait_for_each_other(path: 
         holder = threading.Thread(target=hold)
         holder.start()
         assert entered.wait(20)
-        assert cache.counts(MARKET).rows == 5, "the old state, at once"
+        assert Table.of(MARKET).count(cache.database) == 5, "the old state, at once"
         leave.set()
         cache.upsert(MARKET, market(START_MS + 2 * MINUTE_MS))
         holder.join()
-        assert cache.counts(MARKET).rows == 15
+        assert Table.of(MARKET).count(cache.database) == 15
 
 
 def test_opening_a_cache_that_is_complete_writes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +285,7 @@ def test_opening_a_cache_that_is_complete_writes_nothing(path: Path, monkeypatch
         with cache.database.transaction():
             cache.upsert(MARKET, market(START_MS + MINUTE_MS))
             with Cache.open(path) as reader:
-                assert reader.counts(MARKET).rows == 5, "a reader waits for no writer"
+                assert Table.of(MARKET).count(reader.database) == 5, "a reader waits for no writer"
     with Cache.open(path) as cache:
         size = log.stat().st_size
         for _ in range(3):
@@ -297,7 +298,7 @@ def test_a_table_that_came_with_a_newer_program_is_made(path: Path) -> None:
         cache.database.execute("CREATE TABLE of_an_older_program (id INTEGER)")
         cache.database.execute("DROP TABLE gaps")
     with Cache.open(path) as cache:
-        assert cache.counts(OHLC).open_gaps == 0
+        assert cache.coverages(OHLC) == {}
 
 
 def test_a_lock_held_too_long_is_an_error_to_retry(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
