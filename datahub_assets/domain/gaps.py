@@ -63,14 +63,6 @@ class Coverage:
     until: int
     gaps: tuple[Gap, ...] = ()
 
-    def expected(self, interval: Interval) -> int:
-        """How many candles there should be."""
-        return (self.until - self.first) // interval.length_ms + 1
-
-    def missing(self, interval: Interval) -> int:
-        """How many of them are not there."""
-        return sum(gap.candles(interval) for gap in self.gaps)
-
 
 @dataclass(frozen=True, slots=True)
 class Change:

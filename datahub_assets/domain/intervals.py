@@ -20,10 +20,6 @@ class Interval:
         """Open time of the candle that covers `time_ms`."""
         return time_ms - time_ms % self.length_ms
 
-    def next_open_time(self, time_ms: int) -> int:
-        """Open time of the candle after the one that covers `time_ms`."""
-        return self.floor(time_ms) + self.length_ms
-
     def close_time(self, open_time: int) -> int:
         """Last millisecond of the candle that opens at `open_time`, as Binance counts it."""
         return open_time + self.length_ms - 1

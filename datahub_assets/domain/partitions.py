@@ -41,11 +41,6 @@ class Plan:
     replaced: pl.DataFrame
     rows_added: int
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to commit."""
-        return not self.writes and not self.deletes
-
 
 def is_small(spec: DatasetSpec, path: str) -> bool:
     """Whether this is a file of the live window or of forming rows: few rows, rewritten or folded soon."""

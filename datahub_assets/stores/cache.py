@@ -54,17 +54,6 @@ class Drained:
     set_aside: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the cache holds of a dataset; `newest` is the newest timestamp ever stored (epoch ms)."""
-
-    rows: int
-    unpublished: int
-    quarantined: int
-    newest: int | None
-    open_gaps: int
-
-
 class Cache:
     """The cache file, open. Use as a context manager; several processes may have it open at once."""
 
@@ -195,18 +184,6 @@ class Cache:
         """The exchange does not answer a question about a gap."""
         with self.database.transaction():
             series.note_refused(self.database, spec, question, now_ms=now_ms, version=self.next_version())
-
-    def counts(self, spec: DatasetSpec) -> Counts:
-        """What the cache holds of a dataset now."""
-        table = Table.of(spec)
-        newest = self.database.scalar("SELECT max(last_time) FROM series WHERE dataset = ?", (spec.name,))
-        return Counts(
-            rows=table.count(self.database),
-            unpublished=self.waiting(spec),
-            quarantined=quarantine.count(self.database, spec),
-            newest=newest,
-            open_gaps=sum(len(coverage.gaps) for coverage in self.coverages(spec).values()),
-        )
 
     def waiting(self, spec: DatasetSpec | LedgerSpec) -> int:
         """How many rows no commit carries yet."""

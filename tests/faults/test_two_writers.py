@@ -15,7 +15,7 @@ def settled(world: World, twin: World) -> None:
         one.recover()
     for one in (world, twin):
         with Cache.open(one.settings.cache_path) as cache:
-            assert [cache.counts(spec).unpublished for spec in DATASETS.values()] == [0, 0]
+            assert [cache.waiting(spec) for spec in DATASETS.values()] == [0, 0]
     findings = world.findings(sole_writer=False)
     assert findings.clean, str(findings)
 

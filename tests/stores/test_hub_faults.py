@@ -65,7 +65,7 @@ def test_a_passing_fault_costs_a_retry_and_nothing_else(site: Site, server: HubS
     assert site.hub.commit_count(spec) == commits + (2 if "faster" in name else 1), "no commit is made twice"
     assert on_hub(spec, site.hub).equals(in_cache(spec, site.cache_path))
     with Cache.open(site.cache_path) as cache:
-        assert cache.counts(spec).unpublished == 0
+        assert cache.waiting(spec) == 0
     assert site.publish(spec, now_ms=LATER_MS + MINUTE_MS).commit is None
 
 

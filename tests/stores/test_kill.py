@@ -88,7 +88,7 @@ def check(site: Site, spec: DatasetSpec, frames: list[pl.DataFrame]) -> None:
         assert content(spec, cached) >= content(spec, frames[-1])
         assert on_hub(spec, site.hub).equals(cached), "upstream = cache = Hub"
     with Cache.open(site.cache_path) as cache:
-        assert cache.counts(spec).unpublished == 0
+        assert cache.waiting(spec) == 0
 
 
 @pytest.mark.parametrize("moment", [*BEFORE_LANDED, *AFTER_LANDED][1::3], ids=str)

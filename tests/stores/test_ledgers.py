@@ -67,14 +67,12 @@ def test_a_hole_is_published_asked_about_and_heals(site: Site) -> None:
     assert site.publish(OHLC, now_ms=healed + MINUTE_MS).commit is None
 
 
-def test_counts_of_a_series(site: Site) -> None:
+def test_a_series_knows_how_far_it_reaches_and_what_it_lacks(site: Site) -> None:
     site.store(OHLC, hourly(START_MS, skip=(hour(3), hour(4))), now_ms=START_MS)
     with Cache.open(site.cache_path) as cache:
         coverage = cache.coverages(OHLC)[("P0USDT", "1h")]
-        assert cache.counts(OHLC).open_gaps == 1
     assert (coverage.first, coverage.until) == (hour(6), hour(1))
-    step = interval("1h")
-    assert (coverage.expected(step), coverage.missing(step)) == (6, 2)
+    assert [(gap.first_time, gap.last_time) for gap in coverage.gaps] == [(hour(4), hour(3))]
 
 
 def test_a_series_that_falls_silent_gets_one_growing_gap(site: Site) -> None:
@@ -115,7 +113,7 @@ def test_a_pause_of_a_minute_is_no_gap(site: Site) -> None:
     now_ms = NOW_H + HOUR_MS + TAIL_GRACE_MS - 1
     site.store(OHLC, now_ms=now_ms)
     with Cache.open(site.cache_path) as cache:
-        assert cache.counts(OHLC).open_gaps == 0
+        assert cache.coverages(OHLC)["P0USDT", "1h"].gaps == ()
 
 
 def test_a_candle_that_failed_its_check_is_the_cause_of_its_gap(site: Site) -> None:
@@ -143,7 +141,7 @@ def test_pruning_opens_no_gap(site: Site) -> None:
     site.tick(OHLC, hourly(START_MS, back=24 * 100), now_ms=START_MS)
     with Cache.open(site.cache_path) as cache:
         assert cache.prune(OHLC, now_ms=START_MS) > 200
-        assert cache.counts(OHLC).open_gaps == 0
+        assert cache.coverages(OHLC)["P0USDT", "1h"].gaps == ()
     site.tick(OHLC, hourly(START_MS + HOUR_MS), now_ms=START_MS + HOUR_MS)
     assert gap_lines(site) == []
 

@@ -58,7 +58,7 @@ def test_the_cache_comes_back_with_series_gaps_and_corrections(site: Site) -> No
     with Cache.open(site.cache_path) as cache:
         assert cache.coverages(OHLC) == coverages
         assert cache.last_times(OHLC) == last_times
-        assert cache.counts(OHLC).unpublished == 0
+        assert cache.waiting(OHLC) == 0
     assert site.publish(OHLC, now_ms=START_MS + 2 * HOUR_MS + TAIL_GRACE_MS).commit is None, "nothing to say"
 
     later = START_MS + DAY_MS
@@ -84,8 +84,7 @@ def test_a_damaged_file_is_moved_aside_and_kept(site: Site) -> None:
     rebuild(site.cache_path, (MARKET, OHLC), hub=site.hub, landing=site.home / "landing", now_ms=START_MS)
     (aside,) = site.home.glob("cache.sqlite3.aside-*")
     assert aside.read_bytes().startswith(b"damaged")
-    with Cache.open(site.cache_path) as cache:
-        assert cache.counts(OHLC).rows > 0
+    assert in_cache(OHLC, site.cache_path).height > 0
 
 
 def test_what_waits_for_a_commit_is_not_lost(site: Site) -> None:

@@ -170,4 +170,4 @@ def assert_settled(spec: DatasetSpec, site: Site, expected: pl.DataFrame) -> Non
     assert content(spec, cached) == content(spec, expected)
     assert on_hub(spec, site.hub).equals(cached)
     with Cache.open(site.cache_path) as cache:
-        assert cache.counts(spec).unpublished == 0
+        assert cache.waiting(spec) == 0

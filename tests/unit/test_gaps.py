@@ -69,8 +69,6 @@ def test_a_coverage_knows_exactly_which_candles_are_there(steps: list[tuple[str,
         expected = set(range(min(there), until + STEP, STEP))
         assert (coverage.first, coverage.until) == (min(there), until)
         assert missing(coverage) == expected - there
-        assert coverage.missing(HOUR) == len(expected - there)
-        assert coverage.expected(HOUR) == len(expected)
         assert [gap.first_time for gap in coverage.gaps] == sorted(gap.first_time for gap in coverage.gaps)
         assert all(gap.healed_at is None for gap in coverage.gaps)
         assert open_lines(ledger) == expected - there, "the ledger tells the same"

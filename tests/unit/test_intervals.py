@@ -16,7 +16,7 @@ def at(text: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("name", "floor", "following"),
+    ("name", "opened", "following"),
     [
         ("1m", "2025-11-22T08:26", "2025-11-22T08:27"),
         ("1h", "2025-11-22T08:00", "2025-11-22T09:00"),
@@ -25,10 +25,9 @@ def at(text: str) -> int:
         ("1d", "2025-11-22T00:00", "2025-11-23T00:00"),
     ],
 )
-def test_the_candle_that_covers_an_instant(name: str, floor: str, following: str) -> None:
-    instant = at("2025-11-22T08:26:40")
-    assert interval(name).floor(instant) == at(floor)
-    assert interval(name).next_open_time(instant) == at(following)
+def test_the_candle_that_covers_an_instant(name: str, opened: str, following: str) -> None:
+    assert interval(name).floor(at("2025-11-22T08:26:40")) == at(opened)
+    assert interval(name).close_time(at(opened)) == at(following) - 1
 
 
 @unhurried
@@ -36,7 +35,8 @@ def test_the_candle_that_covers_an_instant(name: str, floor: str, following: str
 def test_candles_tile_time(of: Interval, instant: int) -> None:
     opened = of.floor(instant)
     assert opened <= instant <= of.close_time(opened)
-    assert of.close_time(opened) + 1 == of.next_open_time(instant)
+    following = of.close_time(opened) + 1
+    assert of.floor(following) == following
     assert of.floor(opened) == opened
     assert DAY_MS % of.length_ms == 0
 
