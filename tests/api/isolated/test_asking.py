@@ -2,35 +2,18 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from api.engine.engine import Engine
-from api.engine.hub import HubReader
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.domain.datasets import MARKET
 from localhub.faults import FOREVER
 from localhub.testing import HubServer
 from tests.api.conftest import serving
-from tests.api.workers import NOW_MS, Workers, candles, prices
+from tests.api.workers import NOW_MS, Workers, prices
 
 REVISION = "/api/hub/market?limit=1&revision="
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubServer]:
-    with HubServer(tmp_path / "hub") as server:
-        yield server
-
-
-@pytest.fixture
-def workers(hub: HubServer, tmp_path: Path) -> Iterator[Workers]:
-    made = Workers(tmp_path, endpoint=hub.url, token=hub.token)
-    made.publish(OHLC, candles())
-    made.publish(MARKET, prices())
-    yield made
-    made.close()
 
 
 def test_a_hub_that_hangs_holds_up_only_who_asks_it(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
@@ -58,25 +41,20 @@ def test_a_hub_that_hangs_holds_up_only_who_asks_it(hub: HubServer, workers: Wor
 
 
 def test_asking_for_a_commit_early_does_not_have_the_history_listed_anew(
-    hub: HubServer, workers: Workers, tmp_path: Path
+    hub: HubServer, workers: Workers, engine: Engine
 ) -> None:
-    reader = HubReader(hub.url, token=lambda: hub.token)
-    engine = Engine(hub=reader, root=tmp_path / "snapshots", endpoint=hub.url, namespace=lambda: "local")
-    try:
-        engine.refresh("market")
-        commits = engine.dataset("market").commits
-        shas = [workers.publish(MARKET, prices(at_ms=NOW_MS + step * 60_000)) for step in (1, 2)]
-        for sha in shas:
-            assert commits.ask(sha) is not None
-        seen = len(hub.faults.seen)
-        assert engine.refresh("market")
-        listings = [request for request in hub.faults.seen[seen:] if "/commits/" in request]
-        assert len(listings) == 1, listings
-        assert commits.reaches(shas[-1])
-        source = engine.dataset("market").library.source
-        assert [commit.sha for commit in engine.catalog.commits(source, limit=2)] == shas[::-1]
-    finally:
-        engine.close()
+    engine.refresh("market")
+    commits = engine.dataset("market").commits
+    shas = [workers.publish(MARKET, prices(at_ms=NOW_MS + step * 60_000)) for step in (1, 2)]
+    for sha in shas:
+        assert commits.ask(sha) is not None
+    seen = len(hub.faults.seen)
+    assert engine.refresh("market")
+    listings = [request for request in hub.faults.seen[seen:] if "/commits/" in request]
+    assert len(listings) == 1, listings
+    assert commits.reaches(shas[-1])
+    source = engine.dataset("market").library.source
+    assert [commit.sha for commit in engine.catalog.commits(source, limit=2)] == shas[::-1]
 
 
 @pytest.mark.parametrize("revision", ["0" * 40, "nothing"])

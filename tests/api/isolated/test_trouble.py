@@ -4,7 +4,6 @@ import asyncio
 import logging
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +13,13 @@ from api import stream
 from api.changes import Interest, change_between
 from api.engine import poller
 from api.engine.engine import Engine
-from api.engine.hub import HubReader
 from api.engine.trouble import RefreshFailed, trouble_of
 from api.stream import Feed
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.domain.datasets import MARKET
 from datahub_assets.domain.errors import DataHubError, HubUnavailable, StorageFailed
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
-from tests.api.workers import NOW_MS, Workers, candles, prices
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubServer]:
-    with HubServer(tmp_path / "hub") as server:
-        yield server
-
-
-@pytest.fixture
-def workers(hub: HubServer, tmp_path: Path) -> Iterator[Workers]:
-    made = Workers(tmp_path, endpoint=hub.url, token=hub.token)
-    made.publish(OHLC, candles())
-    made.publish(MARKET, prices())
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def engine(hub: HubServer, tmp_path: Path) -> Iterator[Engine]:
-    reader = HubReader(hub.url, token=lambda: hub.token)
-    made = Engine(hub=reader, root=tmp_path / "snapshots", endpoint=hub.url, namespace=lambda: "local")
-    yield made
-    made.close()
+from tests.api.workers import NOW_MS, Workers, prices
 
 
 def engine_of(client: Client) -> Engine:

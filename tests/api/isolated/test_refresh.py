@@ -4,7 +4,6 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -19,21 +18,6 @@ from tests.api.test_process import free_port, serving_process
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
 
 SECRET = "secret-of-the-webhook"
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubServer]:
-    with HubServer(tmp_path / "hub") as server:
-        yield server
-
-
-@pytest.fixture
-def workers(hub: HubServer, tmp_path: Path) -> Iterator[Workers]:
-    made = Workers(tmp_path, endpoint=hub.url, token=hub.token)
-    made.publish(OHLC, candles())
-    made.publish(MARKET, prices())
-    yield made
-    made.close()
 
 
 def revision(client: Client, url: str = "/api/hub/market") -> str:

@@ -1,6 +1,5 @@
 """Whose datasets are served: as the settings say now, else the token's account's; never just as remembered."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,6 @@ from datahub_assets.stores.hub import Hub
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.workers import Workers, candles, prices
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubServer]:
-    with HubServer(tmp_path / "hub") as server:
-        yield server
 
 
 @pytest.fixture
