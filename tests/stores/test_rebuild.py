@@ -87,14 +87,19 @@ def test_a_damaged_file_is_moved_aside_and_kept(site: Site) -> None:
     assert in_cache(OHLC, site.cache_path).height > 0
 
 
+def assert_not_lost(site: Site, *prices: pl.DataFrame, now_ms: int) -> None:
+    """Of a cache made anew and a tick after it, the Hub has these prices and no others."""
+    rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=now_ms)
+    site.store(MARKET, now_ms=now_ms)
+    site.publish(MARKET, now_ms=now_ms + MINUTE_MS)
+    assert_settled(MARKET, site, pl.concat(prices))
+
+
 def test_what_waits_for_a_commit_is_not_lost(site: Site) -> None:
     site.tick(MARKET, market(START_MS), now_ms=START_MS)
     later = START_MS + MINUTE_MS
     site.store(MARKET, market(later), now_ms=later)
-    rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=later)
-    site.store(MARKET, now_ms=later)
-    site.publish(MARKET, now_ms=later + MINUTE_MS)
-    assert_settled(MARKET, site, pl.concat([market(START_MS), market(later)]))
+    assert_not_lost(site, market(START_MS), market(later), now_ms=later)
 
 
 def test_without_the_hub_the_old_cache_stays_in_its_place(site: Site, server: HubServer) -> None:
@@ -113,10 +118,7 @@ def test_what_waits_in_the_landing_folder_is_not_lost(site: Site) -> None:
     site.tick(MARKET, market(START_MS), now_ms=START_MS)
     later = START_MS + MINUTE_MS
     site.land(MARKET, market(later), now_ms=later)
-    rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=later)
-    site.store(MARKET, now_ms=later)
-    site.publish(MARKET, now_ms=later + MINUTE_MS)
-    assert_settled(MARKET, site, pl.concat([market(START_MS), market(later)]))
+    assert_not_lost(site, market(START_MS), market(later), now_ms=later)
 
 
 def test_without_datasets_on_the_hub_the_new_cache_is_empty(site: Site) -> None:
