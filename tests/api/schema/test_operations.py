@@ -1,12 +1,10 @@
 """The OpenAPI schema tells the truth: whatever it allows is answered as it says, and nothing ends in a 5xx."""
 
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -16,41 +14,21 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from localhub.testing import HubServer
-from tests.api.test_process import serving_process
-from tests.api.workers import Workers
+from tests.api.schema.conftest import STREAM, made_up
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-
-
-@pytest.fixture(scope="module")
-def address(hub: HubServer, seeded: Workers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving_process(hub, tmp_path_factory.mktemp("home")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def openapi(address: str) -> Any:
-    return schemathesis.openapi.from_url(f"{address}/schema/openapi.json")
 
 
 def check(openapi: Any, hub: HubServer, *, examples: int) -> None:
     """Call every operation with made-up requests the schema allows."""
     operations = [found.ok() for found in openapi.get_all_operations()]
     assert len(operations) > 8
-    # A stream has no end to wait for; `test_schemathesis` holds its beginning against the schema.
-    operations = [operation for operation in operations if operation.path != "/api/hub/stream"]
+    operations = [operation for operation in operations if operation.path != STREAM]
     for operation, mode in product(operations, GenerationMode):
         if mode is GenerationMode.NEGATIVE and not operation.query and not operation.body:
             continue  # nothing of it can be wrong
 
-        @settings(
-            max_examples=examples,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.explicit, Phase.generate],
-        )
+        @made_up(examples=examples)
         @given(case=operation.as_strategy(generation_mode=mode))
         def answers_as_documented(case: Any) -> None:
             case.headers = {}  # made-up header lines are refused by the HTTP parser, before the application
