@@ -3,12 +3,13 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 
 from localhub.faults import Faults
 from tests.faults.conftest import OpenWorld, Settle
+from tests.faults.matrix import combinations
 from tests.faults.world import World
 
 BOUND_S = 60.0
@@ -59,17 +60,13 @@ COMMIT_FAULTS: dict[str, Order] = {
 }
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A fault that meets a request of a chain's publish, once or all through the tick."""
 
     chain: str
     step: str
     fault: str
     lasting: str
-
-    def __str__(self) -> str:
-        return f"{self.chain}-{self.step}-{self.fault}-{self.lasting}"
 
 
 QUICK = [
@@ -93,9 +90,7 @@ def cases() -> list[Case]:
     ]
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow) for case in cases()]
-)
+@pytest.mark.parametrize("case", combinations(cases(), quick=QUICK))
 def test_a_fault_of_the_hub(open_world: OpenWorld, settle: Settle, case: Case) -> None:
     world = open_world("first" if case.step in CREATING else "roll", hurry={"request_s": HANGS_S / 3})
     pattern = STEPS[case.step].format(repo=re.escape(REPOS[case.chain]))

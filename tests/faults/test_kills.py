@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.disk import Unsynced
 from tests.faults.errand import Death
+from tests.faults.matrix import combinations
 from tests.faults.processes import SIGKILLED, send
 
 LINES_TRIED = 60
@@ -68,10 +70,8 @@ def test_the_points_are_all_there_are(recorded: Recorded) -> None:
 
 def deaths(quick: set[tuple[str, str]]) -> list[Any]:
     """Every point, the first and the last time it is reached."""
-    return [
-        pytest.param(place, id=f"{place[1]} {place[0]}", marks=[] if place in quick else pytest.mark.slow)
-        for place in ((point, which) for point in POINTS for which in ("first", "last"))
-    ]
+    places = product(POINTS, ("first", "last"))
+    return combinations(places, quick=quick, name=lambda place: f"{place[1]} {place[0]}")
 
 
 def nth(recorded: Recorded, place: tuple[str, str]) -> int:

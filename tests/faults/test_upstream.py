@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.fakes.upstream import Upstream
 from tests.faults.conftest import OpenWorld, Settle
+from tests.faults.matrix import combinations
 from tests.faults.world import MINUTE_MS, REASKED, SYMBOLS, World
 
 BOUND_S = 30.0
@@ -72,17 +73,13 @@ TAKEN_FOR_AN_ANSWER = ("empty list", "list of junk")
 """To a question about a gap these say that there is none; it is asked again an hour later."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """A fault that meets a step of the tick of a scene, once or all through the tick."""
 
     scene: str
     step: str
     fault: str
     lasting: str
-
-    def __str__(self) -> str:
-        return f"{self.scene}-{self.step}-{self.fault}-{self.lasting}"
 
 
 QUICK = [
@@ -103,9 +100,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, id=str(case), marks=[] if case in QUICK else pytest.mark.slow) for case in CASES]
-)
+@pytest.mark.parametrize("case", combinations(CASES, quick=QUICK))
 def test_a_fault_of_upstream(open_world: OpenWorld, settle: Settle, case: Case) -> None:
     world = open_world(case.scene, hurry={"silence_s": 0.5})
     kind, details = faults_of(case.step)[case.fault]
