@@ -141,6 +141,25 @@ def doctor(settings: Settings) -> None:
     sys.exit(0 if print_findings(settings) else 1)
 
 
+@main.command(
+    epilog=_examples(
+        "datahub quarantine",
+        "datahub quarantine --dataset ohlc --raw",
+        "datahub quarantine --json | jq '.groups[] | select(.last_seen > \"2025-12\")'",
+    )
+)
+@click.option("--dataset", "name", default=None, metavar="NAME", help="one dataset (market, ohlc, …) instead of all")
+@click.option("--raw", is_flag=True, help="also what upstream sent, for the rows seen last")
+@click.option("--json", "as_json", is_flag=True, help="one JSON document")
+@_ends_well
+def quarantine(settings: Settings, *, name: str | None, raw: bool, as_json: bool) -> None:
+    """Show the rows that failed their checks, by what they are of and why, those seen last first. Only reads."""
+    from datahub_assets.ops import care, rejects  # noqa: PLC0415
+
+    found = rejects.rejects(settings, care.chosen(name), raw=raw)
+    click.echo(rejects.as_json(found) if as_json else rejects.as_text(found))
+
+
 @main.command("settings", epilog=_examples("datahub settings"))
 def settings_() -> None:
     """Print the table of settings: variable, default, meaning."""

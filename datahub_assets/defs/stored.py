@@ -1,14 +1,18 @@
 """The assets every dataset has whatever its source: its table in the SQLite cache and its repo on the Hub."""
 
+import logging
+
 import dagster as dg
 
 from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.failures import told_to_dagster
 from datahub_assets.defs.workshop import Workshop
 from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.intervals import DAY_MS
 from datahub_assets.ops import facts
-from datahub_assets.stores import inherited
+from datahub_assets.stores import inherited, quarantine
 from datahub_assets.stores.budget import Limits
+from datahub_assets.stores.cache import Drained
 from datahub_assets.stores.publisher import MOST_ROWS, publish
 
 
@@ -34,8 +38,7 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
                 "saved %d new and %d changed records of %s in SQLite, %d unchanged; %d wait for the Hub",
                 *(saved.inserted, saved.updated, spec.name, saved.unchanged, waiting),
             )
-            for path in drained.set_aside:
-                context.log.error("landing file %s was damaged and set aside; its rows are fetched again", path.name)
+            _tell_losses(spec, drained, pruned.lines, log=context.log)
             return dg.MaterializeResult(
                 metadata={
                     **metadata.of_rows(spec, cache.unpublished(spec, limit=MOST_ROWS).frame, now_ms=now_ms),
@@ -46,11 +49,26 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
                     "quarantined": drained.quarantined,
                     "damaged_files": len(drained.set_aside),
                     "waiting_for_hub": waiting,
-                    "pruned": pruned,
+                    "pruned": pruned.rows,
+                    "quarantine_dropped": pruned.lines.old + pruned.lines.surplus,
                 }
             )
 
     return cached
+
+
+def _tell_losses(spec: DatasetSpec, drained: Drained, forgotten: quarantine.Dropped, *, log: logging.Logger) -> None:
+    """What could not be read or kept."""
+    for path in drained.set_aside:
+        log.error("landing file %s was damaged and set aside; its rows are fetched again", path.name)
+    if forgotten.old:
+        days = quarantine.RETENTION_MS // DAY_MS
+        log.info("%d lines in quarantine of %s were last seen %d days ago: forgotten", forgotten.old, spec.name, days)
+    if forgotten.surplus:
+        log.warning(
+            "the quarantine of %s keeps %d lines: the %d seen longest ago are forgotten",
+            *(spec.name, quarantine.MOST_LINES, forgotten.surplus),
+        )
 
 
 def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:

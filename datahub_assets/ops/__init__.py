@@ -18,6 +18,7 @@ worker_status   the file that tells API and CLI how the workers are
 facts           what the cache knows of a chain
 status          what `datahub status` tells
 doctor          the checks of `datahub doctor`
+rejects         what `datahub quarantine` tells
 hub_trial       its trial of publishing
 report          both as they look on a terminal
 care            rebuilding the cache, squashing histories

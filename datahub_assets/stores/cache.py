@@ -21,6 +21,7 @@ from datahub_assets.domain.ledgers import CORRECTIONS, LedgerSpec, corrections, 
 from datahub_assets.domain.rows import Rejected, merge, supersede
 from datahub_assets.stores import landing, quarantine, remote, schema, series
 from datahub_assets.stores.database import Database
+from datahub_assets.stores.quarantine import Dropped
 from datahub_assets.stores.series import Followed, Question
 from datahub_assets.stores.tables import BATCH_ROWS, Outbox, Table
 
@@ -52,6 +53,14 @@ class Drained:
     upserted: Upserted = field(default_factory=Upserted)
     quarantined: int = 0
     set_aside: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What left the cache: published rows past their retention, and lines of the quarantine."""
+
+    rows: int = 0
+    lines: Dropped = field(default_factory=Dropped)
 
 
 class Cache:
@@ -212,18 +221,21 @@ class Cache:
             series.restart(self.database, spec, version=self.next_version())
             remote.forget(self.database, spec)
 
-    def prune(self, spec: DatasetSpec, *, now_ms: int) -> int:
-        """Drop published rows past their retention, at most once an hour; returns how many. Series state stays."""
+    def prune(self, spec: DatasetSpec, *, now_ms: int) -> Pruned:
+        """Drop published rows past their retention and bound the quarantine, at most once an hour.
+
+        The state of the series stays.
+        """
         if now_ms < self.note(spec, "pruned_at", default=0) + PRUNE_EVERY_MS:
-            return 0
+            return Pruned()
         with self.database.transaction():
             self.set_note(spec, "pruned_at", now_ms)
-            quarantine.prune(self.database, spec, now_ms=now_ms)
+            dropped = quarantine.prune(self.database, spec, now_ms=now_ms)
             oldest = now_ms - spec.retention_ms
-            gone = Table.of(spec).delete(self.database, "WHERE commit_id IS NOT NULL AND timestamp < ?", (oldest,))
+            rows = Table.of(spec).delete(self.database, "WHERE commit_id IS NOT NULL AND timestamp < ?", (oldest,))
             # A row is committed after its time (an hour allows for clocks), so the commits of those that stay stay.
             remote.prune(self.database, spec, before_ms=oldest - HOUR_MS)
-            return gone
+            return Pruned(rows, dropped)
 
     def note(self, spec: DatasetSpec, name: str, *, default: Any = None) -> Any:
         """A remembered value of a dataset, such as the last error (anything JSON can hold)."""

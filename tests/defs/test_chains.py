@@ -1,5 +1,6 @@
 """The chains, run in this process against fake upstreams and a real Hub."""
 
+import logging
 from dataclasses import replace
 
 import dagster as dg
@@ -10,7 +11,8 @@ from pydantic import SecretStr
 
 from datahub_assets.defs import chain, failures
 from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC, DatasetSpec
-from datahub_assets.stores import landing, remote
+from datahub_assets.domain.rows import Rejected
+from datahub_assets.stores import landing, quarantine, remote
 from datahub_assets.stores.tables import Table
 from tests.defs.conftest import Bench
 
@@ -112,6 +114,28 @@ def test_rejected_rows_warn_by_name_and_the_others_go_on(bench: Bench) -> None:
     assert "bitcoin" in (accepted.description or "")
     assert on_hub(bench, MARKET) == 19
     assert bench.status(MARKET)["rejected"] == 1
+
+
+def test_rejected_rows_beyond_those_kept_are_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine, "MOST_LINES", 1)
+    for coin in ("bitcoin", "ethereum", "tether"):
+        bench.coingecko.set_coin(coin, current_price=-1)
+    result = bench.run(MARKET)
+    cached = materialized(result, chain.cache_key(MARKET))
+    assert (cached["quarantined"], cached["quarantine_dropped"]) == (3, 2)
+    said = [entry.user_message for entry in bench.instance.all_logs(result.run_id) if entry.level == logging.WARNING]
+    assert "the quarantine of market keeps 1 lines: the 2 seen longest ago are forgotten" in said
+    assert bench.status(MARKET)["rejected"] == 1
+
+
+def test_rejected_rows_forgotten_for_their_age_are_told(bench: Bench) -> None:
+    old = Rejected.of(MARKET, subject="bitcoin", reason="price is null", raw={})
+    with bench.workshop.cache() as cache:
+        cache.quarantine([old], now_ms=bench.clock.now_ms() - quarantine.RETENTION_MS - 1)
+    result = bench.run(MARKET)
+    assert materialized(result, chain.cache_key(MARKET))["quarantine_dropped"] == 1
+    said = [entry.user_message for entry in bench.instance.all_logs(result.run_id)]
+    assert "1 lines in quarantine of market were last seen 90 days ago: forgotten" in said
 
 
 @pytest.mark.usefixtures("impatient")

@@ -148,10 +148,10 @@ def test_old_rows_leave_only_once_published_and_the_series_state_stays(path: Pat
     late = START_MS + MARKET.retention_ms + HOUR_MS
     with Cache.open(path) as cache:
         cache.upsert(MARKET, market(START_MS))
-        assert cache.prune(MARKET, now_ms=late) == 0, "no row is dropped for age before it is published"
+        assert cache.prune(MARKET, now_ms=late).rows == 0, "no row is dropped for age before it is published"
         publish_all(cache, MARKET)
-        assert cache.prune(MARKET, now_ms=late + 1) == 0, "at most once an hour"
-        assert cache.prune(MARKET, now_ms=late + HOUR_MS) == 5
+        assert cache.prune(MARKET, now_ms=late + 1).rows == 0, "at most once an hour"
+        assert cache.prune(MARKET, now_ms=late + HOUR_MS).rows == 5
         assert Table.of(MARKET).count(cache.database) == 0
         assert len(cache.last_times(MARKET)) == 5
 

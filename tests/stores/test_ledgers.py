@@ -140,7 +140,7 @@ def test_history_that_comes_later_extends_the_series_downwards(site: Site) -> No
 def test_pruning_opens_no_gap(site: Site) -> None:
     site.tick(OHLC, hourly(START_MS, back=24 * 100), now_ms=START_MS)
     with Cache.open(site.cache_path) as cache:
-        assert cache.prune(OHLC, now_ms=START_MS) > 200
+        assert cache.prune(OHLC, now_ms=START_MS).rows > 200
         assert cache.coverages(OHLC)["P0USDT", "1h"].gaps == ()
     site.tick(OHLC, hourly(START_MS + HOUR_MS), now_ms=START_MS + HOUR_MS)
     assert gap_lines(site) == []
@@ -169,7 +169,7 @@ def test_a_correction_of_a_row_the_cache_has_pruned_is_seen_on_the_hub(site: Sit
     site.tick(OHLC, rows, now_ms=START_MS)
     late = START_MS + OHLC.retention_ms + 24 * HOUR_MS
     with Cache.open(site.cache_path) as cache:
-        assert cache.prune(OHLC, now_ms=late) > 0
+        assert cache.prune(OHLC, now_ms=late).rows > 0
     site.tick(OHLC, corrected(rows, by=1.0, at_ms=late), now_ms=late)
     lines = ledger_on_hub(OHLC, CORRECTIONS, site.hub)
     assert lines["corrected_at"].to_list() == [when(late)]

@@ -180,7 +180,7 @@ def test_pruning_and_publishing_again_does_not_disturb_the_hub(site: Site) -> No
     site.tick(MARKET, rows, now_ms=START_MS)
     late = START_MS + 5 * DAY_MS
     with Cache.open(site.cache_path) as cache:
-        assert cache.prune(MARKET, now_ms=late) == rows.height
+        assert cache.prune(MARKET, now_ms=late).rows == rows.height
     site.publish(MARKET, now_ms=late)
     head = site.hub.head(MARKET)
     again = site.tick(MARKET, rows, now_ms=late + MINUTE_MS)
