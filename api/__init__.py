@@ -30,9 +30,11 @@ lasting         streams that end when the server does
 snippets        queries as permalinks and code
 endpoints       what is answered to a GET, read off the routes
 rehearsal       what the application would answer, asked by itself
-answers         rows over HTTP: ETag, cache, headers
+answers         rows over HTTP
 conditional     the same for one JSON object
 listings        the same for lists that are of no commit
+validators      ETag, lifetime and 304 of all of them
+recall          answers that need not be made again
 delivery        bodies sent in pieces, to clients that take them
 bodies          rows as the body of an answer
 encoders        the formats

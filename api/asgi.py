@@ -34,6 +34,7 @@ from api.hot import HotAnswers
 from api.metrics import EngineCollector, Metrics
 from api.problems import problem_response
 from api.ratelimit import RateLimiter
+from api.recall import Recall
 from api.sandbox.pool import SandboxPool
 from api.statements import SandboxCollector, SqlAnswers
 from api.stream import Feed
@@ -80,13 +81,14 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
     poller = Poller(engine, poll_s=settings.poll_s, changed=feed.changed)
     pool = SandboxPool.of(settings)
     metrics.registry.register(SandboxCollector(pool))
+    recall = Recall(cache, metrics)
     parts: dict[str, Any] = {
         "engine": engine,
         "settings": settings,
         "metrics": metrics,
         "poller": poller,
         "feed": feed,
-        "statements": SqlAnswers(engine, pool, cache, metrics=metrics),
+        "statements": SqlAnswers(engine, pool, recall, metrics=metrics),
     }
     guarded = token_guard(authenticator, limiter)
     app = Litestar(
@@ -98,12 +100,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
-        state=State(
-            {
-                "row_answers": RowAnswers(engine, cache, metrics=metrics),
-                "drop_in_answers": DropInAnswers(engine, cache, metrics=metrics),
-            }
-        ),
+        state=State({"row_answers": RowAnswers(engine, recall), "drop_in_answers": DropInAnswers(engine, recall)}),
         lifespan=[_running(engine, poller, pool, feed)],
         logging_config=None,
     )

@@ -32,6 +32,11 @@ def coded(body: bytes, coding: str) -> tuple[bytes, str]:
     return b"".join(compressed((body,), coding)), coding
 
 
+def said_of(coding: str) -> dict[str, str]:
+    """The header that names a content coding; none for none."""
+    return {"Content-Encoding": coding} if coding else {}
+
+
 def _squeezed(chunks: Iterable[bytes], squeeze: "zstandard.ZstdCompressionObj | zlib._Compress") -> Iterator[bytes]:
     for chunk in chunks:
         out = squeeze.compress(chunk)

@@ -4,22 +4,21 @@ Answers that are rows are made in `answers`.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
 
-from api.answers import IMMUTABLE, REVALIDATE, matches
-from api.compression import coded
+from api.compression import coded, said_of
 from api.engine.snapshot import Snapshot
 from api.negotiation import form_of
 from api.revisions import revision_name
+from api.validators import JSON_VARY, Validator, etag_of
 
 _FORM: Final = "2"
-_JSON: Final = "application/json"
-VARY: Final = "Accept-Encoding, Authorization"
+"""Changes when the same objects are written in another way, so that ETags of older versions do not match."""
+JSON: Final = "application/json"
 
 
 async def json_of(
@@ -36,16 +35,14 @@ async def json_of(
     commits in full, so that the answer never changes. Raises as `compute`.
     """
     coding = json_coding(request)
-    etag = _etag(request, [*snapshots, *compared_to], coding)
-    headers = {
-        "ETag": etag,
-        "Vary": VARY,
-        "X-Revision": revision_name(snapshots),
-        "Cache-Control": IMMUTABLE if lasting else REVALIDATE,
-    }
-    if matches(request.headers.get("if-none-match"), etag):
-        return Response(b"", status_code=304, headers=headers)
-    return coded_json(*await asyncio.to_thread(_written, compute, coding), headers)
+    asked = sorted((name, str(value)) for name, value in request.query_params.multi_items())
+    commits = [snapshot.sha for snapshot in (*snapshots, *compared_to)]
+    etag = etag_of(_FORM, request.scope["path"], asked, commits, coding)
+    validator = Validator(etag, revision_name(snapshots), lasting=lasting, vary=JSON_VARY)
+    unchanged = validator.unchanged(request)
+    if unchanged is not None:
+        return unchanged
+    return coded_json(*await asyncio.to_thread(_written, compute, coding), validator)
 
 
 def json_coding(request: Request[Any, Any, Any]) -> str:
@@ -54,17 +51,10 @@ def json_coding(request: Request[Any, Any, Any]) -> str:
     return form_of(format_name="json", numbers=None, accept="", accept_encoding=accepted).coding
 
 
-def coded_json(body: bytes, coding: str, headers: dict[str, str]) -> Response[Any]:
+def coded_json(body: bytes, coding: str, validator: Validator) -> Response[Any]:
     """An answer with a JSON body that is in that coding, "" for none."""
-    encoding = {"Content-Encoding": coding} if coding else {}
-    return Response(body, headers=headers | encoding, media_type=_JSON)
+    return Response(body, headers=validator.headers | validator.lifetime | said_of(coding), media_type=JSON)
 
 
 def _written(compute: Callable[[], Any], coding: str) -> tuple[bytes, str]:
     return coded(msgspec.json.encode(compute()), coding)
-
-
-def _etag(request: Request[Any, Any, Any], snapshots: Sequence[Snapshot], coding: str) -> str:
-    asked = sorted((name, str(value)) for name, value in request.query_params.multi_items())
-    named = (_FORM, request.scope["path"], asked, [snapshot.sha for snapshot in snapshots], coding)
-    return f'"{hashlib.blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()}"'

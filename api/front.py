@@ -12,13 +12,13 @@ from typing import Any, Final, cast
 
 from litestar.types import ASGIApp, HTTPResponseBodyEvent, HTTPScope, Message, Receive, Scope, Send
 
-from api.answers import IMMUTABLE, REVALIDATE, matches
 from api.auth import Authenticator
 from api.delivery import PIECE_BYTES, Delivery
 from api.dropin.keys import KEY_HEADERS
 from api.hot import HotAnswers, RequestKey
 from api.metrics import Metrics
 from api.ratelimit import Allowance, RateLimiter
+from api.validators import IMMUTABLE, REVALIDATE, matches
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _OK: Final = 200

@@ -1,31 +1,27 @@
-"""Answers that are a function of one dataset's commit and a query: commit, ETag, cache, bytes, headers, in that order.
+"""Answers that are a function of one dataset's commit and a query: commit, ETag, memory, bytes, in that order.
 
 How the bytes are made is the caller's business.
 """
 
 import asyncio
-import hashlib
 import time
 from typing import Any, Final, Protocol, cast
 
 import msgspec
 from litestar import Litestar, Request, Response
 
-from api.answers import IMMUTABLE, REVALIDATE, VARY, matches
-from api.cache import Answer, AnswerCache
 from api.compression import coded
-from api.conditional import json_coding
+from api.conditional import JSON, json_coding
 from api.engine.engine import Engine
 from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
-from api.hot import Hot
-from api.metrics import Metrics
 from api.queries import RevisionChoice
+from api.recall import Recall
 from api.revisions import commit_at, load
+from api.validators import Validator, etag_of
 
 _FORM: Final = "1"
 """Changes when the same data are written in another way, so that ETags of older versions do not match."""
-_JSON: Final = "application/json"
 
 
 class Compute(Protocol):
@@ -42,10 +38,9 @@ class Compute(Protocol):
 class DropInAnswers:
     """Answers of the drop-in endpoints; hot ones are sent without coming here again."""
 
-    def __init__(self, engine: Engine, cache: AnswerCache, *, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, recall: Recall) -> None:
         self._engine = engine
-        self._cache = cache
-        self._metrics = metrics
+        self._recall = recall
 
     @classmethod
     def of(cls, app: Litestar) -> "DropInAnswers":
@@ -71,26 +66,15 @@ class DropInAnswers:
         dataset = self._engine.dataset(dataset_name)
         commit = await commit_at(dataset, choice)
         coding = json_coding(request)
-        etag = _etag(commit.sha, query, coding)
-        pinned = choice.is_lasting
-        lasting = {"Cache-Control": IMMUTABLE if pinned else REVALIDATE}
-        headers = {"ETag": etag, "Vary": VARY, "X-Revision": commit.sha}
-        if pinned or choice.is_current:
-            request.scope["state"]["hot"] = Hot(etag.encode(), None if pinned else dataset, commit.sha)
-        if matches(request.headers.get("if-none-match"), etag):
-            return Response(b"", status_code=304, headers=headers | lasting)
-        answer = self._cache.get(etag.encode())
-        (self._metrics.miss if answer is None else self._metrics.hit).inc()
-        if answer is None:
-            began_s = time.perf_counter()
-            body = await _computed(compute, await load(dataset, commit))
-            body, used = coded(body, coding)
-            if used:
-                headers["Content-Encoding"] = used
-            answer = Answer(etag=etag.encode(), body=body, headers=headers, media_type=_JSON)
-            self._cache.put(answer)
-            request.scope["state"]["timing"] = [f"rows;dur={(time.perf_counter() - began_s) * 1000:.2f}"]
-        return Response(answer.body, headers=answer.headers | lasting, media_type=_JSON)
+        etag = etag_of(_FORM, type(query).__name__, commit.sha, query, coding)
+        validator = Validator(etag, commit.sha, lasting=choice.is_lasting)
+        found = self._recall.find_of(request, validator, dataset=dataset, sha=commit.sha, newest=choice.is_current)
+        if found is not None:
+            return found
+        began_s = time.perf_counter()
+        body, used = coded(await _computed(compute, await load(dataset, commit)), coding)
+        request.scope["state"]["timing"] = [f"rows;dur={(time.perf_counter() - began_s) * 1000:.2f}"]
+        return self._recall.keep(validator, body, media_type=JSON, coding=used)
 
 
 async def _computed(compute: Compute, snapshot: Snapshot) -> bytes:
@@ -99,8 +83,3 @@ async def _computed(compute: Compute, snapshot: Snapshot) -> bytes:
         return compute(snapshot, resident_only=True)
     except NotResident:
         return await asyncio.to_thread(compute, snapshot, resident_only=False)
-
-
-def _etag(sha: str, query: msgspec.Struct, coding: str) -> str:
-    named = (_FORM, type(query).__name__, sha, query, coding)
-    return f'"{hashlib.blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()}"'

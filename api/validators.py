@@ -1,0 +1,57 @@
+"""What lets a caller keep an answer and ask whether it still holds: its strong ETag, its lifetime, and the 304.
+
+What an answer says is not known here, and answers are not kept here.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+
+VARY: Final = "Accept, Accept-Encoding, Authorization"
+JSON_VARY: Final = "Accept-Encoding, Authorization"
+"""Of answers that are JSON whatever `Accept` says."""
+IMMUTABLE: Final = "private, max-age=31536000, immutable"
+REVALIDATE: Final = "private, no-cache"
+
+
+def etag_of(*named: Any) -> str:
+    """The strong ETag of all an answer's bytes depend on, or of the bytes themselves."""
+    return f'"{hashlib.blake2b(msgspec.msgpack.encode(named), digest_size=16).hexdigest()}"'
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names this ETag; compared weakly, as RFC 9110 (13.1.2) says."""
+    if if_none_match is None:
+        return False
+    named = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
+    return etag in named or "*" in named
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """An answer's ETag, the commits it is of, and whether the request names those, so that it never changes."""
+
+    etag: str
+    revision: str | None = None
+    lasting: bool = False
+    vary: str = VARY
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is said of the answer whoever asks, and however it was asked for."""
+        named = {"ETag": self.etag, "Vary": self.vary}
+        return named if self.revision is None else named | {"X-Revision": self.revision}
+
+    @property
+    def lifetime(self) -> dict[str, str]:
+        """How long this caller may keep it; the same answer may be asked for with its commit and without."""
+        return {"Cache-Control": IMMUTABLE if self.lasting else REVALIDATE}
+
+    def unchanged(self, request: Request[Any, Any, Any]) -> Response[bytes] | None:
+        """The 304 for a caller who has the answer already; POST has none (RFC 9110, 13.1.2)."""
+        if request.method == "POST" or not matches(request.headers.get("if-none-match"), self.etag):
+            return None
+        return Response(b"", status_code=304, headers=self.headers | self.lifetime)
