@@ -11,6 +11,7 @@ from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.process import start
 from datahub_assets.settings import Settings
 from datahub_assets.stores import maintenance, rebuild
+from datahub_assets.stores.account import hub_without_cache
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.hub import Hub
 
@@ -62,7 +63,7 @@ def hub_at_hand(settings: Settings) -> Iterator[Hub]:
     """
     spec = stack.localhub(settings, environment.build(settings)) if settings.embedded_hub else None
     if spec is None or spec.serves():
-        yield _hub(settings)
+        yield hub_without_cache(settings)
         return
     process = start(spec)
     try:
@@ -71,14 +72,10 @@ def hub_at_hand(settings: Settings) -> Iterator[Hub]:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise OpsError(f"the embedded Hub did not start on port {settings.localhub_port}")
             time.sleep(0.1)
-        yield _hub(settings)
+        yield hub_without_cache(settings)
     finally:
         process.terminate()
         process.communicate()
-
-
-def _hub(settings: Settings) -> Hub:
-    return Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
 
 
 def _now_ms() -> int:

@@ -8,6 +8,7 @@ from datahub_assets.domain.datasets import DATASETS, DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRateLimited, HubUnavailable, SettingsError
 from datahub_assets.ops.errors import NotAgreed
 from datahub_assets.settings import Settings
+from datahub_assets.stores.account import hub_without_cache
 from datahub_assets.stores.hub import Hub
 
 Ask = Callable[[str], bool]
@@ -37,7 +38,7 @@ def make_sure(settings: Settings, *, ask: Ask | None, hub: Hub | None = None) ->
             f"HF_TOKEN=unset: HF_ENDPOINT={settings.hf_endpoint} needs a token that may write there; unset HF_ENDPOINT "
             "too to use the embedded Hub of this machine"
         )
-    hub = hub or Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
+    hub = hub or hub_without_cache(settings)
     try:
         repos = [hub.repo_id(spec) for spec in DATASETS.values()]
         missing = [hub.repo_id(spec) for spec in DATASETS.values() if not _exists(hub, spec)]

@@ -14,6 +14,7 @@ from datahub_assets.domain.errors import CacheError, CacheFull, HubError, HubNot
 from datahub_assets.ops import homelock, stack
 from datahub_assets.ops.hub_trial import publish_and_read_back
 from datahub_assets.settings import Settings
+from datahub_assets.stores.account import hub_without_cache
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.database import is_full
 from datahub_assets.stores.hub import Hub
@@ -63,7 +64,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 def checks(settings: Settings) -> list[Check]:
     """All checks for these settings."""
-    hub = Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
+    hub = hub_without_cache(settings)
     logs = settings.home / "logs"
     return [
         Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),

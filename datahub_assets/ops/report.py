@@ -8,13 +8,13 @@ from rich.table import Table
 from datahub_assets.ops.doctor import findings
 from datahub_assets.ops.status import ChainState, states
 from datahub_assets.settings import Settings
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.account import hub_without_cache
 
 
 def print_status(settings: Settings) -> bool:
     """Print a table with a column for each dataset, and what deserves a look; whether nothing does."""
     console = Console(soft_wrap=True)
-    hub = Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
+    hub = hub_without_cache(settings)
     chains = states(settings, hub=hub, now_ms=time.time_ns() // 1_000_000)
     table = Table(title=f"{settings.hub_endpoint}, home {settings.home}", title_justify="left")
     table.add_column("")

@@ -11,6 +11,11 @@ from datahub_assets.stores.remote import sha256
 _FACT: Final = "account"
 
 
+def hub_without_cache(settings: Settings) -> Hub:
+    """The Hub of these settings where a cache may be missing or broken: it is asked itself whose datasets are meant."""
+    return Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
+
+
 def hub_of(settings: Settings, cache: Cache) -> Hub:
     """The Hub of these settings, and whose datasets are meant.
 
