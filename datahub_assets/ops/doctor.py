@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from datahub_assets.domain.datasets import DATASETS, OHLC
-from datahub_assets.domain.errors import CacheError, CacheFull, HubError, HubNotFound
+from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
 from datahub_assets.ops import homelock, stack
 from datahub_assets.ops.hub_trial import publish_and_read_back
 from datahub_assets.settings import Settings
@@ -111,6 +111,10 @@ def _cache(settings: Settings) -> str:
         if isinstance(error, CacheFull) or is_full(settings.home):
             # Whatever the file says then: a rebuild would not help, and lose the rows that wait in it.
             raise Unwell(str(error), fix=_room_fix(settings)) from error
+        if isinstance(error, CacheBusy):
+            raise Unwell(str(error), fix="nothing is wrong with what could be read: ask again in a minute") from error
+        if isinstance(error, CacheError) and not isinstance(error, CacheUnusable):
+            raise Unwell(str(error), fix=f"see that {settings.home} and the files in it can be written") from error
         raise
     return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
 

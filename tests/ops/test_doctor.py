@@ -8,6 +8,7 @@ import pytest
 from datahub_assets.domain.datasets import MARKET
 from datahub_assets.ops.doctor import Finding, findings
 from datahub_assets.settings import Settings
+from datahub_assets.stores import database
 from datahub_assets.stores.cache import Cache
 from tests.stores.world import START_MS, market
 
@@ -33,3 +34,24 @@ def test_on_a_full_disk_nobody_is_told_to_rebuild_the_cache(tmp_path: Path, monk
     assert not finding.ok
     assert "cache rebuild" not in finding.fix
     assert "free some space" in finding.fix
+
+
+def test_a_busy_cache_is_not_taken_for_a_damaged_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    with Cache.open(tmp_path / "cache.sqlite3") as cache, cache.database.transaction():
+        cache.upsert(MARKET, market(START_MS))
+        finding = cache_finding(tmp_path)
+    assert not finding.ok
+    assert "another process held the cache" in finding.seen
+    assert "rebuild" not in finding.fix
+    assert "ask again" in finding.fix
+    assert cache_finding(tmp_path).ok
+
+
+def test_a_cache_that_cannot_be_opened_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite3"
+    Cache.open(path).close()
+    path.with_name(f"{path.name}-wal").mkdir()  # of files that may not be opened: root, too, is refused here
+    finding = cache_finding(tmp_path)
+    assert (finding.ok, "rebuild" in finding.fix) == (False, False)
+    assert "can be written" in finding.fix
