@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.problems import catalogue
 from tests.api.conftest import Client
 
 
@@ -16,6 +17,12 @@ def test_the_page_has_the_same(client: Client) -> None:
     page = client.get("/errors").text
     for kind in client.get("/api/hub/errors").json():
         assert f'id="{kind["code"]}"' in page
+
+
+def test_every_error_is_in_the_catalogue(client: Client) -> None:
+    page = client.get("/errors").text
+    for kind in catalogue():
+        assert f'id="{kind.code}"' in page
 
 
 def test_it_is_open_to_all(client: Client) -> None:

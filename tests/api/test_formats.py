@@ -1,0 +1,126 @@
+"""The same rows in every format and coding, which are chosen as the caller likes them."""
+
+import csv
+import gzip
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+import zstandard
+
+from tests.api.conftest import Client
+from tests.api.question import MEDIA_TYPES, URL
+
+
+def rows(client: Client, url: str = URL) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(url).json()
+    return found
+
+
+def test_textual_formats_hold_the_same_rows(client: Client) -> None:
+    lines = client.get(f"{URL}&format=ndjson").text.splitlines()
+    assert [json.loads(line) for line in lines] == rows(client)
+    columns = client.get(f"{URL}&format=columns").json()
+    assert pl.DataFrame(columns).to_dicts() == rows(client)
+
+
+def test_csv_holds_the_same_rows(client: Client) -> None:
+    lines = list(csv.DictReader(io.StringIO(client.get(f"{URL}&format=csv").text)))
+    assert [line["timestamp"] for line in lines] == [row["timestamp"] for row in rows(client)]
+    assert [float(line["close"]) for line in lines] == [row["close"] for row in rows(client)]
+
+
+@pytest.mark.parametrize("name", ["arrow", "parquet"])
+def test_binary_formats_keep_types(client: Client, name: str) -> None:
+    body = client.get(f"{URL}&format={name}").content
+    table = pa.ipc.open_stream(body).read_all() if name == "arrow" else pl.read_parquet(body).to_arrow()
+    assert table.schema.field("timestamp").type == pa.timestamp("ms", tz="UTC")
+    assert table.schema.field("trade_count").type == pa.int64()
+    if name == "arrow":
+        assert table.schema.field("symbol").type == pa.string()
+    assert table.column("close").to_pylist() == [row["close"] for row in rows(client)]
+
+
+@pytest.mark.parametrize(("name", "media_type"), MEDIA_TYPES.items())
+def test_format_parameter_and_accept_header_agree(client: Client, name: str, media_type: str) -> None:
+    by_name = client.get(f"{URL}&format={name}")
+    by_header = client.get(URL, headers={"Accept": f"{media_type}, */*;q=0.1"})
+    assert by_name.headers["content-type"].partition(";")[0] == media_type
+    assert by_name.content == by_header.content
+    assert by_name.headers["etag"] == by_header.headers["etag"]
+
+
+def test_formats_of_an_empty_answer(client: Client) -> None:
+    empty = f"{URL}&start=2040-01-01"
+    assert client.get(empty).json() == []
+    assert client.get(f"{empty}&format=columns").json() == {
+        "timestamp": [], "symbol": [], "close": [], "trade_count": [], "closed": []
+    }  # fmt: skip
+    assert client.get(f"{empty}&format=ndjson").content == b""
+    assert client.get(f"{empty}&format=csv").text == "timestamp,symbol,close,trade_count,closed\n"
+    assert pl.read_parquet(client.get(f"{empty}&format=parquet").content).height == 0
+    assert pa.ipc.open_stream(client.get(f"{empty}&format=arrow").content).read_all().num_rows == 0
+
+
+def test_numbers_as_text_lose_nothing(client: Client) -> None:
+    texts = rows(client, f"{URL}&numbers=string")
+    assert all(isinstance(row["close"], str) for row in texts)
+    assert [float(row["close"]) for row in texts] == [row["close"] for row in rows(client)]
+    assert [str(Decimal(row["close"])) for row in texts] == [repr(row["close"]) for row in rows(client)]
+    assert all(isinstance(row["trade_count"], int) for row in texts)
+
+
+@pytest.mark.parametrize("limit", [20, 200])
+@pytest.mark.parametrize(("coding", "decode"), [("gzip", gzip.decompress), ("zstd", None)])
+def test_codings(client: Client, coding: str, decode: Any, limit: int) -> None:
+    url = f"/api/hub/ohlc?symbol=BTCUSDT,ETHUSDT&limit={limit}"
+    plain = client.get(url, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    with client.stream("GET", url, headers={"Accept-Encoding": coding}) as coded:
+        assert coded.headers["content-encoding"] == coding
+        raw = b"".join(coded.iter_raw())
+    assert int(coded.headers["content-length"]) == len(raw) < len(plain.content)
+    decoded = decode(raw) if decode else zstandard.ZstdDecompressor().decompressobj().decompress(raw)
+    assert decoded == plain.content
+    assert coded.headers["etag"] != plain.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("zstd;q=0, gzip;q=0.5", "gzip"),
+        ("zstd;q=0.2, gzip;q=0.9", "gzip"),
+        ("gzip, zstd", "zstd"),
+        ("zstd; q=0", None),
+        ("br", None),
+    ],
+)
+def test_codings_are_used_as_the_caller_likes_them(client: Client, accepted: str, coding: str | None) -> None:
+    answer = client.get(URL, headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding") == coding
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("application/json;q=0.1, text/csv", "text/csv"),
+        ("text/csv;q=0, text/*", None),
+        ("application/json; q=0, */*;q=0.5", "application/vnd.datahub.columns+json"),
+        ("text/csv;q=0", None),
+    ],
+)
+def test_formats_are_chosen_as_the_caller_likes_them(client: Client, accept: str, media_type: str | None) -> None:
+    answer = client.get(URL, headers={"Accept": accept})
+    if media_type is None:
+        assert answer.status_code == 406
+    else:
+        assert answer.headers["content-type"].partition(";")[0] == media_type
+
+
+def test_nothing_acceptable_is_406(client: Client) -> None:
+    answer = client.get(URL, headers={"Accept": "image/png"})
+    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
