@@ -1,0 +1,29 @@
+"""Queries that snippets are asked for, one at least of each endpoint."""
+
+AWKWARD_SQL = """SELECT symbol, count(*) AS "n", 'it''s `${x}` "quoted" \\n $HOME 🦎' AS text
+FROM ohlc WHERE interval = ? GROUP BY ALL ORDER BY 1"""
+QUERIES: dict[str, tuple[str, dict[str, str]]] = {
+    "candles": ("/api/hub/ohlc?symbol=BTCUSDT,ETHUSDT&limit=6&order=desc", {}),
+    "prices": ("/api/hub/market", {"limit": "3", "format": "csv"}),
+    "sql": ("/api/hub/sql", {"q": AWKWARD_SQL, "params": '["1h"]'}),
+    "dataset": ("/api/hub/dataset-info?dataset=ohlc", {}),
+    "datasets": ("/api/hub/dataset-info", {}),
+    "coverage": ("/api/hub/coverage?symbol=BTCUSDT&symbol=ETHUSDT", {"interval": "4h"}),
+    "diff": ("/api/hub/diff?dataset=ohlc&from=main", {}),
+    "revisions": ("/api/hub/revisions?dataset=market", {}),
+    "status": ("/api/hub/status", {}),
+    "health": ("/api/hub/health", {}),
+    "system": ("/api/health", {}),
+    "errors": ("/api/hub/errors", {}),
+    "klines": ("/binance/api/v3/klines", {"symbol": "BTCUSDT", "interval": "1h", "limit": "3"}),
+    "pairs": ('/binance/api/v3/exchangeInfo?symbols=["BTCUSDT"]', {}),
+    "time": ("/binance/api/v3/time", {}),
+    "binance": ("/binance/api/v3/ping", {}),
+    "coins": ("/coingecko/api/v3/coins/markets?vs_currency=usd&order=id_asc", {}),
+    "coin prices": ("/coingecko/api/v3/simple/price?ids=bitcoin&vs_currencies=usd", {}),
+    "coingecko": ("/coingecko/api/v3/ping", {}),
+}
+MOVING = {"status", "health", "system", "pairs", "time"}
+"""They answer with clocks and ages, so that no two answers are the same."""
+TABLES = {"candles", "prices", "sql", "errors", "coins"}
+STREAM = "/api/hub/stream"

@@ -1,0 +1,63 @@
+"""A permalink gives the same answer for ever, and is an address the caller can reach."""
+
+import json
+from pathlib import Path
+
+import httpx
+
+from datahub_assets.domain.datasets import MARKET, OHLC
+from localhub.testing import HubServer
+from tests.api.conftest import Client, serving
+from tests.api.snippets.queries import QUERIES
+from tests.api.workers import NOW_MS, Workers, candles, prices
+
+LASTING = ("candles", "prices", "sql", "dataset", "datasets", "coverage", "klines", "coins", "coin prices")
+
+
+def test_a_permalink_goes_on_giving_the_same_answer(
+    hub: HubServer, workers: Workers, seeded: Workers, tmp_path: Path
+) -> None:
+    with serving(hub, tmp_path) as client:
+        links = {}
+        for name in LASTING:
+            path, params = QUERIES[name]
+            found = client.get("/api/hub/snippets", params={"path": path, **params}).json()
+            links[name] = httpx.URL(found["permalink"]).raw_path.decode()
+            assert "immutable" in client.get(links[name]).headers["cache-control"]
+        before = {name: client.get(link).content for name, link in links.items()}
+        workers.publish(OHLC, candles(("BTCUSDT",), count=1, until_ms=NOW_MS, seed=1))
+        workers.publish(MARKET, prices(at_ms=NOW_MS + 60_000, factor=2))
+    with serving(hub, tmp_path) as client:
+        assert {name: client.get(link).content for name, link in links.items()} == before
+
+
+def test_revision_and_time_are_kept(client: Client) -> None:
+    sha = client.get("/api/hub/market").headers["x-revision"]
+    for given in ({"revision": sha}, {"as_of": "2100-01-01"}):
+        found = client.get("/api/hub/snippets", params={"path": "/api/hub/market", **given}).json()
+        assert found["revision"] == sha
+        assert httpx.URL(found["permalink"]).params.multi_items() == [("revision", sha)]
+
+
+def test_a_cursor_is_pinned_already(client: Client) -> None:
+    first = client.get("/api/hub/ohlc", params={"symbol": "BTCUSDT", "limit": 5})
+    following = first.links["next"]["url"]
+    found = client.get("/api/hub/snippets", params={"path": following}).json()
+    link = httpx.URL(found["permalink"])
+    assert "revision" not in link.params
+    assert client.get(link.raw_path.decode()).json() == client.get(following).json()
+
+
+def test_a_query_of_one_dataset_names_it_where_it_could_be_another(client: Client) -> None:
+    sha = client.get("/api/hub/market").headers["x-revision"]
+    found = client.get("/api/hub/snippets", params={"path": "/api/hub/sql?q=SELECT+count(*)+FROM+market"}).json()
+    assert found["revision"] == f"market@{sha}"
+    assert "immutable" in client.get(httpx.URL(found["permalink"]).raw_path.decode()).headers["cache-control"]
+
+
+def test_the_server_is_named_as_it_was_reached(client: Client) -> None:
+    asked = {"path": "/api/hub/market"}
+    found = client.get("/api/hub/snippets", params=asked, headers={"Host": "hub.example:8443"}).json()
+    assert found["permalink"].startswith("http://hub.example:8443/api/hub/market?")
+    odd = client.get("/api/hub/snippets", params=asked, headers={"Host": "x'$(id)"}).json()
+    assert "$(id)" not in json.dumps(odd)
