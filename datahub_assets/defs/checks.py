@@ -55,7 +55,9 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
     ]
     if GAPS in ledgers_of(spec):
         specs.append(
-            dg.AssetCheckSpec("no_gaps_unasked", asset=key, description="The exchange was asked for all gaps.")
+            dg.AssetCheckSpec(
+                "no_gaps_unasked", asset=key, description="The exchange was asked for all gaps of what is collected."
+            )
         )
 
     @dg.multi_asset_check(
@@ -109,15 +111,20 @@ def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRes
 
 
 def _no_gaps_unasked(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    """Of series that are still collected: about the others the exchange is not asked any more."""
     with workshop.cache() as cache:
-        gaps = facts.open_gaps(cache, spec) or {}
+        gaps = facts.open_gaps(cache, spec, followed=workshop.settings.follows) or {}
+        everywhere = facts.open_gaps(cache, spec) or {}
     unasked = gaps.get("not_fetched", 0)
     problems = [f"{unasked} gaps were not asked for successfully yet"] if unasked else []
     return _verdict(
         chain.hub_key(spec),
         "no_gaps_unasked",
         problems=problems,
-        metadata={f"gaps_{cause}": count for cause, count in gaps.items()},
+        metadata={
+            **{f"gaps_{cause}": count for cause, count in gaps.items()},
+            "gaps_of_series_not_collected": sum(everywhere.values()) - sum(gaps.values()),
+        },
         severity=dg.AssetCheckSeverity.WARN,
     )
 

@@ -1,5 +1,6 @@
 """What the cache knows of a chain, as the worker status and the UI tell it. Read only."""
 
+from collections import Counter
 from typing import Any
 
 from datahub_assets.domain.datasets import DatasetSpec
@@ -7,7 +8,8 @@ from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.ledgers import GAPS, ledgers_of
 from datahub_assets.ops.worker_status import iso
 from datahub_assets.stores import budget, quarantine, remote
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import Cache, every
+from datahub_assets.stores.series import Followed
 from datahub_assets.stores.tables import Table
 
 
@@ -16,12 +18,17 @@ def cached_rows(cache: Cache, spec: DatasetSpec) -> int:
     return Table.of(spec).count(cache.database)
 
 
-def open_gaps(cache: Cache, spec: DatasetSpec) -> dict[str, int] | None:
-    """Open gaps by cause; None for a dataset without a ledger of gaps."""
+def open_gaps(cache: Cache, spec: DatasetSpec, *, followed: Followed = every) -> dict[str, int] | None:
+    """Open gaps of the followed series by cause; None for a dataset without a ledger of gaps."""
     if GAPS not in ledgers_of(spec):
         return None
-    rows = cache.database.rows("SELECT cause, count(*) FROM gaps WHERE healed_at IS NULL GROUP BY cause")
-    return {str(cause): int(count) for cause, count in rows}
+    found = Counter[str]()
+    for *series, cause, count in cache.database.rows(
+        "SELECT symbol, interval, cause, count(*) FROM gaps WHERE healed_at IS NULL GROUP BY symbol, interval, cause"
+    ):
+        if followed(tuple(series)):
+            found[cause] += count
+    return dict(found)
 
 
 def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> dict[str, Any]:

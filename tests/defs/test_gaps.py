@@ -3,9 +3,11 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from datahub_assets.defs import chain
 from datahub_assets.defs.ohlc_candles import gaps
 from datahub_assets.domain.datasets import OHLC
 from datahub_assets.domain.gaps import Cause
@@ -68,10 +70,29 @@ def test_a_pair_taken_out_of_the_settings_is_neither_asked_for_nor_missed(bench:
         assert cache.coverages(OHLC)["BTCUSDT", "1h"] == before
 
 
+def test_gaps_of_a_pair_taken_out_of_the_settings_are_told_and_fail_no_check(bench: Bench) -> None:
+    both = following(bench, "BTCUSDT", "ETHUSDT")
+    with_a_hole(both, "BTCUSDT", "ETHUSDT")
+    assert asked_for_all(both) == (False, {"gaps_not_fetched": 2, "gaps_of_series_not_collected": 0})
+    assert asked_for_all(following(bench, "ETHUSDT")) == (
+        False,
+        {"gaps_not_fetched": 1, "gaps_of_series_not_collected": 1},
+    )
+    assert asked_for_all(following(bench, "BNBUSDT")) == (True, {"gaps_of_series_not_collected": 2})
+
+
 def test_every_pair_of_a_quote_is_followed(bench: Bench) -> None:
     settings = bench.workshop.settings.model_copy(update={"symbols": "all:USDT", "intervals": ("1h",)})
     asked = [("ETHUSDT", "1h"), ("ETHBTC", "1h"), ("ETHUSDT", "4h")]
     assert [settings.follows(series) for series in asked] == [True, False, False]
+
+
+def asked_for_all(bench: Bench) -> tuple[bool, dict[str, Any]]:
+    """The check of gaps: whether it passes, and its metadata."""
+    job = bench.definitions.resolve_job_def(chain.job_name(OHLC))
+    result = job.execute_in_process(instance=bench.instance, asset_selection=[chain.hub_key(OHLC)])
+    (verdict,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "no_gaps_unasked"]
+    return verdict.passed, {name: value.value for name, value in verdict.metadata.items()}
 
 
 def open_lines(bench: Bench) -> int:
