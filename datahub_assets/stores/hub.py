@@ -4,11 +4,9 @@ What goes into a commit and when is the publisher's; nothing here knows a datase
 """
 
 import io
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from huggingface_hub import (
@@ -19,18 +17,21 @@ from huggingface_hub import (
     HfFileSystem,
     RepoFile,
     constants,
+    hf_hub_url,
 )
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import CacheFull, HubNotFound, HubRefused
+from datahub_assets.domain.errors import HubNotFound, HubRefused
 from datahub_assets.stores.hub_http import bounded
-from datahub_assets.stores.landing import NO_ROOM
 from datahub_assets.stores.remote import RemoteFile
 
 READ_DEADLINE_S: Final = 120.0
 COMMIT_DEADLINE_S: Final = 300.0
 _KIND: Final = "dataset"
+_LIBRARY: Final = "crypto-data-hub"
 
 
 class Hub:
@@ -48,7 +49,7 @@ class Hub:
         constants.HF_HUB_DISABLE_XET = True
         disable_progress_bars()
         self.endpoint = endpoint
-        self._api = HfApi(endpoint=endpoint, token=token or False, library_name="crypto-data-hub")
+        self._api = HfApi(endpoint=endpoint, token=token or False, library_name=_LIBRARY)
         self._namespace = namespace
 
     @cached_property
@@ -107,22 +108,22 @@ class Hub:
         }
 
     def read(self, spec: DatasetSpec, path: str, *, revision: str) -> bytes:
-        """Content of one file of a commit.
+        """Content of one file of a commit, fetched into memory: a process that is killed leaves nothing on the disk.
+
+        A transfer that breaks off goes on where it was.
 
         Raises:
             HubNotFound: the commit has no such file.
-            CacheFull: the disk has no room for it.
         """
-        try:
-            with tempfile.TemporaryDirectory(prefix="datahub-") as folder, bounded(deadline_s=READ_DEADLINE_S):
-                local = self._api.hf_hub_download(
-                    self.repo_id(spec), path, repo_type=_KIND, revision=revision, cache_dir=folder
-                )
-                return Path(local).read_bytes()
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise CacheFull(f"no space left in {tempfile.gettempdir()} to fetch {path}: free some space") from error
-            raise
+        content = io.BytesIO()
+        with bounded(deadline_s=READ_DEADLINE_S):
+            url = hf_hub_url(self.repo_id(spec), path, repo_type=_KIND, revision=revision, endpoint=self.endpoint)
+            # Not compressed on the way, so that the answer's length is the file's and what is missing is noticed.
+            headers = build_hf_headers(
+                token=self._api.token, library_name=_LIBRARY, headers={"Accept-Encoding": "identity"}
+            )
+            http_get(url, content, headers=headers)
+        return content.getvalue()
 
     @contextmanager
     def opened(self, spec: DatasetSpec, path: str, *, revision: str) -> Iterator[BinaryIO]:

@@ -1,6 +1,6 @@
 """Whatever the Hub does, rows wait until they are on it, arrive once, and nobody waits longer than bounded."""
 
-import errno
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from huggingface_hub import constants
 
 from datahub_assets.domain.datasets import MARKET, OHLC
 from datahub_assets.domain.errors import (
-    CacheFull,
     HubBusy,
     HubContentInvalid,
     HubError,
@@ -239,15 +239,20 @@ def test_two_publishes_of_one_cache_at_once_settle(site: Site) -> None:
     assert_settled(MARKET, site, pl.concat([market(START_MS), market(LATER_MS)]))
 
 
-def test_a_disk_without_room_for_a_download_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.tick(MARKET, market(START_MS), now_ms=START_MS)
-
-    def full(*_: object, **__: object) -> str:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(site.hub._api, "hf_hub_download", full)
-    with pytest.raises(CacheFull, match="free some space"):
-        site.hub.read(MARKET, CARD_PATH, revision=site.hub.head(MARKET))
+@pytest.mark.parametrize("path", [CARD_PATH, "data/1h/open.parquet"])
+def test_a_file_is_read_by_one_request_and_without_a_disk(
+    site: Site, server: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str
+) -> None:
+    """What a killed process fetched must not stay behind."""
+    site.tick(OHLC, candles(START_MS), now_ms=START_MS)
+    head = site.hub.head(OHLC)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "nowhere"))
+    server.faults.seen.clear()
+    held = site.hub.read(OHLC, path, revision=head)
+    assert server.faults.seen == [f"GET /datasets/{site.hub.repo_id(OHLC)}/resolve/{head}/{path}"]
+    assert len(held) == site.hub.files(OHLC, revision=head)[path].size
+    assert not (tmp_path / "nowhere").exists()
 
 
 def dearer(rows: pl.DataFrame) -> pl.DataFrame:
