@@ -21,7 +21,7 @@ from api.errors import InvalidCursor
 from api.negotiation import choose_form
 from api.queries import Asked, RevisionChoice, RowsRequest
 from api.recall import Recall
-from api.revisions import commit_at, load
+from api.revisions import commit_at
 from api.rows import RowsPage, rows_of
 from api.validators import Validator, etag_of
 
@@ -69,7 +69,7 @@ class RowAnswers:
         self, request: Request[Any, Any, Any], dataset: Dataset, commit: Commit, query: RowsRequest
     ) -> RowsPage:
         began_s = time.perf_counter()
-        snapshot = await load(dataset, commit)
+        snapshot = await dataset.at(commit)
         page = _page_at_once(snapshot, query)
         if page is None:
             page = await asyncio.to_thread(rows_of, snapshot, query)

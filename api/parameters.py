@@ -34,6 +34,14 @@ Revision = Annotated[
     QueryParameter(description="branch, tag or 40-hex commit of the dataset; the answer never changes for a commit"),
 ]
 AsOf = Annotated[str | None, QueryParameter(description=f"serve the last commit made at this time or before; {_TIME}")]
+FromAsOf = Annotated[
+    str | None,
+    QueryParameter(name="from_as_of", description=f"compare from the last commit made at this time or before; {_TIME}"),
+]
+ToAsOf = Annotated[
+    str | None,
+    QueryParameter(name="to_as_of", description=f"compare to the last commit made at this time or before; {_TIME}"),
+]
 Start = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME}")]
 End = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME}")]
 Order = Annotated[str | None, QueryParameter(description=_ORDER)]

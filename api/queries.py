@@ -103,14 +103,19 @@ class Asked:
 
 
 def choose_revision(revision: Revision = None, as_of: AsOf = None) -> RevisionChoice:
-    """The commit a request means.
+    """The commit a request means. Raises as `revision_or_time`."""
+    return revision_or_time(revision, as_of, names=("revision", "as_of"))
+
+
+def revision_or_time(revision: str | None, as_of: str | None, *, names: tuple[str, str]) -> RevisionChoice:
+    """The commit that two parameters mean, of which one at most may be given; `names` are theirs.
 
     Raises:
         InvalidParameter: both are given, or the time cannot be read.
     """
     if revision is not None and as_of is not None:
-        raise InvalidParameter.of("as_of", as_of, valid="either revision or as_of, not both")
-    return RevisionChoice(revision=revision, as_of_ms=parse_time("as_of", as_of))
+        raise InvalidParameter.of(names[1], as_of, valid=f"either {names[0]} or {names[1]}, not both")
+    return RevisionChoice(revision=revision, as_of_ms=parse_time(names[1], as_of))
 
 
 def ask_candles(

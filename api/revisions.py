@@ -16,11 +16,6 @@ REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
 """What may name a revision on the Hub; about anything else it is not asked."""
 
 
-async def load(dataset: Dataset, commit: Commit) -> Snapshot:
-    """The snapshot of a commit. Raises as `Dataset.at`."""
-    return await dataset.at(commit)
-
-
 async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
     """The commit a caller means. A revision that is not known here may be a new tag, so the Hub is asked about it.
 
@@ -42,7 +37,7 @@ async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
 async def snapshot_at(engine: Engine, name: str, choice: RevisionChoice) -> Snapshot:
     """The snapshot of a dataset a caller means. Raises as `Engine.dataset`, `commit_at` and `Dataset.at`."""
     dataset = engine.dataset(name)
-    return await load(dataset, await commit_at(dataset, choice))
+    return await dataset.at(await commit_at(dataset, choice))
 
 
 @dataclass(frozen=True, slots=True)

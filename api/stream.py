@@ -19,7 +19,6 @@ from api.engine.hub import Commit
 from api.engine.snapshot import Snapshot
 from api.errors import TooManyStreams
 from api.lasting import when_stopping
-from api.revisions import load
 from datahub_assets.domain.errors import DataHubError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -206,4 +205,4 @@ class Feed:
     async def _snapshot(self, dataset: Dataset, commit: Commit) -> Snapshot:
         """The snapshot of a commit; the one told of last is at hand."""
         told = self._announced.get(dataset.spec.name)
-        return told if told is not None and told.sha == commit.sha else await load(dataset, commit)
+        return told if told is not None and told.sha == commit.sha else await dataset.at(commit)

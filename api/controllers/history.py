@@ -12,10 +12,11 @@ from api.controllers.responses import CONDITIONAL, QUERIED, problems
 from api.describe import revisions_of
 from api.engine.engine import Engine
 from api.engine.hub import FULL_SHA
+from api.errors import InvalidParameter
 from api.history import coverage_of, diff_of
 from api.listings import listing_of
-from api.parameters import LIMIT_BOUNDS, DatasetName, check_range, example, words
-from api.queries import RevisionChoice, choose_revision
+from api.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, check_range, example, words
+from api.queries import RevisionChoice, choose_revision, revision_or_time
 from api.revisions import snapshot_at
 from api.schemas import Coverage, Diff, Revisions
 
@@ -52,23 +53,33 @@ class HistoryController(Controller):
         engine: NamedDependency[Engine],
         dataset: DatasetName,
         earlier: Annotated[
-            str,
+            str | None,
             QueryParameter(name="from", description="branch, tag or commit to compare from", examples=example("main")),
-        ],
-        later: Annotated[str, QueryParameter(name="to", description="branch, tag or commit to compare to")] = "main",
+        ] = None,
+        later: Annotated[
+            str | None,
+            QueryParameter(name="to", description="branch, tag or commit to compare to; the newest commit by default"),
+        ] = None,
+        earlier_as_of: FromAsOf = None,
+        later_as_of: ToAsOf = None,
         limit: Annotated[
             int,
             QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of each kind; counts are always complete"),
         ] = 1000,
     ) -> Response[Diff]:
-        """Rows added, changed (before and after) and removed.
+        """Rows added, changed (before and after) and removed; each end is a commit, or the last one before a time.
 
-        `X-Revision` is the commit of `to`; the answer itself names both.
+        `X-Revision` is the commit compared to; the answer itself names both.
         """
         check_range("limit", limit, LIMIT_BOUNDS)
-        one = await snapshot_at(engine, dataset, RevisionChoice(earlier))
-        two = await snapshot_at(engine, dataset, RevisionChoice(later))
-        lasting = FULL_SHA.fullmatch(earlier) is not None and FULL_SHA.fullmatch(later) is not None
+        if earlier is None and earlier_as_of is None:
+            raise InvalidParameter.of("from", "", valid="a branch, tag or commit, or from_as_of with a time")
+        choices = (
+            revision_or_time(earlier, earlier_as_of, names=("from", "from_as_of")),
+            revision_or_time(later, later_as_of, names=("to", "to_as_of")),
+        )
+        one, two = [await snapshot_at(engine, dataset, choice) for choice in choices]
+        lasting = all(FULL_SHA.fullmatch(choice.revision or "") for choice in choices)
         compute = partial(diff_of, one, two, limit=limit)
         return await json_of(request, (two,), compute, compared_to=(one,), lasting=lasting)
 

@@ -17,7 +17,7 @@ from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
 from api.queries import RevisionChoice
 from api.recall import Recall
-from api.revisions import commit_at, load
+from api.revisions import commit_at
 from api.validators import Validator, etag_of
 
 _FORM: Final = "1"
@@ -72,7 +72,7 @@ class DropInAnswers:
         if found is not None:
             return found
         began_s = time.perf_counter()
-        body, used = coded(await _computed(compute, await load(dataset, commit)), coding)
+        body, used = coded(await _computed(compute, await dataset.at(commit)), coding)
         request.scope["state"]["timing"] = [f"rows;dur={(time.perf_counter() - began_s) * 1000:.2f}"]
         return self._recall.keep(validator, body, media_type=JSON, coding=used)
 

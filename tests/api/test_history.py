@@ -203,6 +203,31 @@ def test_a_commit_differs_from_itself_in_nothing(client: Client, history: Histor
     assert answer.headers["cache-control"].endswith("immutable")
 
 
+def test_a_difference_is_asked_for_between_times(client: Client, history: History) -> None:
+    listed = client.get("/api/hub/revisions?dataset=ohlc").json()["revisions"]
+    one, two = listed[4], listed[1]
+    ends = {"dataset": "ohlc", "from_as_of": one["at"], "to_as_of": two["at"]}
+    found = client.get("/api/hub/diff", params=ends)
+    named = client.get(f"/api/hub/diff?dataset=ohlc&from={one['revision']}&to={two['revision']}")
+    assert found.content == named.content
+    assert (found.headers["cache-control"], found.headers["x-revision"]) == ("private, no-cache", two["revision"])
+
+
+@pytest.mark.parametrize(
+    ("ends", "named"),
+    [
+        ("", "from_as_of"),
+        ("&from=main&from_as_of=2026-11-22", "from_as_of"),
+        ("&from=main&to=main&to_as_of=2026-11-22", "to_as_of"),
+        ("&from_as_of=yesterday", "from_as_of"),
+    ],
+)
+def test_the_ends_of_a_difference_are_named_once(client: Client, history: History, ends: str, named: str) -> None:
+    answer = client.get(f"/api/hub/diff?dataset=ohlc{ends}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    assert named in answer.json()["detail"]
+
+
 def test_a_difference_is_of_the_commit_it_leads_to(client: Client, history: History) -> None:
     (one, _), (two, _), (three, _) = history.commits[:3]
     urls = [f"/api/hub/diff?dataset=ohlc&from={earlier}&to={three}" for earlier in (one, two)]
