@@ -152,6 +152,13 @@ class SandboxCollector(Collector):
         yield CounterMetricFamily(
             "datahub_sql_workers_replaced", "Workers replaced, most of them killed at a limit", value=state.replaced
         )
+        confined = GaugeMetricFamily(
+            "datahub_sql_confined", "Whether a layer of the sandbox holds on this system", labels=("layer",)
+        )
+        for layer, said in state.confinement.items():
+            if said.startswith(("yes", "no")):
+                confined.add_metric((layer,), said.startswith("yes"))
+        yield confined
 
 
 def _used(pinned: Sequence[Pinned], tables: Sequence[str]) -> list[Pinned]:

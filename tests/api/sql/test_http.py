@@ -234,6 +234,8 @@ def test_metrics_tell_of_statements(client: Client) -> None:
 
     assert told("datahub_sql_answered_total") >= 1
     assert told("datahub_sql_workers_replaced_total") >= 1
+    for layer in ("privileges", "files", "system_calls", "memory"):
+        assert told(f'datahub_sql_confined{{layer="{layer}"}}') in {0, 1}
     until(lambda: told("datahub_sql_running") == 0)  # the lane of a broken worker stays taken until it is replaced
 
 
