@@ -1,6 +1,7 @@
 """How the project's errors become Dagster's: transient ones ask for a retry, others fail at once. None is handled."""
 
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +9,8 @@ import dagster as dg
 
 from datahub_assets.defs.workshop import Workshop
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import DataHubError, HubRateLimited, SourceRateLimited, Transient
+from datahub_assets.domain.errors import DataHubError, HubError, HubRateLimited, SourceRateLimited, Transient
+from datahub_assets.stores import publisher
 
 MAX_RETRIES = 2
 FIRST_WAIT_S = 2.0
@@ -26,11 +28,17 @@ def told_to_dagster(
         dg.RetryRequested: a transient error, worth another try within this run.
         dg.Failure: any other error of the project; not retried.
     """
+    began = time.monotonic()
     try:
         yield
     except DataHubError as error:
         workshop.status.failed(spec.name, code=error.code, message=str(error), now_ms=workshop.clock())
-        wait_s = retry_wait_s(error, attempt=context.retry_number, jitter=random.random() if jitter is None else jitter)  # noqa: S311
+        wait_s = retry_wait_s(
+            error,
+            attempt=context.retry_number,
+            jitter=random.random() if jitter is None else jitter,  # noqa: S311 - no secret
+            took_s=time.monotonic() - began,
+        )
         if wait_s is None or context.retry_number >= MAX_RETRIES:
             context.log.error("%s: %s", error.code, error)  # noqa: TRY400 - the trace is in the failure
             raise failure(error) from error
@@ -41,14 +49,15 @@ def told_to_dagster(
         raise
 
 
-def retry_wait_s(error: DataHubError, *, attempt: int, jitter: float) -> float | None:
+def retry_wait_s(error: DataHubError, *, attempt: int, jitter: float, took_s: float = 0.0) -> float | None:
     """Seconds until it is worth trying again within the same run; None when it is not.
 
     Args:
         error: what went wrong; its type says whether trying again can help.
         attempt: retries made already.      jitter: from 0 to 1.
+        took_s: how long it took to fail. What a slow Hub did not take, the next run publishes.
     """
-    if not isinstance(error, Transient):
+    if not isinstance(error, Transient) or (isinstance(error, HubError) and took_s > publisher.PROMPT_S):
         return None
     asked_s = error.retry_after_s if isinstance(error, SourceRateLimited | HubRateLimited) else None
     wait_s = FIRST_WAIT_S * 2.0**attempt * (0.5 + jitter) if asked_s is None else asked_s + jitter

@@ -30,6 +30,8 @@ from datahub_assets.stores.remote import RemoteFile
 
 READ_DEADLINE_S: Final = 120.0
 COMMIT_DEADLINE_S: Final = 300.0
+SQUASH_SILENCE_S: Final = 60.0
+"""A whole history is rewritten before the answer comes, and no tick waits for it."""
 _KIND: Final = "dataset"
 _LIBRARY: Final = "crypto-data-hub"
 
@@ -191,6 +193,6 @@ class Hub:
 
     def squash(self, spec: DatasetSpec, *, message: str) -> str:
         """Replace the main branch's history by one commit of the same content and return its sha. Irreversible."""
-        with bounded(deadline_s=COMMIT_DEADLINE_S):
+        with bounded(deadline_s=COMMIT_DEADLINE_S, silence_s=SQUASH_SILENCE_S):
             self._api.super_squash_history(self.repo_id(spec), branch="main", commit_message=message, repo_type=_KIND)
         return self.head(spec)

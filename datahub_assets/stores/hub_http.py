@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,12 +27,26 @@ from datahub_assets.domain.errors import (
     HubUnavailable,
 )
 
-CONNECT_TIMEOUT_S: Final = 10.0
-REQUEST_TIMEOUT_S: Final = 60.0
-"""huggingface.co itself gives up on a commit after 60 s."""
+CONNECT_TIMEOUT_S: Final = 5.0
+REQUEST_TIMEOUT_S: Final = 20.0
+"""How long the Hub may be silent: neither answer nor take more of what is sent to it.
 
-# Uploads run in threads of the library, so the bound belongs to the process, not to the calling thread.
-_deadlines: list[float] = []
+A tick that waits in vain has to end within its minute, so that the next one fetches. huggingface.co itself may take
+60 s for a commit; one that lands after we gave up is found by the next publish.
+"""
+
+
+@dataclass(slots=True, eq=False)
+class _Bounds:
+    """Those of one `bounded` block: when it ends, how long the Hub may be silent, and what it was silent to."""
+
+    deadline: float
+    silence_s: float | None
+    unanswered: str | None = None
+
+
+# Uploads run in threads of the library, so the bounds belong to the process, not to the calling thread.
+_blocks: list[_Bounds] = []
 _lock = threading.Lock()
 
 
@@ -40,37 +55,61 @@ class _BoundedClient(httpx2.Client):
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send one request (and read its answer) within the bounds."""
-        left_s = _left_s()
-        if left_s is None:
+        bounds = _widest()
+        if bounds is None:
             return super().send(request, **options)
         what = f"{request.method} {request.url.copy_with(query=None)}"
-        if left_s <= 0:
-            raise HubUnavailable(f"the Hub took too long; gave up before {what}")
-        request_s = min(REQUEST_TIMEOUT_S, left_s)
+        left_s = bounds.deadline - time.monotonic()
+        if bounds.unanswered is not None or left_s <= 0:
+            raise HubUnavailable(f"{bounds.unanswered or 'the Hub took too long'}; gave up before {what}")
+        request_s = min(REQUEST_TIMEOUT_S if bounds.silence_s is None else bounds.silence_s, left_s)
         limits = httpx2.Timeout(request_s, connect=min(CONNECT_TIMEOUT_S, request_s))
         request.extensions = {**request.extensions, "timeout": limits.as_dict()}
         try:
             response = super().send(request, **options)
         except httpx2.TransportError as error:
-            raise HubUnavailable(f"{what}: {type(error).__name__} {error}") from error
+            raise _unavailable(error, what=what) from error
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             response.close()
             raise _refused_for_now(response, what=what)
+        if options.get("stream") and isinstance(response.stream, httpx2.SyncByteStream):
+            response.stream = _Heard(response.stream, what=what)
         return response
 
 
+class _Heard(httpx2.SyncByteStream):
+    """The body of an answer, read piece by piece; one that stops coming is not waited for again."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, *, what: str) -> None:
+        self._stream = stream
+        self._what = what
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._stream
+        except httpx2.TimeoutException as error:  # of other failures the library resumes by itself
+            raise _unavailable(error, what=self._what) from error
+
+    def close(self) -> None:
+        """Done with it."""
+        self._stream.close()
+
+
 @contextmanager
-def bounded(*, deadline_s: float) -> Iterator[None]:
+def bounded(*, deadline_s: float, silence_s: float | None = None) -> Iterator[None]:
     """Calls of huggingface_hub in this block end by then, and its errors come out as the project's.
+
+    The Hub may be silent for `silence_s` (`REQUEST_TIMEOUT_S` unless told otherwise); after that nothing more is asked
+    in this block, however many uploads and retries the library still has in mind.
 
     Raises:
         HubUnavailable: no answer in time, no connection, 5xx.        HubRateLimited: 429.
         HubBusy: 409.        HubConflict: 412.        HubRefused: 400, 401, 403, 413.        HubNotFound: 404.
     """
     _install()
-    deadline = time.monotonic() + deadline_s
+    bounds = _Bounds(time.monotonic() + deadline_s, silence_s)
     with _lock:
-        _deadlines.append(deadline)
+        _blocks.append(bounds)
     try:
         yield
     except HubError:
@@ -87,12 +126,23 @@ def bounded(*, deadline_s: float) -> Iterator[None]:
         raise HubUnavailable(f"{type(error).__name__}: {error}") from error
     finally:
         with _lock:
-            _deadlines.remove(deadline)
+            _blocks.remove(bounds)
 
 
-def _left_s() -> float | None:
+def _widest() -> _Bounds | None:
+    """The block that lasts longest, None outside of all: which of several a request belongs to is not known."""
     with _lock:
-        return max(_deadlines) - time.monotonic() if _deadlines else None
+        return max(_blocks, key=lambda bounds: bounds.deadline, default=None)
+
+
+def _unavailable(error: httpx2.TransportError, *, what: str) -> HubUnavailable:
+    """No answer. Where the Hub was silent, none of the blocks that run waits for it again."""
+    told = f"{what}: {type(error).__name__} {error}".rstrip()
+    if isinstance(error, httpx2.TimeoutException):
+        with _lock:
+            for bounds in _blocks:
+                bounds.unanswered = bounds.unanswered or told
+    return HubUnavailable(told)
 
 
 _installed = threading.Event()

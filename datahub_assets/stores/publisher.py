@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -34,7 +34,10 @@ from datahub_assets.stores.hub import Hub
 from datahub_assets.stores.remote import Remote
 
 ATTEMPTS: Final = 5
-TIMEOUT_ATTEMPTS: Final = 2
+UNAVAILABLE_ATTEMPTS: Final = 2
+PROMPT_S: Final = 5.0
+"""A Hub that took longer than this to fail is asked again by the next tick: that one fetches first, and this run would
+keep it from that."""
 MOST_ROWS: Final = 500_000
 """Rows in one commit, which bounds the memory it takes; more, as after days without a Hub, go in the next ones."""
 MOST_FILES: Final = 80
@@ -114,6 +117,7 @@ class _Attempt:
     now_ms: int
     log: logging.Logger
     sleep: Callable[[float], None]
+    began: float = field(default_factory=time.monotonic)
 
     def run(self, base: Remote | None) -> Published:
         """Try until it is done, or until trying again at once is no use."""
@@ -147,8 +151,9 @@ class _Attempt:
 
     def _pause(self, attempt: int, error: HubError) -> None:
         """Wait a little longer each time; the last failure is the outcome."""
-        last = TIMEOUT_ATTEMPTS if isinstance(error, HubUnavailable) else ATTEMPTS
-        if attempt >= last:
+        away = isinstance(error, HubUnavailable)
+        last = UNAVAILABLE_ATTEMPTS if away else ATTEMPTS
+        if attempt >= last or (away and time.monotonic() - self.began > PROMPT_S):
             raise error
         self.log.warning("publishing %s, attempt %d of %d: %s", self.spec.name, attempt, last, error)
         self.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret

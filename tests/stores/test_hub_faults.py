@@ -1,10 +1,12 @@
 """Whatever the Hub does, rows wait until they are on it, arrive once, and nobody waits longer than bounded."""
 
+import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -22,7 +24,7 @@ from datahub_assets.domain.errors import (
     HubUnavailable,
 )
 from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
-from datahub_assets.stores import hub_http, layout
+from datahub_assets.stores import hub_http, layout, publisher
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.card import CARD_PATH
 from datahub_assets.stores.hub import Hub
@@ -146,6 +148,62 @@ def test_a_hub_that_does_not_answer_is_given_up(
     monkeypatch.undo()
     site.publish(OHLC, now_ms=LATER_MS)
     assert_settled(OHLC, site, candles(START_MS))
+
+
+def test_one_silence_ends_a_publish_however_much_there_is_to_upload(
+    site: Site, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = candles(START_MS, back=24 * 500, pairs=1, intervals=["1h"])  # a file a month
+    site.store(OHLC, rows, now_ms=START_MS)
+    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(publisher, "PROMPT_S", 0.1)
+    server.faults.slow(2, on="PUT /lfs/", times=FOREVER)
+    server.faults.seen.clear()
+    with pytest.raises(HubUnavailable, match="Timeout"):
+        site.publish(OHLC, now_ms=START_MS)
+    asked = [request for request in server.faults.seen if request.startswith("PUT /lfs/")]
+    assert 1 <= len(asked) <= 8, "those that were on their way; none of the others, and no second attempt"
+    assert site.slept_s == []
+
+
+def test_a_slow_hub_that_does_answer_is_not_cut_off(
+    site: Site, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = candles(START_MS, back=24 * 500, pairs=1, intervals=["1h"])
+    site.store(OHLC, rows, now_ms=START_MS)
+    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", 1.0)
+    server.faults.slow(0.3, times=FOREVER)
+    began = time.monotonic()
+    assert site.publish(OHLC, now_ms=START_MS).commit is not None
+    assert time.monotonic() - began > 1.0, "longer than the Hub may be silent"
+
+
+def test_a_body_that_stops_coming_is_given_up_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a Hub that sends the beginning of a file and then nothing, to whoever comes again as well."""
+    asked = []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                asked.append(connection)
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nPAR1")
+
+    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        stuck = Hub(f"http://127.0.0.1:{listener.getsockname()[1]}", None, "local")
+        with pytest.raises(HubUnavailable, match="ReadTimeout"):
+            stuck.read(OHLC, "data/1h/open.parquet", revision="main")
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+    for connection in asked:
+        connection.close()
+    assert len(asked) == 1
 
 
 def ask_often(hub: Hub, *, deadline_s: float) -> None:

@@ -1,0 +1,81 @@
+"""A Hub that takes connections and answers nothing, as a stopped process does: ticks go on fetching meanwhile."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from datahub_assets.defs import failures
+from datahub_assets.domain.datasets import MARKET
+from datahub_assets.stores import hub_http, publisher, remote
+from datahub_assets.stores.cache import Cache
+from tests.defs.conftest import Bench
+from tests.localhub.process import HubProcess
+
+SILENCE_S = 1.0
+MINUTE_MS = 60_000
+COINS = 20
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[HubProcess]:
+    with HubProcess(tmp_path / "hub") as running:
+        yield running
+        os.kill(running.pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def stopping(bench: Bench, process: HubProcess, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """The chains, working for that Hub, with a shorter patience."""
+    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", SILENCE_S)
+    monkeypatch.setattr(publisher, "PROMPT_S", SILENCE_S / 2)
+    monkeypatch.setattr(failures, "FIRST_WAIT_S", 0.01)
+    settings = bench.workshop.settings.model_copy(
+        update={"hf_token": SecretStr(process.token), "hf_endpoint": process.url}
+    )
+    return replace(bench, workshop=replace(bench.workshop, settings=settings))
+
+
+def waiting(bench: Bench) -> int:
+    with Cache.open(bench.workshop.settings.cache_path) as cache:
+        return cache.waiting(MARKET)
+
+
+@pytest.mark.parametrize("ticks_before", [0, 1], ids=["from the first request on", "after a commit"])
+def test_a_run_waits_once_the_next_fetches_and_all_goes_out_in_one_commit(
+    stopping: Bench, process: HubProcess, ticks_before: int
+) -> None:
+    for _ in range(ticks_before):
+        assert stopping.run(MARKET).success
+        stopping.clock.advance(MINUTE_MS)
+    began = time.monotonic()
+    assert ticks_before == 0 or stopping.run(MARKET).success
+    usual_s = time.monotonic() - began
+    stopping.clock.advance(MINUTE_MS)
+
+    os.kill(process.pid, signal.SIGSTOP)
+    for tick in (1, 2, 3):
+        began = time.monotonic()
+        result = stopping.run(MARKET)
+        took_s = time.monotonic() - began
+        assert not result.success
+        assert "Timeout" in stopping.status(MARKET)["last_error"]["message"]
+        assert took_s < usual_s + 4 * SILENCE_S, "one silence, and no retry of it"
+        assert not [event for event in result.all_events if event.is_step_up_for_retry]
+        assert waiting(stopping) == tick * COINS, "each tick fetched"
+        stopping.clock.advance(MINUTE_MS)
+
+    os.kill(process.pid, signal.SIGCONT)
+    assert stopping.run(MARKET).success
+    with Cache.open(stopping.workshop.settings.cache_path) as cache:
+        assert cache.waiting(MARKET) == 0
+        known = remote.load(cache.database, MARKET)
+        commits = cache.database.scalar("SELECT count(*) FROM commits")
+    assert known is not None
+    assert known.rows == (2 * ticks_before + 4) * COINS
+    assert commits == 2 * ticks_before + 1, "all that waited went out in one"
