@@ -4,6 +4,7 @@ Shape: {"chains": {dataset: {"last_tick", "last_success", "last_error": {"code",
 "last_commit", "rows", "rejected", "commits_last_hour", "gaps_open"}}, "written_at"}; times are ISO 8601 UTC or null.
 """
 
+import copy
 import fcntl
 import json
 import logging
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 FILE_NAME = "worker-status.json"
 _EMPTY: dict[str, Any] = {
@@ -27,8 +30,35 @@ _EMPTY: dict[str, Any] = {
     "commits_last_hour": 0,
     "gaps_open": None,
 }
+_NOTHING: Final[dict[str, Any]] = {"chains": {}, "written_at": None}
 _MESSAGE_LENGTH = 500
 _LOG = logging.getLogger(__name__)
+
+
+def _in_a_zone(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("has no time zone")
+    return text
+
+
+_Time = Annotated[str, AfterValidator(_in_a_zone)]
+
+
+class _Error(BaseModel):
+    code: str
+    message: str
+
+
+class _Chain(BaseModel):
+    """What is relied on; a chain may tell more."""
+
+    last_tick: _Time | None = None
+    last_success: _Time | None = None
+    last_error: _Error | None = None
+
+
+class _File(BaseModel):
+    chains: dict[str, _Chain]
 
 
 def iso(time_ms: int | None) -> str | None:
@@ -42,8 +72,9 @@ def iso(time_ms: int | None) -> str | None:
 class WorkerStatus:
     """The file in a home. Chains run in different processes, so each change is made under a lock.
 
-    A change that the disk refuses is logged, not raised: what a chain does is worth more than what is told of it, and
-    on a full disk the chain's own error says what to do.
+    What a chain does is worth more than what is told of it. So a change that the disk refuses is logged, not raised (on
+    a full disk the chain's own error says what to do), and a file that cannot be read counts as none and is written
+    anew.
     """
 
     home: Path
@@ -54,11 +85,12 @@ class WorkerStatus:
         return self.home / FILE_NAME
 
     def read(self) -> dict[str, Any]:
-        """What it says; no chains before the first run."""
-        try:
-            return dict(json.loads(self.path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return {"chains": {}, "written_at": None}
+        """What it says; no chains before the first run, or when it cannot be read."""
+        return self._look()[0]
+
+    def problem(self) -> str | None:
+        """Why it cannot be read; None when it can, or is not there yet."""
+        return self._look()[1]
 
     def chain(self, name: str) -> dict[str, Any]:
         """What it says about one chain."""
@@ -73,6 +105,12 @@ class WorkerStatus:
         error = {"code": code, "message": message[:_MESSAGE_LENGTH], "at": iso(now_ms)}
         self._change(chain, {"last_error": error}, now_ms=now_ms)
 
+    def mended(self, chain: str, *, code: str, now_ms: int) -> None:
+        """What caused errors of this code is gone: it is not told any more."""
+        error = self.chain(chain)["last_error"]
+        if error is not None and error["code"] == code:
+            self._change(chain, {"last_error": None}, now_ms=now_ms)
+
     def succeeded(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
         """A run of the chain has published, or had nothing to publish."""
         self._change(chain, {**facts, "last_success": iso(now_ms), "last_error": None}, now_ms=now_ms)
@@ -80,6 +118,21 @@ class WorkerStatus:
     def waited(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
         """A run of the chain has rows that the Hub does not get yet: neither a success nor the end of an error."""
         self._change(chain, facts, now_ms=now_ms)
+
+    def _look(self) -> tuple[dict[str, Any], str | None]:
+        try:
+            content = self.path.read_bytes()
+            _File.model_validate_json(content)
+        except FileNotFoundError:
+            return copy.deepcopy(_NOTHING), None
+        except OSError as error:
+            return copy.deepcopy(_NOTHING), f"{self.path} cannot be read: {error.strerror}"
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            why = f"{place}: {first['msg']}" if place else first["msg"]
+            return copy.deepcopy(_NOTHING), f"{self.path} cannot be read: {why}"
+        return {**_NOTHING, **json.loads(content)}, None
 
     def _change(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
         try:
@@ -89,7 +142,9 @@ class WorkerStatus:
 
     def _write(self, chain: str, facts: dict[str, Any], *, now_ms: int) -> None:
         with self._locked():
-            status = self.read()
+            status, problem = self._look()
+            if problem is not None:
+                _LOG.warning("%s; it is written anew", problem)
             status["chains"][chain] = {**_EMPTY, **status["chains"].get(chain, {}), **facts}
             status["written_at"] = iso(now_ms)
             partial = self.path.with_suffix(".partial")

@@ -75,3 +75,56 @@ def test_a_disk_that_refuses_the_change_is_no_error_of_the_chain(
     status.failed("market", code="cache_full", message="no space left", now_ms=NOON_MS + 1)
     assert "No space left" in caplog.text
     assert status.chain("market")["last_tick"] == iso(NOON_MS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"chains"',
+        b'{"market": null}',
+        b'{"chains": null}',
+        b'{"chains": {"market": null}}',
+        b'{"chains": {"market": {"last_success": 7}}}',
+        b'{"chains": {"market": {"last_tick": "yesterday"}}}',
+        b'{"chains": {"market": {"last_tick": "2025-11-24T12:00:00"}}}',
+        b'{"chains": {"market": {"last_error": "broken"}}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_damaged_file_counts_as_none_and_is_written_anew(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    status = WorkerStatus(tmp_path)
+    status.path.write_bytes(content)
+    assert status.read() == {"chains": {}, "written_at": None}
+    assert status.chain("market")["last_success"] is None
+    assert str(status.path) in str(status.problem())
+    for number in range(3):
+        status.ticked("market", now_ms=NOON_MS + number)
+    assert status.chain("market")["last_tick"] == iso(NOON_MS + 2)
+    assert status.problem() is None
+    assert caplog.text.count("is written anew") == 1
+
+
+def test_something_else_of_that_name_is_no_error_of_the_chain(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    status = WorkerStatus(tmp_path)
+    status.path.mkdir()
+    status.ticked("market", now_ms=NOON_MS)
+    assert status.chain("market")["last_tick"] is None
+    assert "Is a directory" in str(status.problem())
+    assert "could not write" in caplog.text
+
+
+def test_an_error_whose_cause_is_gone_is_not_told_any_more(tmp_path: Path) -> None:
+    status = WorkerStatus(tmp_path)
+    status.mended("market", code="cache_unusable", now_ms=NOON_MS)
+    assert status.read()["chains"] == {}
+    status.failed("market", code="hub_busy", message="later", now_ms=NOON_MS)
+    status.mended("market", code="cache_unusable", now_ms=NOON_MS)
+    assert status.chain("market")["last_error"]["code"] == "hub_busy"
+    status.mended("market", code="hub_busy", now_ms=NOON_MS)
+    assert status.chain("market")["last_error"] is None
