@@ -11,7 +11,7 @@ from types import FrameType
 import psutil
 
 from datahub_assets.ops.linux import adopt_orphans, reap_orphans, sweep
-from datahub_assets.ops.logs import LogFile, Redactor
+from datahub_assets.ops.logs import FailureNotice, LogFile, Redactor
 from datahub_assets.ops.process import Backoff, ProcessSpec
 from datahub_assets.ops.supervised import Say, State, Supervised
 
@@ -45,8 +45,16 @@ class Supervisor:
         self._wave_s = wave_s
         self._say = say
         self._on_ready = on_ready
+        notice = FailureNotice(logs, lambda line: say("datahub", line), clock=time.monotonic)
         self._all = [
-            Supervised(spec, log=LogFile(logs, spec.name), say=say, redact=redact, backoff=backoff()) for spec in specs
+            Supervised(
+                spec,
+                log=LogFile(logs, spec.name, on_failure=notice),
+                say=say,
+                redact=redact,
+                backoff=backoff(),
+            )
+            for spec in specs
         ]
         self._stop_signal: int | None = None
         self._was_ready = False

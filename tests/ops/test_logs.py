@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.ops import logs, stack
-from datahub_assets.ops.logs import LineSplitter, LogFile, Redactor, plain
+from datahub_assets.ops.logs import FailureNotice, LineSplitter, LogFile, Redactor, plain
 
 
 def test_lines_are_whole_however_the_bytes_come() -> None:
@@ -44,6 +44,42 @@ def test_logs_rotate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(files) == 5
     assert all(file.stat().st_size <= 2000 for file in files)
     assert (tmp_path / "api.log").read_text().splitlines()[-1].endswith("Z api | line 999")
+
+
+def test_a_full_disk_loses_lines_says_so_once_a_minute_and_the_log_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    times = iter([0.0, *[1.0] * 998, 59.9, 60.0])
+    notice = FailureNotice(tmp_path, said.append, clock=lambda: next(times))
+    first, second = (LogFile(tmp_path, name, on_failure=notice) for name in ("api", "hub"))
+    for log in (first, second):
+        log.path.symlink_to("/dev/full")
+    for number in range(500):
+        first.write(f"line {number}")
+        second.write(f"line {number}")
+    assert said == [f"lines of the logs are being lost, no space left in {tmp_path}: free some"]
+    second.write("a minute later")
+    assert len(said) == 2
+    first.path.unlink()
+    first.write("there is room again")
+    first.write("and again")
+    lines = first.path.read_text().splitlines()
+    assert lines[0] == "--- 500 lines could not be written ---"
+    assert [line.split(" | ")[1] for line in lines[1:]] == ["there is room again", "and again"]
+    first.close()
+    second.close()
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "")
+
+
+def test_a_log_that_cannot_be_opened_is_told_with_the_reason(tmp_path: Path) -> None:
+    said: list[str] = []
+    log = LogFile(tmp_path, "api", on_failure=FailureNotice(tmp_path, said.append, clock=lambda: 0.0))
+    log.path.mkdir()
+    log.write("lost")
+    log.close()
+    assert said == [f"lines of the logs are being lost, {tmp_path}: Is a directory"]
 
 
 RUN = "market_prices_job - 0b0aa3cb-2a4c-4d5e-8f16-6b3e0a1b2c3d"

@@ -170,3 +170,21 @@ def test_output_is_kept_in_a_log_with_secrets_blotted_out_and_told_in_short(rig:
     assert "worker | quiet" in text
     assert "hf_verysecret" not in text
     assert "quiet" not in "\n".join(one.said)
+
+
+def test_a_full_disk_neither_floods_the_terminal_nor_stops_anything(rig: Callable[..., Rig], tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name in ("worker", "hub"):
+        (logs / f"{name}.log").symlink_to("/dev/full")
+    one = rig(
+        worker="import time; print('ready'); [print(n) for n in range(5000)]; print('say done'); time.sleep(9)",
+        hub=STAYS,
+    )
+    one.until("say done")
+    one.stop()
+    assert one.popen.returncode == 0
+    assert [line for line in one.said if "no space" in line] == [
+        f"datahub: lines of the logs are being lost, no space left in {logs}: free some"
+    ]
+    assert len(one.said) < 10
