@@ -24,6 +24,7 @@ functions       which functions they may call
 engine          a statement run on DuckDB
 tables          the tables as DuckDB scans them
 parts           their files
+pruning         which of them a range of times rules out
 mapping         a file's bytes, mapped
 columns         types every format can write
 diagnosis       what went wrong, for the author of the statement

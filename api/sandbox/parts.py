@@ -20,6 +20,7 @@ _JOINED_ROWS: Final = 65_536
 
 _Range = tuple[int, int]
 """First row, number of rows."""
+_Span = tuple[Any, Any]
 
 
 class Part(Protocol):
@@ -27,6 +28,10 @@ class Part(Protocol):
 
     def cuts(self, columns: Sequence[str], wanted: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
         """Those of these columns it has, of at least all rows whose columns have the wanted values; its own types."""
+        ...
+
+    def span(self, column: str) -> _Span | None:
+        """The least and the largest value of a column of times; None where that is not known, or some are missing."""
         ...
 
 
@@ -78,6 +83,10 @@ class TablePart:
         """As `Part` says."""
         yield from self._table.select(columns).to_batches()
 
+    def span(self, column: str) -> _Span | None:
+        """As `Part` says."""
+        return _span_of(self._table, column)
+
 
 class ArrowPart:
     """An Arrow IPC file, mapped. Where the values of a text column lie is found out when it is first asked for."""
@@ -85,6 +94,7 @@ class ArrowPart:
     def __init__(self, buffer: pa.Buffer, schema: pa.Schema) -> None:
         reader = pa.ipc.open_file(buffer)
         self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+        self._schema = reader.schema
         present = set(reader.schema.names)
         self._texts = [field.name for field in schema if field.name in present and pa.types.is_string(field.type)]
         self._runs: dict[tuple[int, str], Mapping[str, list[_Range]] | None] = {}
@@ -97,6 +107,10 @@ class ArrowPart:
                 present = batch.select([name for name in columns if name in batch.schema.names])
                 for start, length in ranges:
                     yield present.slice(start, length)
+
+    def span(self, column: str) -> _Span | None:
+        """As `Part` says; the column is read for it."""
+        return _span_of(pa.Table.from_batches(self._batches, self._schema), column)
 
     def _rows_where(self, number: int, wanted: Mapping[str, str]) -> list[_Range]:
         """The rows that may match; columns are tried in order until that is little enough."""
@@ -116,6 +130,13 @@ class ArrowPart:
         if key not in self._runs:
             self._runs[key] = _runs_in(self._batches[number], column)
         return self._runs[key]
+
+
+def _span_of(table: pa.Table, column: str) -> _Span | None:
+    if column not in table.schema.names or not table.num_rows or table[column].null_count:
+        return None
+    extremes = pc.min_max(table[column])
+    return extremes["min"], extremes["max"]
 
 
 def _total(ranges: Sequence[_Range]) -> int:
@@ -153,6 +174,18 @@ class ParquetPart:
         present = [name for name in columns if name in self._present]
         # One thread: Arrow pulls from here in a thread of the pool that reading would wait for.
         yield from self._file.iter_batches(_JOINED_ROWS, row_groups=groups, columns=present, use_threads=False)
+
+    def span(self, column: str) -> _Span | None:
+        """As `Part` says, by the statistics of all row groups."""
+        if column not in self._position or not self._file.num_row_groups:
+            return None
+        seen: list[Any] = [
+            self._file.metadata.row_group(group).column(self._position[column]).statistics
+            for group in range(self._file.num_row_groups)
+        ]
+        if any(one is None or not one.has_min_max or one.null_count != 0 for one in seen):
+            return None
+        return min(one.min for one in seen), max(one.max for one in seen)
 
     def _may_hold(self, group: int, wanted: Mapping[str, str]) -> bool:
         for column, value in wanted.items():

@@ -8,13 +8,15 @@ from typing import Any
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.sandbox.mapping import map_descriptor
-from api.sandbox.parts import ArrowPart, ParquetPart, joined, open_part
+from api.sandbox.parts import ArrowPart, ParquetPart, TablePart, joined, open_part
+from api.sandbox.pruning import Pruning
 from api.sandbox.tables import SnapshotTable
 
 SCHEMA = pa.schema(
@@ -23,9 +25,18 @@ SCHEMA = pa.schema(
 SYMBOLS = ("", "A", "AB", "B", "Ä", "a longer name than fits in a string view")
 
 
+FIRST_SECONDS = {"1h": 0, "4h": 0, "1d": 30, "1w": 100}
+"""When the rows of each part begin: some at the same time, some later, one after all others have ended."""
+
+
 def rows(interval: str, *, sort: bool) -> pa.Table:
     table = [
-        {"symbol": symbol if number % 7 else None, "interval": interval, "n": number, "t": number * 1000}
+        {
+            "symbol": symbol if number % 7 else None,
+            "interval": interval,
+            "n": number,
+            "t": (FIRST_SECONDS[interval] + number) * 1000,
+        }
         for symbol in SYMBOLS
         for number in range(40)
     ]
@@ -69,6 +80,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
 _SYMBOL = st.sampled_from((*SYMBOLS, "none"))
 _INTERVAL = st.sampled_from(("1h", "4h", "1d", "1w", "none"))
 _NUMBER = st.integers(-1, 41)
+_SECONDS = st.integers(-1, 141)
 _PREDICATES = st.one_of(
     st.tuples(st.just("symbol = ?"), _SYMBOL),
     st.tuples(st.just("symbol <> ?"), _SYMBOL),
@@ -81,7 +93,12 @@ _PREDICATES = st.one_of(
     st.tuples(st.just("(interval = ? OR n = 3)"), _INTERVAL),
     st.tuples(st.just("n < ?"), _NUMBER),
     st.tuples(st.just("n BETWEEN 3 AND ?"), _NUMBER),
-    st.tuples(st.just("t >= epoch_ms(1000 * ?)::TIMESTAMPTZ"), _NUMBER),
+    st.tuples(st.just("t >= epoch_ms(1000 * ?)::TIMESTAMPTZ"), _SECONDS),
+    st.tuples(st.just("t < epoch_ms(1000 * ?)::TIMESTAMPTZ"), _SECONDS),
+    st.tuples(st.just("t = epoch_ms(1000 * ?)::TIMESTAMPTZ"), _SECONDS),
+    st.tuples(st.just("t <> epoch_ms(1000 * ?)::TIMESTAMPTZ"), _SECONDS),
+    st.tuples(st.just("NOT (t > epoch_ms(1000 * ?)::TIMESTAMPTZ)"), _SECONDS),
+    st.tuples(st.just("(t < epoch_ms(1000 * ?)::TIMESTAMPTZ OR symbol = 'A' OR t IS NULL)"), _SECONDS),
 )
 _COLUMNS = st.sampled_from(("*", "n", "symbol", "count(*)", "max(t)", "interval, count(symbol) AS c", "n + 1, symbol"))
 
@@ -110,6 +127,48 @@ def test_joins_and_limits_over_parts(connection: duckdb.DuckDBPyConnection) -> N
     ):
         found, expected = (connection.sql(sql.format(table)).fetchall() for table in ("parts", "plain"))
         assert found == expected
+
+
+def seconds(first: int, last: int) -> pa.Table:
+    """Rows of these seconds, the last included."""
+    return rows("1h", sort=False).filter((pc.field("n") >= first) & (pc.field("n") <= last))
+
+
+def test_parts_of_other_times_are_left_out(tmp_path: Path) -> None:
+    pq.write_table(seconds(20, 39), tmp_path / "parquet", row_group_size=40)
+    with pa.ipc.new_file(str(tmp_path / "arrow"), SCHEMA) as writer:
+        writer.write_table(seconds(10, 19), max_chunksize=30)
+    some_unknown = seconds(0, 3).set_column(3, "t", pa.nulls(24, SCHEMA.field("t").type))
+    made = [
+        TablePart(seconds(0, 9)),
+        *(open_part(mapped(tmp_path / name), SCHEMA) for name in ("arrow", "parquet")),
+        TablePart(some_unknown),
+        TablePart(seconds(0, 39).drop_columns("t")),
+        TablePart(seconds(50, 60)),
+    ]
+    pruning = Pruning(made, SCHEMA)
+
+    def left(condition: Any) -> list[int]:
+        return [made.index(part) for part in pruning.left_by(condition, str(condition))]
+
+    t, at = pc.field("t"), pa.scalar(20_000, SCHEMA.field("t").type)
+    unknown = [3, 4, 5]
+    assert left(t >= at) == [2, *unknown]
+    assert left(t < at) == [0, 1, *unknown]
+    assert left(t == at) == [2, *unknown]
+    assert left((t < at) & (pc.field("n") == 3)) == [0, 1, *unknown]
+    assert left((t < at) | (pc.field("n") == 3)) == left(pc.field("n") == 3) == list(range(6))
+
+
+def test_few_rows_are_filtered_at_once_and_many_as_they_are_asked_for() -> None:
+    table = SnapshotTable(SCHEMA, [TablePart(pa.concat_tables([rows("1h", sort=False)] * 600))])
+    many = table.scanner(columns=["n"], filter=pc.field("n") == 8)
+    assert not isinstance(many, pa.Table)
+    assert many.to_reader().read_all().equals(pa.table({"n": [8] * 6 * 600}))
+    small = SnapshotTable(SCHEMA, [TablePart(rows("1h", sort=False))])
+    at_once = small.scanner(columns=["n"], filter=pc.field("n") == 8)
+    assert isinstance(at_once, pa.Table)
+    assert at_once.to_reader().read_all().equals(pa.table({"n": [8] * 6}))
 
 
 def test_only_rows_that_can_match_are_handed_over(tmp_path: Path) -> None:
