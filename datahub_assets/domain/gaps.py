@@ -57,7 +57,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Which closed candles a series has: all on the grid from `first` to `until` but the open `gaps`, sorted."""
+    """Which closed candles a series has: all on the grid from `first` to `until` but the open `gaps`, sorted.
+
+    Gaps before `first` are of history that the series had and is to be filled with anew.
+    """
 
     first: int
     until: int
@@ -92,9 +95,10 @@ def arrive(coverage: Coverage | None, open_times: Iterable[int], *, interval: In
     below = [slot for slot in slots if slot < coverage.first]
     above = [slot for slot in slots if slot > coverage.until]
     inside = slots[len(below) : len(slots) - len(above)]
-    kept, lines = _healed(coverage.gaps, inside, interval=interval, now_ms=now_ms)
-    early = _opened([*below, coverage.first], interval=interval, now_ms=now_ms)
-    current = Change(Coverage(min(slots[0], coverage.first), coverage.until, (*early, *kept)), (*early, *lines))
+    kept, lines = _healed(coverage.gaps, [*below, *inside], interval=interval, now_ms=now_ms)
+    early = _opened_below(below, coverage.first, told=kept, interval=interval, now_ms=now_ms)
+    gaps = tuple(sorted((*early, *kept), key=lambda gap: gap.first_time))
+    current = Change(Coverage(min(slots[0], coverage.first), coverage.until, gaps), (*early, *lines))
     if not above:
         return current
     reached = extend(current.coverage, above[0] - interval.length_ms, interval=interval, now_ms=now_ms)
@@ -205,6 +209,18 @@ def _opened(slots: Sequence[int], *, interval: Interval, now_ms: int) -> tuple[G
         for before, after in pairwise(slots)
         if after - before > step
     )
+
+
+def _opened_below(
+    below: Sequence[int], first: int, *, told: Sequence[Gap], interval: Interval, now_ms: int
+) -> tuple[Gap, ...]:
+    """What is missing between candles before the series' first one, and that one: only what nobody told of yet."""
+    if not below:
+        return ()
+    step = interval.length_ms
+    slots = {slot for gap in told for slot in range(gap.first_time, min(gap.last_time + step, first), step)}
+    known = {slot for slot in slots if slot > below[0]}
+    return _opened(sorted({*below, *known, first}), interval=interval, now_ms=now_ms)
 
 
 def _healed(

@@ -50,12 +50,31 @@ def last_times(database: Database, spec: DatasetSpec) -> dict[Series, int]:
 
 
 def restart(database: Database, spec: DatasetSpec, *, version: int) -> None:
-    """Derive the state anew from the rows in the cache, and have the source fill the history as at first."""
+    """Derive the state anew from the rows in the cache, and have the source fill the history as at first.
+
+    What the ledger of gaps says of them stays said, and waits for the repo that is to come: healed lines, when an open
+    gap was seen and what was asked about it, and open gaps of a time before the rows that are left.
+    """
+    lines = Table.of(GAPS).read(database) if spec.has_forming_rows else None
     database.execute("DELETE FROM series WHERE dataset = ?", (spec.name,))
     if spec.has_forming_rows:
         database.execute("DELETE FROM gaps")
     note_rows(database, spec, Table.of(spec).read(database), version=version)
+    if lines is not None:
+        kept = pl.concat([confirmed(database, spec, lines), _before_our_rows(database, spec, lines)])
+        Table.of(GAPS).put(database, kept, version=version)
     database.execute("UPDATE series SET last_time = NULL WHERE dataset = ?", (spec.name,))
+
+
+def _before_our_rows(database: Database, spec: DatasetSpec, lines: pl.DataFrame) -> pl.DataFrame:
+    """Open gap lines that no row of the cache can confirm or refute any more."""
+    known = coverages(database, spec)
+    older = [
+        line["healed_at"] is None and (series not in known or line["last_time"] < known[series].first)
+        for line in lines.with_columns(pl.col("last_time").dt.epoch("ms")).iter_rows(named=True)
+        for series in [tuple(line[name] for name in spec.series)]
+    ]
+    return lines.filter(pl.Series(older, dtype=pl.Boolean))
 
 
 def note_rows(database: Database, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> None:

@@ -11,6 +11,8 @@ from datahub_assets.domain.gaps import TAIL_GRACE_MS, Cause
 from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS, interval
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
 from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.hub import Hub
+from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, candles, in_cache, ledger_on_hub
 
 NOW_H = START_MS - START_MS % HOUR_MS
@@ -144,6 +146,42 @@ def test_pruning_opens_no_gap(site: Site) -> None:
         assert cache.coverages(OHLC)["P0USDT", "1h"].gaps == ()
     site.tick(OHLC, hourly(START_MS + HOUR_MS), now_ms=START_MS + HOUR_MS)
     assert gap_lines(site) == []
+
+
+@pytest.fixture
+def with_history(site: Site) -> pl.DataFrame:
+    """A ledger with a gap that healed, one the exchange was asked about in vain, and one from before what the cache
+    still holds; the published lines."""
+    old, silent, late = hour(24 * 95), hour(24 * 10), hour(5)
+    rows = hourly(START_MS, back=24 * 100, skip=(old, silent, late))
+    site.store(OHLC, rows, now_ms=START_MS)
+    with Cache.open(site.cache_path) as cache:
+        for question in cache.gaps_to_ask(OHLC, now_ms=START_MS):
+            cache.record_asked(OHLC, question, answered=False, now_ms=START_MS + 1)
+    came = hourly(START_MS + MINUTE_MS, back=6).filter(pl.col("timestamp") == when(late))
+    site.tick(OHLC, came, now_ms=START_MS + MINUTE_MS)
+    with Cache.open(site.cache_path) as cache:
+        assert cache.prune(OHLC, now_ms=START_MS + 2 * MINUTE_MS).rows > 0
+    lines = ledger_on_hub(OHLC, GAPS, site.hub)
+    assert (lines["asks"].to_list(), lines["healed_at"].is_null().to_list()) == ([1, 1, 1], [True, True, False])
+    return lines
+
+
+def test_a_ledger_moves_to_another_account(site: Site, server: HubServer, with_history: pl.DataFrame) -> None:
+    moved = Site(site.home, Hub(server.url, server.add_user("moved")))
+    moved.publish(OHLC, now_ms=START_MS + 3 * MINUTE_MS)
+    assert ledger_on_hub(OHLC, GAPS, moved.hub).equals(with_history)
+
+    later = START_MS + 4 * MINUTE_MS
+    moved.tick(OHLC, hourly(later, back=24 * 100, skip=(hour(24 * 95), hour(24 * 10))), now_ms=later)
+    assert ledger_on_hub(OHLC, GAPS, moved.hub).equals(with_history), "the history comes anew, the same gaps do not"
+
+
+def test_a_ledger_outlives_the_content_of_its_repo(site: Site, with_history: pl.DataFrame) -> None:
+    site.hub._api.delete_repo(site.hub.repo_id(OHLC), repo_type="dataset")
+    later = START_MS + 3 * MINUTE_MS
+    site.tick(OHLC, hourly(later, back=0), now_ms=later)
+    assert ledger_on_hub(OHLC, GAPS, site.hub).equals(with_history)
 
 
 def corrected(rows: pl.DataFrame, *, by: float, at_ms: int) -> pl.DataFrame:

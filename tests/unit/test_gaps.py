@@ -192,3 +192,26 @@ def test_a_candle_is_expected_a_while_after_it_closed() -> None:
     closed_at = 5 * STEP
     assert expected_until(HOUR, now_ms=closed_at + TAIL_GRACE_MS - 1) == 3 * STEP
     assert expected_until(HOUR, now_ms=closed_at + TAIL_GRACE_MS) == 4 * STEP
+
+
+@given(
+    st.sets(st.integers(-20, -1), min_size=1),
+    st.lists(st.sets(st.integers(-25, 3), max_size=8), max_size=5),
+)
+def test_gaps_of_a_time_before_the_rows_that_are_left_are_never_told_twice(
+    gone: set[int], arrivals: list[set[int]]
+) -> None:
+    """History comes anew, from any side: what is open is exactly what is missing, and what was told keeps its story."""
+    told = tuple(
+        Gap(number * STEP, number * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=2, asked_at=2, asks=3)
+        for number in sorted(gone)
+    )
+    coverage, there = Coverage(0, 5 * STEP, told), set(range(6))
+    for now_ms, numbers in enumerate(arrivals, start=10):
+        change = arrive(coverage, hours(*numbers), interval=HOUR, now_ms=now_ms)
+        assert change is not None
+        coverage, there = change.coverage, there | numbers
+        expected = set(range(min(there), 6)) - there | gone - there
+        found = [slot for gap in coverage.gaps for slot in range(gap.first_time, gap.last_time + STEP, STEP)]
+        assert found == [number * STEP for number in sorted(expected)]
+        assert all(gap.asks == 3 for gap in coverage.gaps if gap.first_time // STEP in gone)
