@@ -117,7 +117,7 @@ class LogFile:
 
     def _let_go(self) -> None:
         """Close the stream, with whatever waits in it for room on the disk; the next line opens it anew."""
-        stream, self._handler.stream = self._handler.stream, None  # type: ignore[assignment]
+        stream, self._handler.stream = self._handler.stream, None
         if stream is not None:
             with suppress(OSError):
                 stream.close()
