@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from datahub_assets.domain.errors import CacheUnusable
 from datahub_assets.ops import environment, stack
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.process import start
+from datahub_assets.ops.worker_status import WorkerStatus
 from datahub_assets.settings import Settings
 from datahub_assets.stores import maintenance, rebuild
 from datahub_assets.stores.account import hub_without_cache
@@ -33,12 +35,12 @@ def chosen(name: str | None) -> Sequence[DatasetSpec]:
 
 
 def rebuild_cache(settings: Settings) -> dict[str, int]:
-    """A new cache from the Hub; rows taken in, by dataset."""
+    """A new cache from the Hub; rows taken in, by dataset. That the old one was damaged is not told any more."""
     log = logging.getLogger(__name__)
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler())
     with hub_at_hand(settings) as hub:
-        return rebuild.rebuild(
+        taken = rebuild.rebuild(
             settings.cache_path,
             list(DATASETS.values()),
             hub=hub,
@@ -46,6 +48,9 @@ def rebuild_cache(settings: Settings) -> dict[str, int]:
             now_ms=_now_ms(),
             log=log,
         )
+    for name in DATASETS:
+        WorkerStatus(settings.home).mended(name, code=CacheUnusable.code, now_ms=_now_ms())
+    return taken
 
 
 def squash_history(settings: Settings, spec: DatasetSpec) -> maintenance.Squashed:

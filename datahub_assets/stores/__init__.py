@@ -21,4 +21,5 @@ hub_http        bounds on its HTTP calls
 account         the Hub of the settings, and whose it is there
 maintenance     long histories made short
 rebuild         a new cache from the Hub
+salvage         what only the old one knows, brought into it
 """

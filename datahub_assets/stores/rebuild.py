@@ -10,16 +10,15 @@ from typing import Final
 import polars as pl
 
 from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.errors import CacheError, DataHubError, HubNotFound
+from datahub_assets.domain.errors import DataHubError, HubNotFound
 from datahub_assets.domain.ledgers import ledgers_of
 from datahub_assets.domain.partitions import is_data, is_small
-from datahub_assets.domain.rows import Checked
 from datahub_assets.stores import layout, remote, series
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.head import look
 from datahub_assets.stores.hub import Hub
-from datahub_assets.stores.landing import land
 from datahub_assets.stores.remote import Remote
+from datahub_assets.stores.salvage import carry_over
 from datahub_assets.stores.tables import Table
 
 _LOG = logging.getLogger(__name__)
@@ -31,9 +30,9 @@ def rebuild(
 ) -> dict[str, int]:
     """Make a new cache of what the Hub holds, and set the old file aside once that is done.
 
-    Rows of the old cache that no commit carries go to the landing folder, from where the next tick takes them; if the
-    old file cannot be read, they are lost with it, unless upstream still has them: candles are asked for again from
-    each series' last one on the Hub.
+    What the old cache knows and the Hub does not is carried over as far as the file can be read, see `salvage`; rows
+    go to the landing folder, from where the next tick takes them. What cannot be read is lost, unless upstream still
+    has it: candles are asked for again from each series' last one on the Hub.
 
     Args:
         path: the cache.        landing: folder of the landing files.
@@ -50,8 +49,8 @@ def rebuild(
     try:
         with Cache.open(fresh) as cache:
             taken = {spec.name: _from_hub(spec, cache=cache, hub=hub, now_ms=now_ms, log=log) for spec in specs}
-        if path.exists():
-            _carry_over(path, specs, landing=landing, now_ms=now_ms, log=log)
+            if path.exists():
+                carry_over(path, specs, cache=cache, hub=hub, landing=landing, now_ms=now_ms, log=log)
     except DataHubError:
         _remove(fresh)
         raise
@@ -79,20 +78,6 @@ def move_aside(path: Path, *, now_ms: int) -> Path | None:
 def _remove(path: Path) -> None:
     for suffix in ("", *_BESIDE):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _carry_over(path: Path, specs: Sequence[DatasetSpec], *, landing: Path, now_ms: int, log: logging.Logger) -> None:
-    """Land what waits in the old cache for a commit, if that can still be read."""
-    try:
-        with Cache.open(path) as old:
-            waiting = {spec: old.unpublished(spec).frame for spec in specs}
-    except CacheError as error:
-        log.warning("rows that waited in the old cache cannot be saved: %s", error)
-        return
-    for spec, rows in waiting.items():
-        if not rows.is_empty():
-            land(landing, spec, Checked(rows, ()), now_ms=now_ms)
-            log.info("%s: %s rows that waited for a commit go out with the next tick", spec.name, f"{rows.height:,}")
 
 
 def _from_hub(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int, log: logging.Logger) -> int:

@@ -227,10 +227,17 @@ def test_doctor_on_a_fresh_home_advises_to_start(system: System) -> None:
 def test_the_cache_is_rebuilt_from_the_hub(system: System) -> None:
     system.tick()
     system.settings.cache_path.write_bytes(b"not a database" * 1000)
+    told = WorkerStatus(system.settings.home)
+    told.failed("market", code="cache_unusable", message="the cache is damaged: rebuild it", now_ms=0)
+    told.failed("ohlc", code="source_blocked", message="firewall", now_ms=0)
     assert datahub("cache", "rebuild", env=system.environ, answer="n\n").exit_code == 1
     result = datahub("cache", "rebuild", "--yes", env=system.environ)
     assert result.exit_code == 0
     assert "ohlc: 10 rows taken from the Hub" in result.output
+    result = datahub("status", env=system.environ)
+    assert "is damaged" not in result.output
+    assert "source_blocked: firewall" in result.output, "a new cache does not mend that"
+    told.mended("ohlc", code="source_blocked", now_ms=0)
     assert datahub("status", env=system.environ).exit_code == 0
 
 

@@ -1,5 +1,7 @@
 """A lost or damaged cache comes back from the Hub, and goes on as if nothing had happened."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -10,10 +12,14 @@ from datahub_assets.domain.errors import CacheUnusable, HubUnavailable
 from datahub_assets.domain.gaps import TAIL_GRACE_MS
 from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
+from datahub_assets.domain.partitions import is_data
+from datahub_assets.domain.rows import Rejected
+from datahub_assets.stores import budget, inherited, losses, quarantine
+from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.rebuild import move_aside, rebuild
 from localhub.testing import HubServer
-from tests.stores.world import START_MS, Site, assert_settled, candles, in_cache, ledger_on_hub, market
+from tests.stores.world import START_MS, Site, assert_settled, candles, in_cache, ledger_on_hub, market, on_hub
 
 NOW_H = START_MS - START_MS % HOUR_MS
 
@@ -127,6 +133,122 @@ def test_without_datasets_on_the_hub_the_new_cache_is_empty(site: Site) -> None:
         "ohlc": 0,
     }
     assert site.tick(MARKET, market(START_MS), now_ms=START_MS).rows == 5
+
+
+def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    later = START_MS + MINUTE_MS
+    rejected = Rejected(dataset="market", subject="coin-9", reason="price: -1 is negative", raw='{"id": "coin-9"}')
+    site.store(MARKET, market(later), now_ms=later, rejected=[rejected])
+    with Cache.open(site.cache_path) as cache:
+        repo = site.hub.repo_url(MARKET)
+        budget.refused(cache.database, retry_after_s=120, now_ms=later)
+        cache.set_note(MARKET, "pause_until_ms", later + HOUR_MS)
+        cache.set_note(MARKET, "rows_owed", {"repo": repo, "rows": 7, "until": START_MS})
+        cache.set_note(MARKET, inherited.NOTE, repo)
+        before = facts_of(cache, now_ms=later)
+        lines = quarantine.latest(cache.database, MARKET, limit=9)
+        commits = cache.database.rows("SELECT repo, sha, at, rows, bytes FROM commits")
+    rebuild(site.cache_path, (MARKET, OHLC), hub=site.hub, landing=site.home / "landing", now_ms=later + MINUTE_MS)
+    with Cache.open(site.cache_path) as cache:
+        assert facts_of(cache, now_ms=later) == before
+        assert quarantine.latest(cache.database, MARKET, limit=9) == lines != []
+        assert cache.database.rows("SELECT repo, sha, at, rows, bytes FROM commits") == commits
+        assert losses.owed(MARKET, repo=repo, cache=cache) == 7
+        assert cache.note(MARKET, inherited.NOTE) is None, "the ledger was read anew"
+
+
+def facts_of(cache: Cache, *, now_ms: int) -> tuple[object, ...]:
+    limits = Limits(publish_interval_s=300, commits_per_hour=10)
+    return (
+        budget.strain(cache.database),
+        budget.commits_since(cache.database, now_ms - HOUR_MS),
+        budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms),
+        cache.note(MARKET, "pause_until_ms"),
+    )
+
+
+def test_what_the_hub_lost_goes_there_again_from_the_old_cache(site: Site) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    later = START_MS + MINUTE_MS
+    site.tick(MARKET, market(later), now_ms=later)
+    path = min(path for path in site.hub.files(MARKET, revision=site.hub.head(MARKET)) if is_data(path))
+    site.hub._api.delete_file(path, site.hub.repo_id(MARKET), repo_type="dataset")
+    assert on_hub(MARKET, site.hub).height < 10
+    later += MINUTE_MS
+    rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=later)
+    with Cache.open(site.cache_path) as cache:
+        assert losses.owed(MARKET, repo=site.hub.repo_url(MARKET), cache=cache) > 0
+    site.store(MARKET, now_ms=later)
+    site.publish(MARKET, now_ms=later + MINUTE_MS)
+    assert_settled(MARKET, site, pl.concat([market(START_MS), market(START_MS + MINUTE_MS)]))
+    with Cache.open(site.cache_path) as cache:
+        assert losses.owed(MARKET, repo=site.hub.repo_url(MARKET), cache=cache) == 0
+
+
+def test_a_repo_that_is_gone_is_a_loss_and_is_filled_again(site: Site) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    site.hub._api.delete_repo(site.hub.repo_id(MARKET), repo_type="dataset")
+    rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=START_MS)
+    with Cache.open(site.cache_path) as cache:
+        assert losses.owed(MARKET, repo=site.hub.repo_url(MARKET), cache=cache) == 5
+    site.store(MARKET, now_ms=START_MS)
+    site.publish(MARKET, now_ms=START_MS + MINUTE_MS)
+    assert_settled(MARKET, site, market(START_MS))
+
+
+def test_a_correction_that_waits_is_not_lost(site: Site) -> None:
+    rows = candles(START_MS, pairs=1, intervals=["1h"])
+    site.tick(OHLC, rows, now_ms=START_MS)
+    later = START_MS + MINUTE_MS
+    changed = (
+        rows.filter(pl.col("closed"))
+        .head(1)
+        .with_columns(close=pl.col("close") + 0.25, ingested_at=pl.col("ingested_at") + pl.duration(minutes=1))
+    )
+    site.store(OHLC, changed, now_ms=later)
+    corrected = in_cache(CORRECTIONS, site.cache_path)
+    assert corrected.height == 1
+    rebuild(site.cache_path, (OHLC,), hub=site.hub, landing=site.home / "landing", now_ms=later)
+    site.store(OHLC, now_ms=later)
+    site.publish(OHLC, now_ms=later + MINUTE_MS)
+    assert in_cache(CORRECTIONS, site.cache_path).equals(corrected)
+    assert ledger_on_hub(OHLC, CORRECTIONS, site.hub).equals(corrected)
+
+
+def test_of_a_cache_damaged_in_part_the_rest_is_carried_over_and_the_loss_is_named(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.tick(MARKET, market(START_MS, coins=2000), now_ms=START_MS)
+    later = START_MS + MINUTE_MS
+    lines = [Rejected("market", f"coin-{n}", "no price", "x" * 500) for n in range(200)]
+    site.store(MARKET, market(later), now_ms=later, rejected=lines)
+    damage(site.cache_path, "quarantine")
+    rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=later)
+    assert "the old cache is damaged: the quarantine could not be saved (" in caplog.text
+    assert "cache rebuild" not in caplog.text
+    site.store(MARKET, now_ms=later)
+    site.publish(MARKET, now_ms=later + MINUTE_MS)
+    assert_settled(MARKET, site, pl.concat([market(START_MS, coins=2000), market(later)]))
+
+
+def test_nobody_is_told_to_run_what_is_being_run(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.tick(MARKET, market(START_MS), now_ms=START_MS)
+    site.cache_path.write_bytes(b"damaged" * 5000)
+    rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=START_MS)
+    assert "nothing can be saved of the old cache (file is not a database)" in caplog.text
+    assert "cache rebuild" not in caplog.text
+
+
+def damage(path: Path, table: str) -> None:
+    """Overwrite the first page of a table."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
 
 
 def test_moving_aside_takes_what_sqlite_keeps_beside(tmp_path: Path) -> None:
