@@ -32,6 +32,7 @@ class Plan:
         deletes: paths that lost all their rows.
         changed: rows that the Hub does not hold in this form yet.
         replaced: the versions the Hub held before, of those of `changed` that it knew.
+        prevailing: the Hub's versions of new rows that say something else, and are the better ones by the merge rule.
         rows_added: by how many rows the dataset grows.
     """
 
@@ -39,6 +40,7 @@ class Plan:
     deletes: tuple[str, ...]
     changed: pl.DataFrame
     replaced: pl.DataFrame
+    prevailing: pl.DataFrame
     rows_added: int
 
 
@@ -107,6 +109,7 @@ def plan(spec: DatasetSpec, *, small: Files, new: pl.DataFrame, window_start: in
         deletes=deletes,
         changed=changed,
         replaced=stored.join(changed, on=list(spec.key), how="semi"),
+        prevailing=supersede(spec, stored=new, incoming=stored),
         rows_added=sum(map(_height, writes.values())) - sum(_height(before.get(path)) for path in (*writes, *deletes)),
     )
 

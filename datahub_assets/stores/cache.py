@@ -210,6 +210,19 @@ class Cache:
                 for part in parts_of(spec)
             )
 
+    def adopt(self, spec: DatasetSpec, rows: pl.DataFrame, *, commit_id: int) -> int:
+        """Take over rows a commit holds where they are better than ours by the rule of merge; returns how many.
+
+        Another writer's later version of a row is what is published, whoever fetched it.
+        """
+        with self.database.transaction():
+            table = Table.of(spec)
+            better = supersede(spec, stored=table.matching(self.database, rows), incoming=rows)
+            version = self.next_version()
+            table.put(self.database, better, version=version, commit_id=commit_id)
+            series.note_rows(self.database, spec, better, version=version)
+            return better.height
+
     def start_over(self, spec: DatasetSpec) -> None:
         """Nothing is published any more: the repo is another one, or lost its content.
 

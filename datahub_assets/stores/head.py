@@ -3,6 +3,7 @@
 Looking changes nothing, but creates a repo that is not there. Committing is the publisher's.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -66,6 +67,21 @@ def _counted(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
         with hub.opened(spec, path, revision=seen.head) as file:
             count += layout.count_rows(file, name=f"{path} at {seen.head}")
     return count
+
+
+def counted_until(spec: DatasetSpec, seen: Remote, *, until: int, known: Mapping[str, int], hub: Hub) -> dict[str, int]:
+    """Rows not later than `until` (epoch ms) in each data file, by path and oid; `known` files are not read."""
+    counts = {}
+    for path, file in seen.files.items():
+        if not is_data(path):
+            continue
+        name = f"{path} {file.oid}"
+        if name in known:
+            counts[name] = known[name]
+            continue
+        with hub.opened(spec, path, revision=seen.head) as content:
+            counts[name] = layout.count_until(content, until=until, name=f"{path} at {seen.head}")
+    return counts
 
 
 def _sealed_until(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:

@@ -1,10 +1,12 @@
 """Frames to parquet bytes and back, in the one form all dataset files have. Where a file lies is not said here."""
 
 import io
+from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datahub_assets.domain.datasets import DatasetSpec
@@ -13,6 +15,8 @@ from datahub_assets.domain.ledgers import LedgerSpec
 
 ROW_GROUP_ROWS: Final = 50_000
 """Fixed row groups: a sorted file that grows at its end keeps its leading bytes, which the Hub stores once."""
+
+_TIME: Final = "timestamp"
 
 
 def write(spec: DatasetSpec | LedgerSpec, frame: pl.DataFrame) -> bytes:
@@ -69,3 +73,26 @@ def count_rows(file: BinaryIO, *, name: str) -> int:
         return int(pq.read_metadata(file).num_rows)
     except pa.ArrowException as error:
         raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error
+
+
+def count_until(file: BinaryIO, *, until: int, name: str) -> int:
+    """How many rows of a parquet file are not later than `until` (epoch ms); mostly told by its footer as well.
+
+    Raises:
+        HubContentInvalid: it is no parquet file of a dataset; the message says which file.
+    """
+    try:
+        parquet = pq.ParquetFile(file)
+        return sum(_group_until(parquet, group, until=until) for group in range(parquet.num_row_groups))
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error
+
+
+def _group_until(parquet: pq.ParquetFile, group: int, *, until: int) -> int:
+    moment = datetime.fromtimestamp(until / 1000, UTC)
+    told = parquet.metadata.row_group(group)
+    known = told.column(parquet.schema_arrow.get_field_index(_TIME)).statistics
+    if known is not None and known.has_min_max and (known.max <= moment or known.min > moment):
+        return told.num_rows if known.max <= moment else 0
+    times = parquet.read_row_group(group, columns=[_TIME])[_TIME]
+    return int(pc.sum(pc.less_equal(times, pa.scalar(moment, times.type))).as_py() or 0)

@@ -5,7 +5,9 @@ writer's commits cost a comparison and no commit. Talking to the Hub is not done
 """
 # ruff: noqa: S608 - names come from the specs and pass through `quoted`; every value is bound
 
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
 
 import polars as pl
 
@@ -19,6 +21,23 @@ from datahub_assets.stores.remote import Remote
 from datahub_assets.stores.tables import Table
 
 _OWED: Final = "rows_owed"
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """Rows a repo held once and does not hold now.
+
+    Attributes:
+        rows: how many.        until: none of them is of a later time (epoch ms).
+        wanted: how many rows of up to that time the repo had with them.
+        counted: how many of those there are, by file, as far as they were counted.
+    """
+
+    repo: str
+    rows: int = 0
+    until: int = 0
+    wanted: int = 0
+    counted: Mapping[str, int] = field(default_factory=dict)
 
 
 def lost_rows(spec: DatasetSpec, *, known: Remote, seen: Remote) -> bool:
@@ -55,17 +74,24 @@ def send_again(spec: DatasetSpec, *, known: Remote, paths: set[str], cache: Cach
 
 def owed(spec: DatasetSpec, *, repo: str, cache: Cache) -> int:
     """How many rows this repo once held, and neither holds now nor got again since."""
-    note = _owed(spec, cache=cache)
-    return int(note["rows"]) if note["repo"] == repo else 0
+    return _debt(spec, repo=repo, cache=cache).rows
+
+
+def debt_to_check(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cache) -> Debt | None:
+    """What is owed, if others may have put it back: only rows that came without us can be those."""
+    debt = _debt(spec, repo=seen.repo, cache=cache)
+    came = known.rows is not None and seen.rows is not None and seen.rows > known.rows
+    return debt if debt.rows and came else None
 
 
 def note_lost(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cache) -> None:
     """Remember by how many rows the repo shrank, and that those were of no later time than its newest then."""
     if known.rows is None or seen.rows is None or seen.rows >= known.rows:
         return
-    rows = owed(spec, repo=seen.repo, cache=cache) + known.rows - seen.rows
-    until = max(known.newest or 0, _owed(spec, cache=cache)["until"])
-    cache.set_note(spec, _OWED, {"repo": seen.repo, "rows": rows, "until": until})
+    before = _debt(spec, repo=seen.repo, cache=cache)
+    rows = before.rows + known.rows - seen.rows
+    until = max(known.newest or 0, before.until)
+    _note(spec, Debt(seen.repo, rows=rows, until=until, wanted=seen.rows + rows), cache=cache)
 
 
 def note_put_back(spec: DatasetSpec, *, plan: Plan, repo: str, cache: Cache) -> None:
@@ -73,18 +99,29 @@ def note_put_back(spec: DatasetSpec, *, plan: Plan, repo: str, cache: Cache) -> 
 
     Rows of later times are new and pay for none that are gone, however many they are.
     """
-    left = owed(spec, repo=repo, cache=cache)
-    if not left:
+    debt = _debt(spec, repo=repo, cache=cache)
+    if not debt.rows:
         return
-    note = _owed(spec, cache=cache)
-    old = plan.changed.filter(pl.col("timestamp").dt.epoch("ms") <= note["until"])
+    old = plan.changed.filter(pl.col("timestamp").dt.epoch("ms") <= debt.until)
     back = old.join(plan.replaced, on=list(spec.key), how="anti").height
-    cache.set_note(spec, _OWED, {**note, "rows": max(0, left - back)})
+    _note(spec, replace(debt, rows=max(0, debt.rows - back)), cache=cache)
 
 
-def _owed(spec: DatasetSpec, *, cache: Cache) -> dict[str, Any]:
-    note: dict[str, Any] = cache.note(spec, _OWED, default={"repo": None, "rows": 0, "until": 0})
-    return note
+def note_counted(spec: DatasetSpec, *, debt: Debt, counted: Mapping[str, int], cache: Cache) -> int:
+    """The rows of the time of the loss were counted, file by file; returns how many are owed still."""
+    rows = min(debt.rows, max(0, debt.wanted - sum(counted.values())))
+    _note(spec, replace(debt, rows=rows, counted=dict(counted) if rows else {}), cache=cache)
+    return rows
+
+
+def _debt(spec: DatasetSpec, *, repo: str, cache: Cache) -> Debt:
+    """What this repo is owed; nothing where the loss was another one's."""
+    debt = Debt(**cache.note(spec, _OWED, default={"repo": repo}))
+    return debt if debt.repo == repo else Debt(repo)
+
+
+def _note(spec: DatasetSpec, debt: Debt, *, cache: Cache) -> None:
+    cache.set_note(spec, _OWED, asdict(debt))
 
 
 def _spans(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[tuple[str | None, int, int]]:

@@ -29,7 +29,7 @@ from datahub_assets.stores import budget, losses, remote
 from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.draft import Draft, Waiting, compose, is_kept, rolls
-from datahub_assets.stores.head import look
+from datahub_assets.stores.head import counted_until, look
 from datahub_assets.stores.hub import Hub
 from datahub_assets.stores.remote import Remote
 
@@ -161,12 +161,23 @@ class _Attempt:
     def _look(self) -> Remote:
         """The repo as it is now, created if there is none; what others took from it waits again."""
         seen = look(self.spec, cache=self.cache, hub=self.hub)
+        self._settle_debt(seen)
         with self.cache.database.transaction():
             known = remote.load(self.cache.database, self.spec)
             if known is not None:
                 self._mend(known, seen)
             remote.save(self.cache.database, self.spec, seen)
         return seen
+
+    def _settle_debt(self, seen: Remote) -> None:
+        """Rows that were lost may be there again by another writer's hand."""
+        known = remote.load(self.cache.database, self.spec)
+        debt = None if known is None else losses.debt_to_check(self.spec, known=known, seen=seen, cache=self.cache)
+        if debt is None:
+            return
+        counted = counted_until(self.spec, seen, until=debt.until, known=debt.counted, hub=self.hub)
+        left = losses.note_counted(self.spec, debt=debt, counted=counted, cache=self.cache)
+        self.log.info("%s: of %d rows that were lost others put %d back", seen.repo, debt.rows, debt.rows - left)
 
     def _moved(self, base: Remote) -> bool:
         """Whether what we remember is out of date; asked when no commit of ours would find it out."""
@@ -222,6 +233,7 @@ class _Attempt:
                 database, spec, repo=after.repo, sha=after.head, at_ms=self.now_ms, rows=rows, size=size
             )
             self.cache.mark_published(spec, waiting, commit_id=commit_id)
+            self.cache.adopt(spec, draft.plan.prevailing, commit_id=commit_id)
             if sent is not None:
                 losses.note_put_back(spec, plan=sent.plan, repo=after.repo, cache=self.cache)
             remote.save(database, spec, after, contents=kept)

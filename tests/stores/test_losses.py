@@ -6,11 +6,12 @@ import polars as pl
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
+from datahub_assets.defs import read_back
 from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
 from datahub_assets.domain.ledgers import CORRECTIONS
 from datahub_assets.domain.partitions import is_data, is_small
-from datahub_assets.stores import layout, remote
+from datahub_assets.stores import layout, losses, remote
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.card import CARD_PATH, read_summary
 from datahub_assets.stores.hub import Hub
@@ -171,3 +172,82 @@ def test_a_loss_is_found_also_when_what_waits_would_change_nothing(site: Site) -
         delete(site.hub, MARKET, path)
     assert site.publish(MARKET, now_ms=now_ms + MINUTE_MS).reason is None
     assert on_hub(MARKET, site.hub).equals(in_cache(MARKET, site.cache_path))
+
+
+def owed(site: Site) -> int:
+    with Cache.open(site.cache_path) as cache:
+        known = remote.load(cache.database, MARKET)
+        assert known is not None
+        return losses.owed(MARKET, repo=known.repo, cache=cache)
+
+
+def test_what_another_writer_puts_back_is_owed_no_more(new_site: Callable[[str], Site]) -> None:
+    one, other = new_site("one"), new_site("other")
+    now_ms = START_MS
+    for _ in range(2):
+        for site in (other, one):  # each fetches at minutes of its own
+            now_ms += 2 * MINUTE_MS
+            site.tick(MARKET, market(now_ms), now_ms=now_ms)
+    for path in files_of(one, MARKET):
+        delete(one.hub, MARKET, path)
+    held = in_cache(MARKET, other.cache_path).height
+
+    now_ms += 2 * MINUTE_MS
+    one.tick(MARKET, market(now_ms), now_ms=now_ms)
+    assert owed(one) == held > 0, "what was lost and is not ours to put back"
+    now_ms += 2 * MINUTE_MS
+    one.tick(MARKET, market(now_ms), now_ms=now_ms)
+    assert owed(one) == held
+
+    now_ms += 2 * MINUTE_MS
+    other.tick(MARKET, market(now_ms), now_ms=now_ms)
+    now_ms += 2 * MINUTE_MS
+    one.tick(MARKET, market(now_ms), now_ms=now_ms)
+    assert owed(one) == owed(other) == 0
+    assert_honest(one, MARKET, rows=8 * 5)
+
+
+def test_rows_of_later_times_by_another_writer_pay_for_none_that_are_gone(new_site: Callable[[str], Site]) -> None:
+    one, other = new_site("one"), new_site("other")
+    one.tick(MARKET, market(START_MS), now_ms=START_MS)
+    with Cache.open(one.cache_path) as cache:
+        Table.of(MARKET).delete(cache.database, "WHERE commit_id IS NOT NULL")
+    for path in files_of(one, MARKET):
+        delete(one.hub, MARKET, path)
+    for minute in range(1, 7):
+        now_ms = START_MS + 2 * minute * MINUTE_MS
+        (other, one)[minute % 2].tick(MARKET, market(now_ms, coins=5 + minute), now_ms=now_ms)
+    assert owed(one) == 5
+
+
+@pytest.mark.parametrize("spec", [MARKET, OHLC], ids=["market", "ohlc"])
+def test_a_loser_by_the_merge_rule_learns_the_better_row(new_site: Callable[[str], Site], spec: DatasetSpec) -> None:
+    one, other = new_site("one"), new_site("other")
+    value = "price" if spec is MARKET else "volume"
+    rows = FETCH[spec.name](START_MS)
+    one.tick(spec, rows, now_ms=START_MS)
+    worse, better = (
+        rows.with_columns(pl.col(value) + more, pl.col("ingested_at") + pl.duration(seconds=more)) for more in (1, 2)
+    )
+    one.store(spec, worse, now_ms=START_MS + MINUTE_MS)
+    other.tick(spec, better, now_ms=START_MS + MINUTE_MS)
+    one.publish(spec, now_ms=START_MS + 2 * MINUTE_MS)
+    assert on_hub(spec, one.hub).equals(better.sort(spec.file_order))
+    assert in_cache(spec, one.cache_path).equals(better.sort(spec.file_order))
+    with Cache.open(one.cache_path) as cache:
+        assert cache.waiting(spec) == 0
+        assert read_back.compare(spec, cache=cache, hub=one.hub).problems == []
+
+
+def test_a_forming_candle_that_was_closed_elsewhere_is_closed_here_too(new_site: Callable[[str], Site]) -> None:
+    one, other = new_site("one"), new_site("other")
+    forming = candles(START_MS, pairs=1, back=1, intervals=["1h"])
+    one.tick(OHLC, forming, now_ms=START_MS)
+    later = START_MS + HOUR_MS
+    other.tick(OHLC, candles(later, pairs=1, back=2, intervals=["1h"]), now_ms=later)
+    late = forming.filter(~pl.col("closed")).with_columns(pl.col("volume") + 1)  # landed long ago, taken in now
+    one.tick(OHLC, late, now_ms=later)
+    with Cache.open(one.cache_path) as cache:
+        (coverage,) = cache.coverages(OHLC).values()
+        assert coverage.until == START_MS // HOUR_MS * HOUR_MS
+        assert Table.of(OHLC).count(cache.database, "WHERE NOT closed") == 0
