@@ -16,6 +16,8 @@ warm            runs forked from a preloaded process
 run_workers     whether the process of a run lives
 worker_status   the file that tells API and CLI how the workers are
 facts           what the cache knows of a chain
+hub_look        what a person who waits asks the Hub
+ticks           whether runs begin
 status          what `datahub status` tells
 doctor          the checks of `datahub doctor`
 rejects         what `datahub quarantine` tells

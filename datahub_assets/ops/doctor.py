@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ import httpx
 
 from datahub_assets.domain.datasets import DATASETS, OHLC
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
-from datahub_assets.ops import homelock, stack
+from datahub_assets.ops import homelock, stack, ticks
+from datahub_assets.ops.hub_look import first_answer
 from datahub_assets.ops.hub_trial import publish_and_read_back
+from datahub_assets.ops.worker_status import WorkerStatus
 from datahub_assets.settings import Settings
 from datahub_assets.stores.account import hub_without_cache
 from datahub_assets.stores.cache import Cache
@@ -64,7 +67,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 def checks(settings: Settings) -> list[Check]:
     """All checks for these settings."""
-    hub = hub_without_cache(settings)
+    hub = _HubAsked(settings)
     logs = settings.home / "logs"
     return [
         Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
@@ -75,12 +78,14 @@ def checks(settings: Settings) -> list[Check]:
         Check("hub account", lambda: _account(settings, hub), _hub_fix(settings)),
         Check(
             "publish and read back",
-            lambda: publish_and_read_back(hub, token=settings.owner_token()),
+            lambda: publish_and_read_back(hub.at_hand(), token=settings.owner_token()),
             _hub_fix(settings),
         ),
         Check("datasets", lambda: _datasets(hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
         Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
         Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
+        Check("worker status", lambda: _worker_status(settings), f"remove {WorkerStatus(settings.home).path}"),
+        Check("ticks", lambda: _ticks(settings), ticks.way_out(settings)),
         Check("dagster", lambda: _dagster(settings), f"see {logs / 'dagster.log'} and {logs / 'daemon.log'}"),
     ]
 
@@ -147,14 +152,42 @@ def _binance(settings: Settings) -> str:
     raise Unwell("; ".join(problems))
 
 
-def _account(settings: Settings, hub: Hub) -> str:
+class _HubAsked:
+    """The Hub, asked once whether it answers: if it hangs, not every check waits for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._hub = hub_without_cache(settings)
+        self._problem: HubError | None = None
+        self._answers = False
+
+    def at_hand(self) -> Hub:
+        """The Hub, if it answers.
+
+        Raises:
+            HubError: it does not, now or when it was asked before.
+        """
+        if self._problem is not None:
+            raise self._problem
+        if not self._answers:
+            try:
+                first_answer(self._settings, lambda: self._hub)
+            except HubError as error:
+                self._problem = error
+                raise
+            self._answers = True
+        return self._hub
+
+
+def _account(settings: Settings, hub: _HubAsked) -> str:
     if settings.owner_token() is None:
         raise Unwell("there is no token that may write")
-    return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.namespace}"
+    return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.at_hand().namespace}"
 
 
-def _datasets(hub: Hub) -> str:
+def _datasets(asked: _HubAsked) -> str:
     missing = []
+    hub = asked.at_hand()
     for spec in DATASETS.values():
         try:
             hub.head(spec)
@@ -186,6 +219,22 @@ def _dagster(settings: Settings) -> str:
     url = f"http://{stack.reachable_host(settings.bind_host)}:{settings.dagster_port}"
     version = _get(f"{url}/server_info").json()["dagster_webserver_version"]
     return f"{url}, version {version}"
+
+
+def _worker_status(settings: Settings) -> str:
+    told = WorkerStatus(settings.home)
+    problem = told.problem()
+    if problem is not None:
+        raise Unwell(problem)
+    return f"{told.path} tells of {len(told.read()['chains'])} chains"
+
+
+def _ticks(settings: Settings) -> str:
+    silence = ticks.silence(settings, now_ms=time.time_ns() // 1_000_000)
+    if silence is not None:
+        raise Unwell(silence)
+    told = WorkerStatus(settings.home)
+    return ", ".join(f"{name}: last run began {told.chain(name)['last_tick'] or 'never'}" for name in DATASETS)
 
 
 def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:

@@ -46,3 +46,8 @@ def holder(home: Path) -> int | None:
         except BlockingIOError:
             return int(file.read().strip() or 0) or None
     return None
+
+
+def started_ms(home: Path) -> int | None:
+    """When the `up` that runs on this home took it (epoch ms), None when there is none."""
+    return None if holder(home) is None else (home / _NAME).stat().st_mtime_ns // 1_000_000

@@ -6,16 +6,15 @@ from rich.console import Console
 from rich.table import Table
 
 from datahub_assets.ops.doctor import findings
-from datahub_assets.ops.status import ChainState, states
+from datahub_assets.ops.status import ChainState, overview
 from datahub_assets.settings import Settings
-from datahub_assets.stores.account import hub_without_cache
 
 
 def print_status(settings: Settings) -> bool:
     """Print a table with a column for each dataset, and what deserves a look; whether nothing does."""
     console = Console(soft_wrap=True)
-    hub = hub_without_cache(settings)
-    chains = states(settings, hub=hub, now_ms=time.time_ns() // 1_000_000)
+    seen = overview(settings, now_ms=time.time_ns() // 1_000_000)
+    chains = seen.chains
     table = Table(title=f"{settings.hub_endpoint}, home {settings.home}", title_justify="left")
     table.add_column("")
     for chain in chains:
@@ -23,10 +22,10 @@ def print_status(settings: Settings) -> bool:
     for name, *cells in zip(*[_lines(chain) for chain in chains], strict=True):
         table.add_row(name[0], *[cell[1] for cell in (name, *cells)])
     console.print(table)
-    for chain in chains:
-        for warning in chain.warnings:
-            console.print(f"{chain.dataset}: {warning}", style="yellow", markup=False, highlight=False)
-    return not any(chain.warnings for chain in chains)
+    of_chains = [f"{chain.dataset}: {warning}" for chain in chains for warning in chain.warnings]
+    for warning in [*of_chains, *seen.warnings]:
+        console.print(warning, style="yellow", markup=False, highlight=False)
+    return seen.well
 
 
 def _lines(chain: ChainState) -> list[tuple[str, str]]:
@@ -38,6 +37,7 @@ def _lines(chain: ChainState) -> list[tuple[str, str]]:
         ("last commit", _or_dash(chain.last_commit and chain.last_commit[:12])),
         ("commits", _or_dash(chain.commits)),
         ("rows waiting for the Hub", f"{chain.waiting:,}"),
+        ("rows the Hub lost", f"{chain.owed:,}"),
         ("open gaps", _or_dash(chain.gaps_open)),
         ("rows in quarantine", f"{chain.quarantined:,}"),
         ("last error", _or_dash(chain.last_error and chain.last_error.split(":")[0])),

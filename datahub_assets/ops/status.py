@@ -6,12 +6,12 @@ from typing import Final
 
 from datahub_assets.domain.datasets import DATASETS, DatasetSpec
 from datahub_assets.domain.errors import HubError
-from datahub_assets.ops import facts
+from datahub_assets.ops import facts, hub_look, ticks
 from datahub_assets.ops.worker_status import WorkerStatus
 from datahub_assets.settings import Settings
+from datahub_assets.stores import losses, remote
 from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub
-from datahub_assets.stores.maintenance import MANY_COMMITS, commit_count
+from datahub_assets.stores.maintenance import MANY_COMMITS
 
 _TICK_S: Final = 60
 
@@ -22,6 +22,7 @@ class ChainState:
 
     Attributes:
         lag_s: age of the newest row; of the last success where rows are stamped with the begin of what they cover.
+        owed: rows the Hub once held and that are gone.
         warnings: what a person should look at.
     """
 
@@ -35,23 +36,54 @@ class ChainState:
     last_error: str | None
     gaps_open: int | None
     quarantined: int
+    owed: int
     commits: int | None
     warnings: tuple[str, ...]
 
 
-def states(settings: Settings, *, hub: Hub, now_ms: int) -> list[ChainState]:
-    """The state of every chain.
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All chains, and what deserves a look whatever the chain."""
+
+    chains: tuple[ChainState, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing deserves a look."""
+        return not self.warnings and not any(chain.warnings for chain in self.chains)
+
+
+def overview(settings: Settings, *, now_ms: int) -> Overview:
+    """How all is, by the cache; of the Hub is asked for seconds whether it answers, and what the cache does not know.
 
     Raises:
         CacheError: the cache cannot be read.
     """
+    told = WorkerStatus(settings.home)
+    warnings = [] if (problem := told.problem()) is None else [f"{problem}; the next run writes it anew"]
+    if (silence := ticks.silence(settings, now_ms=now_ms)) is not None:
+        warnings.append(f"{silence}; {ticks.way_out(settings)}")
     if not settings.cache_path.is_file():  # to look is not to create
-        return [_state(spec, settings, cache=None, hub=hub, now_ms=now_ms) for spec in DATASETS.values()]
+        chains = [_state(spec, settings, cache=None, commits=None, now_ms=now_ms) for spec in DATASETS.values()]
+        return Overview(tuple(chains), tuple(warnings))
+    commits: dict[str, int] = {}
+    try:
+        hub_look.first_answer(settings, lambda: hub_look.remembered(settings))
+        commits = hub_look.commit_counts(settings)
+    except HubError as error:
+        warnings.append(str(error))
     with Cache.open(settings.cache_path) as cache:
-        return [_state(spec, settings, cache=cache, hub=hub, now_ms=now_ms) for spec in DATASETS.values()]
+        chains = [
+            _state(spec, settings, cache=cache, commits=commits.get(spec.name), now_ms=now_ms)
+            for spec in DATASETS.values()
+        ]
+    return Overview(tuple(chains), tuple(warnings))
 
 
-def _state(spec: DatasetSpec, settings: Settings, *, cache: Cache | None, hub: Hub, now_ms: int) -> ChainState:
+def _state(
+    spec: DatasetSpec, settings: Settings, *, cache: Cache | None, commits: int | None, now_ms: int
+) -> ChainState:
     told = WorkerStatus(settings.home).chain(spec.name)
     known = {} if cache is None else facts.of_chain(cache, spec, now_ms=now_ms)
     moment = told["last_success"] if spec.has_forming_rows else known.get("newest_row")
@@ -68,17 +100,16 @@ def _state(spec: DatasetSpec, settings: Settings, *, cache: Cache | None, hub: H
         last_error=None if error is None else f"{error['code']}: {error['message']}",
         gaps_open=known.get("gaps_open"),
         quarantined=known.get("rejected", 0),
-        commits=None if cache is None or known.get("last_commit") is None else _commits(spec, cache=cache, hub=hub),
+        owed=0 if cache is None else _owed(spec, cache=cache),
+        commits=commits,
         warnings=(),
     )
     return _with_warnings(spec, state, usual_s=settings.publish_interval_s)
 
 
-def _commits(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> int | None:
-    try:
-        return commit_count(spec, cache=cache, hub=hub)
-    except HubError:
-        return None
+def _owed(spec: DatasetSpec, *, cache: Cache) -> int:
+    seen = remote.load(cache.database, spec)
+    return 0 if seen is None else losses.owed(spec, repo=seen.repo, cache=cache)
 
 
 def _with_warnings(spec: DatasetSpec, state: ChainState, *, usual_s: int) -> ChainState:
@@ -91,6 +122,11 @@ def _with_warnings(spec: DatasetSpec, state: ChainState, *, usual_s: int) -> Cha
         warnings.append(f"the newest data is {state.lag_s / 60:.0f} minutes old{waits}")
     if state.last_error is not None:
         warnings.append(state.last_error)
+    if state.owed:
+        warnings.append(
+            f"{state.owed:,} rows that were on the Hub are gone there; what cache or upstream still have of them goes "
+            "there again, the rest can only be had from an older commit of the dataset"
+        )
     if state.commits is not None and state.commits > MANY_COMMITS:
         warnings.append(f"{state.commits} commits make the repo slow: `datahub hub squash` explains and helps")
     return replace(state, warnings=tuple(warnings))

@@ -68,6 +68,11 @@ def iso(time_ms: int | None) -> str | None:
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def ms(time: str | None) -> int | None:
+    """What `iso` wrote, as epoch milliseconds again."""
+    return None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """The file in a home. Chains run in different processes, so each change is made under a lock.

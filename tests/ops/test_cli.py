@@ -5,7 +5,9 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,9 +16,12 @@ from click.testing import CliRunner, Result
 from huggingface_hub import HfApi
 
 from datahub_assets.cli import main
+from datahub_assets.domain.datasets import OHLC
 from datahub_assets.ops import homelock
 from datahub_assets.ops.worker_status import WorkerStatus
 from datahub_assets.settings import setting_rows
+from datahub_assets.stores import losses, remote
+from datahub_assets.stores.cache import Cache
 from localhub.testing import HubServer
 from tests.ops.conftest import System
 
@@ -173,6 +178,51 @@ def test_status_tells_the_last_error_and_long_histories(system: System, monkeypa
     assert "datahub hub squash" in result.output
 
 
+def test_status_warns_of_rows_the_hub_lost(system: System) -> None:
+    system.tick()
+    with Cache.open(system.settings.cache_path) as cache:
+        seen = remote.load(cache.database, OHLC)
+        assert seen is not None
+        losses.note_lost(OHLC, known=replace(seen, rows=(seen.rows or 0) + 1234), seen=seen, cache=cache)
+    result = datahub("status", env=system.environ)
+    assert result.exit_code == 1
+    assert "ohlc: 1,234 rows that were on the Hub are gone there" in result.output
+    assert "market: " not in result.output
+
+
+def test_status_and_doctor_do_not_wait_for_a_hub_that_hangs(system: System) -> None:
+    system.tick()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, nobody answers
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environ = {**system.environ, "HF_ENDPOINT": endpoint}
+        started = time.monotonic()
+        shown = datahub("status", env=environ)
+        took_s = time.monotonic() - started
+        started = time.monotonic()
+        lines = datahub("doctor", env={**environ, "DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"}).output
+        doctor_s = time.monotonic() - started
+    assert shown.exit_code == 1
+    assert f"the Hub {endpoint} does not answer" in shown.output
+    assert re.search(r"rows on the Hub .* 10 ", shown.output), "the rest is told by the cache"
+    assert took_s < 8
+    assert doctor_s < 15
+    assert lines.count(f"the Hub {endpoint} does not answer") == 3
+
+
+def test_status_asks_the_cache_whose_the_datasets_are(system: System) -> None:
+    system.tick()
+    system.server.faults.answer(503, error="down", on="whoami", times=100)
+    assert datahub("status", env=system.environ).exit_code == 0
+
+
+def test_status_tells_of_a_damaged_worker_status(system: System) -> None:
+    system.tick()
+    WorkerStatus(system.settings.home).path.write_text("[]")
+    result = datahub("status", env=system.environ)
+    assert result.exit_code == 1
+    assert "worker-status.json cannot be read" in result.output
+
+
 def test_doctor_says_what_is_well_and_how_to_fix_what_is_not(system: System) -> None:
     system.tick()
     result = datahub("doctor", env={**system.environ, "DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"})
@@ -186,6 +236,8 @@ def test_doctor_says_what_is_well_and_how_to_fix_what_is_not(system: System) -> 
         "ok    hub account",
         "ok    publish and read back",
         "ok    datasets",
+        "ok    worker status",
+        "ok    ticks",
     }
     assert {name for name in lines if name.startswith("FAIL")} == {
         "FAIL  running",
