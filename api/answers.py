@@ -63,7 +63,7 @@ class RowAnswers:
         began_s = time.perf_counter()
         body, coding = await body_of(page.frame, form)
         request.scope["state"]["timing"].append(f"encode;dur={(time.perf_counter() - began_s) * 1000:.2f}")
-        return self._recall.keep(validator, body, media_type=form.format.media_type, coding=coding, **more)
+        return self._recall.keep(request, validator, body, media_type=form.format.media_type, coding=coding, **more)
 
     async def _page(
         self, request: Request[Any, Any, Any], dataset: Dataset, commit: Commit, query: RowsRequest

@@ -45,7 +45,9 @@ _CACHE_BYTES: Final = 128 << 20
 _GUARDED: Final = [RowsController, SqlController, DatasetsController, HistoryController, StreamController]
 _OWN_PARAMETERS: Final = [BinanceController, CoinGeckoController, SnippetsController]
 """They judge unknown parameters in their own ways."""
-_OPEN: Final = [StatusController, WebhookController, DocsController]
+_OPEN: Final = [StatusController, WebhookController]
+_PAGES: Final = [DocsController]
+"""Links to pages may carry anything behind the question mark."""
 
 
 def create_app() -> Litestar:
@@ -96,6 +98,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
             Router("/", route_handlers=_GUARDED, guards=[guarded, known_parameters_only]),
             Router("/", route_handlers=_OWN_PARAMETERS, guards=[guarded]),
             Router("/", route_handlers=_OPEN, guards=[known_parameters_only]),
+            Router("/", route_handlers=_PAGES),
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={Exception: problem_response},

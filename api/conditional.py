@@ -26,23 +26,24 @@ async def json_of(
     snapshots: Sequence[Snapshot],
     compute: Callable[[], Any],
     *,
-    compared_to: Sequence[Snapshot] = (),
+    compared_to: Snapshot | None = None,
     lasting: bool = False,
 ) -> Response[Any]:
     """What `compute` makes of the snapshots and the request's parameters, in a thread; 304 if the caller has it.
 
-    `X-Revision` names `snapshots`, but not those they are only `compared_to`. `lasting` says that the request named its
-    commits in full, so that the answer never changes. Raises as `compute`.
+    `X-Revision` names `snapshots`, and `X-Compared-To` what they are compared to. `lasting` says that the request named
+    its commits in full, so that the answer never changes. Raises as `compute`.
     """
     coding = json_coding(request)
     asked = sorted((name, str(value)) for name, value in request.query_params.multi_items())
-    commits = [snapshot.sha for snapshot in (*snapshots, *compared_to)]
+    base = None if compared_to is None else compared_to.sha
+    commits = [base, *(snapshot.sha for snapshot in snapshots)]
     etag = etag_of(_FORM, request.scope["path"], asked, commits, coding)
-    validator = Validator(etag, revision_name(snapshots), lasting=lasting, vary=JSON_VARY)
+    validator = Validator(etag, revision_name(snapshots), base, lasting=lasting, vary=JSON_VARY)
     unchanged = validator.unchanged(request)
     if unchanged is not None:
         return unchanged
-    return coded_json(*await asyncio.to_thread(_written, compute, coding), validator)
+    return coded_json(request, *await asyncio.to_thread(_written, compute, coding), validator)
 
 
 def json_coding(request: Request[Any, Any, Any]) -> str:
@@ -51,9 +52,11 @@ def json_coding(request: Request[Any, Any, Any]) -> str:
     return form_of(format_name="json", numbers=None, accept="", accept_encoding=accepted).coding
 
 
-def coded_json(body: bytes, coding: str, validator: Validator) -> Response[Any]:
+def coded_json(request: Request[Any, Any, Any], body: bytes, coding: str, validator: Validator) -> Response[Any]:
     """An answer with a JSON body that is in that coding, "" for none."""
-    return Response(body, headers=validator.headers | validator.lifetime | said_of(coding), media_type=JSON)
+    return validator.unchanged(request, exists=True) or Response(
+        body, headers=validator.headers | validator.lifetime | said_of(coding), media_type=JSON
+    )
 
 
 def _written(compute: Callable[[], Any], coding: str) -> tuple[bytes, str]:

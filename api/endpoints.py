@@ -36,6 +36,11 @@ class Endpoint:
         """Whether it can be asked of a commit."""
         return "revision" in self.parameters
 
+    @property
+    def is_difference(self) -> bool:
+        """Whether it is asked between two commits."""
+        return "from_as_of" in self.parameters
+
 
 def endpoints_of(app: Litestar) -> dict[str, Endpoint]:
     """The documented endpoints of data that answer GET, by path."""

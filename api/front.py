@@ -18,7 +18,7 @@ from api.dropin.keys import KEY_HEADERS
 from api.hot import HotAnswers, RequestKey
 from api.metrics import Metrics
 from api.ratelimit import Allowance, RateLimiter
-from api.validators import IMMUTABLE, REVALIDATE, matches
+from api.validators import COMPARED_TO, IMMUTABLE, REVALIDATE, matches
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _OK: Final = 200
@@ -27,6 +27,7 @@ EXPOSED_HEADERS: Final = (
     "ETag",
     "Link",
     "X-Revision",
+    COMPARED_TO,
     "X-Request-Id",
     "RateLimit-Limit",
     "RateLimit-Remaining",

@@ -13,6 +13,8 @@ from api.auth import Authenticator
 from api.errors import RateLimited, RepeatedParameter, UnknownParameter
 from api.ratelimit import RateLimiter
 
+ANYTHING: Final = "any_parameters"
+"""In a handler's `opt`: it answers the same whatever the parameters are."""
 _RESERVED: Final = frozenset(
     {"self", "request", "state", "headers", "scope", "socket", "cookies", "query", "body", "data", "return"}
 )
@@ -51,7 +53,7 @@ async def known_parameters_only(connection: ASGIConnection[Any, Any, Any, Any], 
     Raises:
         UnknownParameter: names them and lists those there are.        RepeatedParameter: as `each_parameter_once`.
     """
-    if not connection.scope["query_string"] or connection.scope.get("method") == "OPTIONS":
+    if not connection.scope["query_string"] or connection.scope.get("method") == "OPTIONS" or ANYTHING in handler.opt:
         return
     known = query_parameters(handler)
     unknown = set(connection.query_params.keys()) - known.keys()

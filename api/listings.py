@@ -17,4 +17,4 @@ def listing_of(request: Request[Any, Any, Any], found: msgspec.Struct) -> Respon
     """What was found as JSON; 304 if the caller has it."""
     body, coding = msgspec.json.encode(found), json_coding(request)
     validator = Validator(etag_of(coding, body), vary=JSON_VARY)
-    return validator.unchanged(request) or coded_json(*coded(body, coding), validator)
+    return validator.unchanged(request) or coded_json(request, *coded(body, coding), validator)

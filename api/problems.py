@@ -1,6 +1,7 @@
 """Errors as callers see them: RFC 9457 problem details, and the catalogue of all kinds. The errors are in `errors`."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubErr
 _LOG: Final = logging.getLogger(__name__)
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 _SHOWN: Final = 100
+_TOKEN: Final = re.compile(r"(hf_|api_org_)[A-Za-z0-9._-]{8,}", re.IGNORECASE)
 _SERVER_ERROR: Final = 500
 
 
@@ -162,15 +164,21 @@ def _without_url(detail: str) -> str:
 
 
 def _problem(kind: Kind, detail: str, request_id: str, **fields: Any) -> Problem:
+    """The problem; what looks like a token in it, wherever the caller put that, is cut short."""
+    shown: dict[str, Any] = {name: _cut(said) if isinstance(said, str) else said for name, said in fields.items()}
     return Problem(
         type=f"/errors#{kind.code}",
         title=kind.title,
         status=kind.status,
-        detail=detail,
+        detail=_cut(detail),
         code=kind.code,
         request_id=request_id,
-        **fields,
+        **shown,
     )
+
+
+def _cut(text: str) -> str:
+    return _TOKEN.sub(r"\1…", text)
 
 
 def _title(error: type[DataHubError]) -> str:

@@ -26,7 +26,7 @@ class Recall:
             return unchanged
         answer = self._cache.get(validator.etag.encode())
         (self._metrics.miss if answer is None else self._metrics.hit).inc()
-        return None if answer is None else _sent(answer, validator)
+        return None if answer is None else _sent(request, answer, validator)
 
     def find_of(
         self, request: Request[Any, Any, Any], validator: Validator, *, dataset: Dataset, sha: str, newest: bool
@@ -42,7 +42,14 @@ class Recall:
         return self.find(request, validator)
 
     def keep(
-        self, validator: Validator, body: bytes, *, media_type: str, coding: str = "", **more: str
+        self,
+        request: Request[Any, Any, Any],
+        validator: Validator,
+        body: bytes,
+        *,
+        media_type: str,
+        coding: str = "",
+        **more: str,
     ) -> Response[bytes]:
         """Keep a body that was made just now, in that content coding ("" for none), and answer with it.
 
@@ -51,10 +58,10 @@ class Recall:
         headers = validator.headers | more | said_of(coding)
         answer = Answer(etag=validator.etag.encode(), body=body, headers=headers, media_type=media_type)
         self._cache.put(answer)
-        return _sent(answer, validator)
+        return _sent(request, answer, validator)
 
 
-def _sent(answer: Answer, validator: Validator) -> Response[bytes]:
-    return Response(
+def _sent(request: Request[Any, Any, Any], answer: Answer, validator: Validator) -> Response[bytes]:
+    return validator.unchanged(request, exists=True) or Response(
         answer.body, status_code=200, headers=answer.headers | validator.lifetime, media_type=answer.media_type
     )

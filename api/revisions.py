@@ -49,7 +49,7 @@ class Pinned:
 
 
 async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
-    """The snapshot of each dataset that is there.
+    """The snapshot of each dataset that is there; at a time, of each that was there.
 
     A revision is `market@<sha>,ohlc@<sha>` as `X-Revision` writes it, or a name or sha, which applies to every dataset
     that has it; the other datasets are taken as they are now. Raises as `commit_at` and `Dataset.at`.
@@ -65,10 +65,11 @@ async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
         try:
             commit = await commit_at(dataset, wanted)
         except RevisionUnknown as error:
-            if named or choice.as_of_ms is not None:
+            if named:
                 raise
             unknown.append(error)
-            pinned.append(Pinned(dataset.current, lasting=False))
+            if choice.as_of_ms is None:
+                pinned.append(Pinned(dataset.current, lasting=False))
             continue
         pinned.append(Pinned(await dataset.at(commit), lasting=wanted.is_lasting))
     if len(unknown) == len(ready):

@@ -19,6 +19,7 @@ TOKEN_VARIABLE: Final = "DATAHUB_TOKEN"  # noqa: S105 - a variable's name
 EVENTS: Final = "text/event-stream"
 _MOST_PATH: Final = 8_000
 _PINNED: Final = ("revision", "as_of")
+_ENDS: Final = ("from", "from_as_of", "to", "to_as_of")
 
 
 class Snippets(msgspec.Struct, frozen=True):
@@ -47,8 +48,11 @@ class Query:
         """The same query without what its endpoint does not read; some ignore that, and it may be anything."""
         return Query(self.endpoint, tuple(pair for pair in self.params if pair[0] in self.endpoint.parameters))
 
-    def pinned(self, revision: str | None) -> "Query":
+    def pinned(self, revision: str | None, *, compared_to: str | None = None) -> "Query":
         """The same query of those commits, where it can be asked of some. A cursor is of a commit already."""
+        if self.endpoint.is_difference and revision is not None and compared_to is not None:
+            kept = [(name, value) for name, value in self.params if name not in _ENDS]
+            return Query(self.endpoint, (*kept, ("from", compared_to), ("to", revision)))
         if revision is None or not self.endpoint.takes_revision:
             return self
         kept = [(name, value) for name, value in self.params if name not in _PINNED]
@@ -90,9 +94,11 @@ def query_of(path: str, further: Sequence[tuple[str, str]], *, endpoints: Mappin
     return Query(endpoint, (*parse_qsl(split.query, keep_blank_values=True), *further))
 
 
-def snippets_of(query: Query, *, base: str, revision: str | None, media_type: str) -> Snippets:
+def snippets_of(
+    query: Query, *, base: str, revision: str | None, compared_to: str | None = None, media_type: str
+) -> Snippets:
     """The query of those commits, at the server that is reached at `base`, which answers that kind of body."""
-    pinned = query.known().pinned(revision)
+    pinned = query.known().pinned(revision, compared_to=compared_to)
     code = _events(pinned, base) if media_type == EVENTS else _answers(pinned, base)
     return Snippets(permalink=pinned.url(base), revision=revision, code=code)
 

@@ -3,8 +3,10 @@
 What the statement says is looked at by the sandbox's workers only.
 """
 
+import asyncio
 import hashlib
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +20,8 @@ from prometheus_client.registry import Collector
 
 from api.auth import Principal
 from api.bodies import STREAMED_ROWS, body_of, streamed
-from api.compression import said_of
-from api.encoders.text import changed
+from api.compression import coded, said_of
+from api.encoders.text import changed, of
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.engine.sqltables import SqlTables
@@ -29,7 +31,7 @@ from api.presence import CLOSED_STATUS, CallerLeft, unless_left
 from api.queries import RevisionChoice
 from api.recall import Recall
 from api.revisions import Pinned, revision_name, snapshots_at
-from api.sandbox.errors import SqlUnavailable
+from api.sandbox.errors import SqlRejected, SqlUnavailable
 from api.sandbox.pool import SandboxPool, SqlResult
 from api.validators import VARY, Validator, etag_of
 from datahub_assets.domain.ledgers import parts_of
@@ -83,6 +85,9 @@ class SqlAnswers:
             result = await unless_left(request.receive, running)
         except CallerLeft:
             return Response(b"", status_code=CLOSED_STATUS, headers={"Cache-Control": "no-store"})
+        except SqlRejected:
+            self._check_there(statement, pinned)
+            raise
         used = _used(pinned, result.tables)
         request.scope["state"]["timing"] = [f"sql;dur={result.elapsed_ms:.2f}"]
         self._metrics.sql_seconds.observe(result.elapsed_ms / 1000)
@@ -90,10 +95,18 @@ class SqlAnswers:
         if result.repeatable:
             self._remember(digest, result.tables)
             validator = _validator(used, digest, form)
-            unchanged = validator.unchanged(request)
+            unchanged = validator.unchanged(request, exists=True)
             if unchanged is not None:
                 return unchanged
-        return await self._written(result, form, used, validator)
+        return await self._written(request, result, form, used=used, validator=validator)
+
+    def _check_there(self, statement: Statement, pinned: Sequence[Pinned]) -> None:
+        """Raise RevisionUnknown or DatasetNotReady for a table that is not there yet, or was not at that time."""
+        there = {entry.snapshot.spec.name for entry in pinned}
+        for name, dataset in self._engine.datasets.items():
+            tables = "|".join(re.escape(part.name) for part in parts_of(dataset.spec))
+            if name not in there and re.search(rf"\b({tables})\b", statement.sql, re.IGNORECASE):
+                dataset.find(as_of_ms=statement.choice.as_of_ms)
 
     async def _run(
         self, request: Request[Any, Any, Any], statement: Statement, snapshots: Sequence[Snapshot], form: Form
@@ -116,19 +129,27 @@ class SqlAnswers:
         raise AssertionError  # the loop returns or raises
 
     async def _written(
-        self, result: SqlResult, form: Form, used: Sequence[Pinned], validator: Validator | None
+        self,
+        request: Request[Any, Any, Any],
+        result: SqlResult,
+        form: Form,
+        *,
+        used: Sequence[Pinned],
+        validator: Validator | None,
     ) -> Response[bytes] | Stream:
         """The answer; without a validator it is of now and nobody keeps it."""
         headers = _passing(used) if validator is None else validator.headers | validator.lifetime
-        if form.format.name == "arrow" and not form.coding:
+        if form.format.name == "arrow":
             body, coding = bytes(result.stream), ""
+            if form.coding:
+                body, coding = await asyncio.to_thread(coded, body, form.coding)
         else:
             frame = _presented(result, form)
             if frame.height > STREAMED_ROWS and form.format.textual:
                 return streamed(frame, form, headers)
             body, coding = await body_of(frame, form)
         if validator is not None:
-            return self._recall.keep(validator, body, media_type=form.format.media_type, coding=coding)
+            return self._recall.keep(request, validator, body, media_type=form.format.media_type, coding=coding)
         return Response(body, status_code=200, headers=headers | said_of(coding), media_type=form.format.media_type)
 
     def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
@@ -192,5 +213,5 @@ def _presented(result: SqlResult, form: Form) -> pl.DataFrame:
     if not form.format.textual:
         return frame
     exact = pl.String if form.numbers_as_text else pl.Float64
-    exactly = changed(frame, pl.Decimal, lambda numbers: numbers.cast(exact))
-    return changed(exactly, pl.Float32, lambda numbers: numbers.cast(pl.Float64))
+    exactly = changed(frame, of(pl.Decimal), lambda numbers: numbers.cast(exact))
+    return changed(exactly, of(pl.Float32), lambda numbers: numbers.cast(pl.Float64))

@@ -13,6 +13,7 @@ from litestar import Request, Response
 VARY: Final = "Accept, Accept-Encoding, Authorization"
 JSON_VARY: Final = "Accept-Encoding, Authorization"
 """Of answers that are JSON whatever `Accept` says."""
+COMPARED_TO: Final = "X-Compared-To"
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 REVALIDATE: Final = "private, no-cache"
 
@@ -32,10 +33,14 @@ def matches(if_none_match: str | None, etag: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """An answer's ETag, the commits it is of, and whether the request names those, so that it never changes."""
+    """An answer's ETag, the commits it is of, and whether the request names those, so that it never changes.
+
+    `compared_to` is the commit a difference begins at.
+    """
 
     etag: str
     revision: str | None = None
+    compared_to: str | None = None
     lasting: bool = False
     vary: str = VARY
 
@@ -43,15 +48,23 @@ class Validator:
     def headers(self) -> dict[str, str]:
         """What is said of the answer whoever asks, and however it was asked for."""
         named = {"ETag": self.etag, "Vary": self.vary}
-        return named if self.revision is None else named | {"X-Revision": self.revision}
+        if self.revision is not None:
+            named["X-Revision"] = self.revision
+        if self.compared_to is not None:
+            named[COMPARED_TO] = self.compared_to
+        return named
 
     @property
     def lifetime(self) -> dict[str, str]:
         """How long this caller may keep it; the same answer may be asked for with its commit and without."""
         return {"Cache-Control": IMMUTABLE if self.lasting else REVALIDATE}
 
-    def unchanged(self, request: Request[Any, Any, Any]) -> Response[bytes] | None:
-        """The 304 for a caller who has the answer already; POST has none (RFC 9110, 13.1.2)."""
-        if request.method == "POST" or not matches(request.headers.get("if-none-match"), self.etag):
+    def unchanged(self, request: Request[Any, Any, Any], *, exists: bool = False) -> Response[bytes] | None:
+        """The 304 for a caller who has the answer already; POST has none (RFC 9110, 13.1.2).
+
+        As long as it is not known whether the answer `exists` or is a refusal, `*` does not match.
+        """
+        condition = request.headers.get("if-none-match")
+        if request.method == "POST" or (condition == "*" and not exists) or not matches(condition, self.etag):
             return None
         return Response(b"", status_code=304, headers=self.headers | self.lifetime)

@@ -17,7 +17,7 @@ from api.dropin.binance_errors import binance_answer, binance_problems
 from api.dropin.exchange import ask_pairs, exchange_info
 from api.dropin.klines import MOST_KLINES, ask_klines, klines_json
 from api.engine.engine import Engine
-from api.guards import known_parameters_only
+from api.guards import ANYTHING, known_parameters_only
 from api.queries import RevisionChoice, choose_revision
 from api.revisions import snapshot_at
 from datahub_assets.domain.datasets import OHLC
@@ -145,7 +145,7 @@ class BinanceController(Controller):
             compute=partial(klines_json, rows=asked.rows),
         )
 
-    @get("/{path:path}", include_in_schema=False)
+    @get("/{path:path}", include_in_schema=False, opt={ANYTHING: True})
     async def other(self, path: FromPath[str]) -> None:
         """Say what there is."""
         raise NotFoundException(f"{path.strip('/')[:100]!r} is not served here; the hub has {', '.join(_SERVED)}")

@@ -69,7 +69,7 @@ class HistoryController(Controller):
     ) -> Response[Diff]:
         """Rows added, changed (before and after) and removed; each end is a commit, or the last one before a time.
 
-        `X-Revision` is the commit compared to; the answer itself names both.
+        `X-Revision` is the commit at `to`, `X-Compared-To` the one at `from`; the answer itself names both.
         """
         check_range("limit", limit, LIMIT_BOUNDS)
         if earlier is None and earlier_as_of is None:
@@ -81,7 +81,7 @@ class HistoryController(Controller):
         one, two = [await snapshot_at(engine, dataset, choice) for choice in choices]
         lasting = all(FULL_SHA.fullmatch(choice.revision or "") for choice in choices)
         compute = partial(diff_of, one, two, limit=limit)
-        return await json_of(request, (two,), compute, compared_to=(one,), lasting=lasting)
+        return await json_of(request, (two,), compute, compared_to=one, lasting=lasting)
 
     @get(
         "/coverage",

@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from api.conditional import json_of
-from api.controllers.responses import CONDITIONAL, QUERIED
+from api.controllers.responses import CONDITIONAL, OPEN, QUERIED
 from api.describe import dataset_infos, status_of
 from api.engine.engine import Engine
 from api.health import HubHealth, SystemHealth, hub_health, system_health
@@ -21,8 +21,8 @@ from api.revisions import Pinned, snapshot_at, snapshots_at
 from api.schemas import DatasetInfo, ErrorKind, Status
 from datahub_assets.settings import Settings
 
-_HUB_DOWN = {503: ResponseSpec(HubHealth, description="nothing can be served", generate_examples=False)}
-_SYSTEM_DOWN = {503: ResponseSpec(SystemHealth, description="nothing can be served", generate_examples=False)}
+_HUB_DOWN = {**OPEN, 503: ResponseSpec(HubHealth, description="nothing can be served", generate_examples=False)}
+_SYSTEM_DOWN = {**OPEN, 503: ResponseSpec(SystemHealth, description="nothing can be served", generate_examples=False)}
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -31,7 +31,7 @@ class StatusController(Controller):
 
     tags = ["Status"]  # noqa: RUF012 - Litestar reads it from the class
 
-    @get("/api/hub/status", summary="The hub in brief")
+    @get("/api/hub/status", summary="The hub in brief", responses=OPEN)
     async def status(self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]) -> Response[Status]:
         """Whether each dataset is there, how many rows it has, and where it is."""
         return Response(status_of(engine, settings), headers=_NO_STORE)
@@ -50,7 +50,7 @@ class StatusController(Controller):
         health = await asyncio.to_thread(system_health, engine, settings)
         return Response(health, status_code=_code(health.status), headers=_NO_STORE)
 
-    @get("/api/hub/errors", summary="All kinds of errors")
+    @get("/api/hub/errors", summary="All kinds of errors", responses=OPEN)
     async def errors(self) -> Response[list[ErrorKind]]:
         """Every code a problem may carry, with what to do about it; `/errors` is the same as a page.
 
@@ -59,7 +59,7 @@ class StatusController(Controller):
         kinds = [ErrorKind(kind.code, kind.status, kind.title, kind.meaning, kind.remedy) for kind in catalogue()]
         return Response(kinds, headers={"Cache-Control": "public, max-age=3600"})
 
-    @get("/metrics", summary="Metrics for Prometheus", media_type="text/plain")
+    @get("/metrics", summary="Metrics for Prometheus", media_type="text/plain", responses=OPEN)
     async def metrics(self, metrics: NamedDependency[Metrics]) -> Response[bytes]:
         """Requests, cache, age of what is served, what the workers last did."""
         return Response(await asyncio.to_thread(metrics.text), media_type=CONTENT_TYPE, headers=_NO_STORE)

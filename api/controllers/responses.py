@@ -37,6 +37,8 @@ def problems(*statuses: int) -> Mapping[int, ResponseSpec]:
     }
 
 
+OPEN: Final = problems(400)
+"""Answers of every operation that is open to all, besides its own."""
 GUARDED: Final = problems(401, 403, 429, 503)
 """Answers of every operation that wants a token."""
 QUERIED: Final = {**problems(400, 404, 502), **GUARDED}

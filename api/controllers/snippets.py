@@ -17,9 +17,11 @@ from api.guards import each_parameter_once
 from api.parameters import example
 from api.rehearsal import rehearse
 from api.snippets import Snippets, query_of, snippets_of
+from api.validators import COMPARED_TO
 from datahub_assets.settings import Settings
 
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
+_LAST_PORT: Final = 65_535
 _EXAMPLE: Final = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=24"
 _OWN_PATH: Final = "/api/hub/snippets"
 _OF_SEVERAL: Final = frozenset({"/api/hub/sql"})
@@ -77,7 +79,8 @@ class SnippetsController(Controller):
             return Response(heard.body, status_code=heard.status, media_type=heard.media_type, headers=said)
         revision = _revision(engine, query.endpoint, heard.headers.get("x-revision"))
         base = _base(request, settings)
-        found = snippets_of(query, base=base, revision=revision, media_type=heard.media_type)
+        compared_to = heard.headers.get(COMPARED_TO.lower())
+        found = snippets_of(query, base=base, revision=revision, compared_to=compared_to, media_type=heard.media_type)
         named = {} if revision is None else {"X-Revision": revision}
         return Response(found, headers={**named, "Cache-Control": "no-store"})
 
@@ -97,7 +100,8 @@ def _revision(engine: Engine, endpoint: Endpoint, revision: str | None) -> str |
 
 def _base(request: Request[Any, Any, Any], settings: Settings) -> str:
     """How the caller reaches this server."""
-    host = request.headers.get("host", "")
-    if not _HOST.fullmatch(host):
-        host = f"{settings.bind_host}:{settings.api_port}"
-    return f"{request.url.scheme}://{host}"
+    named = request.headers.get("host", "")
+    host = _HOST.fullmatch(named)
+    if host is None or int(host[1] or 0) > _LAST_PORT:
+        named = f"{settings.bind_host}:{settings.api_port}"
+    return f"{request.scope['scheme']}://{named}"

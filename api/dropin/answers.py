@@ -74,7 +74,7 @@ class DropInAnswers:
         began_s = time.perf_counter()
         body, used = coded(await _computed(compute, await dataset.at(commit)), coding)
         request.scope["state"]["timing"] = [f"rows;dur={(time.perf_counter() - began_s) * 1000:.2f}"]
-        return self._recall.keep(validator, body, media_type=JSON, coding=used)
+        return self._recall.keep(request, validator, body, media_type=JSON, coding=used)
 
 
 async def _computed(compute: Compute, snapshot: Snapshot) -> bytes:

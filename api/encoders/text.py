@@ -1,43 +1,56 @@
 """What the textual formats have in common: times as ISO 8601 with Z, numbers as text on demand, and batches of rows."""
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 BATCH_ROWS: Final = 5_000
-_ISO: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
+_ISO: Final = "%Y-%m-%dT%H:%M:%S%.f"
+Kind = Callable[[Any], bool]
+"""Which types are meant."""
+
+
+def of(kind: type[pl.DataType]) -> Kind:
+    """Types of that class."""
+    return lambda own: isinstance(own, kind)
 
 
 def times_as_text(frame: pl.DataFrame) -> pl.DataFrame:
-    """Times as `2025-11-25T10:30:00Z`, with a fraction only where there is one; they must be UTC."""
-    return changed(frame, pl.Datetime, lambda times: times.dt.strftime(_ISO))
+    """Times as `2025-11-25T10:30:00Z`, with a fraction only where there is one; without `Z` where they have no zone.
+
+    Those that have one must be UTC.
+    """
+    zoned = changed(frame, _is_zoned, lambda times: times.dt.strftime(f"{_ISO}Z"))
+    return changed(zoned, of(pl.Datetime), lambda times: times.dt.strftime(_ISO))
+
+
+def _is_zoned(own: Any) -> bool:
+    return isinstance(own, pl.Datetime) and own.time_zone is not None
 
 
 def numbers_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Floats as the shortest decimal text that reads back as the same float; counts stay numbers."""
-    return changed(frame, pl.Float64, lambda numbers: numbers.cast(pl.String))
+    return changed(frame, of(pl.Float64), lambda numbers: numbers.cast(pl.String))
 
 
-def changed(frame: pl.DataFrame, kind: type[pl.DataType], change: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
-    """The frame with all values of a type changed, also those within lists and structs."""
+def changed(frame: pl.DataFrame, kind: Kind, change: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
+    """The frame with all values of a kind of type changed, also those within lists and structs."""
     columns = [(name, own) for name, own in frame.schema.items() if _holds(own, kind)]
     if not columns:
         return frame
     return frame.with_columns(_changed(pl.col(name), own, kind, change).alias(name) for name, own in columns)
 
 
-def _holds(own: pl.DataType, kind: type[pl.DataType]) -> bool:
+def _holds(own: pl.DataType, kind: Kind) -> bool:
     if isinstance(own, pl.List):
         return _holds(own.inner, kind)  # type: ignore[arg-type]  # polars says less of it than it knows
     if isinstance(own, pl.Struct):
         return any(_holds(field.dtype, kind) for field in own.fields)  # type: ignore[arg-type]
-    return isinstance(own, kind)
+    return kind(own)
 
 
-def _changed(
-    values: pl.Expr, own: pl.DataType, kind: type[pl.DataType], change: Callable[[pl.Expr], pl.Expr]
-) -> pl.Expr:
+def _changed(values: pl.Expr, own: pl.DataType, kind: Kind, change: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
     if not _holds(own, kind):
         return values
     if isinstance(own, pl.List):

@@ -78,13 +78,16 @@ def settled(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """The table under names that are each used once, whole sums as 64-bit integers where they fit.
 
     Raises:
-        Unpresentable: a date or time lies outside the years 1 to 9999, or an integer has more than 38 digits.
+        Unpresentable: a date or time lies outside the years 1 to 9999, a time outside its day, or an integer has more
+            than 38 digits.
     """
     columns = [_narrowed(column) for column in table.columns]
     for name, column in zip(names, columns, strict=True):
         for leaf in (leaf for chunk in column.chunks for leaf in _leaves(chunk)):
             if _is_time(leaf.type) and not _in_calendar(leaf):
                 raise Unpresentable(f"column {name!r} holds times outside the years 1 to 9999; cast it to VARCHAR")
+            if pa.types.is_time(leaf.type) and not _in_day(leaf):
+                raise Unpresentable(f"column {name!r} holds the time 24:00:00; cast it to VARCHAR")
             if leaf.type == _HUGE and not _in_digits(leaf):
                 raise Unpresentable(
                     f"column {name!r} holds integers of more than {_MOST_DIGITS} digits; cast it to VARCHAR"
@@ -102,14 +105,18 @@ def _narrowed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    seen: set[str] = set()
+    """Names that come again get a number behind them, none that another column has."""
+    taken = set(names)
+    numbers: dict[str, int] = {}
     unique = []
     for name in names:
-        candidate, number = name, 0
-        while candidate in seen:
-            number += 1
-            candidate = f"{name}_{number}"
-        seen.add(candidate)
+        candidate = name
+        if name in numbers:
+            while candidate in taken:
+                numbers[name] += 1
+                candidate = f"{name}_{numbers[name]}"
+        numbers.setdefault(name, 0)
+        taken.add(candidate)
         unique.append(candidate)
     return unique
 
@@ -139,7 +146,12 @@ def _in_calendar(array: pa.Array) -> bool:
     return low is None or (low >= _FIRST_DAY * scale and high < (_LAST_DAY + 1) * scale)
 
 
+def _in_day(array: pa.Array) -> bool:
+    latest = pc.max(array.view(pa.int64())).as_py()
+    return latest is None or latest < _PER_DAY[array.type.unit]
+
+
 def _in_digits(array: pa.Array) -> bool:
     extremes = pc.min_max(array)
     low, high = extremes["min"].as_py(), extremes["max"].as_py()
-    return low is None or bool(max(abs(low), abs(high)) < 10**_MOST_DIGITS)
+    return low is None or bool(low > -(10**_MOST_DIGITS) and high < 10**_MOST_DIGITS)

@@ -189,8 +189,11 @@ class WorkerProcess:
         return status
 
     async def autopsy(self) -> SqlError:
-        """What a worker that is gone by itself died of."""
+        """What a worker died of that is gone by itself; one that does not make sense is ended, and died of that."""
+        makes_no_sense = self.is_alive()
         status = await self.end()
+        if makes_no_sense:
+            return SqlCrashed("the statement gave an answer that nobody can read")
         if status is not None and -status == signal.SIGXCPU:
             return SqlTimeout("the statement took more processor time than a statement may take")
         if status is not None and -status in _MEMORY_SIGNALS:

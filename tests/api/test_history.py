@@ -213,6 +213,19 @@ def test_a_difference_is_asked_for_between_times(client: Client, history: Histor
     assert (found.headers["cache-control"], found.headers["x-revision"]) == ("private, no-cache", two["revision"])
 
 
+def test_sql_at_a_time_reads_the_datasets_there_were(client: Client, history: History) -> None:
+    before_all = client.get("/api/hub/revisions?dataset=market").json()["revisions"][-1]["at"]
+    at_ms = round(datetime.fromisoformat(before_all).timestamp() * 1000) - 1
+    found = client.get("/api/hub/sql", params={"q": "SELECT count(*) AS n FROM ohlc", "as_of": str(at_ms)})
+    assert found.status_code == 200, found.text
+    assert "market@" not in found.headers["x-revision"]
+    missing = client.get("/api/hub/sql", params={"q": "SELECT count(*) FROM Market", "as_of": str(at_ms)})
+    assert (missing.status_code, missing.json()["code"]) == (404, "revision_unknown")
+    assert "market has no commit at or before that time" in missing.json()["detail"]
+    assert client.get(INFO, params={"as_of": str(at_ms)}).json().keys() == {"ohlc"}
+    assert client.get(INFO, params={"as_of": "2001-01-01"}).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("ends", "named"),
     [

@@ -50,6 +50,40 @@ BAD_REQUESTS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("/api/hub/ohlc?symbol=NOPE", 404),
+        ("/api/hub/market?coin_ids=nope", 404),
+        ("/api/hub/coverage?interval=9h", 404),
+        ("/api/hub/revisions?dataset=nope", 404),
+        ("/api/hub/sql?q=SELECT+nothing+FROM+ohlc", 400),
+        ("/binance/api/v3/klines?symbol=BTCUSDT&interval=9h", 400),
+    ],
+)
+def test_a_refusal_is_no_answer_that_a_caller_may_have_already(client: Client, url: str, status: int) -> None:
+    assert client.get(url, headers={"If-None-Match": "*"}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/api/hub/ohlc?symbol=BTCUSDT&revision={}",
+        "/api/hub/ohlc?symbol={}",
+        "/api/hub/market?columns={}",
+        "/api/hub/coverage?symbol={}",
+        "/api/hub/diff?dataset={}&from=main",
+        "/api/hub/sql?q=SELECT+*+FROM+{}",
+        "/binance/api/v3/{}",
+        "/coingecko/api/v3/{}",
+    ],
+)
+def test_a_token_in_the_wrong_place_is_not_repeated(client: Client, url: str) -> None:
+    answer = client.get(url.format("hf_AbcDefGhiJklMnoPqr"))
+    assert answer.status_code >= 400
+    assert "abcdefghi" not in answer.text.lower()
+
+
 @pytest.mark.parametrize("case", BAD_REQUESTS, ids=lambda case: case[0])
 def test_a_bad_request_is_named_and_what_is_valid_is_listed(
     client: Client, case: tuple[str, int, str, str, str]

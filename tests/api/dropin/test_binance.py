@@ -41,6 +41,13 @@ def as_written(row: dict[str, Any]) -> list[Any]:
     ]
 
 
+def test_what_is_not_served_is_told_whatever_its_parameters(client: Client) -> None:
+    for url in ("/binance/api/v3/ticker/price", "/binance/api/v3/ticker/price?symbol=BTCUSDT"):
+        answer = client.get(url)
+        assert answer.status_code == 404
+        assert "is not served here" in answer.json()["msg"]
+
+
 def test_every_published_value_is_there(client: Client) -> None:
     answer = klines(client)
     assert answer.json() == [as_written(row) for row in HOURS.iter_rows(named=True)]

@@ -17,6 +17,20 @@ def test_the_documentation_needs_no_other_host(client: Client) -> None:
     assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
 
 
+def test_links_to_pages_may_carry_anything(client: Client) -> None:
+    for page in ("/docs", "/scalar", "/errors"):
+        assert client.get(f"{page}?utm_source=letter").status_code == 200
+
+
+def test_what_is_open_says_that_it_refuses_unknown_parameters(client: Client) -> None:
+    paths = client.get("/schema/openapi.json").json()["paths"]
+    for path in ("/api/hub/status", "/api/hub/health", "/api/health", "/api/hub/errors", "/metrics"):
+        assert client.get(f"{path}?x=1").status_code == 400
+        assert "400" in paths[path]["get"]["responses"]
+    assert client.post("/api/hub/webhook?x=1").status_code == 400
+    assert "400" in paths["/api/hub/webhook"]["post"]["responses"]
+
+
 def test_the_schema_has_the_bearer_scheme_and_every_parameter(client: Client) -> None:
     schema = client.get("/schema/openapi.json").json()
     assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"

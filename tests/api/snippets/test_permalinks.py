@@ -39,6 +39,18 @@ def test_revision_and_time_are_kept(client: Client) -> None:
         assert httpx.URL(found["permalink"]).params.multi_items() == [("revision", sha)]
 
 
+def test_both_ends_of_a_difference_are_pinned(client: Client) -> None:
+    listed = client.get("/api/hub/revisions?dataset=ohlc").json()["revisions"]
+    newest, oldest = listed[0], listed[-1]
+    for ends in (f"from_as_of={oldest['at']}", f"from={oldest['revision']}&to=main"):
+        found = client.get("/api/hub/snippets", params={"path": f"/api/hub/diff?dataset=ohlc&limit=3&{ends}"}).json()
+        link = httpx.URL(found["permalink"])
+        assert link.params.multi_items() == [
+            ("dataset", "ohlc"), ("limit", "3"), ("from", oldest["revision"]), ("to", newest["revision"]),
+        ]  # fmt: skip
+        assert "immutable" in client.get(link.raw_path.decode()).headers["cache-control"]
+
+
 def test_a_cursor_is_pinned_already(client: Client) -> None:
     first = client.get("/api/hub/ohlc", params={"symbol": "BTCUSDT", "limit": 5})
     following = first.links["next"]["url"]
@@ -61,3 +73,7 @@ def test_the_server_is_named_as_it_was_reached(client: Client) -> None:
     assert found["permalink"].startswith("http://hub.example:8443/api/hub/market?")
     odd = client.get("/api/hub/snippets", params=asked, headers={"Host": "x'$(id)"}).json()
     assert "$(id)" not in json.dumps(odd)
+    for port in ("65536", "99999"):
+        answer = client.get("/api/hub/snippets", params=asked, headers={"Host": f"hub.example:{port}"})
+        assert answer.status_code == 200
+        assert port not in answer.json()["permalink"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from api.sandbox.pool import SandboxPool
@@ -92,12 +93,32 @@ def test_nested_times_and_numbers_are_written_like_others(client: Client) -> Non
         "SELECT [TIMESTAMP '2025-01-01 00:00:00', NULL] AS l, [1.5::DECIMAL(5, 2)] AS d,"
         " {'t': TIMESTAMPTZ '2025-01-01 00:00:00.5+00', 'x': [0.1::DOUBLE]} AS s, NULL::STRUCT(t TIMESTAMP) AS n"
     )
-    times = ["2025-01-01T00:00:00Z", None]
+    times = ["2025-01-01T00:00:00", None]
     assert post(client, sql).json() == [
         {"l": times, "d": [1.5], "s": {"t": "2025-01-01T00:00:00.500Z", "x": [0.1]}, "n": None}
     ]
     exact = client.post(URL, params={"numbers": "string"}, json={"sql": sql}).json()
     assert exact == [{"l": times, "d": ["1.50"], "s": {"t": "2025-01-01T00:00:00.500Z", "x": ["0.1"]}, "n": None}]
+
+
+def test_times_without_a_zone_are_written_without_one(client: Client) -> None:
+    sql = "SELECT TIMESTAMPTZ '2026-07-01 12:00:00+00' AS utc, utc AT TIME ZONE 'America/New_York' AS ny, [ny] AS l"
+    written = {"utc": "2026-07-01T12:00:00Z", "ny": "2026-07-01T08:00:00", "l": ["2026-07-01T08:00:00"]}
+    assert post(client, sql).json() == [written]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_content_coding_does_not_change_the_types_of_an_answer(client: Client, coding: str) -> None:
+    sql = "SELECT [1, 2] AS l, {'a': 'x'} AS s, TIME '10:00' AS t, TIMESTAMP_S '2026-01-01' AS m FROM range(500)"
+    schemas = []
+    for accepted in ("identity", coding):
+        accepts = {"Accept-Encoding": accepted}
+        answer = client.post(URL, params={"format": "arrow"}, json={"sql": sql}, headers=accepts)
+        assert answer.headers.get("content-encoding", "identity") == accepted
+        table = pa.ipc.open_stream(answer.content).read_all()
+        assert table.num_rows == 500
+        schemas.append(table.schema)
+    assert schemas[0] == schemas[1]
 
 
 def test_columns_without_rows_are_json_whatever_they_are_called(client: Client) -> None:

@@ -3,6 +3,8 @@
 # ruff: noqa: E501 - a table of statements and answers
 
 import math
+from datetime import time
+from decimal import Decimal
 
 import polars as pl
 import pyarrow as pa
@@ -38,6 +40,8 @@ def test_values_no_format_knows_become_text(sandbox: Sandbox, statement: str, ty
     [
         "SELECT 'infinity'::TIMESTAMP AS x",
         "SELECT [DATE '20000-01-01'] AS x",
+        "SELECT TIME '24:00:00' AS x",
+        "SELECT {'a': [make_time(23, 59, 60.0)]} AS x",
         "SELECT 100000000000000000000000000000000000000::HUGEINT AS x",
         "SELECT [{'a': -170141183460469231731687303715884105727::HUGEINT}] AS x",
     ],
@@ -45,6 +49,26 @@ def test_values_no_format_knows_become_text(sandbox: Sandbox, statement: str, ty
 def test_values_no_format_can_say_are_refused_with_advice(sandbox: Sandbox, statement: str) -> None:
     with pytest.raises(SqlInvalid, match="cast it to VARCHAR"):
         sandbox.run(statement)
+
+
+def test_the_last_moment_of_a_day_and_the_longest_numbers_are_kept(sandbox: Sandbox) -> None:
+    digits = "9" * 38
+    found = sandbox.rows(f"SELECT TIME '23:59:59.999999' AS t, {digits}::HUGEINT AS h, -{digits}::DECIMAL(38, 0) AS d")
+    assert found == [{"t": time(23, 59, 59, 999_999), "h": Decimal(digits), "d": Decimal(f"-{digits}")}]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "a", "a"], ["a", "a_1", "a_2"]),
+        (["a", "a", "a", "a_1"], ["a", "a_2", "a_3", "a_1"]),
+        (["a_1", "a", "a"], ["a_1", "a", "a_2"]),
+    ],
+)
+def test_columns_of_one_name_are_told_apart(sandbox: Sandbox, names: list[str], expected: list[str]) -> None:
+    found = sandbox.run("SELECT " + ", ".join(f'{number} AS "{name}"' for number, name in enumerate(names)))
+    assert found.table.column_names == expected
+    assert list(found.table.to_pylist()[0].values()) == list(range(len(names)))
 
 
 def test_numbers_come_out_as_they_went_in(sandbox: Sandbox) -> None:
