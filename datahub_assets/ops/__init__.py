@@ -12,6 +12,7 @@ supervised      the life of one of them
 process         what one is and how it is started
 linux           what only the kernel can promise about processes
 logs            their lines, without secrets, into files
+run_lines       which of them a terminal shows
 warm            runs forked from a preloaded process
 run_workers     whether the process of a run lives
 worker_status   the file that tells API and CLI how the workers are

@@ -7,17 +7,13 @@ from pathlib import Path
 from datahub_assets.ops.dagster_home import CODE_MODULE, LOCATION, code_socket, warm_socket
 from datahub_assets.ops.environment import Environments
 from datahub_assets.ops.process import ProcessSpec, answers
+from datahub_assets.ops.run_lines import RunLines, trouble
 from datahub_assets.settings import Settings
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 _WARM_READY = re.compile(r"^warm server ready")
 _CODE_READY = re.compile(r"Started Dagster code server")
 _DAEMON_READY = re.compile(r"Instance is configured with the following daemons")
-# 2026-01-01 00:00:00 +0000 - dagster - INFO - market_prices_job - 1f2e… - market_prices - fetched 250 coins …
-_RUN_LINE = re.compile(r" - dagster - (?P<level>INFO|WARNING|ERROR) - \w+ - [0-9a-f-]{36} - (?P<rest>[^\n]+)$")
-_RUN_EVENT = re.compile(r"\d+ - ")
-_TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b")
-_SHOWN = 200
 
 
 def reachable_host(bind_host: str) -> str:
@@ -58,7 +54,7 @@ def localhub(settings: Settings, environments: Environments) -> ProcessSpec:
         env=environments.of("DATAHUB_WEBHOOK_SECRET"),
         ready=answers(reachable_host(hub_host(settings)), settings.localhub_port, "/api/datasets?limit=1"),
         stop_wave=1,  # last, so that a commit in flight can end
-        terse=_trouble,
+        terse=trouble,
     )
 
 
@@ -73,7 +69,7 @@ def _code_server(settings: Settings, environments: Environments) -> ProcessSpec:
         env=environments.worker,
         ready_line=_CODE_READY,
         after=_hub(settings),
-        terse=run_line,
+        terse=RunLines(),
     )
 
 
@@ -84,7 +80,7 @@ def _warm(settings: Settings, environments: Environments) -> ProcessSpec:
         env=environments.forking,
         ready_line=_WARM_READY,
         after=_hub(settings),
-        terse=run_line,
+        terse=RunLines(),
     )
 
 
@@ -95,7 +91,7 @@ def _daemon(environments: Environments, workspace: Path) -> ProcessSpec:
         env=environments.of(),
         ready_line=_DAEMON_READY,
         after=("code",),
-        terse=_trouble,
+        terse=trouble,
     )
 
 
@@ -110,7 +106,7 @@ def _webserver(settings: Settings, environments: Environments, workspace: Path) 
         env=environments.of(),
         ready=answers(reachable_host(host), port, "/server_info"),
         after=("code", "daemon"),  # which creates Dagster's database; two at once would collide
-        terse=_trouble,
+        terse=trouble,
     )
 
 
@@ -121,7 +117,7 @@ def _api(settings: Settings, environments: Environments) -> ProcessSpec:
         env=environments.of("HF_TOKEN", "HF_API_TOKEN", "DATAHUB_WEBHOOK_SECRET"),
         ready=answers(reachable_host(settings.bind_host), settings.api_port, "/schema/openapi.json"),
         after=_hub(settings),
-        terse=_trouble,
+        terse=trouble,
     )
 
 
@@ -131,18 +127,3 @@ def _hub(settings: Settings) -> tuple[str, ...]:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def run_line(line: str) -> str | None:
-    """What a run tells a person: its own log lines, without Dagster's events and prefixes."""
-    found = _RUN_LINE.search(line)
-    if found is None:
-        return _trouble(line)
-    if _RUN_EVENT.match(found["rest"]):  # Dagster's own account of what a line of ours has said already
-        return None
-    rest = found["rest"] if found["level"] == "INFO" else f"{found['level'].lower()}: {found['rest']}"
-    return rest[:_SHOWN]
-
-
-def _trouble(line: str) -> str | None:
-    return line.strip()[:_SHOWN] if _TROUBLE.search(line) else None

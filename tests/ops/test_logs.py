@@ -1,10 +1,10 @@
-"""Lines of processes: split, secrets blotted out, rotated; and which of them a terminal shows."""
+"""Lines of processes: split, secrets blotted out, rotated."""
 
 from pathlib import Path
 
 import pytest
 
-from datahub_assets.ops import logs, stack
+from datahub_assets.ops import logs
 from datahub_assets.ops.logs import FailureNotice, LineSplitter, LogFile, Redactor, plain
 
 
@@ -80,24 +80,3 @@ def test_a_log_that_cannot_be_opened_is_told_with_the_reason(tmp_path: Path) -> 
     log.write("lost")
     log.close()
     assert said == [f"lines of the logs are being lost, {tmp_path}: Is a directory"]
-
-
-RUN = "market_prices_job - 0b0aa3cb-2a4c-4d5e-8f16-6b3e0a1b2c3d"
-
-
-@pytest.mark.parametrize(
-    ("level", "said", "shown"),
-    [
-        ("INFO", "market_prices - fetched 250 coins", "market_prices - fetched 250 coins"),
-        ("WARNING", "market_prices - set aside a row", "warning: market_prices - set aside a row"),
-        ("DEBUG", "77 - market_prices - STEP_START - Started execution of step", None),
-        ("ERROR", "77 - market_prices - STEP_FAILURE - Execution of step failed.", None),
-    ],
-)
-def test_the_terminal_shows_what_runs_say_themselves(level: str, said: str, shown: str | None) -> None:
-    line = f"2026-01-01 00:00:00 +0000 - dagster - {level} - {RUN} - {said}"
-    assert stack.run_line(line) == shown
-
-
-def test_the_terminal_shows_no_traces() -> None:
-    assert stack.run_line("Traceback (most recent call last):") is None
