@@ -10,12 +10,14 @@ from datahub_assets.defs.workshop import KEY, Workshop
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid, HubError
 from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.domain.partitions import is_foreign
 from datahub_assets.ops import facts
 from datahub_assets.stores import losses, remote
 from datahub_assets.stores.publisher import MOST_ROWS
 
 Verdicts = Iterator[dg.AssetCheckResult]
 ROWS_NOTE = "most_rows"
+_NAMED_FILES = 10
 
 
 def cache_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
@@ -52,6 +54,9 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         dg.AssetCheckSpec(
             "hub_equals_cache", asset=key, description="The last commit, read back, holds what was sent."
         ),
+        dg.AssetCheckSpec(
+            "no_foreign_files", asset=key, description="Below data/ there are only the files that publishing writes."
+        ),
     ]
     if GAPS in ledgers_of(spec):
         specs.append(
@@ -67,6 +72,7 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         workshop: Workshop = context.resources.workshop
         yield _rows_never_shrink(spec, workshop)
         yield _hub_equals_cache(spec, workshop)
+        yield _no_foreign_files(spec, workshop)
         if GAPS in ledgers_of(spec):
             yield _no_gaps_unasked(spec, workshop)
 
@@ -107,6 +113,23 @@ def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRes
         problems=sample.problems,
         metadata={"rows_compared": sample.rows, "files_read": sample.files, "commit": sample.commit or "none yet"},
         severity=severity,
+    )
+
+
+def _no_foreign_files(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    """At the head as last seen. Publishing leaves them alone: they may be all that somebody has of something."""
+    with workshop.cache() as cache:
+        seen = remote.load(cache.database, spec)
+    foreign = sorted(path for path in (seen.files if seen else ()) if is_foreign(spec, path))
+    told = (
+        f"{len(foreign)} files below data/ are not of this dataset, and readers get their rows as well, so that keys "
+        f"come twice; delete them on the Hub: {', '.join(foreign[:_NAMED_FILES])}"
+    )
+    return _verdict(
+        chain.hub_key(spec),
+        "no_foreign_files",
+        problems=[told] if foreign else [],
+        metadata={"foreign_files": len(foreign)},
     )
 
 

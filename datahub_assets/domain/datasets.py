@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, INTERVALS, MINUTE_MS
 
 ROLL_DELAY_MS: Final = 10 * MINUTE_MS
 """A window rolls this long after its end, so that late stamps still find it."""
@@ -90,6 +90,7 @@ class DatasetSpec:
         key: columns that identify a row.        sort: order of rows in every file.
         series: columns whose values name one series in the cache's state table.
         group: the column whose values name the folders under `data/`, if files are grouped.
+        groups: the values it may have.
         window_ms: length of the live window; rows older than the window rest in sealed files.
         sealed: period of a sealed file, by value of `group` ("" when not grouped; "*" for all others).
         retention_ms: published rows older than this leave the local cache.
@@ -114,6 +115,7 @@ class DatasetSpec:
     live: LiveStyle
     sealed: tuple[tuple[str, Period], ...]
     retention_ms: int
+    groups: tuple[str, ...] = ()
     stale_warn_ms: int = 3 * MINUTE_MS
     stale_fail_ms: int = 10 * MINUTE_MS
 
@@ -238,6 +240,7 @@ OHLC: Final = DatasetSpec(
     sort=("symbol", "timestamp"),
     series=("symbol", "interval"),
     group="interval",
+    groups=tuple(INTERVALS),
     window_ms=DAY_MS,
     live=LiveStyle.REPLACE,
     sealed=(("1d", Period.YEAR), ("*", Period.MONTH)),

@@ -17,6 +17,8 @@ DATA_FOLDER: Final = "data/"
 OPEN_NAME: Final = "open.parquet"
 TODAY_NAME: Final = "today.parquet"
 LIVE_FOLDER: Final = "live/"
+LIVE_STAMP: Final = "%H%M"
+SUFFIX: Final = ".parquet"
 
 _PATH: Final = "__path"
 Files = Mapping[str, pl.DataFrame]
@@ -46,21 +48,37 @@ class Plan:
 
 def is_small(spec: DatasetSpec, path: str) -> bool:
     """Whether this is a file of the live window or of forming rows: few rows, rewritten or folded soon."""
-    if not path.startswith(DATA_FOLDER) or not path.endswith(".parquet"):
-        return False
+    folder, name = _split(path)
     if spec.live is LiveStyle.APPEND:
-        return f"/{LIVE_FOLDER}" in path
-    return path.rsplit("/", 1)[-1] in {OPEN_NAME, TODAY_NAME}
+        return folder == DATA_FOLDER + LIVE_FOLDER and _is_stamped(name, LIVE_STAMP)
+    return name in {OPEN_NAME, TODAY_NAME} and _group(spec, folder) is not None
+
+
+def is_sealed(spec: DatasetSpec, path: str) -> bool:
+    """Whether this is the file of a period that has passed."""
+    folder, name = _split(path)
+    group = _group(spec, folder)
+    return group is not None and _is_stamped(name, spec.sealed_period(group).strftime)
+
+
+def is_placed(spec: DatasetSpec, path: str) -> bool:
+    """Whether rows of the main table are placed in such a file."""
+    return is_small(spec, path) or is_sealed(spec, path)
 
 
 def is_data(path: str) -> bool:
-    """Whether the path holds rows of the main table."""
-    return path.startswith(DATA_FOLDER) and path.endswith(".parquet")
+    """Whether readers take what is in this file for rows of the main table, as the globs of the card do."""
+    return path.startswith(DATA_FOLDER) and path.endswith(SUFFIX)
+
+
+def is_foreign(spec: DatasetSpec, path: str) -> bool:
+    """Whether readers take this file for ours though no publish writes it: a copy, or somebody's own."""
+    return is_data(path) and not is_placed(spec, path)
 
 
 def live_name(now_ms: int) -> str:
     """Name of the live file of a publish in this minute (UTC)."""
-    return f"{datetime.fromtimestamp(now_ms / 1000, UTC):%H%M}.parquet"
+    return f"{datetime.fromtimestamp(now_ms / 1000, UTC):{LIVE_STAMP}}{SUFFIX}"
 
 
 def window_start_at(spec: DatasetSpec, *, now_ms: int, newest: int | None, reached: int) -> int:
@@ -114,6 +132,30 @@ def plan(spec: DatasetSpec, *, small: Files, new: pl.DataFrame, window_start: in
     )
 
 
+def _split(path: str) -> tuple[str, str]:
+    """Folder (with its slash) and name of a file."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash, name
+
+
+def _group(spec: DatasetSpec, folder: str) -> str | None:
+    """Whose files are in this folder: a value of the spec's group, "" for all where there are none, None: nobody's."""
+    if spec.group is None:
+        return "" if folder == DATA_FOLDER else None
+    group = folder.removeprefix(DATA_FOLDER).removesuffix("/")
+    return group if folder == f"{DATA_FOLDER}{group}/" and group in spec.groups else None
+
+
+def _is_stamped(name: str, pattern: str) -> bool:
+    """Whether a file has exactly the name this pattern of strftime gives to some moment."""
+    stem = name.removesuffix(SUFFIX)
+    try:
+        moment = datetime.strptime(stem, pattern).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return name == f"{moment.strftime(pattern)}{SUFFIX}"
+
+
 def _together(spec: DatasetSpec, *frames: pl.DataFrame | None) -> pl.DataFrame:
     """All these rows in one frame, which may be empty."""
     empty = pl.DataFrame(schema=spec.polars_schema())
@@ -138,13 +180,13 @@ def _sealed_path(spec: DatasetSpec) -> pl.Expr:
     """Path of the sealed file a row belongs in once it left the window."""
     moment = pl.col("timestamp")
     if spec.group is None:
-        return pl.lit(DATA_FOLDER) + moment.dt.strftime(spec.sealed_period("").strftime) + pl.lit(".parquet")
+        return pl.lit(DATA_FOLDER) + moment.dt.strftime(spec.sealed_period("").strftime) + pl.lit(SUFFIX)
     default = moment.dt.strftime(spec.sealed_period("*").strftime)
     name = default
     for group, period in spec.sealed:
         if group != "*":
             name = pl.when(pl.col(spec.group) == group).then(moment.dt.strftime(period.strftime)).otherwise(name)
-    return _folder(spec) + name + pl.lit(".parquet")
+    return _folder(spec) + name + pl.lit(SUFFIX)
 
 
 def _folder(spec: DatasetSpec) -> pl.Expr:

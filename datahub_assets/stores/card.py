@@ -13,7 +13,7 @@ import yaml
 
 from datahub_assets.domain.datasets import DatasetSpec, LiveStyle
 from datahub_assets.domain.ledgers import LedgerSpec, ledgers_of
-from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, is_data
+from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, is_placed
 
 CARD_PATH: Final = "README.md"
 _STATE: Final = "datahub"
@@ -72,7 +72,7 @@ def _configs(spec: DatasetSpec, files: list[str]) -> list[dict[str, Any]]:
         if spec.live is LiveStyle.APPEND:
             every.append(f"{DATA_FOLDER}{LIVE_FOLDER}*.parquet")
         return [_config("default", every, default=True)]
-    groups = sorted({path.split("/")[1] for path in files if is_data(path)})
+    groups = sorted({path.split("/")[1] for path in files if is_placed(spec, path)})
     globs = {group: f"{DATA_FOLDER}{group}/*.parquet" for group in groups}
     return [
         _config("default", list(globs.values()) or [f"{DATA_FOLDER}**/*.parquet"], default=True),
@@ -131,7 +131,7 @@ No advice, no warranty.
 
 
 def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]) -> str:
-    group = next((path.split("/")[1] for path in files if is_data(path)), None) if spec.group else None
+    group = next((path.split("/")[1] for path in files if is_placed(spec, path)), None) if spec.group else None
     loads = [f'load_dataset("{repo_id}", split="train")']
     if group is not None:
         loads.append(f'load_dataset("{repo_id}", "{group}", split="train")')

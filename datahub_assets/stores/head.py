@@ -10,7 +10,7 @@ import polars as pl
 
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound
-from datahub_assets.domain.partitions import is_data, is_small
+from datahub_assets.domain.partitions import is_placed, is_sealed
 from datahub_assets.stores import card, layout, remote
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.hub import Hub
@@ -25,7 +25,7 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
         hub.create(spec)
         head = hub.head(spec)
     seen = Remote(repo=hub.repo_url(spec), head=head, files=hub.files(spec, revision=head))
-    if not any(is_data(path) for path in seen.files):
+    if not any(is_placed(spec, path) for path in seen.files):
         return replace(seen, rows=0)
     known = remote.load(cache.database, spec)
     if known is not None and known.repo != seen.repo:
@@ -37,7 +37,7 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
         first, newest = (None, None) if known is None else (known.first, known.newest)
         start = max(reached, _sealed_until(spec, seen, hub))
         return replace(seen, window_start=start, rows=_counted(spec, seen, hub), first=first, newest=newest)
-    believed = told.rows is not None and known is not None and not _left_behind(text, known=known, seen=seen)
+    believed = told.rows is not None and known is not None and not _left_behind(spec, text, known=known, seen=seen)
     return replace(
         seen,
         window_start=max(reached, told.window_start),
@@ -47,23 +47,23 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
     )
 
 
-def _left_behind(text: bytes, *, known: Remote, seen: Remote) -> bool:
+def _left_behind(spec: DatasetSpec, text: bytes, *, known: Remote, seen: Remote) -> bool:
     """Whether data files changed and the card (this text) did not, as when a person deletes one: it tells old counts.
 
     Writers like us change it in the same commit.
     """
     before = known.files.get(card.CARD_PATH)
-    return before is not None and remote.is_content(text, oid=before.oid) and _oids(known) != _oids(seen)
+    return before is not None and remote.is_content(text, oid=before.oid) and _oids(spec, known) != _oids(spec, seen)
 
 
-def _oids(of: Remote) -> dict[str, str]:
-    return {path: file.oid for path, file in of.files.items() if is_data(path)}
+def _oids(spec: DatasetSpec, of: Remote) -> dict[str, str]:
+    return {path: file.oid for path, file in of.files.items() if is_placed(spec, path)}
 
 
 def _counted(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
     """Rows of the main table, told by the footers of its files."""
     count = 0
-    for path in sorted(path for path in seen.files if is_data(path)):
+    for path in sorted(path for path in seen.files if is_placed(spec, path)):
         with hub.opened(spec, path, revision=seen.head) as file:
             count += layout.count_rows(file, name=f"{path} at {seen.head}")
     return count
@@ -73,7 +73,7 @@ def counted_until(spec: DatasetSpec, seen: Remote, *, until: int, known: Mapping
     """Rows not later than `until` (epoch ms) in each data file, by path and oid; `known` files are not read."""
     counts = {}
     for path, file in seen.files.items():
-        if not is_data(path):
+        if not is_placed(spec, path):
             continue
         name = f"{path} {file.oid}"
         if name in known:
@@ -87,7 +87,7 @@ def counted_until(spec: DatasetSpec, seen: Remote, *, until: int, known: Mapping
 def _sealed_until(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
     """Where the live window must begin at least, for a repo whose card does not say: after its newest sealed rows."""
     newest: dict[str, str] = {}
-    for path in sorted(path for path in seen.files if is_data(path) and not is_small(spec, path)):
+    for path in sorted(path for path in seen.files if is_sealed(spec, path)):
         newest[path.rsplit("/", 1)[0]] = path
     ends = [layout.read(spec, hub.read(spec, path, revision=seen.head), name=path) for path in newest.values()]
     times = [frame.select(pl.col("timestamp").dt.epoch("ms").max()).item() for frame in ends if frame.height]

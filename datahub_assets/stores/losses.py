@@ -14,7 +14,7 @@ import polars as pl
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.intervals import DAY_MS
 from datahub_assets.domain.ledgers import ledgers_of
-from datahub_assets.domain.partitions import Plan, is_data, is_small, sealed_paths
+from datahub_assets.domain.partitions import Plan, is_placed, is_sealed, is_small, sealed_paths
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.database import quoted
 from datahub_assets.stores.remote import Remote
@@ -42,11 +42,11 @@ class Debt:
 
 def lost_rows(spec: DatasetSpec, *, known: Remote, seen: Remote) -> bool:
     """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
-    sealed = [path for path in known.files if is_data(path) and not is_small(spec, path)]
+    sealed = [path for path in known.files if is_sealed(spec, path)]
     small = [path for path in known.files if is_small(spec, path)]
     if any(path not in seen.files for path in sealed):
         return True
-    return bool(small) and not any(is_data(path) for path in seen.files)
+    return bool(small) and not any(is_placed(spec, path) for path in seen.files)
 
 
 def touched(*, known: Remote, seen: Remote) -> set[str]:
@@ -65,7 +65,7 @@ def send_again(spec: DatasetSpec, *, known: Remote, paths: set[str], cache: Cach
         if any(is_small(spec, path) for path in paths):
             forming = f" OR NOT {quoted('closed')}" if spec.has_forming_rows else ""
             count += table.unmark(database, f"(timestamp >= ?{forming})", (known.window_start,))
-        for group, first, last in _spans(spec, {path for path in paths if not is_small(spec, path)}, cache=cache):
+        for group, first, last in _spans(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
             same = "" if spec.group is None else f" AND {quoted(spec.group)} = ?"
             values = (first, last) if spec.group is None else (first, last, group)
             count += table.unmark(database, f"timestamp >= ? AND timestamp < ?{same}", values)
@@ -126,7 +126,7 @@ def _note(spec: DatasetSpec, debt: Debt, *, cache: Cache) -> None:
 
 def _spans(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[tuple[str | None, int, int]]:
     """For each of these sealed files that the cache has rows of: the group, and from when until when (epoch ms)."""
-    if not any(is_data(path) for path in sealed):
+    if not sealed:
         return []
     group = "NULL" if spec.group is None else quoted(spec.group)
     days = cache.database.rows(

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from datahub_assets.defs import chain, failures
 from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC, DatasetSpec
+from datahub_assets.domain.partitions import is_small
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.stores import landing, quarantine, remote
 from datahub_assets.stores.tables import Table
@@ -59,7 +60,7 @@ def test_a_run_brings_rows_from_upstream_to_the_hub(bench: Bench, spec: DatasetS
         HfApi(endpoint=bench.server.url).dataset_info(hub.repo_id(spec)).sha or "?"
     )
     assert all(passed for passed, _ in verdicts(result).values())
-    assert len(verdicts(result)) == {MARKET.name: 7, OHLC.name: 8}[spec.name]
+    assert len(verdicts(result)) == {MARKET.name: 8, OHLC.name: 9}[spec.name]
 
 
 def test_a_person_sees_a_table_and_times(bench: Bench) -> None:
@@ -268,3 +269,35 @@ def test_a_card_a_person_rewrote_fails_no_check(bench: Bench) -> None:
         assert result.success
         assert verdicts(result)["rows_never_shrink"] == (True, None)
         assert bench.status(MARKET)["rows"] == on_hub(bench, MARKET) == 20 * ticks
+
+
+def test_a_copy_of_a_file_is_named_left_alone_and_not_counted(bench: Bench, spec: DatasetSpec) -> None:
+    bench.run(spec)
+    hub = bench.hub
+    path = next(path for path in hub.files(spec, revision="main") if is_small(spec, path))
+    extra = f"{path.rpartition('/')[0]}/extra.parquet"
+    content = hub.read(spec, path, revision="main")
+    bench.server.commit(hub.repo_id(spec), {extra: content, "data/notes.txt": b"mine", "data/broken.parquet": b"PAR1"})
+    for tick in (1, 2):
+        before = on_hub(bench, spec)
+        bench.clock.advance(60 * MINUTE_MS)
+        result = bench.run(spec)
+        assert result.success
+        passed, description = verdicts(result)["no_foreign_files"]
+        assert not passed
+        assert "2 files below data/ are not of this dataset" in (description or "")
+        assert (description or "").endswith(
+            f"delete them on the Hub: {', '.join(sorted([extra, 'data/broken.parquet']))}"
+        )
+        assert on_hub(bench, spec) - before == (20 if spec is MARKET else 2), f"tick {tick}: copies are not counted"
+        assert verdicts(result)["rows_never_shrink"] == (True, None)
+        assert hub.read(spec, extra, revision="main") == content
+
+    api = HfApi(endpoint=bench.server.url, token=bench.workshop.settings.owner_token())
+    for gone in (extra, "data/broken.parquet"):
+        api.delete_file(gone, hub.repo_id(spec), repo_type="dataset")
+    bench.clock.advance(60 * MINUTE_MS)
+    result = bench.run(spec)
+    assert all(passed for passed, _ in verdicts(result).values())
+    said = [entry.user_message for entry in bench.instance.all_logs(result.run_id)]
+    assert not any("lost files" in line for line in said), "nothing of ours is gone"

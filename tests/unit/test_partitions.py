@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from datahub_assets.domain.datasets import MARKET, OHLC, ROLL_DELAY_MS, DatasetSpec, LiveStyle
 from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS, interval
-from datahub_assets.domain.partitions import is_data, is_small, live_name, plan, sealed_paths, window_start_at
+from datahub_assets.domain.partitions import (
+    is_data,
+    is_foreign,
+    is_placed,
+    is_sealed,
+    is_small,
+    live_name,
+    plan,
+    sealed_paths,
+    window_start_at,
+)
 from datahub_assets.domain.rows import content_columns, frame_of, overlay, supersede
 
 Files = dict[str, pl.DataFrame]
@@ -131,6 +141,9 @@ def commit(spec: DatasetSpec, files: Files, new: pl.DataFrame, *, window_start: 
 
 def check_layout(spec: DatasetSpec, files: Files, *, window_start: int) -> None:
     for path, frame in files.items():
+        assert is_placed(spec, path)
+        assert is_sealed(spec, path) is not is_small(spec, path)
+        assert not is_foreign(spec, path)
         assert frame.height
         assert frame.equals(frame.sort(spec.file_order)), f"{path} is sorted"
         past = frame["timestamp"].dt.epoch("ms") < window_start
@@ -236,3 +249,32 @@ def test_a_clock_far_ahead_does_not_push_the_window_past_the_data() -> None:
 def test_live_files_are_named_by_the_minute_of_publishing() -> None:
     assert live_name(at("2025-11-22T09:07:59")) == "0907.parquet"
     assert MARKET.live is LiveStyle.APPEND
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        (OHLC, "data/1h/extra.parquet"),
+        (OHLC, "data/1h/2025-1.parquet"),
+        (OHLC, "data/1h/2025.parquet"),
+        (OHLC, "data/1d/2025-11.parquet"),
+        (OHLC, "data/extra/2025-11.parquet"),
+        (OHLC, "data/2025-11.parquet"),
+        (OHLC, "data/today.parquet"),
+        (OHLC, "data/1h/copy/today.parquet"),
+        (MARKET, "data/2025-11-22 (1).parquet"),
+        (MARKET, "data/2025-11.parquet"),
+        (MARKET, "data/live/extra.parquet"),
+        (MARKET, "data/live/2575.parquet"),
+        (MARKET, "data/old/live/0930.parquet"),
+    ],
+)
+def test_a_file_that_publishing_never_writes_is_foreign(spec: DatasetSpec, path: str) -> None:
+    assert is_foreign(spec, path)
+    assert not is_placed(spec, path)
+
+
+@pytest.mark.parametrize("path", ["README.md", "gaps/gaps.parquet", "data/notes.txt", "other/2025-11-22.parquet"])
+def test_what_readers_do_not_take_for_rows_is_nobodys_business(path: str) -> None:
+    assert not is_foreign(MARKET, path)
+    assert not is_placed(MARKET, path)
