@@ -48,7 +48,8 @@ SwaggerUIBundle({{url: "{SCHEMA_URL}", dom_id: "#docs", deepLinking: true, persi
 _SCALAR_PAGE: Final = _PAGE.format(
     head="<style>body { margin: 0 }</style>",
     body=f"""<div id="docs"></div><script src="/docs/assets/scalar.js"></script><script>
-Scalar.createApiReference("#docs", {{url: "{SCHEMA_URL}", withDefaultFonts: false, telemetry: false}});
+Scalar.createApiReference("#docs", {{url: "{SCHEMA_URL}", withDefaultFonts: false, telemetry: false,
+  showDeveloperTools: "never", hideClientButton: true, agent: {{disabled: true}}, mcp: {{disabled: true}}}});
 </script>""",
 )
 

@@ -176,7 +176,7 @@ class UnknownInterval(ApiError):
     def of(cls, value: str, *, valid: Collection[str]) -> "UnknownInterval":
         """Name the interval and list those there are."""
         return cls(
-            f"interval={value[:100]!r} is not in the dataset; valid: {', '.join(valid)}",
+            f"interval={value[:100]!r} is not in the dataset; valid: {', '.join(valid) or 'none, it has no intervals'}",
             fields={"parameter": "interval", "value": value[:100], "valid": list(valid)},
         )
 

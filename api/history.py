@@ -42,8 +42,7 @@ def write_diff(found: Difference, *, dataset: str, earlier: Commit, later: Commi
 
 def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str | None) -> Coverage:
     """What a commit covers, series by series, with the gaps of its ledger. Raises UnknownSymbol, UnknownInterval."""
-    _check(snapshot, symbols, interval)
-    wanted = frozenset(symbols)
+    wanted = _checked(snapshot, symbols, interval)
     ledger = gaps(snapshot)
     by_series: dict[tuple[str | None, str], list[Gap]] = {}
     for line in times_as_text(ledger).iter_rows(named=True):
@@ -71,15 +70,17 @@ def _missing(gaps_of_series: Sequence[Gap]) -> int:
     return sum(gap.candles for gap in gaps_of_series if gap.healed_at is None)
 
 
-def _check(snapshot: Snapshot, symbols: tuple[str, ...], interval: str | None) -> None:
-    """Refuse names the commit does not know: an empty answer would look as if nothing were missing."""
-    groups = [str(group) for group in snapshot.groups]
+def _checked(snapshot: Snapshot, symbols: tuple[str, ...], interval: str | None) -> frozenset[str]:
+    """The series that are meant, pairs in any spelling; an empty answer would look as if nothing were missing."""
+    groups = [group for group in snapshot.groups if group is not None]
     if interval is not None and interval not in groups:
         raise UnknownInterval.of(interval, valid=sorted(groups))
     known = frozenset().union(*snapshot.series.values())
-    missing = [symbol for symbol in symbols if symbol not in known]
+    wanted = {symbol: symbol if symbol in known else symbol.upper() for symbol in symbols}
+    missing = [symbol for symbol, name in wanted.items() if name not in known]
     if missing:
         raise UnknownSymbol.of("symbol", missing, known=known, where=f"commit {snapshot.sha}")
+    return frozenset(wanted.values())
 
 
 def _rows(frame: pl.DataFrame, *, limit: int) -> list[dict[str, Any]]:

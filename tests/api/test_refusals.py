@@ -46,6 +46,7 @@ BAD_REQUESTS = [
     ("/api/hub/diff?dataset=ohlc&from=nope", 404, "revision_unknown", "nope", "branch"),
     ("/api/hub/coverage?symbol=NOPE", 404, "unknown_symbol", "NOPE", "BTCUSDT"),
     ("/api/hub/coverage?interval=3d", 404, "unknown_interval", "3d", "1d, 1h, 4h"),
+    ("/api/hub/coverage?dataset=market&interval=1h", 404, "unknown_interval", "1h", "no intervals"),
     ("/api/hub/nothing", 404, "not_found", "", ""),
 ]
 
