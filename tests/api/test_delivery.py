@@ -24,7 +24,7 @@ from api.hot import Hot, HotAnswers
 from api.metrics import Metrics
 from api.ratelimit import RateLimiter
 from tests.api.conftest import until
-from tests.api.test_process import free_port
+from tests.api.process import free_port
 
 WAIT_S = 20.0
 LARGE = bytes(range(256)) * (32 << 12)  # 32 MiB: more than a socket takes by itself

@@ -13,7 +13,7 @@ from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import until
 from tests.api.following import following
-from tests.api.test_process import free_port, process, serving_process
+from tests.api.process import free_port, process, serving_process
 from tests.api.workers import NOW_MS, Workers, candles, prices
 
 

@@ -26,7 +26,7 @@ from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.conftest import until
 from tests.api.following import WAIT_S, following
-from tests.api.test_process import free_port
+from tests.api.process import free_port
 from tests.api.workers import Workers, candles
 
 BEAT_S = 0.2

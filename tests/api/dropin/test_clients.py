@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from localhub.testing import HubServer
-from tests.api.test_process import serving_process
+from tests.api.process import serving_process
 from tests.api.workers import HOUR_MS, Workers, candles, prices
 
 CCXT = """

@@ -9,7 +9,7 @@ import pytest
 
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
-from tests.api.test_process import serving_process
+from tests.api.process import serving_process
 from tests.api.workers import Workers
 
 BINANCE = "/binance/api/v3/ping"

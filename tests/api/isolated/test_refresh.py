@@ -14,7 +14,7 @@ from api.engine import poller
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
-from tests.api.test_process import free_port, serving_process
+from tests.api.process import free_port, serving_process
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
 
 SECRET = "secret-of-the-webhook"

@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 
 from localhub.testing import HubServer
-from tests.api.test_process import serving_process
+from tests.api.process import serving_process
 from tests.api.workers import Workers
 
 STREAM = "/api/hub/stream"

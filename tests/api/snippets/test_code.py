@@ -17,8 +17,8 @@ import pytest
 from api.endpoints import Endpoint
 from api.snippets import query_of, snippets_of
 from localhub.testing import HubServer
+from tests.api.process import serving_process
 from tests.api.snippets.queries import MOVING, QUERIES, STREAM, TABLES
-from tests.api.test_process import serving_process
 from tests.api.workers import Workers
 
 NEEDS_NODE = pytest.mark.skipif(shutil.which("node") is None, reason="there is no node here")

@@ -12,7 +12,7 @@ import pytest
 
 from localhub.testing import HubServer
 from tests.api.conftest import until
-from tests.api.test_process import serving_process
+from tests.api.process import serving_process
 from tests.api.workers import Workers
 
 BOMB = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3"

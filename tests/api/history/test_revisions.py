@@ -1,49 +1,15 @@
-"""Any revision: time travel, differences, coverage and cursors over a history of commits."""
+"""Any revision can be read: by commit, tag, branch or time, and pages stay on theirs."""
 
-import gzip
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
 import pytest
-import zstandard
 
-from api.compression import SMALLEST_BYTES
 from datahub_assets.domain.datasets import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
+from tests.api.history.conftest import INFO, URL, History
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
-
-URL = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=1000"
-INFO = "/api/hub/dataset-info"
-
-
-@dataclass(frozen=True)
-class History:
-    """Commits of the candles, oldest first, with the number of rows each holds, and a commit of the prices."""
-
-    commits: tuple[tuple[str, int], ...]
-    market: str
-
-
-@pytest.fixture(scope="module")
-def history(workers: Workers) -> History:
-    commits = []
-    for step in range(6):
-        until_ms = NOW_MS + step * HOUR_MS
-        sha = workers.publish(OHLC, candles(("BTCUSDT",), count=50 + step, until_ms=until_ms))
-        commits.append((sha, 50 + step))
-    return History(tuple(commits), workers.publish(MARKET, prices()))
-
-
-@pytest.fixture(scope="module")
-def client(hub: HubServer, history: History, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with serving(hub, tmp_path_factory.mktemp("home")) as client:
-        known = len(history.commits) + 1  # the repo's own first commit
-        until(lambda: client.get("/api/hub/revisions?dataset=ohlc").json()["commits"] >= known)
-        yield client
 
 
 def test_every_commit_can_be_read(client: Client, history: History) -> None:
@@ -173,46 +139,6 @@ def test_a_cursor_belongs_to_its_query(client: Client) -> None:
     assert client.get(f"{link}&revision={first.headers['x-revision']}").status_code == 200
 
 
-def test_a_difference_is_what_a_join_finds(client: Client, history: History) -> None:
-    key = ["symbol", "interval", "timestamp"]
-    commits = [sha for sha, _ in history.commits]
-    frames = {
-        sha: pl.DataFrame(client.get(f"{URL}&columns=*&revision={sha}").json(), infer_schema_length=None)
-        for sha in commits
-    }
-    for earlier, later in [(commits[0], commits[1]), (commits[1], commits[5]), (commits[4], commits[2])]:
-        found = client.get(f"/api/hub/diff?dataset=ohlc&from={earlier}&to={later}").json()
-        old, new = frames[earlier], frames[later]
-        added, removed = new.join(old, on=key, how="anti"), old.join(new, on=key, how="anti")
-        both = old.join(new, on=key, suffix="_new")
-        changed = both.filter(
-            pl.col("close").ne_missing(pl.col("close_new")) | (pl.col("closed") != pl.col("closed_new"))
-        )
-        assert found["counts"] == {"added": added.height, "changed": changed.height, "removed": removed.height}
-        assert found["added"] == added.sort(key).to_dicts()
-        assert found["removed"] == removed.sort(key).to_dicts()
-        assert [change["after"]["close"] for change in found["changed"]] == changed.sort(key)["close_new"].to_list()
-        assert [change["before"]["close"] for change in found["changed"]] == changed.sort(key)["close"].to_list()
-        assert (found["from"]["revision"], found["to"]["revision"]) == (earlier, later)
-
-
-def test_a_commit_differs_from_itself_in_nothing(client: Client, history: History) -> None:
-    sha = history.commits[2][0]
-    answer = client.get(f"/api/hub/diff?dataset=ohlc&from={sha}&to={sha}")
-    assert answer.json()["counts"] == {"added": 0, "changed": 0, "removed": 0}
-    assert answer.headers["cache-control"].endswith("immutable")
-
-
-def test_a_difference_is_asked_for_between_times(client: Client, history: History) -> None:
-    listed = client.get("/api/hub/revisions?dataset=ohlc").json()["revisions"]
-    one, two = listed[4], listed[1]
-    ends = {"dataset": "ohlc", "from_as_of": one["at"], "to_as_of": two["at"]}
-    found = client.get("/api/hub/diff", params=ends)
-    named = client.get(f"/api/hub/diff?dataset=ohlc&from={one['revision']}&to={two['revision']}")
-    assert found.content == named.content
-    assert (found.headers["cache-control"], found.headers["x-revision"]) == ("private, no-cache", two["revision"])
-
-
 def test_sql_at_a_time_reads_the_datasets_there_were(client: Client, history: History) -> None:
     before_all = client.get("/api/hub/revisions?dataset=market").json()["revisions"][-1]["at"]
     at_ms = round(datetime.fromisoformat(before_all).timestamp() * 1000) - 1
@@ -224,95 +150,3 @@ def test_sql_at_a_time_reads_the_datasets_there_were(client: Client, history: Hi
     assert "market has no commit at or before that time" in missing.json()["detail"]
     assert client.get(INFO, params={"as_of": str(at_ms)}).json().keys() == {"ohlc"}
     assert client.get(INFO, params={"as_of": "2001-01-01"}).status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("ends", "named"),
-    [
-        ("", "from_as_of"),
-        ("&from=main&from_as_of=2026-11-22", "from_as_of"),
-        ("&from=main&to=main&to_as_of=2026-11-22", "to_as_of"),
-        ("&from_as_of=yesterday", "from_as_of"),
-    ],
-)
-def test_the_ends_of_a_difference_are_named_once(client: Client, history: History, ends: str, named: str) -> None:
-    answer = client.get(f"/api/hub/diff?dataset=ohlc{ends}")
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
-    assert named in answer.json()["detail"]
-
-
-def test_a_difference_is_of_the_commit_it_leads_to(client: Client, history: History) -> None:
-    (one, _), (two, _), (three, _) = history.commits[:3]
-    urls = [f"/api/hub/diff?dataset=ohlc&from={earlier}&to={three}" for earlier in (one, two)]
-    answers = [client.get(url) for url in urls]
-    assert [answer.headers["x-revision"] for answer in answers] == [three, three]
-    assert answers[0].headers["etag"] != answers[1].headers["etag"]
-    assert [answer.json()["from"]["revision"] for answer in answers] == [one, two]
-
-
-@pytest.mark.parametrize("coding", ["zstd", "gzip"])
-@pytest.mark.parametrize(
-    "url",
-    [
-        "/api/hub/diff?dataset=ohlc&from={first}",
-        "/api/hub/revisions?dataset=ohlc",
-        INFO,
-    ],
-)
-def test_what_is_long_is_compressed_for_who_can_read_it(
-    client: Client, history: History, url: str, coding: str
-) -> None:
-    asked = url.format(first=history.commits[0][0])
-    plain = client.get(asked, headers={"Accept-Encoding": "identity"})
-    with client.stream("GET", asked, headers={"Accept-Encoding": coding}) as answer:
-        raw = b"".join(answer.iter_raw())
-    assert "content-encoding" not in plain.headers
-    assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding, Authorization"
-    assert answer.headers["etag"] != plain.headers["etag"]
-    assert answer.headers["content-type"] == plain.headers["content-type"] == "application/json"
-    assert len(plain.content) > SMALLEST_BYTES
-    assert answer.headers["content-encoding"] == coding
-    assert len(raw) < len(plain.content)
-    assert (gzip.decompress(raw) if coding == "gzip" else _unzstd(raw)) == plain.content
-    held = {"Accept-Encoding": coding, "If-None-Match": answer.headers["etag"]}
-    again = client.get(asked, headers=held)
-    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
-    assert client.get(asked, headers=held | {"Accept-Encoding": "identity"}).status_code == 200
-
-
-def test_what_is_short_goes_out_as_it_is(client: Client) -> None:
-    answer = client.get("/api/hub/coverage?dataset=market", headers={"Accept-Encoding": "zstd"})
-    assert len(answer.content) < SMALLEST_BYTES
-    assert "content-encoding" not in answer.headers
-    assert answer.headers["vary"] == "Accept-Encoding, Authorization"
-
-
-def _unzstd(raw: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompressobj().decompress(raw)
-
-
-def test_a_long_difference_is_cut_and_says_so(client: Client, history: History) -> None:
-    found = client.get(f"/api/hub/diff?dataset=ohlc&from={history.commits[0][0]}&limit=2").json()
-    assert found["truncated"]
-    assert len(found["added"]) == 2
-    assert found["counts"]["added"] > 2
-
-
-def test_coverage_tells_what_there_is_and_what_is_missing(client: Client, workers: Workers) -> None:
-    found = client.get("/api/hub/coverage").json()
-    assert {(one["series"], one["interval"]) for one in found["series"]} == {("BTCUSDT", "1h")}
-    rows = client.get(URL).json()
-    one = found["series"][0]
-    assert (one["rows"], one["oldest"], one["newest"]) == (len(rows), rows[0]["timestamp"], rows[-1]["timestamp"])
-    assert (one["forming"], one["gaps"], found["missing"], one["expected"]) == (1, [], 0, len(rows))
-    holed = candles(("SOLUSDT",), count=10).filter(pl.col("timestamp").dt.hour() != 6)
-    sha = workers.publish(OHLC, holed)
-    until(lambda: client.get("/api/hub/coverage").json()["revision"] == sha)
-    found = client.get("/api/hub/coverage?symbol=SOLUSDT&interval=1h").json()
-    assert found["missing"] == 1
-    assert found["series"][0]["expected"] == found["series"][0]["rows"] + 1 == 10
-    gap = found["series"][0]["gaps"][0]
-    assert (gap["first_time"], gap["candles"], gap["cause"]) == ("2026-11-22T06:00:00Z", 1, "not_fetched")
-    assert client.get("/api/hub/coverage?symbol=solusdt&interval=1h").json() == found
-    coin = client.get("/api/hub/coverage?dataset=market").json()["series"][0]
-    assert (coin["series"], coin["expected"]) == ("batcat", None)
