@@ -5,6 +5,7 @@ the value are put before it there.
 """
 
 import re
+from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -78,12 +79,24 @@ def _account(value: str) -> str:
     return value
 
 
+def _folder(value: Path) -> Path:
+    """A folder, or where one can be made."""
+    try:
+        there = next((path for path in (value, *value.absolute().parents) if path.exists()), None)
+        if there is not None and not there.is_dir():
+            raise ValueError(f"must be a folder, or where one can be made: {there} is a file")
+    except OSError as error:
+        raise ValueError(f"must be a folder, or where one can be made: {error.strerror}") from error
+    return value
+
+
 def _printable(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
         raise ValueError("must be printable ASCII without spaces")
     return value
 
 
+Home = Annotated[Path, AfterValidator(_folder)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[SecretStr, AfterValidator(_printable)]
 Account = Annotated[str, AfterValidator(_account)]

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.domain.intervals import INTERVALS
-from datahub_assets.setting_values import Account, Coins, Intervals, Port, Secret, Symbols, Url, Urls, Words
+from datahub_assets.setting_values import Account, Coins, Home, Intervals, Port, Secret, Symbols, Url, Urls, Words
 
 HUGGING_FACE: Final = "https://huggingface.co"
 LOCAL_USER: Final = "local"
@@ -68,7 +68,7 @@ class Settings(BaseModel):
         validation_alias=_env("BINANCE_BASE_URLS"),
         description="Binance hosts, tried in order; `/api/v3/…` is appended",
     )
-    home: Path = Field(
+    home: Home = Field(
         Path("data"),
         validation_alias=_env("DATAHUB_HOME"),
         description="folder of the cache, Dagster's home, the embedded Hub and the API's snapshots",

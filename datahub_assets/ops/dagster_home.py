@@ -4,6 +4,7 @@ Every value that differs from Dagster's own default says why beside it.
 """
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 
 from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
 
 CHAIN_TAG = "datahub/chain"
@@ -20,6 +22,7 @@ CHAIN_TAG = "datahub/chain"
 LOCATION = "datahub"
 CODE_MODULE = "datahub_assets.definitions"
 _LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes
+_NO_URL = re.compile(r"[%?#]")  # Dagster and gRPC put paths into URLs as they are
 _WEIGHT_PER_MINUTE = 6000  # Binance's request budget, see sources
 _CANDLES_PER_PAGE = 1000
 _WEIGHT_PER_PAGE = 2
@@ -35,7 +38,7 @@ def run_limit_s(settings: Settings) -> int:
 def instance_config(settings: Settings) -> dict[str, Any]:
     """What dagster.yaml says."""
     config: dict[str, Any] = {
-        **_storage(settings.dagster_home.resolve() / "storage"),
+        **_storage(_storage_folder(settings)),
         "telemetry": {"enabled": False},
         "run_coordinator": {
             "module": "dagster._core.run_coordinator.queued_run_coordinator",
@@ -118,6 +121,7 @@ def write(settings: Settings) -> Path:
     """Write dagster.yaml and workspace.yaml to Dagster's home and return the workspace's path."""
     home = settings.dagster_home.resolve()
     home.mkdir(parents=True, exist_ok=True)
+    _link_storage(settings)
     _write(home / "dagster.yaml", instance_config(settings))
     workspace = home / "workspace.yaml"
     _write(workspace, workspace_config(settings))
@@ -150,10 +154,41 @@ def socket_folder(settings: Settings) -> Iterator[None]:
 
 
 def _socket_folder(home: Path) -> Path:
-    """In the home; when that path is too long for a socket, a folder of this home's own in the temporary folder."""
+    """In the home; when that path is too long for a socket or no URL, a folder of its own in the temporary folder."""
     folder = home.resolve() / "run"
-    if len(str(folder / "code.sock")) <= _LONGEST_SOCKET_PATH:
+    if len(str(folder / "code.sock")) <= _LONGEST_SOCKET_PATH and not _NO_URL.search(str(folder)):
         return folder
+    return _temporary(home)
+
+
+def _storage_folder(settings: Settings) -> Path:
+    """Where Dagster's databases lie; a link to it where Dagster, which makes a URL of the path, would go elsewhere."""
+    folder = settings.dagster_home.resolve() / "storage"
+    return folder if not _NO_URL.search(str(folder)) else _temporary(settings.home).with_suffix(".storage")
+
+
+def _link_storage(settings: Settings) -> None:
+    """Make the link, if one is needed.
+
+    Raises:
+        OpsError: something else is in its place.
+    """
+    folder, link = settings.dagster_home.resolve() / "storage", _storage_folder(settings)
+    if link == folder:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder)
+    except OSError as error:
+        raise OpsError(
+            f"DATAHUB_HOME={settings.home} has a character that means something else in a URL, and {link}, to stand in "
+            f"for it, cannot be made: {error.strerror}. Choose a path without % ? #"
+        ) from error
+
+
+def _temporary(home: Path) -> Path:
+    """A path of this home's own in the temporary folder."""
     name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"datahub-{name}"
 

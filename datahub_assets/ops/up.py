@@ -1,5 +1,6 @@
 """`datahub up`: everything that has to be right before the first process starts, then the supervisor until it ends."""
 
+import os
 import shutil
 import sys
 from datetime import datetime
@@ -10,6 +11,7 @@ from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.logs import Redactor
 from datahub_assets.ops.supervisor import Supervisor
 from datahub_assets.settings import Settings
+from datahub_assets.settings_unknown import unknown_settings
 
 _NAME_WIDTH = 8
 
@@ -27,6 +29,8 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
         workspace = dagster_home.write(settings)
         environments = environment.build(settings)
         specs = stack.processes(settings, environments=environments, workspace=workspace)
+        for line in unknown_settings(os.environ):
+            say("datahub", f"warning: {line}")
         say("datahub", f"starting {', '.join(spec.name for spec in specs)}; logs in {_logs(settings)}")
         redact = Redactor([*environments.secret.values(), settings.owner_token()])
 

@@ -13,7 +13,7 @@ import pytest
 from datahub_assets.domain.datasets import DATASETS
 from datahub_assets.domain.errors import HubRefused, SettingsError
 from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, stack
-from datahub_assets.ops.errors import AlreadyRunning, NotAgreed, PortTaken
+from datahub_assets.ops.errors import AlreadyRunning, NotAgreed, OpsError, PortTaken
 from datahub_assets.ops.up import up, welcome
 from datahub_assets.settings import Settings
 from datahub_assets.stores.hub import Hub
@@ -143,6 +143,31 @@ def test_dagster_accepts_what_is_written_for_it(tmp_path: Path, launcher: str) -
         assert limits.run_queue_config is not None
         assert limits.run_queue_config.tag_concurrency_limits[0]["key"] == "datahub/chain"
     assert list(settings.dagster_home.glob("*.partial")) == []
+
+
+@pytest.mark.parametrize("name", ["50%", "a%20b", "what?", "c#"])
+def test_a_home_whose_name_is_no_url_holds_dagsters_databases_all_the_same(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    settings = settings_of(tmp_path / "in" / name)
+    for _ in range(2):
+        dagster_home.write(settings)
+        with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+            assert instance.get_runs() == []
+            assert list(instance.all_instigator_state()) == []
+    databases = {path.name for path in (settings.dagster_home / "storage").iterdir()}
+    assert {"runs.db", "schedules.db", "event_log.db"} <= databases
+    assert [path.name for path in (tmp_path / "in").iterdir()] == [name], "nothing beside it"
+    assert not set("%?#") & set(str(dagster_home.code_socket(settings)))
+
+
+def test_a_home_whose_name_is_no_url_says_what_stands_in_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(OpsError, match=r"DATAHUB_HOME=.*50%.*nowhere.*No such file or directory"):
+        dagster_home.write(settings_of(tmp_path / "50%"))
 
 
 def test_the_limit_of_a_run_grows_with_what_there_is_to_fetch(tmp_path: Path) -> None:

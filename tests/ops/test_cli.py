@@ -73,6 +73,33 @@ def test_up_names_a_taken_port_and_starts_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "dagster").exists()
 
 
+@pytest.mark.parametrize("home", ["/dev/null", "/dev/null/below", "/" + "x" * 300])
+@pytest.mark.parametrize("command", ["status", "doctor", "up", "token"])
+def test_a_home_that_can_be_no_folder_is_a_wrong_setting(command: str, home: str) -> None:
+    result = datahub(command, env={"DATAHUB_HOME": home})
+    assert result.exit_code == 2
+    assert result.output.startswith("datahub: DATAHUB_HOME=")
+    assert home in result.output
+    assert "must be a folder, or where one can be made" in result.output
+
+
+def test_up_warns_of_a_misspelt_setting(tmp_path: Path) -> None:
+    code = (
+        "from datahub_assets.ops import up; from datahub_assets.settings import Settings\n"
+        "class None_:\n"
+        "    def __init__(self, *_, **__): pass\n"
+        "    def run(self): pass\n"
+        "up.Supervisor = None_; up.up(Settings.from_env())"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
+        api, dagster = (str(server.getsockname()[1]) for server in (a, b))
+    env = {**os.environ, "DATAHUB_HOME": str(tmp_path), "DATAHUB_COIN": "50", "HF_TOKEN": "hf_verysecret"}
+    env |= {"HF_ENDPOINT": "http://127.0.0.1:9", "DATAHUB_API_PORT": api, "DATAHUB_DAGSTER_PORT": dagster}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "warning: DATAHUB_COIN is no setting and changes nothing; did you mean DATAHUB_COINS?" in done.stdout
+
+
 def test_a_second_up_on_the_same_home_is_refused(tmp_path: Path) -> None:
     with homelock.held(tmp_path):
         result = datahub("up", env={"DATAHUB_HOME": str(tmp_path)})

@@ -1,0 +1,26 @@
+"""Variables that look like settings and are none: most likely misspelt. What settings there are is `settings`."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from datahub_assets.settings import setting_rows
+
+_PREFIX: Final = "DATAHUB_"
+_LEAST_LIKENESS: Final = 0.75
+
+
+def unknown_settings(names: Iterable[str]) -> list[str]:
+    """A line for each name that begins as our settings do and is not among them, with the one it is most like.
+
+    Args:
+        names: of the variables of an environment.
+    """
+    known = [name for row in setting_rows() for name in row.variable.split(" / ")]
+    return [_told(name, known) for name in sorted(names) if name.startswith(_PREFIX) and name not in known]
+
+
+def _told(name: str, known: list[str]) -> str:
+    nearest = get_close_matches(name, known, n=1, cutoff=_LEAST_LIKENESS)
+    advice = f"did you mean {nearest[0]}?" if nearest else "`datahub settings` lists them"
+    return f"{name} is no setting and changes nothing; {advice}"
