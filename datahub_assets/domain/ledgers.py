@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from datahub_assets.domain.datasets import OHLC, Column, DatasetSpec, Kind
 
+RECHECKED_CANDLES: Final = 72
+"""So many of a series' last candles are compared with the exchange's again and again; nobody looks at older ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerSpec:
@@ -91,7 +94,8 @@ GAPS: Final = LedgerSpec(
 CORRECTIONS: Final = LedgerSpec(
     name="corrections",
     path="corrections/corrections.parquet",
-    summary="Closed candles whose values the exchange changed afterwards: the old and the new values.",
+    summary="Closed candles whose values the exchange changed afterwards: the old and the new values. Changes of the "
+    f"last {RECHECKED_CANDLES} candles of a series are noticed: those are asked for again about once an hour.",
     columns=(
         Column("symbol", Kind.TEXT, "pair in the exchange's spelling"),
         Column("interval", Kind.TEXT, "candle length"),

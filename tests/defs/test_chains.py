@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 from datahub_assets.defs import chain, failures
 from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC, DatasetSpec
+from datahub_assets.domain.intervals import interval
+from datahub_assets.domain.ledgers import CORRECTIONS
 from datahub_assets.domain.partitions import is_small
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.stores import landing, quarantine, remote
@@ -301,3 +303,20 @@ def test_a_copy_of_a_file_is_named_left_alone_and_not_counted(bench: Bench, spec
     assert all(passed for passed, _ in verdicts(result).values())
     said = [entry.user_message for entry in bench.instance.all_logs(result.run_id)]
     assert not any("lost files" in line for line in said), "nothing of ours is gone"
+
+
+def test_a_candle_corrected_many_hours_later_is_noticed_within_an_hour(bench: Bench) -> None:
+    settings = bench.workshop.settings.model_copy(update={"tick_s": 300})
+    seldom = replace(bench, workshop=replace(bench.workshop, settings=settings))
+    seldom.run(OHLC)
+    old = bench.clock.now_ms() - 20 * 60 * MINUTE_MS
+    bench.binance.trade("BTCUSDT", factor=1.5, at_ms=old)
+    for _ in range(12):
+        seldom.clock.advance(5 * MINUTE_MS)
+        assert seldom.run(OHLC).success
+    with seldom.workshop.cache() as cache:
+        lines = Table.of(CORRECTIONS).read(cache.database)
+    assert set(lines.select("symbol", "interval", pl.col("timestamp").dt.epoch("ms")).rows()) == {
+        ("BTCUSDT", "1h", interval("1h").floor(old)),
+        ("BTCUSDT", "4h", interval("4h").floor(old)),
+    }

@@ -70,6 +70,7 @@ def fetch_candles(
                 last_open_time=last_open_times.get((symbol, name)),
                 server_time_ms=server_time_ms,
                 history_candles=settings.history_candles,
+                tick_s=settings.tick_s,
             )
             for symbol in await _symbols(binance, settings.symbols)
             for name in settings.intervals

@@ -1,9 +1,11 @@
 """Which klines to ask for, page by page: from a series' last stored candle to the present. Who asks is `fetch`."""
 
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from datahub_assets.domain.intervals import Interval
+from datahub_assets.domain.intervals import HOUR_MS, Interval
+from datahub_assets.domain.ledgers import RECHECKED_CANDLES
 from datahub_assets.sources.binance.client import MOST_KLINES, Binance
 
 
@@ -28,21 +30,45 @@ class Range:
 
 
 def to_present(
-    symbol: str, interval: Interval, *, last_open_time: int | None, server_time_ms: int, history_candles: int
+    symbol: str,
+    interval: Interval,
+    *,
+    last_open_time: int | None,
+    server_time_ms: int,
+    history_candles: int,
+    tick_s: int = 60,
 ) -> Range:
     """What a series lacks: everything from its last stored candle on, or its first fill.
 
     Nothing is asked for that opens after `server_time_ms`, by which candles are told closed from forming: so a candle
     stored as forming is always the series' last one, and asked for again. The one before is asked for too, since trades
-    may be booked to it in the moment after its close.
+    may be booked to it in the moment after its close. And about once an hour the `RECHECKED_CANDLES` (72) before it
+    are, as far as the first fill reached: the exchange corrects candles later, too. The answer is longer then, and
+    costs as many requests and as much weight as always.
     """
     forming = interval.floor(server_time_ms)
     if last_open_time is not None:
         start_ms = min(last_open_time, forming) - interval.length_ms
+        if _is_recheck_due(symbol, interval, now_ms=server_time_ms, tick_s=tick_s):
+            start_ms = _earlier(start_ms, interval, forming=forming, history_candles=history_candles)
         return Range(symbol, interval, start_ms, server_time_ms)
     newest = min(history_candles, MOST_KLINES)
     start = None if history_candles == newest else forming - (history_candles - 1) * interval.length_ms
     return Range(symbol, interval, start, server_time_ms, newest)
+
+
+def _is_recheck_due(symbol: str, interval: Interval, *, now_ms: int, tick_s: int) -> bool:
+    """Whether it is this series' turn: once in the ticks of an hour, each series at another of them."""
+    ticks = max(1, HOUR_MS // (1000 * tick_s))
+    turn = zlib.crc32(f"{symbol} {interval.name}".encode()) % ticks
+    return now_ms // (1000 * tick_s) % ticks == turn
+
+
+def _earlier(start_ms: int, interval: Interval, *, forming: int, history_candles: int) -> int:
+    """The start for a comparison, unless a page would not hold it."""
+    oldest = forming - (history_candles - 1) * interval.length_ms
+    earlier = max(start_ms - RECHECKED_CANDLES * interval.length_ms, min(oldest, start_ms))
+    return earlier if (forming - earlier) // interval.length_ms + 2 <= MOST_KLINES else start_ms
 
 
 async def pages(binance: Binance, wanted: Range) -> AsyncIterator[list[object]]:

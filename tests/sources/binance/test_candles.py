@@ -130,3 +130,34 @@ def test_many_series_are_asked_at_once_but_not_too_many(fetch: Fetch, binance: F
     binance.set_latency(seconds=0.2)
     fetch(SYMBOLS="all:USDT")
     assert 16 < binance.peak_in_flight <= 32
+
+
+@pytest.mark.parametrize("case", [(60, 1000, 72), (300, 1000, 72), (3600, 1000, 72), (60, 20, 18)])
+def test_once_an_hour_candles_that_may_have_been_corrected_are_asked_for_again(
+    fetch: Fetch, binance: FakeBinance, clock: Clock, case: tuple[int, int, int]
+) -> None:
+    tick_s, history, back = case
+    clock.stop(NEWEST_HOUR)
+    last = {(symbol, name): NEWEST_HOUR for symbol in ("BTCUSDT", "ETHUSDT") for name in ("1h", "2h")}
+    lengths: dict[tuple[str, str], list[int]] = {}
+    for tick in range(3600 // tick_s):
+        clock.stop(NEWEST_HOUR + tick * tick_s * 1000 + 500)
+        binance.forget_requests()
+        fetched = fetch(last=last, INTERVALS="1h,2h", HISTORY_CANDLES=str(history), TICK_S=str(tick_s))
+        assert len(binance.requested(path=KLINES)) == len(last), "no request more"
+        for one in last:
+            opened = [row[0] for row in rows_of(fetched, *one)]
+            lengths.setdefault(one, []).append(sum(time < NEWEST_HOUR for time in opened) - 1)
+    for found in lengths.values():
+        assert max(found) == back
+        assert sum(count > 0 for count in found) == 1, "in one tick of the hour"
+    if tick_s == 60:
+        assert len({found.index(max(found)) for found in lengths.values()}) > 1, "not all in the same"
+
+
+def test_a_comparison_never_takes_another_page(fetch: Fetch, binance: FakeBinance, clock: Clock) -> None:
+    for minute in range(60):
+        clock.stop(NEWEST_HOUR + minute * 60_000)
+        binance.forget_requests()
+        fetch(last={("BTCUSDT", "1h"): NEWEST_HOUR - 950 * HOUR_MS}, INTERVALS="1h", SYMBOLS="BTCUSDT")
+        assert len(binance.requested(path=KLINES)) == 1
