@@ -19,7 +19,7 @@ from datahub_assets.cli import main
 from datahub_assets.domain.datasets import OHLC
 from datahub_assets.ops import homelock
 from datahub_assets.ops.worker_status import WorkerStatus
-from datahub_assets.settings import setting_rows
+from datahub_assets.settings import Settings, setting_rows
 from datahub_assets.stores import losses, remote
 from datahub_assets.stores.cache import Cache
 from localhub.testing import HubServer
@@ -248,6 +248,9 @@ def test_status_tells_of_a_damaged_worker_status(system: System) -> None:
     result = datahub("status", env=system.environ)
     assert result.exit_code == 1
     assert "worker-status.json cannot be read" in result.output
+    assert "nothing has been published yet" not in result.output, "the cache knows better"
+    WorkerStatus(system.settings.home).path.unlink()
+    assert datahub("status", env=system.environ).exit_code == 0
 
 
 def test_doctor_says_what_is_well_and_how_to_fix_what_is_not(system: System) -> None:
@@ -343,6 +346,17 @@ def test_squash_explains_asks_and_leaves_one_commit(system: System) -> None:
     wrong = datahub("hub", "squash", "--dataset", "news", "--yes", env=system.environ)
     assert wrong.exit_code == 1
     assert "no dataset 'news'; there are market, ohlc" in wrong.output
+
+
+def test_the_readme_says_of_every_store_whether_it_may_be_deleted(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    may, never = text.split("## When something is broken")[1].split("\n## ")[0].split("Never delete these")
+    settings = Settings.from_env({"DATAHUB_HOME": str(tmp_path)})
+    told = [set(re.findall(r"^\| `([a-z0-9.-]+)/?`", part, flags=re.MULTILINE)) for part in (may, never)]
+    assert told == [
+        {settings.dagster_home.name, settings.snapshots_path.name, WorkerStatus(tmp_path).path.name},
+        {settings.cache_path.name, settings.landing_path.name, settings.localhub_home.name},
+    ]
 
 
 def test_the_embedded_hub_is_started_for_a_rebuild_and_stopped_again(tmp_path: Path) -> None:
