@@ -11,7 +11,7 @@ from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.logs import Redactor
 from datahub_assets.ops.supervisor import Supervisor
 from datahub_assets.settings import Settings
-from datahub_assets.settings_unknown import unknown_settings
+from datahub_assets.settings_typos import unknown_settings
 
 _NAME_WIDTH = 8
 

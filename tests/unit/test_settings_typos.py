@@ -1,7 +1,7 @@
 """Misspelt settings are told with what was meant."""
 
 from datahub_assets.settings import setting_rows
-from datahub_assets.settings_unknown import unknown_settings
+from datahub_assets.settings_typos import unknown_settings
 
 
 def test_every_setting_is_known() -> None:
