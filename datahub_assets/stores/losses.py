@@ -29,7 +29,7 @@ class Debt:
 
     Attributes:
         rows: how many.        until: none of them is of a later time (epoch ms).
-        wanted: how many rows of up to that time the repo had with them.
+        wanted: how many rows of up to that time the repo had with them; 0: not known.
         counted: how many of those there are, by file, as far as they were counted.
     """
 
@@ -81,7 +81,7 @@ def debt_to_check(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cach
     """What is owed, if others may have put it back: only rows that came without us can be those."""
     debt = _debt(spec, repo=seen.repo, cache=cache)
     came = known.rows is not None and seen.rows is not None and seen.rows > known.rows
-    return debt if debt.rows and came else None
+    return debt if debt.rows and debt.wanted and came else None
 
 
 def note_lost(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cache) -> None:
