@@ -1,15 +1,12 @@
 """What `datahub status` says while rows wait for a Hub that wants none."""
 
-from datahub_assets.ops.status import ChainState, states
-from datahub_assets.stores.hub import Hub
+from datahub_assets.ops.status import ChainState, overview
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.world import MINUTE_MS, World, all_succeeded
 
 
 def seen(world: World) -> dict[str, ChainState]:
-    settings = world.settings
-    hub = Hub(settings.hub_endpoint, settings.owner_token(), "local")
-    return {state.dataset: state for state in states(settings, hub=hub, now_ms=world.clock.now_ms())}
+    return {chain.dataset: chain for chain in overview(world.settings, now_ms=world.clock.now_ms()).chains}
 
 
 def test_waiting_for_the_hub_is_no_success(open_world: OpenWorld, settle: Settle) -> None:
