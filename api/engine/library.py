@@ -17,6 +17,7 @@ from api.engine.hub import Commit, HubReader, RemoteFile
 from api.engine.reading import FileReader
 from api.engine.snapshot import Snapshot
 from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.domain.partitions import SUFFIX, is_foreign
 
 _DOWNLOADS_AT_ONCE: Final = 8
 
@@ -55,7 +56,7 @@ class Library:
         if files is None:
             files = self._hub.tree(self.repo_id, commit.sha)
             self._catalog.add_tree(self.source, commit.sha, files)
-        parquet = _parquet(files)
+        parquet = _parquet(self.spec, files)
         self._fetch(commit.sha, parquet)
         groups, tables = self._arrange(parquet)
         snapshot = Snapshot(
@@ -73,7 +74,7 @@ class Library:
     def is_here(self, commit: Commit) -> bool:
         """Whether all of a commit is on this machine, so that its snapshot can be had without the Hub."""
         files = self._catalog.tree(self.source, commit.sha)
-        return files is not None and all(self._blobs.has(file) for file in _parquet(files))
+        return files is not None and all(self._blobs.has(file) for file in _parquet(self.spec, files))
 
     def open_files(self) -> list[DataFile]:
         """All files whose rows are mapped now."""
@@ -132,5 +133,6 @@ class Library:
         return known
 
 
-def _parquet(files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    return [file for file in files if file.path.endswith(".parquet")]
+def _parquet(spec: DatasetSpec, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """The files rows are read from. Somebody's copy of one is none of them: each key would be there twice."""
+    return [file for file in files if file.path.endswith(SUFFIX) and not is_foreign(spec, file.path)]

@@ -12,7 +12,7 @@ import polars as pl
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubNotFound
 from datahub_assets.domain.ledgers import ledgers_of
-from datahub_assets.domain.partitions import is_data, is_small
+from datahub_assets.domain.partitions import is_placed, is_small
 from datahub_assets.stores import layout, remote, series
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.head import look
@@ -100,7 +100,7 @@ def _take_in(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
     with database.transaction():
         version = cache.next_version()
         commit_id = remote.add_commit(database, spec, repo=seen.repo, sha=seen.head, at_ms=now_ms, rows=0, size=0)
-        for path in sorted(path for path in seen.files if is_data(path)):
+        for path in sorted(path for path in seen.files if is_placed(spec, path)):
             rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
             series.note_rows(database, spec, rows, version=version)
             if not is_small(spec, path):

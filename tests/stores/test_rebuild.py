@@ -14,7 +14,7 @@ from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
 from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.stores import budget, inherited, losses, quarantine
+from datahub_assets.stores import budget, inherited, layout, losses, quarantine
 from datahub_assets.stores.budget import Limits
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.rebuild import move_aside, rebuild
@@ -184,6 +184,18 @@ def test_what_the_hub_lost_goes_there_again_from_the_old_cache(site: Site) -> No
     assert_settled(MARKET, site, pl.concat([market(START_MS), market(START_MS + MINUTE_MS)]))
     with Cache.open(site.cache_path) as cache:
         assert losses.owed(MARKET, repo=site.hub.repo_url(MARKET), cache=cache) == 0
+
+
+def test_somebodys_own_file_is_not_taken_in(site: Site) -> None:
+    rows = market(START_MS)
+    site.tick(MARKET, rows, now_ms=START_MS)
+    theirs = layout.write(MARKET, market(START_MS - MINUTE_MS))
+    repo = site.hub.repo_id(MARKET)
+    site.hub._api.upload_file(
+        path_or_fileobj=theirs, path_in_repo="data/mine.parquet", repo_id=repo, repo_type="dataset"
+    )
+    taken = rebuild(site.cache_path, (MARKET,), hub=site.hub, landing=site.home / "landing", now_ms=START_MS)
+    assert taken == {"market": rows.height}
 
 
 def test_a_repo_that_is_gone_is_a_loss_and_is_filled_again(site: Site) -> None:

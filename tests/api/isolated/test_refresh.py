@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from huggingface_hub import CommitOperationCopy, HfApi
 
 from api import health
 from api.engine import poller
@@ -68,6 +69,22 @@ def test_only_changed_files_are_fetched(hub: HubServer, workers: Workers, tmp_pa
             client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=1").json()[0]["close"]
             == candles(("BTCUSDT",), count=1, seed=7)["close"].item()
         )
+
+
+def test_a_copy_of_a_file_does_not_double_its_rows(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    sha = workers.publish(OHLC, candles(("BTCUSDT",), count=50, seed=4))
+    counted = {"q": "SELECT count(*) AS n, count(DISTINCT (symbol, interval, timestamp)) AS keys FROM ohlc"}
+    with serving(hub, tmp_path / "home") as client:
+        until(lambda: revision(client, "/api/hub/ohlc?symbol=BTCUSDT") == sha)
+        before = client.get("/api/hub/sql", params=counted).json()
+        api = HfApi(endpoint=hub.url, token=hub.token)
+        repo = "local/crypto-ohlc-data"
+        path = next(path for path in api.list_repo_files(repo, repo_type="dataset") if path.startswith("data/1h/"))
+        copied = CommitOperationCopy(src_path_in_repo=path, path_in_repo="data/1h/copy of it.parquet")
+        sha = api.create_commit(repo, [copied], commit_message="a backup", repo_type="dataset").oid
+        until(lambda: revision(client, "/api/hub/ohlc?symbol=BTCUSDT") == sha)
+        assert client.get("/api/hub/sql", params=counted).json() == before
+        assert before[0]["n"] == before[0]["keys"] > 0
 
 
 def test_a_webhook_is_quicker_than_the_poll(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
