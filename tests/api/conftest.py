@@ -56,8 +56,11 @@ def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables:
     with TestClient(app) as client:
         if wait_ready:
             until(lambda: client.get("/api/hub/status").json()["status"] != "unavailable" and _both(client))
-            # Rows are served before the history of their repo is known, which revisions need.
-            until(lambda: all(one.commits.reaches(one.current.sha) for one in engine.datasets.values()))
+            # Rows are served before the history of their repo is known, which revisions need; and those of the account
+            # that was served last before it is known whether the token is another's, whose datasets come then.
+            until(
+                lambda: all(one.is_ready and one.commits.reaches(one.current.sha) for one in engine.datasets.values())
+            )
         client.headers["Authorization"] = f"Bearer {hub.token}"
         yield client
 
