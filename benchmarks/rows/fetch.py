@@ -1,8 +1,8 @@
 """Fetching the newest candles of a whole exchange, 430 pairs in three intervals, against sequential ccxt.
 
 Both ask the same loopback exchange, 50 ms an answer, for the same candles: each series' current one and the one before,
-to which trades may still have been booked. Ours asks some series for more, as every tick does, to find corrections; that
-counts for nothing but its time.
+to which trades may still have been booked. Ours asks some series for more, as every tick does, to find corrections;
+that counts for nothing but its time.
 """
 
 import json
