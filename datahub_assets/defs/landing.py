@@ -12,11 +12,10 @@ from datahub_assets.domain.errors import CacheError, SourceRateLimited
 from datahub_assets.domain.rows import Checked
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.stores import landing
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import PAUSE_NOTE, Cache
 
 ACCEPTED = "all_rows_accepted"
 """Check of every source asset; it only warns: rejected rows wait in quarantine and the good ones go on."""
-PAUSE_NOTE = "pause_until_ms"
 _NAMED_FAILURES = 5
 
 

@@ -9,11 +9,9 @@ from datahub_assets.ops import homelock
 from datahub_assets.ops.dagster_home import run_limit_s
 from datahub_assets.ops.worker_status import WorkerStatus, ms
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import PAUSE_NOTE, Cache
 
 SILENT_MS: Final = 5 * MINUTE_MS
-PAUSE_NOTE: Final = "pause_until_ms"
-"""Under which a run notes (in the cache) until when its upstream wants no request; until then no run begins."""
 
 
 def silence(settings: Settings, *, now_ms: int) -> str | None:

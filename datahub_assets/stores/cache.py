@@ -26,6 +26,8 @@ from datahub_assets.stores.series import Followed, Question
 from datahub_assets.stores.tables import BATCH_ROWS, Outbox, Table
 
 PRUNE_EVERY_MS: Final = HOUR_MS
+PAUSE_NOTE: Final = "pause_until_ms"
+"""Note of until when (epoch ms) a dataset's upstream wants no request; until then no run begins."""
 
 
 def every(_series: tuple[str, ...]) -> bool:

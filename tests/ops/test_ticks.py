@@ -9,13 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from datahub_assets.cli import main
-from datahub_assets.defs import landing
 from datahub_assets.domain.datasets import DATASETS, MARKET
 from datahub_assets.ops import homelock, ticks
 from datahub_assets.ops.doctor import Check, Unwell, checks
 from datahub_assets.ops.worker_status import WorkerStatus, iso, ms
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import PAUSE_NOTE, Cache
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -77,10 +76,10 @@ def test_nothing_that_is_no_silence_is_taken_for_one(settings: Settings, now_ms:
     told(settings, last_tick_ms=now_ms - 30 * MINUTE_MS)
     with Cache.open(settings.cache_path) as cache:
         for spec in DATASETS.values():
-            cache.set_note(spec, landing.PAUSE_NOTE, now_ms - MINUTE_MS)
+            cache.set_note(spec, PAUSE_NOTE, now_ms - MINUTE_MS)
     assert ticks.silence(settings, now_ms=now_ms) is None, "the upstream asked for a pause"
     with Cache.open(settings.cache_path) as cache:
-        cache.set_note(MARKET, landing.PAUSE_NOTE, 0)
+        cache.set_note(MARKET, PAUSE_NOTE, 0)
     assert "market for 30 minutes" in str(ticks.silence(settings, now_ms=now_ms))
     os.utime(settings.home / "up.lock")
     assert ticks.silence(settings, now_ms=now_ms) is None, "it has only just been started"
