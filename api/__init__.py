@@ -26,7 +26,6 @@ stream          new commits, handed to who listens
 changes         what a commit changed, for them
 followers       one of them
 eventstream     server-sent events
-lasting         streams that end when the server does
 snippets        queries as permalinks and code
 endpoints       what is answered to a GET, read off the routes
 rehearsal       what the application would answer, asked by itself

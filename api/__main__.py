@@ -1,28 +1,20 @@
-"""`python -m api serve`: the API in a process of its own, on granian. What it serves is built in `asgi`."""
+"""`python -m api serve`: the API in a process of its own. What it serves is built in `asgi`."""
 
 import logging
-import multiprocessing
-import os
+import logging.config
 import sys
+from typing import Final
 
 import click
-from granian.constants import Interfaces, Loops
-from granian.server import Server
 
-from api.lasting import END_STREAMS
+from api.asgi import create_app
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.settings import Settings
+from datahub_net.hosts import HostCheck, OwnHosts
+from datahub_net.server import Server, listening_socket
 
-
-class _Server(Server):  # type: ignore[misc,valid-type]
-    """granian, which waits for running answers when it stops, and does not know that some never end by themselves."""
-
-    def shutdown(self, exit_code: int = 0) -> None:
-        """Have its workers end such answers, then stop as always."""
-        for worker in multiprocessing.active_children():
-            if worker.pid is not None:
-                os.kill(worker.pid, END_STREAMS)
-        super().shutdown(exit_code)
+_STOP_TIMEOUT_S: Final = 5
+"""For answers that are being sent when the server is asked to stop."""
 
 
 @click.group()
@@ -45,19 +37,21 @@ def serve(host: str | None, port: int | None) -> None:
     except SettingsError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    _Server(
-        "api.asgi:create_app",
-        factory=True,
-        address=host or settings.bind_host,
-        port=port or settings.api_port,
-        interface=Interfaces.ASGI,
-        loop=Loops.uvloop,
-        workers=1,
-        log_dictconfig=_logging(),
-        websockets=False,
-        respawn_failed_workers=True,
-        workers_kill_timeout=5,
-    ).serve()
+    logging.config.dictConfig(_logging())
+    address = host or settings.bind_host
+    try:
+        sock = listening_socket(address, port or settings.api_port)
+    except OSError as error:
+        click.echo(f"{address}:{port or settings.api_port} cannot be listened on: {error.strerror}", err=True)
+        sys.exit(1)
+    app = create_app(settings)
+    own = OwnHosts([address, *settings.allowed_hosts])
+    Server(
+        HostCheck(app, own, remedy="add the name to DATAHUB_ALLOWED_HOSTS"),
+        lifespan="on",
+        on_stopping=app.state.feed.end,
+        stop_timeout_s=_STOP_TIMEOUT_S,
+    ).run(sockets=[sock])
 
 
 def _logging() -> dict[str, object]:
@@ -67,7 +61,7 @@ def _logging() -> dict[str, object]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-        "loggers": {"httpx": {"level": "WARNING"}, "_granian": {"level": "INFO", "propagate": True}},
+        "loggers": {"httpx": {"level": "WARNING"}},
         "root": {"level": "INFO", "handlers": ["console"]},
     }
 

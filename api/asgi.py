@@ -50,13 +50,8 @@ _PAGES: Final = [DocsController]
 """Links to pages may carry anything behind the question mark."""
 
 
-def create_app() -> Litestar:
-    """The application of this machine's environment.
-
-    Raises:
-        SettingsError: a setting cannot be used.
-    """
-    settings = Settings.from_env()
+def create_app(settings: Settings) -> Litestar:
+    """The application on the Hub the settings name."""
     return create_app_with(settings, create_engine(settings))
 
 
@@ -103,7 +98,13 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
-        state=State({"row_answers": RowAnswers(engine, recall), "drop_in_answers": DropInAnswers(engine, recall)}),
+        state=State(
+            {
+                "row_answers": RowAnswers(engine, recall),
+                "drop_in_answers": DropInAnswers(engine, recall),
+                "feed": feed,
+            }
+        ),
         lifespan=[_running(engine, poller, pool, feed)],
         logging_config=None,
     )

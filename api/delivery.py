@@ -16,7 +16,7 @@ PATIENCE_S: Final = 30.0
 PIECE_BYTES: Final = 256 * 1024
 """Most that is sent at once: a server takes what it is given whole, and keeps it while the client does not read.
 
-Once it has a piece that the client did not take, granian lets the next `send` wait.
+Once the client does not take it, uvicorn lets the next `send` wait.
 """
 
 

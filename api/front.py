@@ -145,7 +145,7 @@ class Front:
         """Let the application answer; HEAD is GET without the body."""
         is_head = scope["method"] == "HEAD"
         if is_head:
-            cast("dict[str, Any]", scope)["method"] = "GET"
+            scope = cast("HTTPScope", {**scope, "method": "GET"})  # the server's own scope must keep saying HEAD
         state: dict[str, Any] = scope["state"]
         state["request_id"] = arrival.request_id.decode()
         status = 500

@@ -18,7 +18,6 @@ from api.engine.engine import Engine
 from api.engine.hub import Commit
 from api.engine.snapshot import Snapshot
 from api.errors import TooManyStreams
-from api.lasting import when_stopping
 from datahub_assets.domain.errors import DataHubError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -60,7 +59,6 @@ class Feed:
         """Begin, on the running loop."""
         self._news.set()
         self._task = asyncio.create_task(self._follow())
-        when_stopping(asyncio.get_running_loop(), self.end)
 
     async def stop(self) -> None:
         """End, and let all listeners go."""

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from granian.constants import Interfaces, Loops
-from granian.server import Server as Granian
 from litestar import Litestar, Response
 from litestar import get as route
 
 from benchmarks.environment import HERE, quiet_environment
 from benchmarks.load import Server
 from benchmarks.processes import answers, free_port, running
+from datahub_net.server import Server as HttpServer
+from datahub_net.server import listening_socket
 
 NAME: Final = "bare Litestar handler"
 UNCHANGED: Final = "bare Litestar 304"
@@ -52,16 +52,7 @@ def bare(body: bytes, *, folder: Path, log: Path) -> Iterator[Server]:
 
 def main() -> None:
     """Serve on the given port with the options of `python -m api serve`."""
-    Granian(
-        "benchmarks.bare:create_app",
-        factory=True,
-        address="127.0.0.1",
-        port=int(sys.argv[1]),
-        interface=Interfaces.ASGI,
-        loop=Loops.uvloop,
-        workers=1,
-        websockets=False,
-    ).serve()
+    HttpServer(create_app(), lifespan="on").run(sockets=[listening_socket("127.0.0.1", int(sys.argv[1]))])
 
 
 if __name__ == "__main__":

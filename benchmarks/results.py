@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-_NAMED_VERSIONS: Final = ("dagster", "duckdb", "granian", "huggingface_hub", "litestar", "polars", "pyarrow")
+_NAMED_VERSIONS: Final = ("dagster", "duckdb", "huggingface_hub", "litestar", "polars", "pyarrow", "uvicorn")
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,12 @@ class Settings(BaseModel):
     bind_host: str = Field(
         "127.0.0.1", validation_alias=_env("DATAHUB_BIND_HOST"), description="address the servers listen on"
     )
+    allowed_hosts: Words = Field(
+        (),
+        validation_alias=_env("DATAHUB_ALLOWED_HOSTS"),
+        description="comma-separated names clients may ask for beside addresses, localhost and this machine's name; "
+        "`*.example.com` for all below it, `*` for any",
+    )
     api_port: Port = Field(7860, validation_alias=_env("DATAHUB_API_PORT"), description="port of the API")
     dagster_port: Port = Field(3000, validation_alias=_env("DATAHUB_DAGSTER_PORT"), description="port of Dagster's UI")
     localhub_port: Port = Field(

@@ -1,11 +1,11 @@
 """A Hugging Face Hub for one machine: the HTTP API that unchanged huggingface_hub and datasets speak, kept on disk.
 
-Nothing here may import from the rest of the project.
+Of the rest of the project it imports `datahub_net` only.
 
 store           repositories, commits and bytes on disk; knows nothing of HTTP
 protocol        the wire shapes, as pure functions
 app             joins the two behind ASGI
-server          the process: socket, uvicorn, ready line, stop
+server          the process: home, socket, ready line
 cli             `python -m localhub`
 names           what repositories, branches and paths may be called
 errors          what a caller may be refused with

@@ -78,6 +78,13 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="0 lets the system choose (default: %(default)s)"
     )
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name clients may ask for beside addresses and localhost; repeatable; *.example.com, or * for any",
+    )
     parser.add_argument("--webhook-url", metavar="URL", help="told of every change by POST")
     parser.add_argument("--webhook-secret-env", metavar="NAME", help="environment variable with the webhook's secret")
     parser.set_defaults(run=_serve)
@@ -128,6 +135,7 @@ def _serve(options: argparse.Namespace) -> None:
         port=options.port,
         owner=options.owner,
         token_file=_token_file(options),
+        allowed_hosts=options.allowed_host,
         webhook=webhook,
     )
 

@@ -16,16 +16,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import uvicorn
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from datahub_net.connections import LimitedConnection
+from datahub_net.server import Server, listening_socket
 from localhub.app.asgi import create_app
 from localhub.app.site import Site
 from localhub.faults import CUT, Faults
 from localhub.names import KINDS
 from localhub.protocol import shapes
-from localhub.server import listening_socket, make_server, open_site
+from localhub.server import open_site
 from localhub.store import accounts, refs, repos
 from localhub.store.accounts import Role
 from localhub.store.collect import Freed, collect
@@ -79,7 +79,8 @@ class HubServer:
                 open_site(self.home, owner=self.owner, token_file=self.token_file, webhook=webhook)
             )
             ready = threading.Event()
-            server = make_server(self.faults.wrap(create_app(self._site)), on_ready=ready.set, http=_ClosableProtocol)
+            app = self.faults.wrap(create_app(self._site))
+            server = Server(app, on_ready=ready.set, protocol=_ClosableConnection)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="localhub", daemon=True)
             thread.start()
             stack.callback(_stop, server, thread)
@@ -153,7 +154,7 @@ class HubServer:
         return self._site
 
 
-class _ClosableProtocol(HttpToolsProtocol):
+class _ClosableConnection(LimitedConnection):
     """Gives the application a way to close the connection, which ASGI has none for."""
 
     def on_message_begin(self) -> None:
@@ -162,6 +163,6 @@ class _ClosableProtocol(HttpToolsProtocol):
         self.scope["extensions"] = extensions
 
 
-def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
+def _stop(server: Server, thread: threading.Thread) -> None:
     server.should_exit = True
     thread.join()

@@ -50,7 +50,10 @@ def localhub(settings: Settings, environments: Environments) -> ProcessSpec:
     }
     return ProcessSpec(
         name="hub",
-        argv=(sys.executable, "-m", "localhub", "serve", *(str(word) for pair in options.items() for word in pair)),
+        argv=(
+            *(sys.executable, "-m", "localhub", "serve", *(str(word) for pair in options.items() for word in pair)),
+            *(word for name in settings.allowed_hosts for word in ("--allowed-host", name)),
+        ),
         env=environments.of("DATAHUB_WEBHOOK_SECRET"),
         ready=answers(reachable_host(hub_host(settings)), settings.localhub_port, "/api/datasets?limit=1"),
         stop_wave=1,  # last, so that a commit in flight can end

@@ -2,15 +2,12 @@
 
 import asyncio
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from litestar import Litestar, Response, get
 from litestar.response import Stream
 
@@ -24,7 +21,7 @@ from api.hot import Hot, HotAnswers
 from api.metrics import Metrics
 from api.ratelimit import RateLimiter
 from tests.api.conftest import until
-from tests.api.process import free_port
+from tests.serving import served
 
 WAIT_S = 20.0
 LARGE = bytes(range(256)) * (32 << 12)  # 32 MiB: more than a socket takes by itself
@@ -62,28 +59,6 @@ def front() -> Front:
 
 
 @contextmanager
-def granian(app: Callable[..., Any]) -> Iterator[tuple[str, int]]:
-    """That application on granian, in a thread."""
-    address = ("127.0.0.1", free_port())
-    server = Server(app, address=address[0], port=address[1], interface=Interfaces.ASGI, log_enabled=False)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), daemon=True)
-    thread.start()
-    try:
-        until(lambda: _listens(address))
-        yield address
-    finally:
-        loop.call_soon_threadsafe(server.stop)
-        thread.join(WAIT_S)
-        loop.close()
-
-
-def _listens(address: tuple[str, int]) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(address) == 0
-
-
-@contextmanager
 def watched() -> Iterator[tuple[tuple[str, int], list[str]]]:
     """The server's address, and the paths it is done with."""
     answering, done = front(), []
@@ -97,7 +72,7 @@ def watched() -> Iterator[tuple[tuple[str, int], list[str]]]:
         finally:
             done.append(scope["path"])
 
-    with granian(app) as address:
+    with served(app) as address:
         yield address, done
 
 

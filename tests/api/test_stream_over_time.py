@@ -1,11 +1,9 @@
 """The stream as it is served, while time goes by: silence is broken, and who does not read is let go.
 
-The intervals are shortened; everything else is the application over a real Hub, behind granian as always.
+The intervals are shortened; everything else is the application over a real Hub, behind the server it is run on.
 """
 
-import asyncio
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +13,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from api import delivery, followers
 from api.asgi import create_app_with, create_engine
@@ -26,8 +22,8 @@ from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.conftest import until
 from tests.api.following import WAIT_S, following
-from tests.api.process import free_port
 from tests.api.workers import Workers, candles
+from tests.serving import served as serving
 
 BEAT_S = 0.2
 
@@ -51,27 +47,9 @@ def served(hub: HubServer, home: Path) -> Iterator[Served]:
     engine = create_engine(settings)
     app = create_app_with(settings, engine)
     feed = app.dependencies["feed"].dependency()  # type: ignore[union-attr]
-    port, ready = free_port(), threading.Event()
-    running: list[tuple[asyncio.AbstractEventLoop, Server]] = []
-
-    async def run() -> None:
-        server = Server(app, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False)
-        running.append((asyncio.get_running_loop(), server))
-        ready.set()
-        await server.serve()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
-    thread.start()
-    try:
-        assert ready.wait(WAIT_S)
+    with serving(app, lifespan="on", on_stopping=feed.end) as (host, port):
         until(lambda: len(feed.state) == 2)
-        yield Served(f"http://127.0.0.1:{port}", feed)
-    finally:
-        loop, server = running[0]
-        loop.call_soon_threadsafe(feed.end)
-        loop.call_soon_threadsafe(server.stop)
-        thread.join(WAIT_S)
-    assert not thread.is_alive()
+        yield Served(f"http://{host}:{port}", feed)
 
 
 def test_silence_is_broken_as_long_as_it_lasts(

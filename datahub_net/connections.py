@@ -1,0 +1,261 @@
+"""Which connections of a server are closed: those that say nothing, send half a request, stall, or are one too many.
+
+uvicorn times out idle connections only after an answer, and accepts as many as the process has file descriptors for.
+Here a connection that keeps the server waiting is closed within seconds, an address has at most a share of all
+connections, and when there is no room left, the one that has waited longest makes room for a new one.
+"""
+
+import asyncio
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from datahub_net.addresses import subscriber
+
+_EVICTED_AT_ONCE: Final = 16
+_REFUSAL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 48\r\n\r\n"
+    b"This server has no room for another connection.\n"
+)
+_TIMEOUT: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_HEAD_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """How many connections a server has, and how long each may keep it waiting.
+
+    Attributes:
+        total: connections in all.        per_address: of them, for one IPv4 address or IPv6 /64 network.
+        head_s: seconds for the first byte of a request, and then for the rest of its head.
+        head_bytes: largest request line and headers together.
+        keep_alive_s: seconds an idle connection stays open after an answer.
+        stalled_s: seconds a client may take to go on reading, or to begin with a body.
+        body_rate: least bytes a second of a body, once `stalled_s` is over.
+        linger_s: seconds for a client to notice that it was answered before its body was complete.
+    """
+
+    total: int = 1024
+    per_address: int = 512
+    head_s: float = 10.0
+    head_bytes: int = 64 * 1024
+    keep_alive_s: float = 120.0
+    stalled_s: float = 30.0
+    body_rate: float = 500.0
+    linger_s: float = 5.0
+
+
+class Phase(IntEnum):
+    """What a connection is at, those that are closed first to make room first."""
+
+    SILENT = 0
+    """Nothing came yet, or half of a request's head."""
+    IDLE = 1
+    """Between two requests."""
+    RECEIVING = 2
+    """A request's body is not complete."""
+    SENDING = 3
+    """An answer waits for the client to read."""
+    WORKING = 4
+    """The application has the request. Never closed to make room."""
+
+
+class Connections(ServerState):
+    """All connections of a server; uvicorn hands it to each of them."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        super().__init__()
+        self.limits = limits
+        self._of: defaultdict[str, set[LimitedConnection]] = defaultdict(set)
+        self._count = 0
+
+    def admit(self, connection: "LimitedConnection") -> bool:
+        """Count a new connection, closing others to make room for it; False when none of them can be closed."""
+        mine = self._of[connection.address]
+        if len(mine) >= self.limits.per_address and not self._make_room(mine):
+            return False
+        if self._count >= self.limits.total and not self._make_room(max(self._of.values(), key=len)):
+            return False
+        self._of[connection.address].add(connection)
+        self._count += 1
+        return True
+
+    def forget(self, connection: "LimitedConnection") -> None:
+        """A connection is gone."""
+        mine = self._of.get(connection.address, set())
+        if connection in mine:
+            mine.remove(connection)
+            self._count -= 1
+            if not mine:
+                del self._of[connection.address]
+
+    def sweep(self) -> None:
+        """Close what has kept the server waiting for too long. To be called about once a second."""
+        for connection in [one for some in self._of.values() for one in some]:
+            connection.close_if_overdue()
+
+    def __iter__(self) -> Iterator["LimitedConnection"]:
+        for some in self._of.values():
+            yield from some
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _make_room(self, some: "set[LimitedConnection]") -> bool:
+        """Close the longest waiting connections of the least busy phase among some; whether there was one."""
+        least = min(one.phase for one in some)
+        if least is Phase.WORKING:
+            return False
+        candidates = sorted((one for one in some if one.phase is least), key=lambda one: one.since_s)
+        for one in candidates[:_EVICTED_AT_ONCE]:
+            one.drop()
+        return True
+
+
+class LimitedConnection(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 connection, which knows how long it has kept the server waiting."""
+
+    server_state: Connections
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count it, or turn it away."""
+        super().connection_made(transport)
+        self._limits = self.server_state.limits
+        self.address = subscriber(self.client[0]) if self.client else ""
+        self.since_s = self.loop.time()
+        self._answered_one = self._upgraded = self._head_begun = False
+        self._request_complete = True
+        self._head_bytes = self._body_bytes = 0
+        self._closing_since_s: float | None = None
+        if not self.server_state.admit(self):
+            transport.write(_REFUSAL)
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it no more."""
+        self.server_state.forget(self)
+        super().connection_lost(exc)
+
+    @property
+    def phase(self) -> Phase:
+        """What it is at."""
+        if self._upgraded:
+            return Phase.WORKING
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self.flow.write_paused:
+                return Phase.SENDING
+            return Phase.WORKING if self._request_complete else Phase.RECEIVING
+        if self._head_begun or not self._answered_one:
+            return Phase.SILENT
+        return Phase.IDLE if self._request_complete else Phase.RECEIVING
+
+    @property
+    def _is_discarding(self) -> bool:
+        """Whether the answer is given, and the body of its request still comes."""
+        return not self._request_complete and self.cycle is not None and self.cycle.response_complete
+
+    def close_if_overdue(self) -> None:
+        """Close it if the client has kept the server waiting for longer than the limits say."""
+        now_s = self.loop.time()
+        if self.transport.is_closing():
+            self._give_up_flushing(now_s)
+        elif now_s - self.since_s > self._patience_s():
+            if self._head_begun:
+                self.transport.write(_TIMEOUT)
+            self.drop()
+
+    def _patience_s(self) -> float:
+        """How long it may stay in its phase."""
+        limits = self._limits
+        if self._is_discarding:
+            return limits.linger_s
+        match self.phase:
+            case Phase.SILENT:
+                return limits.head_s
+            case Phase.IDLE:
+                return limits.keep_alive_s
+            case Phase.RECEIVING if not self.flow.read_paused:  # if it is, the application does not go on
+                return limits.stalled_s + self._body_bytes / limits.body_rate
+            case Phase.SENDING:
+                return limits.stalled_s
+        return math.inf
+
+    def drop(self) -> None:
+        """Close it, and at once where the client does not read what was sent."""
+        self.server_state.forget(self)
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; a head that is too large is refused."""
+        super().data_received(data)
+        if self._head_begun:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
+                self.transport.write(_HEAD_TOO_LARGE)
+                self.transport.close()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on another protocol has the connection; it still counts."""
+        self._upgraded = True
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._head_begun = True
+        self._head_bytes = self._body_bytes = 0
+        self.since_s = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._head_begun = self._request_complete = False
+        self.since_s = self.loop.time()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        self._request_complete = True
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is given."""
+        self._answered_one = True
+        self.since_s = self.loop.time()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as the application writes."""
+        self.since_s = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It went on reading."""
+        self.since_s = self.loop.time()
+        super().resume_writing()
+
+    def _give_up_flushing(self, now_s: float) -> None:
+        """A closing connection stays open until the client has read the rest: it gets a while for that."""
+        if self._upgraded:  # the protocol that took over is told when it is gone, this one is not
+            self.server_state.forget(self)
+        elif self._closing_since_s is None:
+            self._closing_since_s = now_s
+        elif now_s - self._closing_since_s > self._limits.stalled_s:
+            self.server_state.forget(self)
+            self.transport.abort()
