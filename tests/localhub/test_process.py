@@ -54,7 +54,8 @@ def test_serves_from_the_ready_line_until_sigterm(home: Path) -> None:
 def test_sigterm_ends_it_in_the_middle_of_an_upload(home: Path) -> None:
     hub = HubProcess(home).start()
     hub.api().create_repo("prices", repo_type="dataset")
-    head = f"POST /api/datasets/local/prices/commit/main HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {hub.token}\r\n"
+    fields = f"Host: localhost\r\nAuthorization: Bearer {hub.token}\r\n"
+    head = f"POST /api/datasets/local/prices/commit/main HTTP/1.1\r\n{fields}"
     address = ("127.0.0.1", int(hub.url.rsplit(":", maxsplit=1)[1]))
     with socket.create_connection(address) as connection:
         connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode())
