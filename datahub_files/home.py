@@ -9,7 +9,6 @@ A home of another user is refused, also to root: its owner could read the tokens
 of root's is accepted, as the volumes of a container are root's.
 """
 
-import os
 import re
 import stat
 from pathlib import Path
@@ -78,7 +77,7 @@ def _is_only_home(path: Path) -> bool:
     """Whether the folder holds nothing but what the product keeps there."""
     if stat.S_IMODE(path.stat().st_mode) & stat.S_ISVTX or path.resolve() == Path(path.anchor or "/"):
         return False
-    return all(_KEPT.fullmatch(entry.name) for entry in os.scandir(path))
+    return all(_KEPT.fullmatch(entry.name) for entry in path.iterdir())
 
 
 def _how_open(path: Path, mode: int) -> str:
