@@ -56,6 +56,16 @@ def make(path: Path) -> bool:
     return True
 
 
+def make_file(path: Path) -> None:
+    """Make an empty file of mode 600 if nothing is there; what prevents it shows when the file is opened.
+
+    For SQLite, which gives the files beside a database the mode of that. The file is not opened here: closing it would
+    drop the locks that other connections of this process hold (fcntl(2)).
+    """
+    with suppress(OSError):
+        os.mknod(path, 0o600)
+
+
 def private_folder(path: Path) -> int:
     """Make a folder of mode 700, or take it from the others if it is there; returns its mode (permission bits) now.
 

@@ -15,15 +15,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import psutil
 import pytest
 from click.testing import CliRunner
 
 from datahub_assets.cli import main
+from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.domain.rows import Checked
 from datahub_assets.ops import dagster_home, home, runtime_folder
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.warm.protocol import Launch, ask
 from datahub_assets.settings import Settings
+from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.landing import land
 from datahub_files.home import open_home
 from datahub_files.private import UnsafePath, private_folder
 from localhub.store.home import Home, only_server
@@ -257,6 +262,19 @@ def test_the_hub_and_the_api_alone_close_their_folders(tmp_path: Path) -> None:
     Catalog(tmp_path / "snapshots" / "catalog.sqlite3").close()
     Catalog(tmp_path / "new" / "snapshots" / "catalog.sqlite3").close()
     assert [mode(tmp_path / name) for name in ("hub", "snapshots", "new", "new/snapshots")] == [0o700] * 4
+
+
+def test_the_cache_and_what_is_landed_are_closed_without_up_too(tmp_path: Path, wide_umask: None) -> None:
+    tmp_path.chmod(0o755)
+    with Cache.open(tmp_path / "cache.sqlite3"):
+        assert {path.name: mode(path) for path in tmp_path.iterdir()} == {
+            f"cache.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")
+        }
+    spec = DATASETS["market"]
+    empty = Checked(frame=pl.DataFrame(schema=spec.polars_schema()), rejected=())
+    (tmp_path / "landing" / "market").mkdir(parents=True)
+    landed = land(tmp_path / "landing", spec, empty, now_ms=0)
+    assert mode(landed.parent) == 0o700
 
 
 def test_dagsters_home_is_closed(tmp_path: Path) -> None:
