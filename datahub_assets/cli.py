@@ -14,7 +14,7 @@ import click
 
 from datahub_assets.domain.errors import DataHubError, SettingsError
 from datahub_assets.settings import Settings, setting_rows
-from datahub_files.private import private_umask
+from datahub_files.private import UnsafePath, private_umask
 
 P = ParamSpec("P")
 
@@ -28,13 +28,13 @@ def _ends_well(command: Callable[Concatenate[Settings, P], None]) -> Callable[P,
             command(Settings.from_env(), *args, **kwargs)
         except SettingsError as error:
             _fail(error, code=2)
-        except DataHubError as error:
+        except (DataHubError, UnsafePath) as error:
             _fail(error, code=1)
 
     return run
 
 
-def _fail(error: DataHubError, *, code: int) -> NoReturn:
+def _fail(error: DataHubError | UnsafePath, *, code: int) -> NoReturn:
     click.echo(f"datahub: {error}", err=True)
     sys.exit(code)
 

@@ -121,9 +121,9 @@ def write(settings: Settings) -> Path:
     home = settings.dagster_home.resolve()
     try:
         private_folder(home)
+        _link_storage(settings)
     except UnsafePath as error:
         raise OpsError(str(error)) from error
-    _link_storage(settings)
     _write(home / "dagster.yaml", instance_config(settings))
     workspace = home / "workspace.yaml"
     _write(workspace, workspace_config(settings))

@@ -20,6 +20,7 @@ from datahub_assets.ops.errors import OpsError
 from datahub_files.private import (
     UnsafePath,
     checked_mode,
+    is_own,
     make,
     opened,
     others_can_read,
@@ -141,6 +142,8 @@ def _remove(home: Path) -> None:
 
 def _empty(folder: Path) -> None:
     with opened(folder) as descriptor:
+        if not is_own(os.fstat(descriptor)):
+            raise UnsafePath(f"{folder} belongs to root: an `up` that root ran has left it. Remove it", folder)
         for name in (CODE, WARM, STORAGE):
             with suppress(FileNotFoundError):
                 kind = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode

@@ -33,7 +33,7 @@ from datahub_files.home import open_home
 from datahub_files.private import UnsafePath, private_folder
 from localhub.store.home import Home, only_server
 from localhub.store.secretfile import secret_in
-from tests.e2e.stack import ROOT, Stack
+from tests.e2e.stack import ROOT, Stack, free_ports
 from tests.fakes import FakeBinance, FakeCoinGecko
 from tests.ops.warm_server import Server
 
@@ -205,6 +205,26 @@ def test_a_home_below_a_folder_anybody_can_rename_in_is_told(tmp_path: Path) -> 
 
 
 @needs_root
+def test_logs_of_another_user_are_refused_in_one_line(short: Path) -> None:
+    (short / "logs").mkdir()
+    given_away(short / "logs")
+    ports = dict(zip(("API", "DAGSTER", "LOCALHUB"), free_ports(3), strict=True))
+    environ = {
+        **os.environ,
+        "DATAHUB_HOME": str(short),
+        **{f"DATAHUB_{name}_PORT": str(p) for name, p in ports.items()},
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "datahub_assets.cli", "up"],
+        env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"datahub: the folder {short}/logs belongs to")
+    assert len(done.stderr.splitlines()) == 1
+    assert {entry.name for entry in short.iterdir()} == {"logs", "dagster", "up.lock"}
+
+
+@needs_root
 @pytest.mark.parametrize("command", [("up",), ("cache", "rebuild", "--yes")])
 def test_commands_refuse_another_users_home_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
     theirs = tmp_path / "theirs"
@@ -351,6 +371,17 @@ def test_a_sockets_folder_of_another_user_is_refused(short: Path) -> None:
         pass
 
 
+@needs_root
+def test_a_sockets_folder_root_left_to_a_user_is_named(short: Path) -> None:
+    (short / "run").mkdir()
+    given_away(short).chmod(0o755)
+    done = as_stranger(
+        "from pathlib import Path; from datahub_assets.ops import runtime_folder\n"
+        f"with runtime_folder.held(Path({str(short)!r})): pass"
+    )
+    assert f"OpsError: {short}/run belongs to root: an `up` that root ran has left it" in done.stderr
+
+
 def test_what_others_put_into_an_open_sockets_folder_is_gone_before_it_is_used(short: Path) -> None:
     (short / "run").mkdir()
     (short / "run").chmod(0o777)
@@ -477,7 +508,9 @@ def test_the_warm_server_and_its_launcher_talk_to_no_other_user(short: Path) -> 
 
 def stranger_command(code: str) -> list[str]:
     become = f"import os; os.setgroups([]); os.setresgid(*[{STRANGER}] * 3); os.setresuid(*[{STRANGER}] * 3)\n"
-    return [sys.executable, "-c", f"import datahub_assets.ops.warm.protocol\n{become}{code}"]
+    # What is imported may lie where only root can read.
+    early = "import datahub_assets.ops.runtime_folder, datahub_assets.ops.warm.protocol\n"
+    return [sys.executable, "-c", f"{early}{become}{code}"]
 
 
 def as_stranger(code: str) -> "subprocess.CompletedProcess[str]":
