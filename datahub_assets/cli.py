@@ -14,6 +14,7 @@ import click
 
 from datahub_assets.domain.errors import DataHubError, SettingsError
 from datahub_assets.settings import Settings, setting_rows
+from datahub_files.private import UnsafePath, private_umask
 
 P = ParamSpec("P")
 
@@ -27,13 +28,13 @@ def _ends_well(command: Callable[Concatenate[Settings, P], None]) -> Callable[P,
             command(Settings.from_env(), *args, **kwargs)
         except SettingsError as error:
             _fail(error, code=2)
-        except DataHubError as error:
+        except (DataHubError, UnsafePath) as error:
             _fail(error, code=1)
 
     return run
 
 
-def _fail(error: DataHubError, *, code: int) -> NoReturn:
+def _fail(error: DataHubError | UnsafePath, *, code: int) -> NoReturn:
     click.echo(f"datahub: {error}", err=True)
     sys.exit(code)
 
@@ -55,6 +56,7 @@ def _settings_epilog() -> str:
 @click.version_option(package_name="crypto-data-hub")
 def main() -> None:
     """Live crypto prices and candles, published as Hugging Face datasets and served over HTTP."""
+    private_umask()
 
 
 @main.command(epilog=_settings_epilog())
@@ -177,8 +179,10 @@ def cache() -> None:
 @_ends_well
 def rebuild(settings: Settings, *, yes: bool) -> None:
     """Set the cache aside and make a new one from the Hub. Stop `datahub up` first."""
-    from datahub_assets.ops import care, homelock  # noqa: PLC0415
+    from datahub_assets.ops import care, home, homelock  # noqa: PLC0415
 
+    for note in home.make(settings.home):
+        click.echo(f"warning: {note}", err=True)
     with homelock.held(settings.home):
         if not yes:
             click.confirm(

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from api.engine.hub import Commit, RemoteFile
+from datahub_files.private import private_folder
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS heads (
@@ -38,7 +39,7 @@ class Catalog:
     """One database for all sources; a `source` is an endpoint and a repo. Safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")

@@ -1,10 +1,12 @@
 """What runs and watches the product on one machine: processes and their state. No data passes through here.
 
 up              `datahub up`: what has to be right first, then the supervisor
+home            the home of a command: this user's alone
 homelock        one `up` per home
 ports           whether address and ports can be had
 consent         the question before public repos are created
-dagster_home    dagster.yaml, workspace and sockets, from the settings
+dagster_home    dagster.yaml and workspace, from the settings
+runtime_folder  where the sockets of the running product are
 environment     the environment of each process, with the secrets it needs
 stack           which processes there are, in what order
 supervisor      starts, restarts and stops them

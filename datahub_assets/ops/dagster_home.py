@@ -3,26 +3,21 @@
 Every value that differs from Dagster's own default says why beside it.
 """
 
-import hashlib
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.ops import runtime_folder
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
+from datahub_files.private import UnsafePath, private_folder
 
 CHAIN_TAG = "datahub/chain"
 """Tag of every run that a job of ours starts: the chain it belongs to."""
 LOCATION = "datahub"
 CODE_MODULE = "datahub_assets.definitions"
-_LONGEST_SOCKET_PATH = 100  # the kernel takes 107 bytes
-_NO_URL = re.compile(r"[%?#]")  # Dagster and gRPC put paths into URLs as they are
 _WEIGHT_PER_MINUTE = 6000  # Binance's request budget, see sources
 _CANDLES_PER_PAGE = 1000
 _WEIGHT_PER_PAGE = 2
@@ -118,10 +113,17 @@ def workspace_config(settings: Settings) -> dict[str, Any]:
 
 
 def write(settings: Settings) -> Path:
-    """Write dagster.yaml and workspace.yaml to Dagster's home and return the workspace's path."""
+    """Write dagster.yaml and workspace.yaml to Dagster's home and return the workspace's path.
+
+    Raises:
+        OpsError: the home is somebody else's, or its path is no URL and nothing runs on it (see `runtime_folder`).
+    """
     home = settings.dagster_home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    _link_storage(settings)
+    try:
+        private_folder(home)
+        _link_storage(settings)
+    except UnsafePath as error:
+        raise OpsError(str(error)) from error
     _write(home / "dagster.yaml", instance_config(settings))
     workspace = home / "workspace.yaml"
     _write(workspace, workspace_config(settings))
@@ -130,67 +132,29 @@ def write(settings: Settings) -> Path:
 
 def code_socket(settings: Settings) -> Path:
     """Where the code server listens."""
-    return _socket_folder(settings.home) / "code.sock"
+    return runtime_folder.located(settings.home) / runtime_folder.CODE
 
 
 def warm_socket(settings: Settings) -> Path:
     """Where the warm server listens."""
-    return _socket_folder(settings.home) / "warm.sock"
-
-
-@contextmanager
-def socket_folder(settings: Settings) -> Iterator[None]:
-    """Have the folder of the sockets, for nobody but this user, for as long as the block runs."""
-    folder = _socket_folder(settings.home)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
-    try:
-        yield
-    finally:
-        for path in (code_socket(settings), warm_socket(settings)):
-            path.unlink(missing_ok=True)  # servers that were killed leave theirs
-        with suppress(OSError):  # what else lies there is somebody else's
-            folder.rmdir()
-
-
-def _socket_folder(home: Path) -> Path:
-    """In the home; when that path is too long for a socket or no URL, a folder of its own in the temporary folder."""
-    folder = home.resolve() / "run"
-    if len(str(folder / "code.sock")) <= _LONGEST_SOCKET_PATH and not _NO_URL.search(str(folder)):
-        return folder
-    return _temporary(home)
+    return runtime_folder.located(settings.home) / runtime_folder.WARM
 
 
 def _storage_folder(settings: Settings) -> Path:
     """Where Dagster's databases lie; a link to it where Dagster, which makes a URL of the path, would go elsewhere."""
     folder = settings.dagster_home.resolve() / "storage"
-    return folder if not _NO_URL.search(str(folder)) else _temporary(settings.home).with_suffix(".storage")
+    if runtime_folder.fits_url(folder):
+        return folder
+    return runtime_folder.located(settings.home) / runtime_folder.STORAGE
 
 
 def _link_storage(settings: Settings) -> None:
-    """Make the link, if one is needed.
-
-    Raises:
-        OpsError: something else is in its place.
-    """
+    """Make the link, if one is needed, in the folder that only this user can enter."""
     folder, link = settings.dagster_home.resolve() / "storage", _storage_folder(settings)
-    if link == folder:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
+    if link != folder:
+        private_folder(folder)
         link.unlink(missing_ok=True)
         link.symlink_to(folder)
-    except OSError as error:
-        raise OpsError(
-            f"DATAHUB_HOME={settings.home} has a character that means something else in a URL, and {link}, to stand in "
-            f"for it, cannot be made: {error.strerror}. Choose a path without % ? #"
-        ) from error
-
-
-def _temporary(home: Path) -> Path:
-    """A path of this home's own in the temporary folder."""
-    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"datahub-{name}"
 
 
 def _write(path: Path, config: dict[str, Any]) -> None:

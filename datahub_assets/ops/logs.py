@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from datahub_files.private import private_folder
+
 _FILE_BYTES = 5 * 1024 * 1024
 _KEPT_FILES = 4
 _LONGEST_LINE_BYTES = 64 * 1024
@@ -89,7 +91,7 @@ class LogFile:
     """
 
     def __init__(self, folder: Path, name: str, *, on_failure: Callable[[OSError], None] = lambda _error: None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self.path = folder / f"{name}.log"
         self._name = name
         self._lost = 0

@@ -6,8 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, stack
-from datahub_assets.ops.errors import OpsError
+from datahub_assets.ops import consent, dagster_home, environment, home, homelock, ports, runtime_folder, stack
 from datahub_assets.ops.logs import Redactor
 from datahub_assets.ops.supervisor import Supervisor
 from datahub_assets.settings import Settings
@@ -22,24 +21,31 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
     Raises:
         OpsError: the home is in use, a port is taken, or public repos were not agreed to; nothing was started.
     """
-    _make_home(settings.home)
+    notes = home.make(settings.home)
     with homelock.held(settings.home):
         ports.check_free(settings)
         consent.make_sure(settings, ask=ask)
-        workspace = dagster_home.write(settings)
-        environments = environment.build(settings)
-        specs = stack.processes(settings, environments=environments, workspace=workspace)
-        for line in unknown_settings(os.environ):
-            say("datahub", f"warning: {line}")
-        say("datahub", f"starting {', '.join(spec.name for spec in specs)}; logs in {_logs(settings)}")
-        redact = Redactor([*environments.secret.values(), settings.owner_token()])
+        for note in notes:
+            say("datahub", f"warning: {note}")
+        with runtime_folder.held(settings.home):
+            _run(settings)
 
-        def on_ready() -> None:
-            redact.learn(settings.owner_token())  # the embedded Hub has made it by now
-            _print_lines(welcome(settings))
 
-        with dagster_home.socket_folder(settings):
-            Supervisor(specs, logs=_logs(settings), say=say, redact=redact, on_ready=on_ready).run()
+def _run(settings: Settings) -> None:
+    """Write Dagster's files, then run the processes until they are told to stop."""
+    workspace = dagster_home.write(settings)
+    environments = environment.build(settings)
+    specs = stack.processes(settings, environments=environments, workspace=workspace)
+    for line in unknown_settings(os.environ):
+        say("datahub", f"warning: {line}")
+    say("datahub", f"starting {', '.join(spec.name for spec in specs)}; logs in {_logs(settings)}")
+    redact = Redactor([*environments.secret.values(), settings.owner_token()])
+
+    def on_ready() -> None:
+        redact.learn(settings.owner_token())  # the embedded Hub has made it by now
+        _print_lines(welcome(settings))
+
+    Supervisor(specs, logs=_logs(settings), say=say, redact=redact, on_ready=on_ready).run()
 
 
 def welcome(settings: Settings) -> list[str]:
@@ -83,13 +89,3 @@ def _token_word(settings: Settings) -> str:
 
 def _logs(settings: Settings) -> Path:
     return settings.home / "logs"
-
-
-def _make_home(home: Path) -> None:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        probe = home / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OpsError(f"DATAHUB_HOME={home} cannot be written: {error.strerror}") from error

@@ -18,6 +18,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
+from datahub_files.private import make
+
 FILE_NAME = "worker-status.json"
 _EMPTY: dict[str, Any] = {
     "last_tick": None,
@@ -161,7 +163,7 @@ class WorkerStatus:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.home.mkdir(parents=True, exist_ok=True)
+        make(self.home)
         with self.path.with_suffix(".lock").open("w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
+from datahub_files.private import make, make_file
 
 BUSY_TIMEOUT_S: Final = 30.0
 _LOG_BYTES: Final = 64 * 1024 * 1024
@@ -49,9 +50,10 @@ class Database:
             CacheError: the folder cannot be written.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make(path.parent)
         except OSError as error:
             raise CacheError(f"cannot create {path.parent}: {error}") from error
+        make_file(path)
         with _translated(path):
             connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             database = cls(path, connection)

@@ -16,6 +16,7 @@ from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
 from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.rows import Checked, Rejected
+from datahub_files.private import private_folder
 
 _REJECTED: Final = b"datahub.rejected"
 _ABANDONED_MS: Final = HOUR_MS
@@ -37,7 +38,7 @@ def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> P
     rejected = json.dumps([asdict(row) for row in checked.rejected]).encode()
     table = checked.frame.to_arrow().cast(spec.arrow_schema())
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private_folder(home)
         try:
             _write_durably(partial, table.replace_schema_metadata({_REJECTED: rejected}))
         except OSError:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from datahub_files.private import private_folder
 from localhub.store.blobs import Blobs
 from localhub.store.database import Database
 from localhub.store.secretfile import secret_in
@@ -17,11 +18,14 @@ from localhub.store.xorbs import Xorbs
 
 
 class Home:
-    """The folder `path` (created, mode 700) with its database and blobs opened."""
+    """The folder `path` (mode 700) with its database and blobs opened.
+
+    Raises:
+        UnsafePath: the folder is another user's.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o700)  # private repositories lie here in clear
+        private_folder(path)  # private repositories lie here in clear
         self.path = path
         self.database = Database(path / "hub.sqlite3")
         self.blobs = Blobs(path)
@@ -44,7 +48,7 @@ def only_server(path: Path) -> Iterator[None]:
     Raises:
         HomeInUseError: another process, or another server of this one, is.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    private_folder(path)
     descriptor = os.open(path / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,15 +5,20 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from datahub_files.private import checked_file
+from datahub_files.private import make as make_folder
+
 
 def secret_in(path: Path, *, make: Callable[[], str]) -> str:
     """The secret in a file, which is first written (mode 600, durably) with `make()` if it is missing.
 
     Raises:
         ValueError: the file is there and empty.
+        UnsafePath: the file is another user's.
     """
     if not path.exists():
         _write(path, make())
+    checked_file(path)
     secret = path.read_text().strip()
     if not secret:
         raise ValueError(f"the secret file {path} is empty: delete it to have a new one made")
@@ -21,7 +26,7 @@ def secret_in(path: Path, *, make: Callable[[], str]) -> str:
 
 
 def _write(path: Path, secret: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +13,7 @@ import pytest
 
 from datahub_assets.domain.datasets import DATASETS
 from datahub_assets.domain.errors import HubRefused, SettingsError
-from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, stack
+from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, runtime_folder, stack
 from datahub_assets.ops.errors import AlreadyRunning, NotAgreed, OpsError, PortTaken
 from datahub_assets.ops.up import up, welcome
 from datahub_assets.settings import Settings
@@ -146,27 +147,29 @@ def test_dagster_accepts_what_is_written_for_it(tmp_path: Path, launcher: str) -
 
 
 @pytest.mark.parametrize("name", ["50%", "a%20b", "what?", "c#"])
-def test_a_home_whose_name_is_no_url_holds_dagsters_databases_all_the_same(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_a_home_whose_name_is_no_url_holds_dagsters_databases_all_the_same(tmp_path: Path, name: str) -> None:
     settings = settings_of(tmp_path / "in" / name)
     for _ in range(2):
-        dagster_home.write(settings)
-        with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-            assert instance.get_runs() == []
-            assert list(instance.all_instigator_state()) == []
+        with runtime_folder.held(settings.home):
+            dagster_home.write(settings)
+            assert not set("%?#") & set(str(dagster_home.code_socket(settings)))
+            with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+                assert instance.get_runs() == []
+                assert list(instance.all_instigator_state()) == []
     databases = {path.name for path in (settings.dagster_home / "storage").iterdir()}
     assert {"runs.db", "schedules.db", "event_log.db"} <= databases
     assert [path.name for path in (tmp_path / "in").iterdir()] == [name], "nothing beside it"
-    assert not set("%?#") & set(str(dagster_home.code_socket(settings)))
 
 
 def test_a_home_whose_name_is_no_url_says_what_stands_in_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(OpsError, match=r"DATAHUB_HOME=.*50%.*nowhere.*No such file or directory"):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    refused = pytest.raises(OpsError, match=r"DATAHUB_HOME=.*50%.*nowhere.*No such file or directory")
+    with refused, runtime_folder.held(tmp_path / "50%"):
+        pass
+    with pytest.raises(OpsError, match=r"nothing runs on DATAHUB_HOME=.*50%.*`datahub up`"):
         dagster_home.write(settings_of(tmp_path / "50%"))
 
 
@@ -184,23 +187,25 @@ def deep_home(tmp_path: Path) -> Path:
 def test_sockets_fit_however_long_the_homes_path_is(tmp_path: Path) -> None:
     deep = deep_home(tmp_path)
     for settings in (settings_of(tmp_path), settings_of(deep)):
-        with dagster_home.socket_folder(settings):
+        with runtime_folder.held(settings.home) as folder:
             for path in (dagster_home.code_socket(settings), dagster_home.warm_socket(settings)):
                 with socket.socket(socket.AF_UNIX) as probe:
                     probe.bind(str(path))
+                assert path.parent == folder
                 assert path.parent.stat().st_mode & 0o777 == 0o700
-        assert not dagster_home.code_socket(settings).parent.exists()
-    assert dagster_home.code_socket(settings_of(deep)) != dagster_home.code_socket(settings_of(deep / "f"))
+        assert not folder.exists()
+    with runtime_folder.held(deep) as one, runtime_folder.held(deep / "f") as other:
+        assert one != other
 
 
 def test_what_somebody_else_put_beside_the_sockets_is_left_alone(tmp_path: Path) -> None:
-    with dagster_home.socket_folder(settings_of(tmp_path)):
-        note = dagster_home.code_socket(settings_of(tmp_path)).parent / "note"
+    with runtime_folder.held(tmp_path) as folder:
+        note = folder / "note"
         note.write_text("mine")
     assert note.read_text() == "mine"
 
 
-def test_up_leaves_no_folder_in_the_temporary_folder(tmp_path: Path) -> None:
+def test_up_leaves_no_folder_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = deep_home(tmp_path)
     home.mkdir(parents=True)
     (home / "logs").write_text("no place for logs, so that nothing can be started")
@@ -209,9 +214,13 @@ def test_up_leaves_no_folder_in_the_temporary_folder(tmp_path: Path) -> None:
         numbers = [str(server.getsockname()[1]) for server in taken]
     names = ("DATAHUB_API_PORT", "DATAHUB_DAGSTER_PORT", "DATAHUB_LOCALHUB_PORT")
     settings = settings_of(home, **dict(zip(names, numbers, strict=True)))
-    with pytest.raises(FileExistsError, match="logs"):
-        up(settings)
-    assert not dagster_home.code_socket(settings).parent.exists()
+    with tempfile.TemporaryDirectory(prefix="up-") as temporary:
+        monkeypatch.setattr("tempfile.tempdir", temporary)
+        with pytest.raises(OSError, match="logs"):
+            up(settings)
+        assert list(Path(temporary).iterdir()) == []
+    assert not (home / "run.path").exists()
+    assert (home / "dagster" / "workspace.yaml").read_text().count(temporary) == 1, "it was there while it was needed"
 
 
 def test_consent_is_asked_once_and_names_account_and_repos(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What launcher and server say to each other: one JSON line each way over a Unix socket. Neither end is built here."""
 
 import json
+import os
 import socket
+import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,6 +66,19 @@ def read_line(connection: socket.socket) -> bytes:
     return received
 
 
+def check_peer(connection: socket.socket) -> None:
+    """See that the process at the other end is this user's or root's. What a launch asks for is executed.
+
+    Raises:
+        PermissionError: it is another user's.
+    """
+    if not hasattr(socket, "SO_PEERCRED"):  # Linux has it (unix(7)); elsewhere the socket's folder has to do
+        return
+    _pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid not in {os.geteuid(), 0}:
+        raise PermissionError(f"the other end of the warm server's socket belongs to uid {uid}")
+
+
 def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> Reply:
     """Say one thing to the server and hear its reply.
 
@@ -73,6 +88,7 @@ def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> Reply:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         connection.connect(str(path))
+        check_peer(connection)
         connection.sendall(encode(message))
         line = read_line(connection)
     if not line.endswith(b"\n"):

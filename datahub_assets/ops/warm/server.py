@@ -9,14 +9,16 @@ import os
 import selectors
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from datahub_assets.ops.linux import die_with_parent, other_threads
-from datahub_assets.ops.warm.protocol import Launch, Reply, Stop, decode, encode, read_line
+from datahub_assets.ops.warm.protocol import Launch, Reply, Stop, check_peer, decode, encode, read_line
 
 Work = Callable[[Sequence[str]], int]
 """Does in a child what `dagster api` does with these arguments; gives the exit code."""
@@ -61,9 +63,7 @@ class WarmServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for signum in _STOPS:
             signal.signal(signum, self._heard_stop)
-        self._path.unlink(missing_ok=True)
-        self._listener.bind(str(self._path))
-        self._path.chmod(0o600)
+        self._bind()
         self._listener.listen(16)
         self._listener.settimeout(_REQUEST_TIMEOUT_S)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
@@ -74,6 +74,17 @@ class WarmServer:
                 self._turn()
         finally:
             self._end()
+
+    def _bind(self) -> None:
+        """Take the path, of mode 600 from the first moment; of what is there only a socket is removed."""
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(self._path.lstat().st_mode):
+                self._path.unlink()
+        before = os.umask(0o177)
+        try:
+            self._listener.bind(str(self._path))
+        finally:
+            os.umask(before)
 
     def _heard_stop(self, *_: object) -> None:
         self._stopping = True
@@ -95,6 +106,7 @@ class WarmServer:
         with connection:
             connection.settimeout(_REQUEST_TIMEOUT_S)
             try:
+                check_peer(connection)
                 message = decode(read_line(connection))
                 connection.sendall(encode(self._do(message)))
             except (OSError, ValueError, KeyError, TypeError) as error:
