@@ -6,7 +6,8 @@ from urllib.parse import quote
 from starlette.responses import FileResponse, Response
 
 from localhub.app import access
-from localhub.app.site import Call, reads
+from localhub.app.endpoints import reads
+from localhub.app.site import Call
 from localhub.errors import entry_not_found
 from localhub.names import check_path
 from localhub.store import commits, trees
@@ -17,7 +18,7 @@ AT_ONCE_BYTES = 256 * 1024  # up to here, one read in the thread that is at it c
 _EXPOSED = "X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code, X-Error-Message, ETag, Link, Content-Range"
 
 
-@reads
+@reads()
 def resolve(call: Call) -> Response:
     """GET and HEAD /{kind}s/{id}/resolve/{revision}/{path}.
 
