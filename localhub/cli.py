@@ -10,6 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from localhub.errors import HubError
+from localhub.logs import limit_repeats
 from localhub.store import accounts
 from localhub.store.accounts import Role, owner_token
 from localhub.store.collect import DEFAULT_GRACE_S, collect
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits 2 for wrong options, 1 when the command fails."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    limit_repeats()
     run: Callable[[argparse.Namespace], None] = options.run
     try:
         run(options)

@@ -14,6 +14,7 @@ from localhub.store import commits, trees
 from localhub.store.commits import Commit
 from localhub.store.trees import File
 
+_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"  # a dataset is not a web page of this server
 AT_ONCE_BYTES = 256 * 1024  # up to here, one read in the thread that is at it costs less than streaming
 _EXPOSED = "X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code, X-Error-Message, ETag, Link, Content-Range"
 
@@ -55,8 +56,7 @@ def _headers(commit: Commit, path: str, file: File) -> dict[str, str]:
         "X-Repo-Commit": commit.sha,
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(name)}",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",  # a dataset is not a web page of this server
+        "Content-Security-Policy": _POLICY,
         "Access-Control-Expose-Headers": _EXPOSED,
     }
     if file.lfs:

@@ -94,8 +94,8 @@ async def put_lfs(request: Request) -> Response:
     size: int = request.path_params["size"]
     check_permit(site.home.signing_key, request.query_params.get("permit", ""), _PUT, repo_id, sha256, size)
     announced = announced_bytes(request)
-    if announced not in {None, size}:
-        raise bad_request(f"The Content-Length is {announced}, the size in the URL {size}")
+    if announced is not None and announced > size:
+        raise too_large(f"The Content-Length is {announced} bytes, the size announced {size}")
     site.home.space.check_file(size)
     with await site.in_thread(site.home.space.reserve, size) as reservation:
         upload = await site.in_thread(site.home.blobs.receive)
