@@ -28,7 +28,7 @@ def limit(call: Call, *, default: int) -> int:
 def cursor(call: Call) -> str:
     """The place the page starts after, as `next_link` wrote it; "" for the first page."""
     try:
-        return base64.urlsafe_b64decode(call.query("cursor").encode()).decode()
+        return base64.b64decode(call.query("cursor").encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise bad_request("The `cursor` is not one this server gave out") from error
 

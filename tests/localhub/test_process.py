@@ -57,7 +57,8 @@ def test_sigterm_ends_it_in_the_middle_of_an_upload(home: Path) -> None:
     head = f"POST /api/datasets/local/prices/commit/main HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hub.token}\r\n"
     address = ("127.0.0.1", int(hub.url.rsplit(":", maxsplit=1)[1]))
     with socket.create_connection(address) as connection:
-        connection.sendall(f"{head}Content-Type: {NDJSON}\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode())
+        connection.sendall(f"{head}Content-Type: {NDJSON}\r\n".encode())
+        connection.sendall(b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 100")  # it waits for the body, which never comes
         started = time.monotonic()
         assert hub.terminate() == 0

@@ -211,7 +211,7 @@ def test_uploads_of_any_size_are_not_promised(http: httpx.Client) -> None:
 def test_the_disk_is_never_filled(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with httpx.Client(base_url=hub.url, headers={"Authorization": f"Bearer {hub.token}"}) as http:
         href = batch(http, 5).json()["objects"][0]["actions"]["upload"]["href"]
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 1024**3 + 4))  # type: ignore[attr-defined]
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 1024**3 + 4))
         assert batch(http, 5).status_code == 507
         refused = httpx.put(href, content=b"12345")
         assert (refused.status_code, "kept free" in refused.json()["error"]) == (507, True)
