@@ -160,7 +160,9 @@ def _commit(http: httpx.Client, repo: str, path: str, content: bytes, *, also: d
         value = {"path": name, "encoding": "base64", "content": base64.b64encode(data).decode()}
         lines.append({"key": "file", "value": value})
     body = "\n".join(json.dumps(line) for line in lines)
-    http.post(f"/api/datasets/local/{repo}/commit/main", content=body).raise_for_status()
+    http.post(
+        f"/api/datasets/local/{repo}/commit/main", content=body, headers={"Content-Type": "application/x-ndjson"}
+    ).raise_for_status()
 
 
 def _content(number: int) -> bytes:

@@ -10,12 +10,16 @@ from http import HTTPStatus
 from pathlib import Path
 
 from localhub.errors import HubError
+from localhub.logs import limit_repeats
 from localhub.store import accounts
 from localhub.store.accounts import Role, owner_token
 from localhub.store.collect import DEFAULT_GRACE_S, collect
-from localhub.store.home import Home, HomeInUseError
+from localhub.store.home import Home, HomeInUseError, only_server
+from localhub.store.quota import set_quota
+from localhub.store.space import GIB
 
 DEFAULT_PORT = 7870
+_MAX_GIB = 1024**3
 
 _EXAMPLES = """examples:
   python -m localhub serve --home ./hub --port 7870
@@ -35,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits 2 for wrong options, 1 when the command fails."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    limit_repeats()
     run: Callable[[argparse.Namespace], None] = options.run
     try:
         run(options)
@@ -85,9 +90,23 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a name clients may ask for beside addresses and localhost; repeatable; *.example.com, or * for any",
     )
+    parser.add_argument(
+        "--quota-gib",
+        type=_gibibytes,
+        metavar="N",
+        help="refuse uploads beyond N GiB below DIR in all (default: no quota, only 1 GiB of free disk is kept)",
+    )
     parser.add_argument("--webhook-url", metavar="URL", help="told of every change by POST")
     parser.add_argument("--webhook-secret-env", metavar="NAME", help="environment variable with the webhook's secret")
     parser.set_defaults(run=_serve)
+
+
+def _gibibytes(text: str) -> int:
+    """GiB, as bytes."""
+    number = float(text)
+    if not 0 < number < _MAX_GIB:
+        raise ValueError
+    return int(number * GIB)
 
 
 def _add_token(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +148,7 @@ def _serve(options: argparse.Namespace) -> None:
             if not secret:
                 raise ValueError(f"--webhook-secret-env: the variable {options.webhook_secret_env} is not set")
         webhook = Webhook(options.webhook_url, secret=secret)
+    _set_quota(options.home, options.quota_gib)
     serve(
         options.home,
         host=options.host,
@@ -138,6 +158,16 @@ def _serve(options: argparse.Namespace) -> None:
         allowed_hosts=options.allowed_host,
         webhook=webhook,
     )
+
+
+def _set_quota(path: Path, quota_bytes: int | None) -> None:
+    with only_server(path):  # a quota is for the server about to start, not for one that runs
+        home = Home(path)
+        try:
+            with home.database.write() as con:
+                set_quota(con, quota_bytes)
+        finally:
+            home.close()
 
 
 def _token(options: argparse.Namespace) -> None:

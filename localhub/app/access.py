@@ -44,6 +44,16 @@ def known_caller(call: Call) -> Caller:
     return found
 
 
+def require_token(site: Site, con: Connection, request: Request) -> None:
+    """Let a request through if it has a known token; what that may do is looked at later.
+
+    Raises:
+        HubError: 401.
+    """
+    if caller(site, con, request) is None:
+        raise unauthorized()
+
+
 def may_see(who: Caller | None, repo: Repo) -> bool:
     """Whether a repository exists as far as this caller is concerned."""
     return not repo.private or (who is not None and who.user == repo.namespace)

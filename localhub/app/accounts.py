@@ -3,19 +3,23 @@
 from starlette.responses import JSONResponse, Response
 
 from localhub.app import access
-from localhub.app.site import Call, reads
+from localhub.app.bodies import Body
+from localhub.app.endpoints import reads
+from localhub.app.site import Call
 from localhub.errors import bad_request
 from localhub.protocol import shapes
 from localhub.protocol.card import NO_METADATA, read_card
 
+_README = Body(max_bytes=1024 * 1024)  # clients send the whole file; only its head is looked at
 
-@reads
+
+@reads()
 def whoami(call: Call) -> Response:
     """GET /api/whoami-v2."""
     return JSONResponse(shapes.whoami(access.known_caller(call)))
 
 
-@reads
+@reads(_README)
 def validate_yaml(call: Call) -> Response:
     """POST /api/validate-yaml {content, repoType}."""
     content = call.json().get("content")

@@ -3,13 +3,24 @@
 import sqlite3
 
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from localhub.app import accounts, commits, failures, files, pages, refs, repos, trees, uploads, xet
+from localhub.app.edge import at_the_edge
 from localhub.app.site import Site
 from localhub.errors import HubError
+
+
+class _RowId(IntegerConvertor):
+    """A number SQLite can hold; Starlette's own takes any number of digits, and fails on thousands."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("row_id", _RowId())
 
 _API = "/api/{kind}s/{namespace}/{name}"
 
@@ -41,9 +52,9 @@ def _routes() -> list[Route]:
         Route(f"{_API}/preupload/{{revision}}", uploads.preupload, methods=["POST"]),
         Route(f"{_API}/commit/{{revision}}", commits.commit, methods=["POST"]),
         Route(f"{_API}/xet-write-token/{{revision}}", xet.write_token),
-        Route("/xet/{repo:int}/{epoch:int}/v1/xorbs/default/{hash}", xet.put_xorb, methods=["POST"]),
-        Route("/xet/{repo:int}/{epoch:int}/v1/shards", xet.put_shard, methods=["POST"]),
-        Route("/lfs/{repo:int}/{sha256}/{size:int}", uploads.put_lfs, methods=["PUT"]),
+        Route("/xet/{repo:row_id}/{epoch:row_id}/v1/xorbs/default/{hash}", xet.put_xorb, methods=["POST"]),
+        Route("/xet/{repo:row_id}/{epoch:row_id}/v1/shards", xet.put_shard, methods=["POST"]),
+        Route("/lfs/{repo:row_id}/{sha256}/{size:row_id}", uploads.put_lfs, methods=["PUT"]),
     ]
 
 
@@ -72,15 +83,4 @@ def create_app(site: Site) -> ASGIApp:
         },
     )
     app.state.site = site
-    return _match_path_as_sent(app)
-
-
-def _match_path_as_sent(app: ASGIApp) -> ASGIApp:
-    """Routes see the path before percent-decoding: a revision or path sent as one segment may hold an encoded `/`."""
-
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope = {**scope, "path": scope["raw_path"].decode("ascii")}
-        await app(scope, receive, send)
-
-    return wrapped
+    return at_the_edge(app)

@@ -10,10 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from localhub.app import access
+from localhub.app.bodies import JSON, NDJSON, announced_bytes, check_type
+from localhub.app.cards import README, check_card
 from localhub.app.site import Site, base_url, path_param, site_of
 from localhub.errors import HubError, bad_request, stale_parent, too_large
 from localhub.names import is_short_sha
 from localhub.protocol import shapes
+from localhub.protocol.card import HEAD_BYTES
 from localhub.protocol.payloads import Deletion, Header, LfsFile, RegularFile, read_line
 from localhub.store import commits, refs, repos
 from localhub.store.accounts import Caller
@@ -23,8 +26,11 @@ from localhub.store.repos import Repo
 from localhub.store.trees import View
 from localhub.webhook import Event, RefUpdate
 
-MAX_LINE_BYTES = 64 * 1024 * 1024
+MAX_LINE_BYTES = 16 * 1024 * 1024  # a regular file of 10 MiB in base64, and its path
+MAX_BODY_BYTES = 512 * 1024 * 1024
 MAX_OPERATIONS = 25_000
+MAX_FOLDERS = 200_000  # named by all the paths of a commit; each may become a row of its own
+MAX_FOLDER_DELETIONS = 256  # each lists all that is below
 BATCH_BYTES = 1024 * 1024
 
 
@@ -36,26 +42,42 @@ class _Draft:
         self._repo = repo
         self.header: Header | None = None
         self.operations: list[Operation] = []
+        self._folders = 0
+        self._folder_deletions = 0
 
     def take(self, lines: list[bytes]) -> None:
         """Read lines, storing the content of regular files. Blocking."""
         for line in filter(bytes.strip, lines):
             item = read_line(line)
-            if isinstance(item, Header):
-                self.header = item
-            elif len(self.operations) < MAX_OPERATIONS:
+            if not isinstance(item, Header):
+                self._count(item)
                 self.operations.append(self._operation(item))
+            elif self.header is None:
+                self.header = item
             else:
-                raise too_large(f"At most {MAX_OPERATIONS} operations in a commit")
+                raise bad_request("The commit has more than one header line")
+
+    def _count(self, item: RegularFile | LfsFile | Deletion) -> None:
+        if len(self.operations) == MAX_OPERATIONS:
+            raise too_large(f"At most {MAX_OPERATIONS} operations in a commit")
+        self._folders += item.path.count("/")
+        if self._folders > MAX_FOLDERS:
+            raise too_large(f"At most {MAX_FOLDERS} folders in all the paths of a commit: make several commits")
+        self._folder_deletions += isinstance(item, Deletion) and item.folder
+        if self._folder_deletions > MAX_FOLDER_DELETIONS:
+            raise too_large(f"At most {MAX_FOLDER_DELETIONS} folders deleted in a commit")
 
     def _operation(self, item: RegularFile | LfsFile | Deletion) -> Operation:
         blobs = self._site.home.blobs
         match item:
             case RegularFile(path=path, content=content):
+                check_card(path, content)
+                self._site.home.space.take(len(content))
                 return Put(path=path, file=shapes.regular_file(blobs.put(content), content))
             case LfsFile(path=path, sha256=sha256):
                 if not blobs.touch(sha256):
                     raise _missing_content(sha256)
+                check_card(path, blobs.head(sha256, HEAD_BYTES) if path == README else b"")
                 return Put(path=path, file=shapes.lfs_file(sha256, blobs.path(sha256).stat().st_size))
             case Deletion(path=path, folder=folder):
                 return DeleteFolder(path=path) if folder else DeleteFile(path=path)
@@ -72,6 +94,9 @@ async def commit(request: Request) -> Response:
     if request.query_params.get("create_pr"):
         raise bad_request("localhub has no pull requests: commit to a branch instead")
     repo, who, branch = await site.in_thread(_begin, site, request)
+    check_type(request, (NDJSON, JSON))
+    if (announced_bytes(request) or 0) > MAX_BODY_BYTES:
+        raise _too_long()
     draft = _Draft(site, repo)
     async for lines in _lines(request):
         await site.in_thread(draft.take, lines)
@@ -92,22 +117,24 @@ def _begin(site: Site, request: Request) -> tuple[Repo, Caller, Branch]:
 async def _lines(request: Request) -> AsyncIterator[list[bytes]]:
     """The lines of the body in lists of about `BATCH_BYTES`, so that no more than that and one line are held."""
     batch: list[bytes] = []
-    rest: list[bytes] = []
-    batch_size = rest_size = 0
+    rest = bytearray()
+    batch_size = total = 0
     async for chunk in request.stream():
+        total += len(chunk)
+        if total > MAX_BODY_BYTES:
+            raise _too_long()
         first, *others = chunk.split(b"\n")
-        rest.append(first)
-        rest_size += len(first)
+        rest += first
         if others:
-            batch += [b"".join(rest), *others[:-1]]
-            batch_size += rest_size + len(chunk)
-            rest, rest_size = [others[-1]], len(others[-1])
-        if rest_size > MAX_LINE_BYTES:
+            batch += [bytes(rest), *others[:-1]]
+            batch_size += len(rest) + len(chunk)
+            rest = bytearray(others[-1])
+        if len(rest) > MAX_LINE_BYTES:
             raise too_large(f"A line is larger than {MAX_LINE_BYTES} bytes: upload the file through LFS")
         if batch_size >= BATCH_BYTES:
             yield batch
             batch, batch_size = [], 0
-    yield [*batch, b"".join(rest)]
+    yield [*batch, bytes(rest)]
 
 
 def _land(site: Site, draft: _Draft, *, repo: Repo, who: Caller, seen: Branch) -> Commit:
@@ -139,6 +166,10 @@ def _refuse_missing(site: Site, con: Connection, repo: Repo, operations: list[Op
                 raise _missing_content(sha256)
             if operation.file.lfs and not repos.has_upload(con, repo, sha256):
                 raise _missing_content(sha256)
+
+
+def _too_long() -> HubError:
+    return too_large(f"A commit is at most {MAX_BODY_BYTES} bytes: make several, or upload files through LFS")
 
 
 def _missing_content(sha256: str) -> HubError:

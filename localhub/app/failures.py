@@ -5,13 +5,14 @@ import logging
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from localhub.errors import HubError, repo_not_found
 
 log = logging.getLogger(__name__)
 
+_MAX_HEADER = 1000
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _API_PARTS_WITHOUT_NAMESPACE = 4  # "/api/datasets/name" split at "/": a legacy id, which no repository here has
 
@@ -23,12 +24,18 @@ async def refused(_: Request, error: Exception) -> Response:
     body = {"error": error.message}
     if error.url is not None:
         body["url"] = error.url  # huggingface_hub's create_repo(exist_ok=True) reads it from the 409
-    headers = {"X-Error-Message": error.message.encode("ascii", "backslashreplace").decode()}
+    headers = {"X-Error-Message": _one_line(error.message)}
     if error.code is not None:
         headers["X-Error-Code"] = error.code
     if error.commit_sha is not None:
         headers["X-Repo-Commit"] = error.commit_sha
     return JSONResponse(body, error.status, headers)
+
+
+def _one_line(message: str) -> str:
+    """A message as a header can hold it."""
+    printable = "".join(character if character.isprintable() else " " for character in message)
+    return printable.encode("ascii", "backslashreplace").decode()[:_MAX_HEADER]
 
 
 async def unrouted(request: Request, error: Exception) -> Response:
@@ -51,6 +58,8 @@ async def unstored(request: Request, error: Exception) -> Response:
 
 
 async def broken(request: Request, error: Exception) -> Response:
-    """The answer when this server is at fault; the log has the rest."""
+    """The answer when this server is at fault; the log has the rest. A caller who left is nobody's fault."""
+    if isinstance(error, ClientDisconnect) or isinstance(error.__cause__, ClientDisconnect):
+        return Response(status_code=HTTPStatus.BAD_REQUEST)
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return JSONResponse({"error": "Internal Server Error"}, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -6,18 +6,20 @@ from urllib.parse import quote
 from starlette.responses import FileResponse, Response
 
 from localhub.app import access
-from localhub.app.site import Call, reads
+from localhub.app.endpoints import reads
+from localhub.app.site import Call
 from localhub.errors import entry_not_found
 from localhub.names import check_path
 from localhub.store import commits, trees
 from localhub.store.commits import Commit
 from localhub.store.trees import File
 
+_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"  # a dataset is not a web page of this server
 AT_ONCE_BYTES = 256 * 1024  # up to here, one read in the thread that is at it costs less than streaming
 _EXPOSED = "X-Repo-Commit, X-Linked-Size, X-Linked-Etag, X-Error-Code, X-Error-Message, ETag, Link, Content-Range"
 
 
-@reads
+@reads()
 def resolve(call: Call) -> Response:
     """GET and HEAD /{kind}s/{id}/resolve/{revision}/{path}.
 
@@ -54,8 +56,7 @@ def _headers(commit: Commit, path: str, file: File) -> dict[str, str]:
         "X-Repo-Commit": commit.sha,
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(name)}",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",  # a dataset is not a web page of this server
+        "Content-Security-Policy": _POLICY,
         "Access-Control-Expose-Headers": _EXPOSED,
     }
     if file.lfs:

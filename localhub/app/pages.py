@@ -3,7 +3,8 @@
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from localhub.app import access
-from localhub.app.site import Call, reads
+from localhub.app.endpoints import reads
+from localhub.app.site import Call
 from localhub.errors import entry_not_found
 from localhub.names import DEFAULT_BRANCH, KINDS, check_path
 from localhub.protocol import pages
@@ -12,7 +13,7 @@ from localhub.store import commits, repos, trees
 _ENTRIES = 1000
 
 
-@reads
+@reads()
 def index(call: Call) -> Response:
     """GET /: the repositories the caller may see."""
     who = access.caller(call.site, call.con, call.request)
@@ -20,7 +21,7 @@ def index(call: Call) -> Response:
     return HTMLResponse(pages.index(seen, base_url=call.base_url), headers=pages.HEADERS)
 
 
-@reads
+@reads()
 def folder(call: Call) -> Response:
     """GET /{kind}s/{id}[/tree/{revision}[/{path}]]."""
     repo = access.readable(call)
@@ -42,7 +43,7 @@ def folder(call: Call) -> Response:
     return HTMLResponse(page, headers=pages.HEADERS)
 
 
-@reads
+@reads()
 def commit(call: Call) -> Response:
     """GET /{kind}s/{id}/commit/{revision}, as commit answers link to: on to what the commit holds."""
     repo = access.readable(call)

@@ -14,14 +14,21 @@ _MAX_DIGITS = 9
 
 
 def limit(call: Call, *, default: int) -> int:
-    """The page size asked for, at most the default's own; the default if none is."""
-    return min(_number(call.query("limit", str(default)), "limit"), MAX_LIMIT)
+    """The page size asked for, at most `MAX_LIMIT`; the default if none is.
+
+    Raises:
+        HubError: 400 for one that is no number, or 0.
+    """
+    size = _number(call.query("limit", str(default)), "limit")
+    if size == 0:
+        raise bad_request("The `limit` is at least 1")
+    return min(size, MAX_LIMIT)
 
 
 def cursor(call: Call) -> str:
     """The place the page starts after, as `next_link` wrote it; "" for the first page."""
     try:
-        return base64.urlsafe_b64decode(call.query("cursor").encode()).decode()
+        return base64.b64decode(call.query("cursor").encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise bad_request("The `cursor` is not one this server gave out") from error
 

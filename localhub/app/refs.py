@@ -3,7 +3,9 @@
 from starlette.responses import JSONResponse, Response
 
 from localhub.app import access, paging
-from localhub.app.site import Call, reads, writes
+from localhub.app.bodies import Body
+from localhub.app.endpoints import reads, writes
+from localhub.app.site import Call
 from localhub.errors import bad_request, conflict, forbidden, revision_not_found
 from localhub.names import DEFAULT_BRANCH, check_ref, shown
 from localhub.protocol import shapes
@@ -13,11 +15,12 @@ from localhub.store.commits import Words
 from localhub.store.repos import Repo
 from localhub.webhook import Event, RefUpdate
 
+_JSON = Body(max_bytes=256 * 1024)  # a tag or a squash may come with a long message
 _HISTORY_PAGE = 50
 _MAX_HISTORY_PAGE = 1000
 
 
-@reads
+@reads()
 def listing(call: Call) -> Response:
     """GET …/refs."""
     repo = access.readable(call)
@@ -25,7 +28,7 @@ def listing(call: Call) -> Response:
     return JSONResponse(shapes.refs(found, with_pull_requests=call.flag("include_prs")))
 
 
-@reads
+@reads()
 def history(call: Call) -> Response:
     """GET …/commits/{revision}, newest first, in pages."""
     repo = access.readable(call)
@@ -39,7 +42,7 @@ def history(call: Call) -> Response:
     return JSONResponse([shapes.history_item(commit) for commit in found[:size]], headers=headers)
 
 
-@writes
+@writes(_JSON)
 def create_branch(call: Call) -> Response:
     """POST …/branch/{name} {startingPoint?}."""
     repo, _ = access.writable(call)
@@ -51,7 +54,7 @@ def create_branch(call: Call) -> Response:
     return Response(status_code=201)
 
 
-@writes
+@writes()
 def delete_branch(call: Call) -> Response:
     """DELETE …/branch/{name}; the default branch stays."""
     repo, _ = access.writable(call)
@@ -62,7 +65,7 @@ def delete_branch(call: Call) -> Response:
     return Response(status_code=204)
 
 
-@writes
+@writes(_JSON)
 def create_tag(call: Call) -> Response:
     """POST …/tag/{revision} {tag, message?}."""
     repo, _ = access.writable(call)
@@ -76,7 +79,7 @@ def create_tag(call: Call) -> Response:
     return Response(status_code=201)
 
 
-@writes
+@writes()
 def delete_tag(call: Call) -> Response:
     """DELETE …/tag/{name}."""
     repo, _ = access.writable(call)
@@ -84,7 +87,7 @@ def delete_tag(call: Call) -> Response:
     return Response(status_code=204)
 
 
-@writes
+@writes(_JSON)
 def super_squash(call: Call) -> Response:
     """POST …/super-squash/{branch} {message?}."""
     repo, who = access.writable(call)

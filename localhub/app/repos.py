@@ -1,30 +1,34 @@
 """Endpoints about repositories as wholes: create, delete, move, settings, info, lists."""
 
-from sqlite3 import Connection
+import json
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from localhub.app import access, paging
-from localhub.app.site import Call, Site, reads, writes
+from localhub.app.bodies import Body
+from localhub.app.cards import card_of
+from localhub.app.endpoints import reads, writes
+from localhub.app.large import json_answer
+from localhub.app.site import Call
 from localhub.errors import bad_request, conflict, forbidden, repo_not_found
 from localhub.names import DEFAULT_BRANCH, check_kind, shown
 from localhub.protocol import shapes
 from localhub.protocol.attributes import DEFAULT_GITATTRIBUTES
-from localhub.protocol.card import MAX_CARD_BYTES, Card, read_card
-from localhub.store import accounts, commits, refs, repos, trees
+from localhub.store import accounts, commits, refs, repos
 from localhub.store.commits import Commit, Words
 from localhub.store.repos import Repo
-from localhub.store.trees import Entry
+from localhub.store.siblings import Siblings, siblings
 from localhub.webhook import Event
 
+_JSON = Body(max_bytes=64 * 1024)
 _LIST_PAGE = 100
-_TREE_PAGE = 10_000
+_TOTALS = ("usedStorage", "mainSize")
 _LIST_FIELDS = ("id", "author", "lastModified", "createdAt", "downloads", "likes")
 _FIRST_WORDS = Words(author="system", title="initial commit")
 
 
-@writes
+@writes(_JSON)
 def create(call: Call) -> Response:
     """POST /api/repos/create."""
     body = call.json()
@@ -37,6 +41,7 @@ def create(call: Call) -> Response:
     if repo is None:
         raise conflict(f"You already created this {kind} repo", url=_web_url(call, kind, f"{who.user}/{name}"))
     content = DEFAULT_GITATTRIBUTES.encode()
+    call.site.home.space.take(len(content))
     sha256 = call.site.home.blobs.put(content)
     first = {".gitattributes": shapes.regular_file(sha256, content)}
     head = refs.create_first_branch(call.con, repo, changes=first, words=_FIRST_WORDS)
@@ -46,7 +51,7 @@ def create(call: Call) -> Response:
     return JSONResponse({"url": _web_url(call, kind, repo.full_name), "name": repo.full_name, "id": repo.public_id})
 
 
-@writes
+@writes(_JSON)
 def delete(call: Call) -> Response:
     """DELETE /api/repos/delete."""
     body = call.json()
@@ -58,7 +63,7 @@ def delete(call: Call) -> Response:
     return Response("OK", media_type="text/plain")
 
 
-@writes
+@writes(_JSON)
 def move(call: Call) -> Response:
     """POST /api/repos/move."""
     body = call.json()
@@ -77,7 +82,7 @@ def move(call: Call) -> Response:
     return Response("OK", media_type="text/plain")
 
 
-@writes
+@writes(_JSON)
 def settings(call: Call) -> Response:
     """PUT …/settings: only what the visibility is can be set."""
     repo, _ = access.writable(call)
@@ -90,41 +95,61 @@ def settings(call: Call) -> Response:
     return JSONResponse({"private": visibility == "private"})
 
 
-@reads
+@reads()
 def auth_check(call: Call) -> Response:
     """GET …/auth-check: 200 if the caller may read."""
     access.readable(call)
     return Response("OK", media_type="text/plain")
 
 
-@reads
+@reads()
 def auth_check_write(call: Call) -> Response:
     """GET …/auth-check/write: 200 if the caller may write."""
     access.writable(call)
     return Response("OK", media_type="text/plain")
 
 
-@reads
+@reads()
 def info(call: Call) -> Response:
-    """GET …[/revision/{revision}], with `blobs` or `expand`."""
+    """GET …[/revision/{revision}], with `blobs` or `expand`. The list of files is made once for each commit."""
     repo = access.readable(call)
     commit = access.commit_at(call, repo)
-    expand = call.request.query_params.getlist("expand") + call.request.query_params.getlist("expand[]")
-    files = _files(call.con, commit) if not expand or {"siblings", "usedStorage", "mainSize"} & set(expand) else []
+    wanted = _expanded(call)
     card = card_of(call.site, call.con, commit)
-    answer = shapes.repo_summary(repo, head=commit, tags=card.tags)
-    answer |= {
-        "cardData": card.data or None,
-        "siblings": [shapes.sibling(entry, blobs=call.flag("blobs")) for entry in files],
-        "usedStorage": sum(entry.file.size for entry in files if entry.file is not None),
-    }
-    answer["mainSize"] = answer["usedStorage"]
-    if expand:
-        answer = {key: value for key, value in answer.items() if key in {*expand, "id", "_id"}}
-    return JSONResponse(answer)
+    answer = shapes.repo_summary(repo, head=commit, tags=card.tags) | {"cardData": card.data or None}
+    if not wanted:
+        files = _siblings(call, commit)
+        total = {"usedStorage": files.total_bytes, "mainSize": files.total_bytes}
+        return json_answer(_with_siblings(answer | total, files))
+    answer = {key: value for key, value in answer.items() if key in wanted}
+    if not wanted & {"siblings", *_TOTALS}:
+        return JSONResponse(answer)
+    files = _siblings(call, commit)
+    answer |= {key: files.total_bytes for key in _TOTALS if key in wanted}
+    return json_answer(_with_siblings(answer, files)) if "siblings" in wanted else JSONResponse(answer)
 
 
-@reads
+def _expanded(call: Call) -> set[str]:
+    """The fields asked for by `expand`, and those every answer has; empty for all of them."""
+    query = call.request.query_params
+    asked = query.getlist("expand") + query.getlist("expand[]")
+    return {*asked, "id", "_id"} if asked else set()
+
+
+def _siblings(call: Call, commit: Commit) -> Siblings:
+    blobs = call.flag("blobs")
+    return call.site.siblings.get(
+        (commit.id, blobs), lambda: siblings(call.con, commits.view_of(call.con, commit), blobs=blobs)
+    )
+
+
+def _with_siblings(answer: dict[str, Any], files: Siblings) -> list[bytes]:
+    """The JSON of `answer` with the list of files as its last field."""
+    head = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).removesuffix("}")
+    return [f'{head},"siblings":'.encode(), files.json, b"}"]
+
+
+@reads()
 def listing(call: Call) -> Response:
     """GET /api/{kind}s, filtered by author, search and tags; newest change first unless `sort` says otherwise."""
     who = access.caller(call.site, call.con, call.request)
@@ -139,27 +164,11 @@ def listing(call: Call) -> Response:
     if order not in _LIST_FIELDS:
         order = "lastModified"
     found.sort(key=lambda item: item[order], reverse=call.query("direction", "-1") != "1")
-    expand = call.request.query_params.getlist("expand")
+    wanted = _expanded(call)
     page, link = paging.by_offset(call, found, default_limit=_LIST_PAGE)
-    if expand:
-        page = [{key: value for key, value in item.items() if key in {*expand, "id", "_id"}} for item in page]
+    if wanted:
+        page = [{key: value for key, value in item.items() if key in wanted} for item in page]
     return JSONResponse(page, headers=link)
-
-
-def card_of(site: Site, con: Connection, commit: Commit) -> Card:
-    """The card in the README.md of a commit."""
-    entry = trees.lookup(con, commits.view_of(con, commit), "README.md")
-    if entry is None or entry.file is None or entry.file.size > MAX_CARD_BYTES:
-        return Card(data={})
-    return read_card(site.home.blobs.path(entry.file.sha256).read_text(errors="replace"))
-
-
-def _files(con: Connection, commit: Commit) -> list[Entry]:
-    view, found, after = commits.view_of(con, commit), [], ""
-    while page := trees.descendants(con, view, "", after=after, limit=_TREE_PAGE):
-        found += [entry for entry in page if entry.file is not None]
-        after = page[-1].path
-    return found
 
 
 def _named_like(call: Call, repo: Repo) -> bool:

@@ -5,27 +5,32 @@ No endpoint lives here, and no rule about who may do what.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial, wraps
+from functools import partial
 from sqlite3 import Connection
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import unquote
 
 from starlette.requests import Request
-from starlette.responses import Response
 
-from localhub.errors import bad_request, commit_in_progress, too_large
+from localhub.app.cache import BoundedCache
+from localhub.errors import bad_request, commit_in_progress
+from localhub.protocol.card import Card
+from localhub.protocol.payloads import read_json
 from localhub.store.accounts import Owner
 from localhub.store.home import Home
 from localhub.store.repos import Repo
+from localhub.store.siblings import Siblings
 from localhub.webhook import Event, Webhook
 
-MAX_JSON_BYTES = 8 * 1024 * 1024
 STORE_THREADS = 8
+CARD_CACHE_BYTES = 2 * 1024 * 1024
+CARD_OVERHEAD_BYTES = 200
+SIBLINGS_CACHE_BYTES = 32 * 1024 * 1024
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +46,10 @@ class Site:
         self._threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="localhub-store")
         self._committing: set[int] = set()
         self._lock = Lock()
+        self.cards: BoundedCache[str, Card] = BoundedCache(CARD_CACHE_BYTES, size_of=_card_bytes)
+        self.siblings: BoundedCache[tuple[int, bool], Siblings] = BoundedCache(
+            SIBLINGS_CACHE_BYTES, size_of=lambda value: len(value.json)
+        )
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work off the event loop."""
@@ -100,10 +109,7 @@ class Call:
 
     def json(self) -> dict[str, Any]:
         """The body, which must be a JSON object; nothing at all counts as an empty one."""
-        try:
-            value = json.loads(self.body or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise bad_request("The body is not valid JSON") from error
+        value = read_json(self.body or b"{}")
         if not isinstance(value, dict):
             raise bad_request("The body is not a JSON object")
         return value
@@ -114,44 +120,8 @@ class Call:
         return base_url(self.request)
 
 
-Work = Callable[[Call], Response]
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def reads(work: Work) -> Endpoint:
-    """An endpoint that looks at one state of the store."""
-
-    @wraps(work)
-    async def endpoint(request: Request) -> Response:
-        site, body = site_of(request), await small_body(request)
-
-        def run() -> Response:
-            with site.home.database.read() as con:
-                return work(Call(site=site, con=con, request=request, body=body))
-
-        return await site.in_thread(run)
-
-    return endpoint
-
-
-def writes(work: Work) -> Endpoint:
-    """An endpoint that changes the store, all or (when it raises) nothing; its events go out once that is durable."""
-
-    @wraps(work)
-    async def endpoint(request: Request) -> Response:
-        site, body = site_of(request), await small_body(request)
-
-        def run() -> Response:
-            with site.home.database.write() as con:
-                call = Call(site=site, con=con, request=request, body=body)
-                response = work(call)
-            for event in call.events:
-                site.announce(event)
-            return response
-
-        return await site.in_thread(run)
-
-    return endpoint
+def _card_bytes(card: Card) -> int:
+    return len(json.dumps(card.data)) + len(card.error or "") + CARD_OVERHEAD_BYTES
 
 
 def site_of(request: Request) -> Site:
@@ -173,18 +143,3 @@ def path_param(request: Request, name: str) -> str:
 def base_url(request: Request) -> str:
     """The scheme, host and port the caller used."""
     return str(request.base_url).rstrip("/")
-
-
-async def small_body(request: Request) -> bytes:
-    """The whole body.
-
-    Raises:
-        HubError: 413 beyond `MAX_JSON_BYTES`.
-    """
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_JSON_BYTES:
-            raise too_large(f"The body is larger than {MAX_JSON_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)

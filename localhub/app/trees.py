@@ -5,7 +5,9 @@ from urllib.parse import parse_qs
 from starlette.responses import JSONResponse, Response
 
 from localhub.app import access, paging
-from localhub.app.site import Call, reads
+from localhub.app.bodies import FORM, JSON, Body, media_type
+from localhub.app.endpoints import reads
+from localhub.app.site import Call
 from localhub.errors import bad_request, entry_not_found, too_large
 from localhub.names import check_path, shown
 from localhub.protocol import shapes
@@ -13,9 +15,11 @@ from localhub.store import commits, trees
 
 PAGE, EXPANDED_PAGE = 1000, 50
 MAX_PATHS = 1000
+_OTHER_FIELDS = 10
+_PATHS = Body(max_bytes=1024 * 1024, types=(FORM, JSON), token=False)
 
 
-@reads
+@reads()
 def tree(call: Call) -> Response:
     """GET …/tree/{revision}[/{path}], with `recursive`, `expand`, `limit`, `cursor`."""
     repo = access.readable(call)
@@ -35,7 +39,7 @@ def tree(call: Call) -> Response:
     return JSONResponse(shapes.tree(page, last), headers={"X-Repo-Commit": commit.sha, **headers})
 
 
-@reads
+@reads(_PATHS)
 def paths_info(call: Call) -> Response:
     """POST …/paths-info/{revision}, a form or JSON with `paths` and `expand`; what does not exist is left out."""
     repo = access.readable(call)
@@ -50,7 +54,7 @@ def paths_info(call: Call) -> Response:
 
 
 def _asked(call: Call) -> tuple[list[str], bool]:
-    if call.request.headers.get("content-type", "").startswith("application/json"):
+    if media_type(call.request) == JSON:
         body = call.json()
         paths, expand = body.get("paths", []), body.get("expand") is True
         paths = [paths] if isinstance(paths, str) else paths
@@ -58,9 +62,13 @@ def _asked(call: Call) -> tuple[list[str], bool]:
             raise bad_request("`paths` is a list of texts")
     else:
         try:
-            form = parse_qs(call.body.decode(), keep_blank_values=True, errors="strict")
+            form = parse_qs(
+                call.body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PATHS + _OTHER_FIELDS
+            )
         except UnicodeDecodeError as error:
             raise bad_request("The form is not valid UTF-8") from error
+        except ValueError as error:
+            raise too_large("too many parameters") from error
         paths, expand = form.get("paths", []), form.get("expand", [""])[0].lower() in {"1", "true"}
     return [_valid(path) for path in paths], expand
 

@@ -7,25 +7,31 @@ deduplication) answer 404, upon which the client uses the older ones. Downloads 
 carries `X-Xet-Hash`.
 """
 
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from localhub.app import access
+from localhub.app.bodies import announced_bytes, read_bytes
+from localhub.app.endpoints import reads
 from localhub.app.signing import check_permit, permit
-from localhub.app.site import Call, Site, path_param, reads, site_of, small_body
-from localhub.errors import bad_request, forbidden, repo_not_found, too_large
+from localhub.app.site import Call, Site, path_param, site_of
+from localhub.errors import HubError, bad_request, forbidden, repo_not_found, too_large
 from localhub.names import check_sha256
-from localhub.protocol.xet import MAX_XORB_BYTES, Segment, read_chunks, read_shard
+from localhub.protocol.xet import MAX_XORB_BYTES, Segment, Unpacker, read_shard
 from localhub.store import repos
+from localhub.store.space import Reservation
 from localhub.store.xorbs import current_epoch
 
 _WRITE = "xet-write"
 _WRITE_BYTES = 1024 * 1024
+MAX_SHARD_BYTES = 8 * 1024 * 1024
 
 
-@reads
+@reads()
 def write_token(call: Call) -> Response:
     """GET …/xet-write-token/{revision}: where to send xorbs and shards, and the token for it."""
     repo, _ = access.writable(call)
@@ -42,19 +48,24 @@ async def put_xorb(request: Request) -> Response:
     """POST …/v1/xorbs/default/{hash}. The hash is the sender's word and only a name: the files are hashed anew."""
     site, repo_id, epoch = _allowed(request)
     name = check_sha256(path_param(request, "hash"))
-    arrived = site.home.xorbs.receive(repo_id, epoch)
-    try:
-        await _receive(site, request, arrived)
-        await site.in_thread(site.home.xorbs.keep, arrived, sender_hash=name)
-    finally:
-        arrived.unlink(missing_ok=True)
+    announced = announced_bytes(request)
+    size = MAX_XORB_BYTES if announced is None else announced
+    if size > MAX_XORB_BYTES:
+        raise _too_large_xorb()
+    with await site.in_thread(site.home.space.reserve, size) as reservation:
+        arrived = site.home.xorbs.receive(repo_id, epoch)
+        try:
+            await _receive(site, request, arrived, reservation)
+            await site.in_thread(site.home.xorbs.keep, arrived, sender_hash=name)
+        finally:
+            arrived.unlink(missing_ok=True)
     return JSONResponse({"was_inserted": True})
 
 
 async def put_shard(request: Request) -> Response:
     """POST …/v1/shards: makes the files, durably, before it answers."""
     site, repo_id, epoch = _allowed(request)
-    body = await small_body(request)
+    body = await read_bytes(request, MAX_SHARD_BYTES)
     await site.in_thread(_make_files, site, read_shard(body), repo_id=repo_id, epoch=epoch)
     return JSONResponse({"result": 1})
 
@@ -70,23 +81,37 @@ def _allowed(request: Request) -> tuple[Site, int, int]:
     return site, repo_id, epoch
 
 
-async def _receive(site: Site, request: Request, target: Path) -> None:
+async def _receive(site: Site, request: Request, target: Path, reservation: Reservation) -> None:
     buffer = bytearray()
     received = 0
     with target.open("xb", buffering=0) as file:
+
+        def write(chunk: bytes) -> None:
+            reservation.written(len(chunk))
+            file.write(chunk)
+
         async for chunk in request.stream():
             buffer += chunk
             received += len(chunk)
             if received > MAX_XORB_BYTES:
-                raise too_large(f"A xorb is at most {MAX_XORB_BYTES} bytes")
+                raise _too_large_xorb()
             if len(buffer) >= _WRITE_BYTES:
-                await site.in_thread(file.write, bytes(buffer))
+                await site.in_thread(write, bytes(buffer))
                 buffer.clear()
-        await site.in_thread(file.write, bytes(buffer))
+        await site.in_thread(write, bytes(buffer))
+
+
+def _too_large_xorb() -> HubError:
+    return too_large(f"A xorb is at most {MAX_XORB_BYTES} bytes")
 
 
 def _make_files(site: Site, files: list[list[Segment]], *, repo_id: int, epoch: int) -> None:
-    kept = [_make_file(site, segments, repo_id=repo_id, epoch=epoch) for segments in files]
+    sizes = [sum(segment.size for segment in segments) for segments in files]
+    for size in sizes:
+        site.home.space.check_file(size)
+    with site.home.space.reserve(sum(sizes)) as room:
+        unpacker = Unpacker(partial(_open_xorb, site, repo_id, epoch))
+        kept = [_make_file(site, segments, room, unpacker) for segments in files]
     with site.home.database.write() as con:
         repo = repos.by_id(con, repo_id)
         if repo is None:
@@ -95,17 +120,26 @@ def _make_files(site: Site, files: list[list[Segment]], *, repo_id: int, epoch: 
             repos.remember_upload(con, repo, sha256)
 
 
-def _make_file(site: Site, segments: list[Segment], *, repo_id: int, epoch: int) -> str:
+def _open_xorb(site: Site, repo_id: int, epoch: int, sender_hash: str) -> BinaryIO:
+    try:
+        return site.home.xorbs.open(repo_id, epoch, sender_hash=sender_hash)
+    except FileNotFoundError as error:
+        raise bad_request(f"The xorb {sender_hash} was not sent") from error
+
+
+def _make_file(site: Site, segments: list[Segment], room: Reservation, unpacker: Unpacker) -> str:
     with site.home.blobs.receive() as upload:
         for segment in segments:
-            before = upload.size
-            try:
-                xorb = site.home.xorbs.open(repo_id, epoch, sender_hash=segment.xorb)
-            except FileNotFoundError as error:
-                raise bad_request(f"The xorb {segment.xorb} was not sent") from error
-            with xorb:
-                for chunk in read_chunks(xorb, first=segment.first, end=segment.end):
-                    upload.write(chunk)
-            if upload.size - before != segment.size:
-                raise bad_request("The chunks are not as long as the shard says")
+            end = upload.size + segment.size
+            for chunk in unpacker.chunks(segment):
+                if upload.size + len(chunk) > end:
+                    raise _wrong_length()
+                room.written(len(chunk))
+                upload.write(chunk)
+            if upload.size != end:
+                raise _wrong_length()
         return upload.keep()
+
+
+def _wrong_length() -> HubError:
+    return bad_request("The chunks are not as long as the shard says")

@@ -1,8 +1,10 @@
 """Which files go through LFS and which are ignored: .gitattributes and .gitignore, as git reads them."""
 
-from pathspec import GitIgnoreSpec
+from localhub.errors import bad_request
+from localhub.protocol.patterns import matching_paths
 
 REGULAR_LIMIT_BYTES = 10 * 1024 * 1024
+MAX_PATTERNS_BYTES = 64 * 1024
 
 _LFS_SUFFIXES = (
     *(
@@ -45,10 +47,14 @@ _LFS_SUFFIXES = (
 DEFAULT_GITATTRIBUTES = "".join(f"*.{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in _LFS_SUFFIXES)
 
 
-def lfs_patterns(gitattributes: str) -> GitIgnoreSpec:
-    """The paths a .gitattributes file sends through LFS."""
+def lfs_paths(paths: set[str], gitattributes: str) -> set[str]:
+    """Those of `paths` that a .gitattributes file sends through LFS.
+
+    Raises:
+        HubError: 400 for more patterns than are looked at.
+    """
     patterns = []
-    for line in gitattributes.splitlines():
+    for line in _bounded(gitattributes).splitlines():
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
@@ -57,14 +63,24 @@ def lfs_patterns(gitattributes: str) -> GitIgnoreSpec:
             patterns.append(pattern)
         elif {"-filter", "!filter"} & set(attributes):
             patterns.append(f"!{pattern}")
-    return GitIgnoreSpec.from_lines(patterns)
+    return matching_paths(paths, patterns)
 
 
-def ignore_patterns(gitignore: str) -> GitIgnoreSpec:
-    """The paths a .gitignore file keeps out."""
-    return GitIgnoreSpec.from_lines(gitignore.splitlines())
+def ignored_paths(paths: set[str], gitignore: str) -> set[str]:
+    """Those of `paths` that a .gitignore file keeps out.
+
+    Raises:
+        HubError: 400 for more patterns than are looked at.
+    """
+    return matching_paths(paths, _bounded(gitignore).splitlines())
 
 
-def goes_through_lfs(path: str, *, size: int, sample: bytes, patterns: GitIgnoreSpec) -> bool:
-    """Whether a file is uploaded as LFS: by its path, being over 10 MiB, or its first bytes (`sample`) being binary."""
-    return size > REGULAR_LIMIT_BYTES or b"\0" in sample or patterns.match_file(path)
+def is_lfs_content(*, size: int, sample: bytes) -> bool:
+    """Whether a file is uploaded as LFS whatever its path: over 10 MiB, or its first bytes (`sample`) are binary."""
+    return size > REGULAR_LIMIT_BYTES or b"\0" in sample
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_PATTERNS_BYTES:
+        raise bad_request(f"The patterns are longer than {MAX_PATTERNS_BYTES} bytes")
+    return text

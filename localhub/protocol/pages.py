@@ -12,7 +12,8 @@ from localhub.store.commits import Commit
 from localhub.store.repos import Repo
 from localhub.store.trees import Entry
 
-HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+HEADERS = {"Content-Security-Policy": _POLICY}
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2em 1em .2em 0}"

@@ -146,9 +146,21 @@ def storable(text: str) -> str:
     return text
 
 
+def read_json(body: bytes) -> object:
+    """A body as JSON.
+
+    Raises:
+        HubError: 400 if it is none, is nested too deep, or holds a text that is not valid UTF-8 (a lone surrogate).
+    """
+    parsed = _json(body)
+    if b"\\u" in body:
+        storable(json.dumps(parsed, ensure_ascii=False))
+    return parsed
+
+
 def _json(line: bytes) -> object:
     try:
-        parsed: object = json.loads(line)
+        parsed: object = json.loads(line)  # a number of thousands of digits is a ValueError too
     except (ValueError, RecursionError) as error:
         raise bad_request("The body is not valid JSON") from error
     return parsed

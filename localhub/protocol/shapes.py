@@ -100,18 +100,6 @@ def tree(entries: Sequence[Entry], commits: Mapping[int, Commit] | None) -> list
     return shapes
 
 
-def sibling(entry: Entry, *, blobs: bool) -> Json:
-    """One file of a repository's info; with `blobs`, its size and hashes."""
-    shape: Json = {"rfilename": entry.path}
-    if blobs and entry.file is not None:
-        shape |= {"size": entry.file.size, "blobId": entry.oid}
-        if entry.file.lfs:
-            size = entry.file.size
-            pointer_size = len(pointer(entry.file.sha256, size))
-            shape["lfs"] = {"sha256": entry.file.sha256, "size": size, "pointerSize": pointer_size}
-    return shape
-
-
 def repo_summary(repo: Repo, *, head: Commit, tags: Sequence[str]) -> Json:
     """What lists and infos of a repository have in common."""
     return {

@@ -4,13 +4,15 @@ Reading only; where they are kept is `store.xorbs`. Formats: https://huggingface
 """
 
 import struct
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from localhub.errors import bad_request
+from localhub.errors import bad_request, too_large
 
 MAX_XORB_BYTES = 64 * 1024 * 1024 + 1024 * 1024  # the specification's limit on what is serialized, and its footer
+MAX_CHUNKS = 2_000_000  # read for one shard: 128 GiB at the usual 64 KiB a chunk
 
 _RECORD_BYTES = 48
 _FILE_HEADER = struct.Struct("<32sIIQ")  # file hash, flags, number of segments, unused
@@ -66,22 +68,50 @@ def _segment(body: bytes, at: int) -> Segment:
     return Segment(xorb=hash_text(xorb), first=first, end=end, size=size)
 
 
-def read_chunks(xorb: BinaryIO, *, first: int, end: int) -> Iterator[bytes]:
-    """The unpacked chunks `first` to before `end` of a xorb, one after the other.
+class Unpacker:
+    """The files of one shard out of their xorbs.
 
-    Raises:
-        HubError: 400 if they are not there or cannot be unpacked.
+    Where each chunk begins is noted, so that no xorb is walked through again for each of the segments in it.
+
+    Args:
+        open_xorb: gives the xorb of a hash, from its beginning.
     """
-    for number in range(end):
+
+    def __init__(self, open_xorb: Callable[[str], BinaryIO]) -> None:
+        self._open = open_xorb
+        self._starts: dict[str, array[int]] = {}
+        self._headers_left = MAX_CHUNKS
+
+    def chunks(self, segment: Segment) -> Iterator[bytes]:
+        """The unpacked chunks of a segment, one after the other.
+
+        Raises:
+            HubError: 400 if they are not there or cannot be unpacked, 413 after `MAX_CHUNKS` of them.
+        """
+        starts = self._starts.setdefault(segment.xorb, array("Q", [0]))
+        with self._open(segment.xorb) as xorb:
+            while len(starts) <= segment.first:
+                self._header(xorb, starts, len(starts) - 1)
+            for number in range(segment.first, segment.end):
+                header = self._header(xorb, starts, number)
+                packed = xorb.read(_packed_size(header))
+                yield _unpacked(packed, scheme=header[4], size=int.from_bytes(header[5:8], "little"))
+
+    def _header(self, xorb: BinaryIO, starts: "array[int]", number: int) -> bytes:
+        self._headers_left -= 1
+        if self._headers_left < 0:
+            raise too_large(f"A shard may name {MAX_CHUNKS} chunks at most")
+        xorb.seek(starts[number])
         header = xorb.read(_CHUNK_HEADER_BYTES)
         if len(header) < _CHUNK_HEADER_BYTES or header[0] != 0:
             raise bad_request("The xorb has fewer chunks than the shard says")
-        packed_size = int.from_bytes(header[1:4], "little")
-        if number < first:
-            xorb.seek(packed_size, 1)
-        else:
-            packed = xorb.read(packed_size)
-            yield _unpacked(packed, scheme=header[4], size=int.from_bytes(header[5:8], "little"))
+        if number + 1 == len(starts):
+            starts.append(starts[number] + _CHUNK_HEADER_BYTES + _packed_size(header))
+        return header
+
+
+def _packed_size(header: bytes) -> int:
+    return int.from_bytes(header[1:4], "little")
 
 
 def _unpacked(packed: bytes, *, scheme: int, size: int) -> bytes:

@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS live_entries ON entries (line, path) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS live_children ON entries (line, parent, path) WHERE until IS NULL;
 CREATE INDEX IF NOT EXISTS all_children ON entries (line, parent, path, since);
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS uploads (
     repo_id INTEGER NOT NULL REFERENCES repos (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
     PRIMARY KEY (repo_id, sha256)

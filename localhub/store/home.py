@@ -13,7 +13,9 @@ from pathlib import Path
 from datahub_files.private import private_folder
 from localhub.store.blobs import Blobs
 from localhub.store.database import Database
+from localhub.store.quota import quota
 from localhub.store.secretfile import secret_in
+from localhub.store.space import Limits, Space
 from localhub.store.xorbs import Xorbs
 
 
@@ -28,6 +30,8 @@ class Home:
         private_folder(path)  # private repositories lie here in clear
         self.path = path
         self.database = Database(path / "hub.sqlite3")
+        with self.database.read() as con:
+            self.space = Space(path, Limits(quota_bytes=quota(con)))
         self.blobs = Blobs(path)
         self.xorbs = Xorbs(path)
         self.signing_key = secret_in(path / "signing.key", make=lambda: secrets.token_hex(32)).encode()

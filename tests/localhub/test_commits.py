@@ -16,6 +16,7 @@ from huggingface_hub.errors import BadRequestError, EntryNotFoundError, HfHubHTT
 
 from localhub.testing import HubServer
 from tests.localhub.look import contents, file_at, last_commit, lfs_size
+from tests.localhub.wire import post_commit
 
 
 def commit(
@@ -94,7 +95,7 @@ def test_copy_from_another_repository(api: HfApi, repo: str) -> None:
 
 def test_operations_apply_in_order(api: HfApi, http: httpx.Client, repo: str) -> None:
     lines = [HEADER, file_line("d/a"), ("deletedFolder", {"path": "d"}), file_line("d/b"), file_line("d/b", b"2")]
-    assert http.post(f"/api/datasets/{repo}/commit/main", content=ndjson(*lines)).status_code == 200
+    assert post_commit(http, repo, ndjson(*lines)).status_code == 200
     assert contents(api, repo) == {"d/b": b"2"}
 
 
@@ -182,7 +183,7 @@ def test_pull_requests_are_refused_clearly(api: HfApi, repo: str) -> None:
 
 def test_lfs_file_that_was_never_uploaded(http: httpx.Client, repo: str) -> None:
     line = ("lfsFile", {"path": "a.bin", "algo": "sha256", "oid": "0" * 64, "size": 3})
-    response = http.post(f"/api/datasets/{repo}/commit/main", content=ndjson(HEADER, line))
+    response = post_commit(http, repo, ndjson(HEADER, line))
     assert response.status_code == 400
     assert "not uploaded" in response.json()["error"]
 
@@ -196,7 +197,7 @@ def test_knowing_the_hash_of_anothers_private_file_is_not_enough(hub: HubServer,
     headers = {"Authorization": f"Bearer {hub.add_user('mallory')}"}
     with httpx.Client(base_url=hub.url, headers=headers) as mallory:
         mallory.post("/api/repos/create", json={"type": "dataset", "name": "mine"})
-        response = mallory.post("/api/datasets/mallory/mine/commit/main", content=ndjson(HEADER, line))
+        response = post_commit(mallory, "mallory/mine", ndjson(HEADER, line))
     assert response.status_code == 400
 
 
@@ -216,7 +217,7 @@ def test_knowing_the_hash_of_anothers_private_file_is_not_enough(hub: HubServer,
     ],
 )
 def test_malformed_commits(api: HfApi, http: httpx.Client, repo: str, body: str, says: str) -> None:
-    response = http.post(f"/api/datasets/{repo}/commit/main", content=body)
+    response = post_commit(http, repo, body)
     assert response.status_code == 400
     assert says in response.json()["error"]
     assert contents(api, repo) == {}
@@ -225,7 +226,7 @@ def test_malformed_commits(api: HfApi, http: httpx.Client, repo: str, body: str,
 def test_last_line_may_lack_its_newline_and_lines_may_arrive_in_pieces(http: httpx.Client, repo: str) -> None:
     body = ndjson(HEADER, file_line("a.txt", b"x" * 100_000), file_line("b.txt")).rstrip("\n").encode()
     pieces = [body[at : at + 7_001] for at in range(0, len(body), 7_001)]
-    assert http.post(f"/api/datasets/{repo}/commit/main", content=iter(pieces)).status_code == 200
+    assert post_commit(http, repo, iter(pieces)).status_code == 200
     assert len(http.get(f"/datasets/{repo}/resolve/main/a.txt").content) == 100_000
 
 

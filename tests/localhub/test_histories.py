@@ -24,7 +24,7 @@ from localhub.store.collect import collect
 from localhub.store.home import Home
 from localhub.testing import HubServer
 from tests.localhub.process import HubProcess
-from tests.localhub.wire import Change, blob_ids, commit, commit_body, git_blob_id, heads, history
+from tests.localhub.wire import Change, blob_ids, commit, commit_body, git_blob_id, heads, history, post_commit
 
 FOLDERS = st.lists(st.sampled_from(["d", "e-"]), max_size=2)
 NAMES = st.sampled_from(["a", "b", "é", "d"])  # "d" is a folder's name too: some commits have to be refused
@@ -230,7 +230,7 @@ class KilledHistories(Histories):
     def _send_and_forget(self, body: str) -> None:
         try:
             with self._client() as http:
-                http.post(f"/api/datasets/{self.repo}/commit/main", content=body)
+                post_commit(http, self.repo, body)
         except httpx.TransportError:
             return  # killed under it, which is the point
 

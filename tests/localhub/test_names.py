@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from localhub.errors import HubError
 from localhub.names import check_name, check_path, check_ref, shown
 from localhub.testing import HubServer
+from tests.localhub.wire import post_commit
 
 BAD_PATHS = {
     "../escape": "'..'",
@@ -59,7 +60,7 @@ def test_bad_paths_in_a_commit(hub: HubServer, http: httpx.Client, repo: str, pa
     value = {"path": path, "content": base64.b64encode(b"1").decode(), "encoding": "base64"}
     lines = [{"key": "header", "value": {"summary": "x"}}, {"key": "file", "value": value}]
     body = "\n".join(json.dumps(line) for line in lines)
-    response = http.post(f"/api/datasets/{repo}/commit/main", content=body)
+    response = post_commit(http, repo, body)
     assert response.status_code == 400
     assert BAD_PATHS[path] in response.json()["error"]
     assert response.headers["X-Error-Message"].isprintable()

@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.localhub.process import PATIENCE_S, HubProcess
-from tests.localhub.wire import commit, commit_body
+from tests.localhub.wire import NDJSON, commit, commit_body, post_commit
 
 
 def localhub(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,7 +58,8 @@ def test_sigterm_ends_it_in_the_middle_of_an_upload(home: Path) -> None:
     head = f"POST /api/datasets/local/prices/commit/main HTTP/1.1\r\n{fields}"
     address = ("127.0.0.1", int(hub.url.rsplit(":", maxsplit=1)[1]))
     with socket.create_connection(address) as connection:
-        connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode())
+        connection.sendall(f"{head}Content-Type: {NDJSON}\r\n".encode())
+        connection.sendall(b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 100")  # it waits for the body, which never comes
         started = time.monotonic()
         assert hub.terminate() == 0
@@ -170,7 +171,7 @@ def test_a_full_disk_is_reported_and_survived(home: Path) -> None:
         content = b"x" * 3_000_000
         body = commit_body([("large.txt", content)])
         with hub.http() as http:
-            answer = http.post(f"/api/datasets/{repo}/commit/main", content=body)
+            answer = post_commit(http, repo, body)
             assert (answer.status_code, answer.json()["error"]) == (507, "No space left on the server's disk")
             assert commit(http, repo, [("small.txt", b"1")]).status_code == 200
         assert list((home / "incoming").iterdir()) == []

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import httpx
 
+NDJSON = "application/x-ndjson"
 Change = tuple[str, bytes | None]  # path -> content; None deletes the file, and the folder if the path ends in "/"
 
 
@@ -32,7 +33,14 @@ def commit(
     http: httpx.Client, repo: str, changes: Iterable[Change], *, branch: str = "main", parent: str | None = None
 ) -> httpx.Response:
     """POST a commit; returns the answer, whatever it is."""
-    return http.post(f"/api/datasets/{repo}/commit/{branch}", content=commit_body(changes, parent=parent))
+    return post_commit(http, repo, commit_body(changes, parent=parent), branch=branch)
+
+
+def post_commit(
+    http: httpx.Client, repo: str, body: str | bytes | Iterable[bytes], *, branch: str = "main"
+) -> httpx.Response:
+    """POST the lines of a commit as the client does; returns the answer, whatever it is."""
+    return http.post(f"/api/datasets/{repo}/commit/{branch}", content=body, headers={"Content-Type": NDJSON})
 
 
 def blob_ids(http: httpx.Client, repo: str, revision: str) -> dict[str, str]:
