@@ -10,6 +10,8 @@ import click
 from api.asgi import create_app
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.settings import Settings
+from datahub_files.home import open_home
+from datahub_files.private import private_umask
 from datahub_net.hosts import HostCheck, OwnHosts
 from datahub_net.server import Server, listening_socket
 
@@ -37,6 +39,13 @@ def serve(host: str | None, port: int | None) -> None:
     except SettingsError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
+    private_umask()
+    try:
+        for note in open_home(settings.home):
+            click.echo(f"warning: {note}", err=True)
+    except OSError as error:
+        click.echo(f"DATAHUB_HOME={settings.home} cannot be used: {error}", err=True)
+        sys.exit(1)
     logging.config.dictConfig(_logging())
     address = host or settings.bind_host
     try:
