@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from datahub_net import no_proxy
-from datahub_net.addresses import comparable, host_and_port, is_this_machine
+from datahub_net.addresses import comparable, host_and_port, is_name, is_this_machine
 from datahub_net.no_proxy import Exemption
 
 VARIABLES: Final = tuple(
@@ -68,11 +68,16 @@ class Proxies:
         return cls(_proxy(environ, "http"), _proxy(environ, "https"), exemptions, others)
 
     def of(self, scheme: str, host: str, port: int | None = None) -> Proxy | None:
-        """The proxy for a URL of these parts, None where it is reached directly; without a port, that of the scheme."""
+        """The proxy for a URL of these parts, None where it is reached directly; without a port, that of the scheme.
+
+        What can be no host, as a name that ends in a number, no proxy hears of. `datasets` 5.2 makes one of a Hub at an
+        address, `datasets-server.127.0.0.1`, and sends the Hub's token there.
+        """
         proxy = {"http": self.http, "https": self.https}.get(scheme)
-        if proxy is None or is_this_machine(host):
+        at = comparable(host)
+        if proxy is None or is_this_machine(host) or (isinstance(at, str) and not is_name(at)):
             return None
-        at, port = comparable(host), port or _DEFAULT_PORTS[scheme]
+        port = port or _DEFAULT_PORTS[scheme]
         return None if any(entry.covers(at, port) for entry in self.exemptions) else proxy
 
     def for_url(self, scheme: str, host: str, port: int | None = None) -> str | None:
@@ -82,7 +87,8 @@ class Proxies:
 
     def with_direct(self, *hosts: str) -> "Proxies":
         """The same, and these hosts (addresses or names) are reached directly too."""
-        more = [entry for entry in map(no_proxy.exemption, hosts) if entry is not None]
+        foreign = [host for host in hosts if not is_this_machine(host)]  # which is reached directly anyway
+        more = [entry for entry in map(no_proxy.exemption, foreign) if entry is not None]
         return replace(self, exemptions=tuple(dict.fromkeys([*self.exemptions, *more])))
 
     @property
