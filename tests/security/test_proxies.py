@@ -163,8 +163,8 @@ def test_the_api_serves_with_a_socks_proxy_and_asks_its_hub_directly(tmp_path: P
         workers.publish(OHLC, candles())
         workers.publish(MARKET, prices())
         workers.close()
-        variables = {"ALL_PROXY": proxy.url, "NO_PROXY": "fd00::/8,[fd00::1]:8080,10.0.0.0/8"}
-        with serving_process(server, tmp_path / "home", **variables) as url:
+        unusual = "fd00::/8,[fd00::1]:8080,10.0.0.0/8"
+        with serving_process(server, tmp_path / "home", ALL_PROXY=proxy.url, NO_PROXY=unusual) as url:
             token = {"Authorization": f"Bearer {server.token}"}
             assert httpx.get(f"{url}/api/hub/market", headers=token).is_success
         assert proxy.asked == []
