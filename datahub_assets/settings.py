@@ -1,6 +1,7 @@
 """The one table of settings: environment in, frozen typed values out. Nothing else reads the environment.
 
-The table feeds the code, `datahub up --help` and the README; no default lives anywhere else.
+The table feeds the code, `datahub up --help` and the README; no default lives anywhere else. Proxies are no settings of
+ours: `datahub_net.proxies` reads those variables, and here is only seen that they can be used.
 """
 
 import os
@@ -14,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.domain.intervals import INTERVALS
 from datahub_assets.setting_values import Account, Coins, Home, Intervals, Port, Secret, Symbols, Url, Urls, Words
+from datahub_net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"
 LOCAL_USER: Final = "local"
@@ -183,11 +185,15 @@ class Settings(BaseModel):
         """Read and check all settings; an empty value counts as unset.
 
         Raises:
-            SettingsError: one line per wrong setting: its name, its value (secrets hidden) and what is valid.
+            SettingsError: one line per wrong setting: its name, its value (secrets hidden) and what is valid; or a
+                line about a proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name and that cannot be used.
         """
         source = os.environ if environ is None else environ
         try:
+            Proxies.from_env(source)
             return cls.model_validate({name: value for name, value in source.items() if value.strip()})
+        except UnusableProxy as error:
+            raise SettingsError(str(error)) from None
         except ValidationError as error:
             raise SettingsError("\n".join(_explain(error))) from None
 

@@ -1,9 +1,11 @@
-"""How every process of this project meets the network: servers, connections, names of hosts, proxies, HTTP clients.
+"""How every process of this project meets the network: its servers, its HTTP clients, and the proxies between.
 
-    server       runs an ASGI application on uvicorn, with the limits of `connections` and the check of `hosts`
-    connections  which connections are closed: silent, half-sent, stalled, or one too many
-    hosts        which names in a `Host` header are ours
-    addresses    what counts as one client's address
-
-`api`, `datahub_assets` and `localhub` build on it; it knows none of them.
+server        runs an ASGI application on uvicorn, within the limits of `connections`
+connections   which connections are closed: silent, half-sent, stalled, or one too many
+hosts         which names in a `Host` header are ours
+clients       the one place that makes HTTP clients
+hub_sessions  the same for huggingface_hub
+proxies       which proxy a URL is asked through
+no_proxy      which hosts are asked directly
+addresses     hosts made comparable, and what counts as one client's address
 """

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any, Final
 
-from datahub_net.addresses import parse
+from datahub_net.addresses import literal
 
 _MISDIRECTED: Final = 421
 _LONGEST_SHOWN: Final = 100
@@ -36,7 +36,7 @@ class OwnHosts:
         name = _without_port(host)
         if name is None:
             return False
-        return self._any or parse(name) is not None or name in self._names or name.endswith(self._suffixes)
+        return self._any or literal(name) is not None or name in self._names or name.endswith(self._suffixes)
 
 
 class HostCheck:
@@ -99,7 +99,7 @@ def _without_port(host: str) -> str | None:
     if host.startswith("["):
         address, bracket, port = host[1:].partition("]")
         well_formed = bracket and (not port or (port[0] == ":" and port[1:].isdecimal()))
-        return address.lower() if well_formed and parse(address) is not None else None
+        return address.lower() if well_formed and literal(address) is not None else None
     name, colon, port = host.partition(":")
     if not name or (colon and port and not (port.isascii() and port.isdecimal())):
         return None

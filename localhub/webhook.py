@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import httpx
 
+from datahub_net.clients import client
 from localhub.protocol.shapes import account_id
 from localhub.store.repos import Repo
 
@@ -57,7 +58,8 @@ class Webhook:
         self._url = url
         self._id = secrets.token_hex(12)
         headers = {} if secret is None else {"X-Webhook-Secret": secret}
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT_S, trust_env=False)
+        # Direct: the receiver is another process of this machine or its network, never one behind a proxy.
+        self._client = client(headers=headers, timeout=TIMEOUT_S, direct=True)
         self._waiting: Queue[dict[str, Any] | None] = Queue(MAX_WAITING)
         self._closing = Flag()
         self._thread = Thread(target=self._run, name="localhub-webhook", daemon=True)

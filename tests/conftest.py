@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from datahub_net.proxies import VARIABLES
+
 # huggingface_hub and datasets read these when they are imported, so they are set before any test module is.
 _HF_HOME = Path(tempfile.mkdtemp(prefix="datahub-tests-hf-"))
 os.environ.update(
@@ -20,6 +22,8 @@ os.environ.update(
 )
 for _name in [name for name in os.environ if name.startswith(("DATAHUB_", "HF_TOKEN", "HF_API_TOKEN", "HF_ENDPOINT"))]:
     del os.environ[_name]
+for _name in VARIABLES:  # a proxy of the person who runs the tests is no matter of theirs
+    os.environ.pop(_name, None)
 
 import pytest  # noqa: E402 - the environment comes first
 from hypothesis import settings  # noqa: E402

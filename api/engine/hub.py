@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 
 from datahub_assets.domain.errors import HubContentInvalid, HubNotFound, HubRateLimited, HubRefused, HubUnavailable
+from datahub_net import clients
 
 FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
 _CHUNK_BYTES: Final = 1 << 20
@@ -61,7 +62,7 @@ class HubReader:
     def __init__(self, endpoint: str, *, token: Callable[[], str | None], timeout_s: float = 10.0) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._token = token
-        self._http = httpx.Client(
+        self._http = clients.client(
             timeout=httpx.Timeout(timeout_s, connect=min(3.0, timeout_s)),
             follow_redirects=True,
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=8),
@@ -161,7 +162,9 @@ class HubReader:
         try:
             answer = self._http.send(request, stream=stream)
         except httpx.HTTPError as error:
-            raise HubUnavailable(f"the Hub at {self._endpoint} did not answer: {type(error).__name__}") from error
+            where = f"the Hub at {self._endpoint}"
+            what = f"did not answer{clients.via(absolute)}: {type(error).__name__}"
+            raise HubUnavailable(f"{where} {what}") from error
         if answer.is_error:
             answer.close()
             raise _error_of(answer, url)
@@ -194,7 +197,7 @@ def _error_of(answer: httpx.Response, url: str) -> Exception:
     if status == httpx.codes.TOO_MANY_REQUESTS:
         wait = answer.headers.get("Retry-After", "")
         return HubRateLimited(message, retry_after_s=float(wait) if wait.isdigit() else None)
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
         return HubUnavailable(message)
     return HubNotFound(message)
 

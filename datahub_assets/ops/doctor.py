@@ -21,6 +21,7 @@ from datahub_assets.stores.account import hub_without_cache
 from datahub_assets.stores.cache import Cache
 from datahub_assets.stores.database import is_full
 from datahub_assets.stores.hub import Hub
+from datahub_net import clients
 
 _TIMEOUT_S = 10.0
 _LITTLE_DISK_BYTES = 1 << 30
@@ -136,7 +137,7 @@ def _try_cache(path: Path) -> None:
 def _coingecko(settings: Settings) -> str:
     key = settings.coingecko_api_key
     headers = {} if key is None else {"x-cg-demo-api-key": key.get_secret_value()}
-    answer = _get(f"{settings.coingecko_base_url}/ping", headers=headers)
+    answer = _get_upstream(f"{settings.coingecko_base_url}/ping", headers=headers)
     return f"{settings.coingecko_base_url} answers in {answer.elapsed.total_seconds():.2f} s"
 
 
@@ -144,9 +145,9 @@ def _binance(settings: Settings) -> str:
     problems = []
     for url in settings.binance_base_urls:
         try:
-            answer = _get(f"{url}/api/v3/time")
-        except (httpx.HTTPError, Unwell) as error:
-            problems.append(f"{url}: {error}")
+            answer = _get_upstream(f"{url}/api/v3/time")
+        except Unwell as problem:
+            problems.append(str(problem))
         else:
             return f"{url} answers in {answer.elapsed.total_seconds():.2f} s"
     raise Unwell("; ".join(problems))
@@ -238,9 +239,22 @@ def _ticks(settings: Settings) -> str:
 
 
 def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:
-    answer = httpx.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, follow_redirects=True)
+    """Ask a process of the stack, never through a proxy."""
+    return _well(clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, direct=True), url, good)
+
+
+def _get_upstream(url: str, *, headers: Mapping[str, str] = _AGENT) -> httpx.Response:
+    """As `_get`, of what is not ours: through a proxy, if there is one, and then its name is told when that fails."""
+    try:
+        answer = clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, follow_redirects=True)
+    except httpx.HTTPError as error:
+        raise Unwell(f"{url}{clients.via(url)}: {type(error).__name__} {error}".rstrip()) from error
+    return _well(answer, f"{url}{clients.via(url)}", (200,))
+
+
+def _well(answer: httpx.Response, asked: str, good: Container[int]) -> httpx.Response:
     if answer.status_code not in good:
-        raise Unwell(f"{url.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
+        raise Unwell(f"{asked.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
     return answer
 
 

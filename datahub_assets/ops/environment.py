@@ -3,9 +3,10 @@
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from datahub_assets.settings import Settings
+from datahub_net.proxies import VARIABLES, Proxies
 
 _SECRETS = ("HF_TOKEN", "HF_API_TOKEN", "COINGECKO_API_KEY", "DATAHUB_WEBHOOK_SECRET")
 _QUIET = {
@@ -16,6 +17,8 @@ _QUIET = {
     # A login cached on disk is not ours: only HF_TOKEN writes.
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "PYTHONUNBUFFERED": "1",
+    # Some libraries add what a .netrc knows to requests; which secret goes where is decided by us alone.
+    "NETRC": os.devnull,
 }
 # Read by the jemalloc in polars, the one in pyarrow, and numpy's OpenBLAS, which all start threads when imported.
 _NO_NATIVE_THREADS = {
@@ -27,10 +30,11 @@ _NO_NATIVE_THREADS = {
 
 @dataclass(frozen=True, slots=True)
 class Environments:
-    """Environments of children by what secrets they may see."""
+    """Environments of children by what secrets they may see; `blotted` is what all see and no log may show."""
 
     base: Mapping[str, str]
     secret: Mapping[str, str]
+    blotted: tuple[str, ...] = field(default=(), repr=False)
 
     def of(self, *names: str) -> dict[str, str]:
         """The common environment and these secrets, as far as they are set."""
@@ -50,11 +54,14 @@ class Environments:
 def build(settings: Settings, environ: Mapping[str, str] | None = None) -> Environments:
     """Split this process's environment into what all may see and the secrets; paths become absolute."""
     environ = os.environ if environ is None else environ
-    base = {name: value for name, value in environ.items() if name not in _SECRETS}
+    base = {name: value for name, value in environ.items() if name not in {*_SECRETS, *VARIABLES}}
     base.update(_QUIET)
+    # Read alike by every library of a child, and with the stack's own address among what is reached directly.
+    proxies = Proxies.from_env(environ).with_direct(settings.bind_host)
+    base.update(proxies.environment())
     base["DATAHUB_HOME"] = str(settings.home.resolve())
     base["DAGSTER_HOME"] = str(settings.dagster_home.resolve())
     secret = {name: environ[name] for name in _SECRETS if environ.get(name, "").strip()}
     if settings.embedded_hub:
         secret.setdefault("DATAHUB_WEBHOOK_SECRET", secrets.token_urlsafe(32))
-    return Environments(base=base, secret=secret)
+    return Environments(base=base, secret=secret, blotted=proxies.secrets)

@@ -1,14 +1,15 @@
 """One child process: what it is, how it is started, how long to wait before a restart. Nobody is watched here."""
 
-import http.client
 import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 from datahub_assets.ops.linux import die_with_parent
+from datahub_net.clients import local_status
 
 Probe = Callable[[], bool]
 _PROBE_TIMEOUT_S = 0.5
@@ -83,13 +84,7 @@ def answers(host: str, port: int, path: str) -> Probe:
     """A probe that holds once an HTTP server answers a GET of `path` with anything but a server error."""
 
     def probe() -> bool:
-        connection = http.client.HTTPConnection(host, port, timeout=_PROBE_TIMEOUT_S)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        status = local_status(host, port, path, timeout_s=_PROBE_TIMEOUT_S)
+        return status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
 
     return probe

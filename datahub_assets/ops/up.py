@@ -11,6 +11,7 @@ from datahub_assets.ops.logs import Redactor
 from datahub_assets.ops.supervisor import Supervisor
 from datahub_assets.settings import Settings
 from datahub_assets.settings_typos import unknown_settings
+from datahub_net.clients import environment_proxies
 
 _NAME_WIDTH = 8
 
@@ -23,6 +24,7 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
     """
     notes = home.make(settings.home)
     with homelock.held(settings.home):
+        environment_proxies(warn=lambda line: say("datahub", f"warning: {line}"))
         ports.check_free(settings)
         consent.make_sure(settings, ask=ask)
         for note in notes:
@@ -39,7 +41,7 @@ def _run(settings: Settings) -> None:
     for line in unknown_settings(os.environ):
         say("datahub", f"warning: {line}")
     say("datahub", f"starting {', '.join(spec.name for spec in specs)}; logs in {_logs(settings)}")
-    redact = Redactor([*environments.secret.values(), settings.owner_token()])
+    redact = Redactor([*environments.secret.values(), *environments.blotted, settings.owner_token()])
 
     def on_ready() -> None:
         redact.learn(settings.owner_token())  # the embedded Hub has made it by now

@@ -26,6 +26,7 @@ from datahub_assets.domain.errors import (
     SourceRejected,
     SourceUnavailable,
 )
+from datahub_net import clients
 
 USER_AGENT: Final = "crypto-data-hub/0.1"
 _CONNECT_TIMEOUT_S: Final = 5.0
@@ -111,7 +112,7 @@ class Http:
     """
 
     def __init__(self, *, connections: int = 8, silence_timeout_s: float = 8.0, answer_timeout_s: float = 30.0) -> None:
-        self._client = httpx.AsyncClient(
+        self._client = clients.async_client(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             timeout=httpx.Timeout(silence_timeout_s, connect=_CONNECT_TIMEOUT_S, pool=None),
@@ -142,11 +143,15 @@ class Http:
             async with asyncio.timeout(self._answer_timeout_s):
                 answer = await self._client.get(url, params=params, headers=headers)
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise SourceUnavailable(f"{host} did not answer in time ({type(error).__name__})") from error
+            what = f"did not answer in time ({type(error).__name__})"
+            raise SourceUnavailable(f"{host} {what}{clients.via(url)}") from error
         except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
             if "without sending a response" in str(error):
                 raise SourceUnavailable(f"{host} hung up without an answer") from error
             raise SourceMalformed(f"{host} broke off its answer: {error}") from error
         except httpx.HTTPError as error:
-            raise SourceUnavailable(f"{host} cannot be reached ({type(error).__name__}: {error})") from error
+            what = f"cannot be reached{clients.via(url)} ({type(error).__name__}: {error})"
+            raise SourceUnavailable(f"{host} {what}") from error
+        if answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            raise SourceUnavailable(f"{host} cannot be reached{clients.via(url)}: it asks for a user and a password")
         return Reply(host=host, status=answer.status_code, headers=answer.headers, content=answer.content)

@@ -25,7 +25,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.domain.datasets import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRefused
-from datahub_assets.stores.hub_http import bounded
+from datahub_assets.stores.hub_http import bounded, install
 from datahub_assets.stores.remote import RemoteFile
 
 READ_DEADLINE_S: Final = 120.0
@@ -50,6 +50,7 @@ class Hub:
         # constant is read at each call, the environment variable only once, when the library is imported.
         constants.HF_HUB_DISABLE_XET = True
         disable_progress_bars()
+        install()
         self.endpoint = endpoint
         self._api = HfApi(endpoint=endpoint, token=token or False, library_name=_LIBRARY)
         self._namespace = namespace

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import httpx2
 from huggingface_hub import errors as hf
-from huggingface_hub import set_client_factory
 
 from datahub_assets.domain.errors import (
     HubBusy,
@@ -26,6 +25,8 @@ from datahub_assets.domain.errors import (
     HubRefused,
     HubUnavailable,
 )
+from datahub_net.clients import via
+from datahub_net.hub_sessions import HubSession, use_in_huggingface_hub
 
 CONNECT_TIMEOUT_S: Final = 5.0
 REQUEST_TIMEOUT_S: Final = 20.0
@@ -45,13 +46,15 @@ class _Bounds:
     unanswered: str | None = None
 
 
+_FOR_NOW: Final = frozenset({HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, HTTPStatus.TOO_MANY_REQUESTS})
+
 # Uploads run in threads of the library, so the bounds belong to the process, not to the calling thread.
 _blocks: list[_Bounds] = []
 _lock = threading.Lock()
 
 
-class _BoundedClient(httpx2.Client):
-    """The library's client; while a `bounded` block runs, its requests have bounds and fail with our errors."""
+class _BoundedSession(HubSession):
+    """The library's session; while a `bounded` block runs, its requests have bounds and fail with our errors."""
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send one request (and read its answer) within the bounds."""
@@ -68,27 +71,28 @@ class _BoundedClient(httpx2.Client):
         try:
             response = super().send(request, **options)
         except httpx2.TransportError as error:
-            raise _unavailable(error, what=what) from error
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+            raise _unavailable(error, what=what, url=str(request.url)) from error
+        if response.status_code in _FOR_NOW or response.is_server_error:
             response.close()
             raise _refused_for_now(response, what=what)
         if options.get("stream") and isinstance(response.stream, httpx2.SyncByteStream):
-            response.stream = _Heard(response.stream, what=what)
+            response.stream = _Heard(response.stream, what=what, url=str(request.url))
         return response
 
 
 class _Heard(httpx2.SyncByteStream):
     """The body of an answer, read piece by piece; one that stops coming is not waited for again."""
 
-    def __init__(self, stream: httpx2.SyncByteStream, *, what: str) -> None:
+    def __init__(self, stream: httpx2.SyncByteStream, *, what: str, url: str) -> None:
         self._stream = stream
         self._what = what
+        self._url = url
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._stream
         except httpx2.TimeoutException as error:  # of other failures the library resumes by itself
-            raise _unavailable(error, what=self._what) from error
+            raise _unavailable(error, what=self._what, url=self._url) from error
 
     def close(self) -> None:
         """Done with it."""
@@ -106,7 +110,7 @@ def bounded(*, deadline_s: float, silence_s: float | None = None) -> Iterator[No
         HubUnavailable: no answer in time, no connection, 5xx.        HubRateLimited: 429.
         HubBusy: 409.        HubConflict: 412.        HubRefused: 400, 401, 403, 413.        HubNotFound: 404.
     """
-    _install()
+    install()
     bounds = _Bounds(time.monotonic() + deadline_s, silence_s)
     with _lock:
         _blocks.append(bounds)
@@ -135,9 +139,9 @@ def _widest() -> _Bounds | None:
         return max(_blocks, key=lambda bounds: bounds.deadline, default=None)
 
 
-def _unavailable(error: httpx2.TransportError, *, what: str) -> HubUnavailable:
+def _unavailable(error: httpx2.TransportError, *, what: str, url: str) -> HubUnavailable:
     """No answer. Where the Hub was silent, none of the blocks that run waits for it again."""
-    told = f"{what}: {type(error).__name__} {error}".rstrip()
+    told = f"{what}{via(url)}: {type(error).__name__} {error}".rstrip()
     if isinstance(error, httpx2.TimeoutException):
         with _lock:
             for bounds in _blocks:
@@ -148,16 +152,20 @@ def _unavailable(error: httpx2.TransportError, *, what: str) -> HubUnavailable:
 _installed = threading.Event()
 
 
-def _install() -> None:
-    """Hand the library our client, once; outside of `bounded` it behaves as the library's own."""
+def install() -> None:
+    """Hand the library our sessions, once: before its first call, so that no token takes a way that is not ours.
+
+    Outside of `bounded` they wait as long as the library's own do.
+    """
     if not _installed.is_set():
-        set_client_factory(lambda: _BoundedClient(follow_redirects=True, timeout=None))
+        use_in_huggingface_hub(_BoundedSession)
         _installed.set()
 
 
 def _refused_for_now(response: httpx2.Response, *, what: str) -> HubError:
-    """429 and 5xx: the Hub may do it later."""
-    message = f"{what}: HTTP {response.status_code} {response.headers.get('X-Error-Message', '')}".rstrip()
+    """407, 429 and 5xx: it may work later."""
+    status = f"HTTP {response.status_code} {response.headers.get('X-Error-Message', '')}".rstrip()
+    message = f"{what}{via(str(response.url))}: {status}"
     if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
         return HubUnavailable(message)
     wish = response.headers.get("Retry-After", "")
@@ -177,7 +185,8 @@ def _of_status(error: hf.HfHubHTTPError) -> HubError:
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return HubUnavailable(message)
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            return HubRefused(f"{message} (is the token valid, and may it write here?)")
+            asked = via(str(error.response.url))
+            return HubRefused(f"{message} (is the token valid, and may it write here?{asked and f' Asked{asked}'})")
         case _:
             return HubRefused(message)
 
