@@ -5,6 +5,7 @@ homelock        one `up` per home
 ports           whether address and ports can be had
 consent         the question before public repos are created
 dagster_home    dagster.yaml, workspace and sockets, from the settings
+dagster_web     Dagster's UI behind a guard: who may use it
 environment     the environment of each process, with the secrets it needs
 stack           which processes there are, in what order
 supervisor      starts, restarts and stops them

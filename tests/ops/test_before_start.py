@@ -86,8 +86,10 @@ def test_one_port_for_two_servers_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_embedded_hubs_port_matters_only_when_it_runs(tmp_path: Path) -> None:
-    assert "DATAHUB_LOCALHUB_PORT" in dict(ports.wanted(settings_of(tmp_path)))
-    assert "DATAHUB_LOCALHUB_PORT" not in dict(ports.wanted(settings_of(tmp_path, HF_TOKEN=SECRET)))
+    assert "DATAHUB_LOCALHUB_PORT" in {place.setting for place in ports.wanted(settings_of(tmp_path))}
+    assert "DATAHUB_LOCALHUB_PORT" not in {
+        place.setting for place in ports.wanted(settings_of(tmp_path, HF_TOKEN=SECRET))
+    }
 
 
 def test_each_process_sees_only_the_secrets_it_needs(tmp_path: Path) -> None:
