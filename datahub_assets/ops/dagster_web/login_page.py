@@ -29,6 +29,7 @@ _FORM: Final = """
 of your own it is your <code>HF_TOKEN</code>.</p>
 <form method="post" action="{action}">
 <input type="hidden" name="next" value="{after}">
+<input name="username" value="owner" autocomplete="username" hidden>
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button>Log in</button>
