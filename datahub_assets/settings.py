@@ -115,7 +115,7 @@ class Settings(BaseModel):
         description="commit budget over both datasets; huggingface.co allows 128 an hour",
     )
     bind_host: str = Field(
-        "127.0.0.1", validation_alias=_env("DATAHUB_BIND_HOST"), description="address the servers listen on"
+        "127.0.0.1", validation_alias=_env("DATAHUB_BIND_HOST"), description="address API and embedded Hub listen on"
     )
     allowed_hosts: Words = Field(
         (),
@@ -124,6 +124,11 @@ class Settings(BaseModel):
         "`*.example.com` for all below it, `*` for any",
     )
     api_port: Port = Field(7860, validation_alias=_env("DATAHUB_API_PORT"), description="port of the API")
+    dagster_host: str = Field(
+        "127.0.0.1",
+        validation_alias=_env("DATAHUB_DAGSTER_HOST"),
+        description="address Dagster's UI listens on; on any that other machines reach, it asks for the owner's token",
+    )
     dagster_port: Port = Field(3000, validation_alias=_env("DATAHUB_DAGSTER_PORT"), description="port of Dagster's UI")
     localhub_port: Port = Field(
         7870, validation_alias=_env("DATAHUB_LOCALHUB_PORT"), description="port of the embedded Hub"

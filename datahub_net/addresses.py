@@ -51,6 +51,12 @@ def subscriber(address: str) -> str:
     return address if found is None else str(found)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is an address that only this machine can reach."""
+    found = literal(host)
+    return found is not None and found.is_loopback
+
+
 def is_this_machine(host: str) -> bool:
     """Whether a host is loopback or the unspecified address, in any spelling that a connection would take for it.
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -28,6 +28,13 @@ _TIMEOUT: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent
 _HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 )
+
+
+async def _refuse_head(_scope: Any, _receive: Any, send: Any) -> None:
+    """An application that answers any request with 431."""
+    headers = [(b"connection", b"close"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +229,8 @@ class LimitedConnection(HttpToolsProtocol):
         """The head is complete."""
         self._head_begun = self._request_complete = False
         self.since_s = self.loop.time()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._limits.head_bytes:
+            self.app = _refuse_head  # it came in one piece, before `data_received` could count it
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -7,6 +7,7 @@ ports           whether address and ports can be had
 consent         the question before public repos are created
 dagster_home    dagster.yaml and workspace, from the settings
 runtime_folder  where the sockets of the running product are
+dagster_web     Dagster's UI behind a guard: who may use it
 environment     the environment of each process, with the secrets it needs
 stack           which processes there are, in what order
 supervisor      starts, restarts and stops them

@@ -13,6 +13,7 @@ import httpx
 from datahub_assets.domain.datasets import DATASETS, OHLC
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
 from datahub_assets.ops import homelock, stack, ticks
+from datahub_assets.ops.dagster_web.access import needs_login
 from datahub_assets.ops.hub_look import first_answer
 from datahub_assets.ops.hub_trial import publish_and_read_back
 from datahub_assets.ops.worker_status import WorkerStatus
@@ -200,25 +201,26 @@ def _datasets(asked: _HubAsked) -> str:
 
 
 def _api(settings: Settings) -> str:
-    health: dict[str, Any] = _get(f"{_api_url(settings)}/api/health", good=(200, 503)).json()
+    health: dict[str, Any] = _get(f"{stack.api_url(settings)}/api/health", good=(200, 503)).json()
     if health["status"] != "ok":
         raise Unwell(f"{health['status']}: {'; '.join(health.get('reasons', []))}")
-    return f"{_api_url(settings)} is ok"
+    return f"{stack.api_url(settings)} is ok"
 
 
 def _api_rows(settings: Settings) -> str:
     headers = {"Authorization": f"Bearer {settings.owner_token()}"}
-    market = _get(f"{_api_url(settings)}/api/hub/market?limit=1", headers=headers).json()
+    market = _get(f"{stack.api_url(settings)}/api/hub/market?limit=1", headers=headers).json()
     params = f"symbol={_symbol(settings)}&interval={settings.intervals[0]}&limit=1"
-    candles = _get(f"{_api_url(settings)}/api/hub/{OHLC.name}?{params}", headers=headers).json()
+    candles = _get(f"{stack.api_url(settings)}/api/hub/{OHLC.name}?{params}", headers=headers).json()
     if not market or not candles:
         raise Unwell("it answers, without rows")
     return f"newest price of {market[0]['timestamp']}, newest candle of {candles[0]['timestamp']}"
 
 
 def _dagster(settings: Settings) -> str:
-    url = f"http://{stack.reachable_host(settings.bind_host)}:{settings.dagster_port}"
-    version = _get(f"{url}/server_info").json()["dagster_webserver_version"]
+    url = stack.dagster_url(settings)
+    headers = {"Authorization": f"Bearer {settings.owner_token()}"} if needs_login(settings.dagster_host) else {}
+    version = _get(f"{url}/server_info", headers=headers).json()["dagster_webserver_version"]
     return f"{url}, version {version}"
 
 
@@ -256,10 +258,6 @@ def _well(answer: httpx.Response, asked: str, good: Container[int]) -> httpx.Res
     if answer.status_code not in good:
         raise Unwell(f"{asked.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
     return answer
-
-
-def _api_url(settings: Settings) -> str:
-    return f"http://{stack.reachable_host(settings.bind_host)}:{settings.api_port}"
 
 
 def _symbol(settings: Settings) -> str:

@@ -2,43 +2,62 @@
 
 import errno
 import socket
+from typing import NamedTuple
 
 from datahub_assets.domain.errors import SettingsError
+from datahub_assets.ops import stack
 from datahub_assets.ops.errors import PortTaken
 from datahub_assets.settings import Settings
 
 
-def wanted(settings: Settings) -> list[tuple[str, int]]:
-    """(setting, port) of every port `up` will listen on."""
-    ports = [("DATAHUB_API_PORT", settings.api_port), ("DATAHUB_DAGSTER_PORT", settings.dagster_port)]
-    return [*ports, ("DATAHUB_LOCALHUB_PORT", settings.localhub_port)] if settings.embedded_hub else ports
+class Wanted(NamedTuple):
+    """A place one of our servers listens at.
+
+    Attributes:
+        setting: that moves the port.
+    """
+
+    setting: str
+    host: str
+    port: int
+
+
+def wanted(settings: Settings) -> list[Wanted]:
+    """Every place `up` will listen at."""
+    places = [
+        Wanted("DATAHUB_API_PORT", settings.bind_host, settings.api_port),
+        Wanted("DATAHUB_DAGSTER_PORT", settings.dagster_host, settings.dagster_port),
+    ]
+    hub = Wanted("DATAHUB_LOCALHUB_PORT", stack.hub_host(settings), settings.localhub_port)
+    return [*places, hub] if settings.embedded_hub else places
 
 
 def check_free(settings: Settings) -> None:
     """Make sure that every port can be had.
 
     Raises:
-        SettingsError: the address is none of this machine's.
+        SettingsError: an address is none of this machine's.
         PortTaken: one line per port that cannot, naming the port and the setting that moves it.
     """
-    _check_host(settings.bind_host)
+    _check_host("DATAHUB_BIND_HOST", settings.bind_host)
+    _check_host("DATAHUB_DAGSTER_HOST", settings.dagster_host)
     named: dict[int, str] = {}
     problems = []
-    for setting, port in wanted(settings):
+    for setting, host, port in wanted(settings):
         if port in named:
             problems.append(
                 f"port {port} is given to both {named[port]} and {setting}; set one of them to another port"
             )
             continue
         named[port] = setting
-        problem = _problem(settings.bind_host, port)
+        problem = _problem(host, port)
         if problem:
             problems.append(f"port {port} {problem}; set {setting} to a free port")
     if problems:
         raise PortTaken("\n".join(problems))
 
 
-def _check_host(host: str) -> None:
+def _check_host(setting: str, host: str) -> None:
     """Refuse an address at which no port at all can be listened on (the system chooses one for port 0)."""
     try:
         host.encode("ascii")  # of other letters `bind` makes errors of many types
@@ -47,7 +66,7 @@ def _check_host(host: str) -> None:
     except (OSError, UnicodeEncodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it has letters that no address has"
         raise SettingsError(
-            f"DATAHUB_BIND_HOST={host!r}: cannot be listened on ({reason}); "
+            f"{setting}={host!r}: cannot be listened on ({reason}); "
             "it must be an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for every network it is in"
         ) from error
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from datahub_assets.ops.dagster_home import CODE_MODULE, LOCATION, code_socket, warm_socket
+from datahub_assets.ops.dagster_web.access import needs_login
 from datahub_assets.ops.environment import Environments
 from datahub_assets.ops.process import ProcessSpec, answers
 from datahub_assets.ops.run_lines import RunLines, trouble
@@ -27,6 +28,16 @@ def hub_host(settings: Settings) -> str:
     return host if host in _ANY_ADDRESS or host.startswith("127.") else "127.0.0.1"
 
 
+def api_url(settings: Settings) -> str:
+    """Where this machine reaches the API."""
+    return _url(settings.bind_host, settings.api_port)
+
+
+def dagster_url(settings: Settings) -> str:
+    """Where this machine reaches Dagster's UI."""
+    return _url(settings.dagster_host, settings.dagster_port)
+
+
 def processes(settings: Settings, *, environments: Environments, workspace: Path) -> list[ProcessSpec]:
     """Everything `datahub up` runs, in the order in which it starts."""
     specs = [_code_server(settings, environments), _daemon(environments, workspace)]
@@ -39,13 +50,12 @@ def processes(settings: Settings, *, environments: Environments, workspace: Path
 
 def localhub(settings: Settings, environments: Environments) -> ProcessSpec:
     """The embedded Hub."""
-    api = f"http://{_in_url(reachable_host(settings.bind_host))}:{settings.api_port}"
     options = {
         "--home": settings.localhub_home.resolve(),
         "--token-file": settings.token_path.resolve(),
         "--host": hub_host(settings),
         "--port": settings.localhub_port,
-        "--webhook-url": f"{api}/api/hub/webhook",
+        "--webhook-url": f"{api_url(settings)}/api/hub/webhook",
         "--webhook-secret-env": "DATAHUB_WEBHOOK_SECRET",
     }
     return ProcessSpec(
@@ -99,15 +109,12 @@ def _daemon(environments: Environments, workspace: Path) -> ProcessSpec:
 
 
 def _webserver(settings: Settings, environments: Environments, workspace: Path) -> ProcessSpec:
-    host, port = settings.bind_host, settings.dagster_port
+    token = ("HF_TOKEN", "HF_API_TOKEN") if needs_login(settings.dagster_host) else ()
     return ProcessSpec(
         name="dagster",
-        argv=(
-            *(sys.executable, "-m", "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port)),
-            *("--log-level", "warning"),
-        ),
-        env=environments.of(),
-        ready=answers(reachable_host(host), port, "/server_info"),
+        argv=(sys.executable, "-m", "datahub_assets.ops.dagster_web", "-w", str(workspace)),
+        env=environments.of(*token),
+        ready=answers(reachable_host(settings.dagster_host), settings.dagster_port, "/server_info"),
         after=("code", "daemon"),  # which creates Dagster's database; two at once would collide
         terse=trouble,
     )
@@ -128,5 +135,6 @@ def _hub(settings: Settings) -> tuple[str, ...]:
     return ("hub",) if settings.embedded_hub else ()
 
 
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _url(bind_host: str, port: int) -> str:
+    host = reachable_host(bind_host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from datahub_assets.ops import consent, dagster_home, environment, home, homelock, ports, runtime_folder, stack
+from datahub_assets.ops.dagster_web.access import needs_login
 from datahub_assets.ops.logs import Redactor
 from datahub_assets.ops.supervisor import Supervisor
 from datahub_assets.settings import Settings
@@ -52,13 +53,13 @@ def _run(settings: Settings) -> None:
 
 def welcome(settings: Settings) -> list[str]:
     """What a person needs once everything serves: addresses, the token's place, a command to try."""
-    host = stack.reachable_host(settings.bind_host)
-    api, token = f"http://{host}:{settings.api_port}", _token_word(settings)
+    api, token = stack.api_url(settings), _token_word(settings)
+    login = "  (log in with the token)" if needs_login(settings.dagster_host) else ""
     where = f"embedded Hub, {settings.hub_endpoint}" if settings.embedded_hub else settings.hub_endpoint
     return [
         "",
         f"  API       {api}  (docs: {api}/docs)",
-        f"  Dagster   http://{host}:{settings.dagster_port}",
+        f"  Dagster   {stack.dagster_url(settings)}{login}",
         f"  Datasets  {where}",
         f"  Token     {settings.token_path.resolve() if settings.embedded_hub else 'your HF_TOKEN'}",
         "",

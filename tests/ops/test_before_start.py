@@ -60,12 +60,13 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
             ports.check_free(settings_of(tmp_path, DATAHUB_API_PORT=str(port)))
 
 
+@pytest.mark.parametrize("setting", ["DATAHUB_BIND_HOST", "DATAHUB_DAGSTER_HOST"])
 @pytest.mark.parametrize("host", ["1.2.3", "192.0.2.7", "a..b", "[::1]", "h\u00f6st"])  # no resolver is asked
-def test_an_address_that_is_not_ours_is_named_with_its_setting(tmp_path: Path, host: str) -> None:
+def test_an_address_that_is_not_ours_is_named_with_its_setting(tmp_path: Path, host: str, setting: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        ports.check_free(settings_of(tmp_path, DATAHUB_BIND_HOST=host))
+        ports.check_free(settings_of(tmp_path, **{setting: host}))
     message = str(caught.value)
-    assert message.startswith(f"DATAHUB_BIND_HOST={host!r}")
+    assert message.startswith(f"{setting}={host!r}")
     assert "127.0.0.1" in message
     assert "_PORT" not in message
 
@@ -81,14 +82,29 @@ def test_an_address_that_is_ours_passes(tmp_path: Path, host: str) -> None:
     )
 
 
+def test_each_port_is_tried_at_its_own_address(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, DATAHUB_BIND_HOST="192.0.2.7", DATAHUB_DAGSTER_HOST="127.0.0.2")
+    assert ports.wanted(settings) == [
+        ("DATAHUB_API_PORT", "192.0.2.7", 7860),
+        ("DATAHUB_DAGSTER_PORT", "127.0.0.2", 3000),
+        ("DATAHUB_LOCALHUB_PORT", "127.0.0.1", 7870),
+    ]
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=rf"port {port} is taken by another process; set DATAHUB_DAGSTER_PORT"):
+            ports.check_free(settings_of(tmp_path, DATAHUB_DAGSTER_HOST="127.0.0.2", DATAHUB_DAGSTER_PORT=str(port)))
+
+
 def test_one_port_for_two_servers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PortTaken, match="port 7860 is given to both DATAHUB_API_PORT and DATAHUB_DAGSTER_PORT"):
         ports.check_free(settings_of(tmp_path, DATAHUB_DAGSTER_PORT="7860"))
 
 
 def test_the_embedded_hubs_port_matters_only_when_it_runs(tmp_path: Path) -> None:
-    assert "DATAHUB_LOCALHUB_PORT" in dict(ports.wanted(settings_of(tmp_path)))
-    assert "DATAHUB_LOCALHUB_PORT" not in dict(ports.wanted(settings_of(tmp_path, HF_TOKEN=SECRET)))
+    assert "DATAHUB_LOCALHUB_PORT" in {place.setting for place in ports.wanted(settings_of(tmp_path))}
+    assert "DATAHUB_LOCALHUB_PORT" not in {
+        place.setting for place in ports.wanted(settings_of(tmp_path, HF_TOKEN=SECRET))
+    }
 
 
 def test_each_process_sees_only_the_secrets_it_needs(tmp_path: Path) -> None:
@@ -107,6 +123,15 @@ def test_each_process_sees_only_the_secrets_it_needs(tmp_path: Path) -> None:
     for spec in specs:
         assert not any(secret in word for word in spec.argv for secret in (SECRET, "cg_secret", "wh_secret"))
         assert SECRET not in repr(spec)
+
+
+@pytest.mark.parametrize(("host", "secrets"), [("localhost", set()), ("0.0.0.0", {SECRET})])  # noqa: S104 - not bound
+def test_dagsters_ui_gets_the_token_where_it_asks_for_it(tmp_path: Path, host: str, secrets: set[str]) -> None:
+    settings = settings_of(tmp_path, HF_TOKEN=SECRET, DATAHUB_DAGSTER_HOST=host)
+    environments = environment.build(settings, {"HF_TOKEN": SECRET})
+    specs = {s.name: s for s in stack.processes(settings, environments=environments, workspace=tmp_path)}
+    assert {SECRET} & set(specs["dagster"].env.values()) == secrets
+    assert ("log in" in "\n".join(welcome(settings))) is bool(secrets)
 
 
 def test_the_embedded_hub_and_the_api_share_a_made_up_webhook_secret(tmp_path: Path) -> None:
@@ -299,5 +324,7 @@ def test_the_welcome_has_a_command_to_try_and_no_token(tmp_path: Path) -> None:
 def test_the_stack_listens_where_people_reach_it() -> None:
     anywhere = "0.0.0.0"  # noqa: S104 - nothing listens in this test
     assert stack.reachable_host(anywhere) == "127.0.0.1"
+    shared = Settings.from_env({"DATAHUB_BIND_HOST": "::"})
+    assert (stack.api_url(shared), stack.dagster_url(shared)) == ("http://[::1]:7860", "http://127.0.0.1:3000")
     assert stack.hub_host(Settings.from_env({"DATAHUB_BIND_HOST": anywhere})) == anywhere
     assert stack.hub_host(Settings.from_env({"DATAHUB_BIND_HOST": "192.0.2.7"})) == "127.0.0.1"

@@ -105,6 +105,11 @@ def test_a_head_without_end_is_refused(address: tuple[str, int]) -> None:
             assert rest(connection)[:12] in {b"HTTP/1.1 431", b""}
 
 
+def test_a_large_head_in_one_piece_is_refused(address: tuple[str, int]) -> None:
+    head = GET[:-2] + b"".join(b"A%d: %s\r\n" % (n, b"a" * 500) for n in range(10)) + b"\r\n"
+    assert rest(connect(address, head)).startswith(b"HTTP/1.1 431")
+
+
 def test_the_longest_waiting_make_room(address: tuple[str, int]) -> None:
     """Sixteen are this address's share; each of a hundred silent ones gets in, and a request is answered."""
     with contextlib.ExitStack() as stack:

@@ -1,0 +1,64 @@
+"""Dagster's own application, and the guard around it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.version import __version__
+from starlette.types import ASGIApp
+
+from datahub_assets.ops.dagster_web.access import needs_login, own_hosts, remedy
+from datahub_assets.ops.dagster_web.body_limit import BodyLimit
+from datahub_assets.ops.dagster_web.guard import Guard
+from datahub_assets.ops.dagster_web.headers import SecurityHeaders
+from datahub_assets.ops.dagster_web.login import FORM_PATHS, Login
+from datahub_assets.ops.errors import OpsError
+from datahub_assets.settings import Settings
+from datahub_net.hosts import HostCheck
+
+_LARGEST_BODY: Final = 8 * 1024 * 1024
+# The defaults of the command `dagster-webserver`.
+_STATEMENT_TIMEOUT_MS: Final = 15_000
+_POOL_RECYCLE_S: Final = 3600
+_POOL_MAX_OVERFLOW: Final = 20
+_POLL_MS: Final = 2000
+
+
+@contextmanager
+def dagster_application(workspace: Path) -> Iterator[ASGIApp]:
+    """Dagster's application over the instance of `DAGSTER_HOME`, as the command `dagster-webserver` builds it."""
+    with dg.DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_MAX_OVERFLOW)
+        target = WorkspaceFileTarget([str(workspace)])
+        with WorkspaceProcessContext(instance, target, version=__version__) as context:
+            yield create_app_from_workspace_process_context(context, live_data_poll_rate=_POLL_MS)
+
+
+def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The application behind everything that keeps others out.
+
+    Raises:
+        OpsError: a login is needed, and there is no token to log in with.
+    """
+    host = settings.dagster_host
+    app = BodyLimit(app, _LARGEST_BODY)
+    form_paths: frozenset[str] = frozenset()
+    if needs_login(host):
+        app, form_paths = Login(app, _owner_token(settings)), FORM_PATHS
+    app = Guard(app, form_paths=form_paths)
+    return SecurityHeaders(HostCheck(app, own_hosts(host, settings), remedy=remedy(host)))
+
+
+def _owner_token(settings: Settings) -> str:
+    token = settings.owner_token()
+    if token is None:
+        raise OpsError(
+            f"DATAHUB_DAGSTER_HOST={settings.dagster_host}: Dagster's UI asks for the owner's token there, and "
+            "there is none. Set HF_TOKEN, or use the embedded Hub, or leave Dagster on 127.0.0.1"
+        )
+    return token
