@@ -89,7 +89,7 @@ def raw(server: HubProcess, request: bytes) -> Answer:
 
 
 def get(path: bytes, *headers: bytes) -> bytes:
-    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: hub", b"Connection: close", *headers, b"", b""])
+    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", b"Host: localhost", b"Connection: close", *headers, b"", b""])
 
 
 @pytest.mark.parametrize("block", HOSTILE.values(), ids=HOSTILE.keys())
@@ -153,7 +153,7 @@ def test_a_web_page_can_post_nothing(server: HubProcess, http: httpx.Client, met
 
 def test_bodies_are_bounded(server: HubProcess, http: httpx.Client) -> None:
     large = b'{"name": "' + b"x" * 9_000_000 + b'"}'
-    head = b"POST /api/repos/create HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n"
+    head = b"POST /api/repos/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     token = b"Authorization: Bearer " + server.token.encode() + b"\r\n"
     assert (
         raw(server, head + token + b"Connection: close\r\nContent-Length: 9000012\r\n\r\n{").status == 413
@@ -184,7 +184,7 @@ def test_commits_are_bounded(http: httpx.Client, lines: list[str], status: int, 
 
 
 def test_a_commit_is_refused_by_the_size_it_announces(server: HubProcess) -> None:
-    head = f"POST /api/datasets/{REPO}/commit/main HTTP/1.1\r\nHost: hub\r\nContent-Type: {NDJSON}\r\n"
+    head = f"POST /api/datasets/{REPO}/commit/main HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NDJSON}\r\n"
     rest = f"Authorization: Bearer {server.token}\r\nConnection: close\r\nContent-Length: 99000000000\r\n\r\n"
     assert raw(server, (head + rest).encode()).status == 413
 
@@ -294,22 +294,22 @@ def test_clients_that_break_off_and_talk_nonsense_do_not_fill_the_log(tmp_path: 
         address = ("127.0.0.1", int(server.url.rsplit(":", maxsplit=1)[1]))
         href = batch(http, 10**6).json()["objects"][0]["actions"]["upload"]["href"].removeprefix(server.url)
         for target, kind in ((f"/api/datasets/{REPO}/commit/main", NDJSON), ("/api/repos/create", "application/json")):
-            head = (
-                f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\nContent-Type: {kind}\r\n"
-            )
+            head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\nContent-Type: {kind}\r\n"
             for _ in range(10):
                 with socket.create_connection(address) as connection:
                     connection.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
         for _ in range(10):
             with socket.create_connection(address) as connection:
-                connection.sendall(f"PUT {href} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx".encode())
+                connection.sendall(
+                    f"PUT {href} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx".encode()
+                )
         for _ in range(50):
             assert raw(server, b"nonsense\r\n\r\n").status == 400
         assert http.get("/api/datasets").status_code == 200
     log = (tmp_path / "localhub.log").read_text()
     assert "Traceback" not in log
     assert "failed" not in log
-    assert 1 <= log.count("Invalid HTTP request") <= 6
+    assert log.count("\n") < 20
     assert list((tmp_path / "hub" / "incoming").iterdir()) == []
 
 
