@@ -20,8 +20,8 @@ MOST_FIELD_BYTES: Final = 16 * 1024
 MOST_HEADER_BYTES: Final = 32 * 1024
 """Names and values of all headers."""
 MOST_PATH: Final = 1024
-MOST_QUERY_BYTES: Final = 16 * 1024
-"""500 symbols or coin ids, the most of a list, fit; so does a long statement."""
+MOST_QUERY_BYTES: Final = 32 * 1024
+"""500 symbols or coin ids, the most of a list, fit, percent-encoded too; so does a long statement."""
 MOST_PARAMETERS: Final = 512
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROCESS: Final = secrets.token_hex(4).encode()
