@@ -2,11 +2,15 @@
 
 asgi            the application, put together
 front           the outermost layer of every request
+arrival         a request as it comes in, and its bounds
+refusals        requests that go no further
+querycache      large queries, forgotten
 controllers     the routes
 dropin          the routes in the shapes of Binance and CoinGecko
 guards          token, rate and parameters, before a handler runs
 auth            whose a token is
-newcomers       how many unknown tokens are looked up, by address
+unknown_tokens  how many unknown tokens are looked up, by address
+proxies         whom a request through a proxy is from
 ratelimit       requests a minute
 budget          events a minute, for `auth`
 parameters      query parameters that endpoints share

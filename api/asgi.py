@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.router import Router
 
 from api.answers import RowAnswers
-from api.auth import Authenticator
+from api.auth import ACCEPTED_FOR_S, Authenticator
 from api.cache import AnswerCache
 from api.controllers.binance import BinanceController
 from api.controllers.coingecko import CoinGeckoController
@@ -24,7 +24,6 @@ from api.controllers.stream import StreamController
 from api.controllers.webhook import WebhookController
 from api.docs import DocsController, openapi_config
 from api.dropin.answers import DropInAnswers
-from api.dropin.keys import ApiKeys
 from api.engine.engine import Engine
 from api.engine.hub import HubReader
 from api.engine.poller import Poller
@@ -33,15 +32,22 @@ from api.guards import known_parameters_only, token_guard
 from api.hot import HotAnswers
 from api.metrics import EngineCollector, Metrics
 from api.problems import problem_response
+from api.proxies import behind_proxies
 from api.ratelimit import RateLimiter
 from api.recall import Recall
+from api.refusals import body_refusal
 from api.sandbox.pool import SandboxPool
 from api.statements import SandboxCollector, SqlAnswers
 from api.stream import Feed
+from api.unknown_tokens import UnknownTokenLimit
 from datahub_assets.domain.errors import HubRefused
 from datahub_assets.settings import LOCAL_USER, Settings
+from datahub_net.bodies import BodyLimit
 
 _CACHE_BYTES: Final = 128 << 20
+_BODY_BYTES: Final = 1 << 20
+"""The largest body of a request: a statement has 100,000 characters at most, and its values may be many."""
+_BODY_S: Final = 20.0
 _GUARDED: Final = [RowsController, SqlController, DatasetsController, HistoryController, StreamController]
 _OWN_PARAMETERS: Final = [BinanceController, CoinGeckoController, SnippetsController]
 """They judge unknown parameters in their own ways."""
@@ -67,12 +73,19 @@ def create_engine(settings: Settings) -> Engine:
     )
 
 
-def create_app_with(settings: Settings, engine: Engine) -> Litestar:
-    """The application over an engine, which it refreshes while it runs and closes when it ends."""
+def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float = ACCEPTED_FOR_S) -> Litestar:
+    """The application over an engine, which it refreshes while it runs and closes when it ends.
+
+    `accepted_for_s` is how long a token the Hub accepted is not asked about again.
+    """
     metrics, cache, limiter = Metrics(), AnswerCache(_CACHE_BYTES), RateLimiter(settings.rate_limit_per_min)
     metrics.registry.register(EngineCollector(engine, settings))
     authenticator = Authenticator(
-        owner_token=settings.owner_token, whoami=engine.hub.whoami, allowed_users=settings.allowed_users
+        owner_token=settings.owner_token,
+        whoami=engine.hub.whoami,
+        allowed_users=settings.allowed_users,
+        unknown_tokens=UnknownTokenLimit(per_address=None, total=None) if settings.embedded_hub else None,
+        accepted_for_s=accepted_for_s,
     )
     feed = Feed(engine)
     poller = Poller(engine, poll_s=settings.poll_s, changed=feed.changed)
@@ -85,6 +98,7 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         "metrics": metrics,
         "poller": poller,
         "feed": feed,
+        "authenticator": authenticator,
         "statements": SqlAnswers(engine, pool, recall, metrics=metrics),
     }
     guarded = token_guard(authenticator, limiter)
@@ -108,9 +122,9 @@ def create_app_with(settings: Settings, engine: Engine) -> Litestar:
         lifespan=[_running(engine, poller, pool, feed)],
         logging_config=None,
     )
-    app.asgi_handler = ApiKeys(
-        Front(app.asgi_handler, authenticator=authenticator, limiter=limiter, hot=HotAnswers(cache), metrics=metrics)
-    )
+    limited = BodyLimit(app.asgi_handler, max_bytes=_BODY_BYTES, seconds=_BODY_S, refuse=body_refusal)
+    front = Front(limited, authenticator=authenticator, limiter=limiter, hot=HotAnswers(cache), metrics=metrics)
+    app.asgi_handler = behind_proxies(front, settings.trusted_proxies)
     return app
 
 

@@ -17,19 +17,24 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from api.engine.hub import Account
-from api.errors import TokenMissing, TokenRefused
-from api.newcomers import Newcomers
-from datahub_assets.domain.errors import HubError, HubRefused
+from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
+from api.unknown_tokens import UnknownTokenLimit
+from datahub_assets.domain.errors import DataHubError, HubError, HubRefused
 
 TOKEN_FORM: Final = re.compile(rb"(?:hf_|api_org_)[A-Za-z0-9._-]{8,1000}")
-_ACCEPTED_FOR_S: Final = 300.0
+ACCEPTED_FOR_S: Final = 300.0
+"""How long a token goes on working here after the Hub stopped accepting it, at most."""
 _STALE_FOR_S: Final = 24 * 3600.0
 """A token the Hub accepted once goes on working this long while the Hub cannot be asked."""
 _ASK_AGAIN_S: Final = 30.0
 _REFUSED_FOR_S: Final = 60.0
 _REMEMBERED: Final = 10_000
 _ASKED_AT_ONCE: Final = 4
+_WAITING: Final = 32
+"""Unknown tokens that are being asked about or wait for that; one more is refused."""
 _OWNER_REREAD_S: Final = 1.0
+_OWNER_CHECKED_S: Final = 10.0
+"""How often an answer that goes on looks whether the server's own token is still the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +63,23 @@ class Authenticator:
         owner_token: Callable[[], str | None],
         whoami: Callable[[str], Account],
         allowed_users: Collection[str] = (),
-        newcomers: Newcomers | None = None,
+        unknown_tokens: UnknownTokenLimit | None = None,
+        accepted_for_s: float = ACCEPTED_FOR_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner_token = owner_token
         self._whoami = whoami
         self._allowed = frozenset(allowed_users)
-        self._newcomers = newcomers or Newcomers(clock=clock)
+        self._unknown_tokens = unknown_tokens or UnknownTokenLimit(clock=clock)
+        self._accepted_for_s = accepted_for_s
         self._clock = clock
-        self._verdicts: OrderedDict[bytes, _Verdict] = OrderedDict()
-        self._threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami")
+        # Apart from each other, so that no number of made-up tokens makes this forget, or wait with, a good one.
+        self._accepted: OrderedDict[bytes, _Verdict] = OrderedDict()
+        self._refused: OrderedDict[bytes, _Verdict] = OrderedDict()
+        self._known_threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami-known")
+        self._unknown_threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami-unknown")
         self._asking: dict[bytes, asyncio.Task[_Verdict]] = {}
+        self._unknown_asked = 0
         self._owner_digest: bytes | None = None
         self._owner_read_s = -_OWNER_REREAD_S
 
@@ -80,7 +91,7 @@ class Authenticator:
         digest = _digest(token)
         if self._is_owner(digest):
             return Principal("owner", digest)
-        verdict = self._verdicts.get(digest)
+        verdict = self._accepted.get(digest)
         if verdict is None or verdict.account is None or self._clock() >= verdict.good_until_s:
             return None
         return self._admit(verdict.account, digest, raising=False)
@@ -109,37 +120,76 @@ class Authenticator:
         assert principal is not None  # noqa: S101 - it raised otherwise
         return principal
 
+    async def refused(self, header: bytes | None, *, address: str | None = None) -> DataHubError:
+        """Wait until an `Authorization` header that was accepted is so no longer; why.
+
+        For answers that go on for long. The token is asked about when its verdict ends, as at a request; a Hub that
+        does not answer leaves the verdict as it was.
+        """
+        while True:
+            await asyncio.sleep(self._good_for_s(header))
+            try:
+                await self.authenticate(header, address=address)
+            except DataHubError as error:
+                return error
+
+    def _good_for_s(self, header: bytes | None) -> float:
+        """How long a header's token needs not be asked about; the server's own is compared now and then."""
+        digest = _digest(_bearer(header) or b"")
+        verdict = self._accepted.get(digest)
+        if self._is_owner(digest) or verdict is None:
+            return min(_OWNER_CHECKED_S, self._accepted_for_s)
+        return max(0.0, verdict.good_until_s - self._clock())
+
     async def _verdict(self, token: str, digest: bytes, *, address: str | None) -> _Verdict:
-        verdict = self._verdicts.get(digest)
+        verdict = self._accepted.get(digest) or self._refused.get(digest)
         if verdict is not None and self._clock() < verdict.good_until_s:
             return verdict
         task = self._asking.get(digest)
         if task is None:
-            if verdict is None or verdict.account is None:
-                self._newcomers.admit(address)
-            task = self._asking[digest] = asyncio.create_task(self._ask(token, digest, stale=verdict))
+            is_known = verdict is not None and verdict.account is not None
+            asking = self._ask(token, digest, stale=verdict) if is_known else self._ask_unknown(token, digest, address)
+            task = self._asking[digest] = asyncio.create_task(asking)
             task.add_done_callback(lambda _: self._asking.pop(digest, None))
         return await asyncio.shield(task)
 
-    async def _ask(self, token: str, digest: bytes, *, stale: _Verdict | None) -> _Verdict:
+    async def _ask_unknown(self, token: str, digest: bytes, address: str | None) -> _Verdict:
+        if self._unknown_asked >= _WAITING:
+            raise TooManyUnknownTokens(
+                f"{_WAITING} unknown tokens are being looked up; try again", headers={"Retry-After": "1"}
+            )
+        self._unknown_tokens.admit(address)
+        self._unknown_asked += 1
         try:
-            loop = asyncio.get_running_loop()
-            account: Account | None = await loop.run_in_executor(self._threads, self._whoami, token)
+            return await self._ask(token, digest, stale=None)
+        finally:
+            self._unknown_asked -= 1
+
+    async def _ask(self, token: str, digest: bytes, *, stale: _Verdict | None) -> _Verdict:
+        threads = self._unknown_threads if stale is None else self._known_threads
+        try:
+            account: Account | None = await asyncio.get_running_loop().run_in_executor(threads, self._whoami, token)
         except HubRefused:
             account = None
         except HubError:
-            if stale is None or stale.account is None or self._clock() - stale.at_s > _STALE_FOR_S:
+            if stale is None or self._clock() - stale.at_s > _STALE_FOR_S:
                 raise
-            return self._remember(digest, replace(stale, good_until_s=self._clock() + _ASK_AGAIN_S))
+            return self._remember(digest, replace(stale, good_until_s=self._clock() + self._ask_again_s))
         now_s = self._clock()
-        lasting_s = _REFUSED_FOR_S if account is None else _ACCEPTED_FOR_S
+        lasting_s = _REFUSED_FOR_S if account is None else self._accepted_for_s
         return self._remember(digest, _Verdict(account=account, at_s=now_s, good_until_s=now_s + lasting_s))
 
+    @property
+    def _ask_again_s(self) -> float:
+        return min(_ASK_AGAIN_S, self._accepted_for_s)
+
     def _remember(self, digest: bytes, verdict: _Verdict) -> _Verdict:
-        self._verdicts[digest] = verdict
-        self._verdicts.move_to_end(digest)
-        while len(self._verdicts) > _REMEMBERED:
-            self._verdicts.popitem(last=False)
+        here, other = (self._refused, self._accepted) if verdict.account is None else (self._accepted, self._refused)
+        other.pop(digest, None)
+        here[digest] = verdict
+        here.move_to_end(digest)
+        while len(here) > _REMEMBERED:
+            here.popitem(last=False)
         return verdict
 
     def _admit(self, account: Account, digest: bytes, *, raising: bool) -> Principal | None:

@@ -18,10 +18,10 @@ class Answer:
     headers: dict[str, str]
     media_type: str
 
-    @property
+    @cached_property
     def weight(self) -> int:
-        """Bytes it takes, roughly."""
-        return len(self.body) + 1024
+        """Bytes it takes, roughly: headers are kept as text and as bytes, and a link may be as long as the URL was."""
+        return len(self.body) + 1024 + 2 * sum(map(len, self.headers.values()))
 
     @cached_property
     def raw_headers(self) -> list[tuple[bytes, bytes]]:

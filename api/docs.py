@@ -1,12 +1,13 @@
 """The documentation: the OpenAPI schema's frame, and the pages of Swagger UI and Scalar, served without a CDN."""
 
 import gzip
+from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from typing import Final
 
-from litestar import Controller, Response, get
+from litestar import Controller, MediaType, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -26,10 +27,43 @@ Send `Authorization: Bearer <token>` with this server's own token or a Hugging F
 Errors are problem details (RFC 9457) with a stable `code`; the [catalogue](/errors) lists them.
 """
 _SWAGGER: Final = ("flask_openapi_swagger", "templates/swagger")
+_SCALAR: Final = ("flask_openapi_scalar", "templates/scalar")
+_START_SWAGGER: Final = f"""
+SwaggerUIBundle({{url: "{SCHEMA_URL}", dom_id: "#docs", deepLinking: true, persistAuthorization: true,
+  displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null}});
+"""
+_START_SCALAR: Final = f"""
+Scalar.createApiReference("#docs", {{url: "{SCHEMA_URL}", withDefaultFonts: false, telemetry: false,
+  showDeveloperTools: "never", hideClientButton: true, agent: {{disabled: true}}, mcp: {{disabled: true}}}});
+"""
+_PAGE_STYLE: Final = """
+body { margin: 0 }
+main { font-family: sans-serif; margin: 2rem }
+td, th { text-align: left; padding: .3rem 1rem .3rem 0 }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    """A script or style: a file of an installed package, if it is one, and text of ours after it."""
+
+    media_type: str
+    file: tuple[str, str, str] | None = None
+    text: str = ""
+
+    def content(self) -> bytes:
+        """The whole of it; the framework the package is made for is not imported."""
+        if self.file is None:
+            return self.text.encode()
+        package, folder, path = self.file
+        return files(package).joinpath(folder, path).read_bytes() + self.text.encode()
+
+
 _ASSETS: Final = {
-    "swagger-ui-bundle.js": (*_SWAGGER, "js/swagger-ui-bundle.js", "text/javascript"),
-    "swagger-ui.css": (*_SWAGGER, "css/swagger-ui.css", "text/css"),
-    "scalar.js": ("flask_openapi_scalar", "templates/scalar", "js/scalar.standalone.js", "text/javascript"),
+    "swagger-ui.js": _Asset("text/javascript", (*_SWAGGER, "js/swagger-ui-bundle.js"), _START_SWAGGER),
+    "swagger-ui.css": _Asset("text/css", (*_SWAGGER, "css/swagger-ui.css")),
+    "scalar.js": _Asset("text/javascript", (*_SCALAR, "js/scalar.standalone.js"), _START_SCALAR),
+    "page.css": _Asset("text/css", text=_PAGE_STYLE),
 }
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -38,20 +72,42 @@ _PAGE: Final = """<!doctype html>
 <body>{body}</body>
 </html>
 """
+
+
+def _style(name: str) -> str:
+    return f'<link rel="stylesheet" href="/docs/assets/{name}">'
+
+
 _SWAGGER_PAGE: Final = _PAGE.format(
-    head='<link rel="stylesheet" href="/docs/assets/swagger-ui.css">',
-    body=f"""<div id="docs"></div><script src="/docs/assets/swagger-ui-bundle.js"></script><script>
-SwaggerUIBundle({{url: "{SCHEMA_URL}", dom_id: "#docs", deepLinking: true, persistAuthorization: true,
-  displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null}});
-</script>""",
+    head=_style("swagger-ui.css") + _style("page.css"),
+    body='<div id="docs"></div><script src="/docs/assets/swagger-ui.js"></script>',
 )
 _SCALAR_PAGE: Final = _PAGE.format(
-    head="<style>body { margin: 0 }</style>",
-    body=f"""<div id="docs"></div><script src="/docs/assets/scalar.js"></script><script>
-Scalar.createApiReference("#docs", {{url: "{SCHEMA_URL}", withDefaultFonts: false, telemetry: false,
-  showDeveloperTools: "never", hideClientButton: true, agent: {{disabled: true}}, mcp: {{disabled: true}}}});
-</script>""",
+    head=_style("page.css"),
+    body='<div id="docs"></div><script src="/docs/assets/scalar.js"></script>',
 )
+
+
+def _page_headers(*, styles: str = "") -> dict[str, str]:
+    """What browsers may do with a page: load from this server only, run no script but its files, show it in no frame.
+
+    `styles` are further sources of styles.
+    """
+    policy = (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:; "
+        f"style-src 'self'{styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
+    }
+
+
+_STRICT: Final = _page_headers()
+_WITH_STYLES: Final = _page_headers(styles=" 'unsafe-inline'")
+"""For Scalar, which writes styles of its own into the page."""
 
 
 def openapi_config(version: str) -> OpenAPIConfig:
@@ -89,20 +145,20 @@ class DocsController(Controller):
         """Lead to the documentation."""
         return Redirect("/docs")
 
-    @get("/docs", media_type="text/html")
-    async def swagger(self) -> str:
+    @get("/docs")
+    async def swagger(self) -> Response[str]:
         """Swagger UI."""
-        return _SWAGGER_PAGE
+        return Response(_SWAGGER_PAGE, media_type=MediaType.HTML, headers=_STRICT)
 
-    @get("/scalar", media_type="text/html")
-    async def scalar(self) -> str:
+    @get("/scalar")
+    async def scalar(self) -> Response[str]:
         """Scalar."""
-        return _SCALAR_PAGE
+        return Response(_SCALAR_PAGE, media_type=MediaType.HTML, headers=_WITH_STYLES)
 
-    @get("/errors", media_type="text/html")
-    async def errors(self) -> str:
+    @get("/errors")
+    async def errors(self) -> Response[str]:
         """The catalogue of errors, which every problem's `type` points into."""
-        return _errors_page()
+        return Response(_errors_page(), media_type=MediaType.HTML, headers=_STRICT)
 
     @get("/docs/assets/{name:str}", sync_to_thread=True)
     def asset(self, name: FromPath[str]) -> Response[bytes]:
@@ -110,7 +166,7 @@ class DocsController(Controller):
         if name not in _ASSETS:
             raise NotFoundException(f"no such asset; there are {', '.join(_ASSETS)}")
         headers = {"Content-Encoding": "gzip", "Cache-Control": "public, max-age=86400"}
-        return Response(_asset(name), media_type=_ASSETS[name][-1], headers=headers)
+        return Response(_asset(name), media_type=_ASSETS[name].media_type, headers=headers)
 
 
 @lru_cache(maxsize=1)
@@ -120,13 +176,11 @@ def _errors_page() -> str:
         f"<td>{escape(kind.meaning)}</td><td>{escape(kind.remedy)}</td></tr>"
         for kind in catalogue()
     )
-    head = "<style>body{font-family:sans-serif;margin:2rem}td,th{text-align:left;padding:.3rem 1rem .3rem 0}</style>"
     table = f"<table><tr><th>code</th><th>status</th><th>meaning</th><th>what to do</th></tr>{rows}</table>"
-    return _PAGE.format(head=head, body=f"<h1>Errors</h1><p>Match on the code; it does not change.</p>{table}")
+    body = f"<main><h1>Errors</h1><p>Match on the code; it does not change.</p>{table}</main>"
+    return _PAGE.format(head=_style("page.css"), body=body)
 
 
 @lru_cache(maxsize=len(_ASSETS))
 def _asset(name: str) -> bytes:
-    """A file of the installed packages that carry the scripts; the framework they are made for is not imported."""
-    package, folder, path, _ = _ASSETS[name]
-    return gzip.compress(files(package).joinpath(folder, path).read_bytes(), compresslevel=6)
+    return gzip.compress(_ASSETS[name].content(), compresslevel=6)

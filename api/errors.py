@@ -3,7 +3,9 @@
 Errors of the Hub are `datahub_assets.domain.errors`'.
 
 ApiError
-├── InvalidParameter 400 · UnknownParameter 400 · RepeatedParameter 400 · InvalidCursor 400 · InvalidWebhook 403
+├── InvalidParameter 400 · UnknownParameter 400 · RepeatedParameter 400 · RepeatedHeader 400 · ConflictingKeys 400
+├── InvalidCursor 400 · InvalidWebhook 403
+├── RequestTimeout 408 · RequestTooLarge 413 · UrlTooLong 414 · HeadersTooLarge 431
 ├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429 · TooManyStreams 429
 ├── UnknownSymbol 404 · UnknownInterval 404 · UnknownDataset 404 · RevisionUnknown 404
 ├── NotAcceptable 406 · DiffTooLarge 413
@@ -18,6 +20,8 @@ from datahub_assets.domain.errors import DataHubError
 
 _LISTED: Final = 20
 _SHOWN: Final = 100
+_COMPARED: Final = 1000
+"""Most names a misspelt one is compared with: it takes about 30 µs for each."""
 
 
 class ApiError(DataHubError):
@@ -61,7 +65,7 @@ class UnknownParameter(ApiError):
     @classmethod
     def of(cls, names: Iterable[str], *, valid: Collection[str]) -> "UnknownParameter":
         """Name the unknown parameters and list the known ones."""
-        unknown = sorted(names)
+        unknown = [name[:_SHOWN] for name in sorted(names)][:_LISTED]
         known = f"valid: {', '.join(sorted(valid))}" if valid else "this endpoint takes no parameters"
         return cls(
             f"unknown parameter {', '.join(unknown)}; {known}",
@@ -80,6 +84,57 @@ class RepeatedParameter(ApiError):
         """Name the parameter and the values it was sent with."""
         shown = ", ".join(repr(value[:_SHOWN]) for value in list(values)[:_LISTED])
         return cls(f"{name} is sent {len(values)} times ({shown}) and has one value only", fields={"parameter": name})
+
+
+class RepeatedHeader(ApiError):
+    """The request sends a header of one value several times; which of them is meant is anybody's guess."""
+
+    code = "repeated_header"
+    title = "A header is sent several times"
+
+    @classmethod
+    def of(cls, name: str, times: int) -> "RepeatedHeader":
+        """Name the header. Its values, which may be secret, are not shown."""
+        return cls(f"the header {name} is sent {times} times; send it once", fields={"parameter": name})
+
+
+class ConflictingKeys(ApiError):
+    """The request sends several API keys that differ; which of them is meant is anybody's guess."""
+
+    code = "conflicting_keys"
+    title = "Several API keys are sent"
+
+
+class RequestTimeout(ApiError):
+    """The request's body did not come in time."""
+
+    code = "request_timeout"
+    status = 408
+    title = "The request took too long to come"
+
+
+class RequestTooLarge(ApiError):
+    """The request's body is larger than is accepted."""
+
+    code = "request_too_large"
+    status = 413
+    title = "The request is too large"
+
+
+class UrlTooLong(ApiError):
+    """The request's path or query is longer than is accepted; SQL can be sent with POST."""
+
+    code = "url_too_long"
+    status = 414
+    title = "The URL is too long"
+
+
+class HeadersTooLarge(ApiError):
+    """The request's headers are larger or more than is accepted."""
+
+    code = "headers_too_large"
+    status = 431
+    title = "The headers are too large"
 
 
 class InvalidCursor(ApiError):
@@ -159,8 +214,9 @@ class UnknownSymbol(ApiError):
     @classmethod
     def of(cls, name: str, unknown: Iterable[str], *, known: Collection[str], where: str) -> "UnknownSymbol":
         """Name the unknown values and list near known ones."""
-        missing = list(unknown)
-        near = difflib.get_close_matches(missing[0], known, n=_LISTED, cutoff=0.5) or sorted(known)[:_LISTED]
+        missing = [value[:_SHOWN] for value in unknown]
+        near = difflib.get_close_matches(missing[0], _comparable(missing[0], known), n=_LISTED, cutoff=0.5)
+        near = near or sorted(known)[:_LISTED]
         detail = f"{name}={', '.join(missing[:_LISTED])!r} is not in {where}; near or valid: {', '.join(near)}"
         return cls(detail, fields={"parameter": name, "value": missing[0], "valid": near})
 
@@ -230,3 +286,10 @@ class DatasetNotReady(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"Retry-After": "5"})
+
+
+def _comparable(value: str, known: Collection[str]) -> Collection[str]:
+    """The names a value may be a misspelling of; of very many only those that begin as it does."""
+    if len(known) <= _COMPARED:
+        return known
+    return [name for name in sorted(known) if name[:1].lower() == value[:1].lower()][:_COMPARED]

@@ -3,14 +3,17 @@
 What is sent is not known here; that a client does not take it is `delivery`'s business.
 """
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Final
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final
 
 from litestar.types import Receive, Scope, Send
 
-from api.presence import CallerLeft, unless_left
+from api.presence import CallerLeft, unless, unless_left
 
+_LOG: Final = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "text/event-stream"
 HEARTBEAT: Final = b": still here\n\n"
 _HEADERS: Final = [
@@ -25,11 +28,26 @@ def event(name: str, data: bytes, *, event_id: str) -> bytes:
     return b"event: " + name.encode() + b"\nid: " + event_id.encode() + b"\ndata: " + data + b"\n\n"
 
 
-class EventStream:
-    """An ASGI answer that sends chunks as they come, until they end or the client goes."""
+class AccessEnded(Exception):
+    """Who is sent events may not have them any longer."""
 
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+
+async def never() -> None:
+    """Wait without end."""
+    await asyncio.Event().wait()
+
+
+class EventStream:
+    """An ASGI answer that sends chunks as they come, until they end, the client goes, or its token is refused.
+
+    `refused` waits until the caller may not read here any longer; the stream is ended then, wherever it is.
+    """
+
+    def __init__(
+        self, chunks: AsyncIterator[bytes], *, refused: Callable[[], Coroutine[Any, Any, object]] = never
+    ) -> None:
         self._chunks = chunks
+        self._refused = refused
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send until it ends."""
@@ -38,7 +56,13 @@ class EventStream:
             await unless_left(receive, self._send(send))
 
     async def _send(self, send: Send) -> None:
+        try:
+            await unless(self._refused(), self._send_chunks(send), error=AccessEnded)
+        except AccessEnded:
+            _LOG.info("a stream ends: its token is accepted no longer")
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_chunks(self, send: Send) -> None:
         async with contextlib.aclosing(self._chunks) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})

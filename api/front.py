@@ -4,23 +4,23 @@ A hot answer is sent without routing. Authentication and the rate limit hold for
 plainly fine goes the long way, where errors are made.
 """
 
-import re
-import secrets
-import time
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from litestar.types import ASGIApp, HTTPResponseBodyEvent, HTTPScope, Message, Receive, Scope, Send
 
+from api.arrival import Arrival
 from api.auth import Authenticator
 from api.delivery import PIECE_BYTES, Delivery
 from api.dropin.keys import KEY_HEADERS
+from api.errors import ApiError
 from api.hot import HotAnswers, RequestKey
 from api.metrics import Metrics
+from api.presence import CLOSED_STATUS
+from api.querycache import forget_large
 from api.ratelimit import Allowance, RateLimiter
+from api.refusals import refusal_of
 from api.validators import COMPARED_TO, IMMUTABLE, REVALIDATE, matches
 
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _OK: Final = 200
 _UNCHANGED: Final = 304
 EXPOSED_HEADERS: Final = (
@@ -35,7 +35,8 @@ EXPOSED_HEADERS: Final = (
     "Retry-After",
     "Server-Timing",
 )
-_CORS: Final = [
+_ALWAYS: Final = [
+    (b"x-content-type-options", b"nosniff"),
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", ", ".join(EXPOSED_HEADERS).encode()),
 ]
@@ -50,30 +51,6 @@ _PREFLIGHT: Final = [
 ]
 _IMMUTABLE: Final = (b"cache-control", IMMUTABLE.encode())
 _REVALIDATE: Final = (b"cache-control", REVALIDATE.encode())
-
-
-@dataclass(slots=True)
-class _Arrival:
-    """A request as it came in: when, its id, and the headers that matter here."""
-
-    began_s: float
-    request_id: bytes
-    authorization: bytes | None = None
-    if_none_match: bytes | None = None
-    accept: bytes = b""
-    accept_encoding: bytes = b""
-    is_preflight: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """Time since it came in."""
-        return time.perf_counter() - self.began_s
-
-    def headers(self, allowance: Allowance | None, *timing: str) -> list[tuple[bytes, bytes]]:
-        """The headers every answer gets."""
-        timings = ", ".join((*timing, f"total;dur={self.seconds * 1000:.2f}"))
-        common = [*_CORS, (b"x-request-id", self.request_id), (b"server-timing", timings.encode())]
-        return common if allowance is None else [*common, *allowance.headers()]
 
 
 class Front:
@@ -100,14 +77,19 @@ class Front:
             await self._app(scope, receive, send)
             return
         request = cast("HTTPScope", scope)
-        arrival = _arrival(request)
+        arrival = Arrival()
+        try:
+            arrival.read(request)
+        except ApiError as error:
+            await self._send_refusal(error, arrival, request, send)
+            return
         key = (request["path"], request["query_string"], arrival.accept, arrival.accept_encoding)
         if arrival.is_preflight and request["method"] == "OPTIONS":
             await _send_preflight(arrival, send)
         elif not await self._send_hot(key, arrival, request, send):
             await self._send_routed(key, arrival, request, receive, send)
 
-    async def _send_hot(self, key: RequestKey, arrival: _Arrival, scope: HTTPScope, send: Send) -> bool:
+    async def _send_hot(self, key: RequestKey, arrival: Arrival, scope: HTTPScope, send: Send) -> bool:
         """Send the hot answer if there is one and this caller may have it; whether it was sent."""
         found = self._hot.find(key)
         if found is None or scope["method"] not in {"GET", "HEAD"}:
@@ -124,7 +106,7 @@ class Front:
         headers = [
             *(answer.raw_headers_unchanged if unchanged else answer.raw_headers),
             _IMMUTABLE if hot.dataset is None else _REVALIDATE,
-            *arrival.headers(allowance, "cache;desc=hot"),
+            *_common(arrival, allowance, "cache;desc=hot"),
         ]
         status = _UNCHANGED if unchanged else _OK
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -140,7 +122,7 @@ class Front:
         return True
 
     async def _send_routed(
-        self, key: RequestKey, arrival: _Arrival, scope: HTTPScope, receive: Receive, send: Send
+        self, key: RequestKey, arrival: Arrival, scope: HTTPScope, receive: Receive, send: Send
     ) -> None:
         """Let the application answer; HEAD is GET without the body."""
         is_head = scope["method"] == "HEAD"
@@ -148,13 +130,13 @@ class Front:
             scope = cast("HTTPScope", {**scope, "method": "GET"})  # the server's own scope must keep saying HEAD
         state: dict[str, Any] = scope["state"]
         state["request_id"] = arrival.request_id.decode()
-        status = 500
+        status = CLOSED_STATUS  # when nothing is answered, the caller went away first
 
         async def finishing(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                added = arrival.headers(state.get("allowance"), *state.get("timing", ()))
+                added = _common(arrival, state.get("allowance"), *state.get("timing", ()))
                 message["headers"] = [*map(_with_head, message["headers"]), *added]
                 if status == _OK and "hot" in state:
                     self._hot.remember(key, state["hot"], path=scope["path_template"])
@@ -164,7 +146,25 @@ class Front:
 
         async with Delivery(send) as delivery:
             await self._app(scope, receive, finishing)
+        forget_large(scope["query_string"])
         self._metrics.observe(scope.get("path_template") or "(none)", status, arrival.seconds)
+
+    async def _send_refusal(self, error: ApiError, arrival: Arrival, scope: HTTPScope, send: Send) -> None:
+        """Answer a request that goes no further."""
+        refusal = refusal_of(error, path=scope["path"], request_id=arrival.request_id.decode())
+        length = (b"content-length", b"%d" % len(refusal.body))
+        headers = [*refusal.headers, length, *_common(arrival, None)]
+        await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else refusal.body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        self._metrics.observe("(none)", refusal.status, arrival.seconds)
+
+
+def _common(arrival: Arrival, allowance: Allowance | None, *timing: str) -> list[tuple[bytes, bytes]]:
+    """The headers every answer gets."""
+    timings = ", ".join((*timing, f"total;dur={arrival.seconds * 1000:.2f}"))
+    common = [*_ALWAYS, (b"x-request-id", arrival.request_id), (b"server-timing", timings.encode())]
+    return common if allowance is None else [*common, *allowance.headers()]
 
 
 def _with_head(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -173,27 +173,8 @@ def _with_head(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return (name, value + b", HEAD") if name == b"allow" and b"GET" in value else header
 
 
-async def _send_preflight(arrival: _Arrival, send: Send) -> None:
+async def _send_preflight(arrival: Arrival, send: Send) -> None:
     """Let pages of any origin send what our clients send; tokens come in a header, never in a cookie."""
-    headers = [*arrival.headers(None), *_PREFLIGHT]
+    headers = [*_common(arrival, None), *_PREFLIGHT]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _arrival(scope: HTTPScope) -> _Arrival:
-    arrival = _Arrival(began_s=time.perf_counter(), request_id=b"")
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            arrival.authorization = value
-        elif name == b"accept":
-            arrival.accept = value
-        elif name == b"accept-encoding":
-            arrival.accept_encoding = value
-        elif name == b"if-none-match":
-            arrival.if_none_match = value
-        elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            arrival.request_id = value
-        elif name == b"access-control-request-method":
-            arrival.is_preflight = True
-    arrival.request_id = arrival.request_id or secrets.token_hex(8).encode()
-    return arrival

@@ -28,11 +28,8 @@ def token_guard(authenticator: Authenticator, limiter: RateLimiter) -> Guard:
     """
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        header = connection.headers.get("authorization")
-        principal = await authenticator.authenticate(
-            header.encode("latin-1") if header is not None else None,
-            address=connection.client.host if connection.client is not None else None,
-        )
+        header, address = credentials(connection)
+        principal = await authenticator.authenticate(header, address=address)
         allowance = limiter.take(principal.digest)
         connection.scope["state"]["allowance"] = allowance
         connection.scope["state"]["principal"] = principal
@@ -43,6 +40,16 @@ def token_guard(authenticator: Authenticator, limiter: RateLimiter) -> Guard:
             )
 
     return guard
+
+
+def credentials(connection: ASGIConnection[Any, Any, Any, Any]) -> tuple[bytes | None, str | None]:
+    """The `Authorization` header of a request, of which there is one at most (see `arrival`), and its client's address.
+
+    The address is the one a trusted proxy names, if the request came through one.
+    """
+    header = connection.headers.get("authorization")
+    client = connection.client
+    return (None if header is None else header.encode("latin-1")), (None if client is None else client.host)
 
 
 async def known_parameters_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -1,22 +1,32 @@
 """Chooses an answer's format and content coding from what the caller says. The formats themselves are in `encoders`."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from litestar import Request
-from litestar.datastructures.headers import Accept
 
 from api.encoders import FORMATS, Format
 from api.errors import InvalidParameter, NotAcceptable
 from api.parameters import FormatName, Numbers
 
 _BY_MEDIA_TYPE: Final = {entry.media_type: entry for entry in FORMATS.values()}
-_ALIASES: Final = {"application/jsonl": FORMATS["ndjson"], "application/ndjson": FORMATS["ndjson"]}
-_OFFERED: Final = [*_BY_MEDIA_TYPE, *_ALIASES]
-_ANY: Final = frozenset({"", "*/*", "application/json", "application/*"})
+_OFFERED: Final[Mapping[str, str]] = {
+    **{media_type: entry.name for media_type, entry in _BY_MEDIA_TYPE.items()},
+    "application/jsonl": "ndjson",
+    "application/ndjson": "ndjson",
+}
+"""By media type, other names of one included: the format's name."""
+_DEFAULT: Final = "json"
 NUMBERS: Final = ("number", "string")
 _CODINGS: Final = ("zstd", "gzip")
+_MOST_ENTRIES: Final = 32
+"""Of a longer Accept or Accept-Encoding the rest is ignored; clients send ten at most."""
+_KEPT: Final = 512
+_KEPT_BYTES: Final = 256
+"""How many of these headers are remembered with what they come to, and how long one may be for that."""
 _WEIGHT: Final = re.compile(r"(0(\.\d*)?|1(\.0*)?)")
 
 
@@ -49,8 +59,25 @@ def form_of(*, format_name: str | None, numbers: str | None, accept: str, accept
     chosen = _format(format_name, accept)
     if numbers not in {None, *NUMBERS}:
         raise InvalidParameter.of("numbers", numbers, valid=NUMBERS)
-    coding = _coding(accept_encoding) if chosen.textual or chosen.name == "arrow" else ""
+    coding = (
+        coding_accepted(accept_encoding.encode("latin-1", "replace"))
+        if chosen.textual or chosen.name == "arrow"
+        else ""
+    )
     return Form(chosen, numbers_as_text=numbers == "string" and chosen.textual, coding=coding)
+
+
+def format_accepted(accept: bytes) -> str | None:
+    """The name of the format an Accept header comes to, None where it fits none. Quick for headers seen before."""
+    return _known_format(accept) if len(accept) <= _KEPT_BYTES else _best_format(accept)
+
+
+def coding_accepted(accept_encoding: bytes) -> str:
+    """`zstd`, `gzip` or "": of the first two the one the caller likes better, zstd where it is all the same.
+
+    Quick for headers seen before.
+    """
+    return _known_coding(accept_encoding) if len(accept_encoding) <= _KEPT_BYTES else _best_coding(accept_encoding)
 
 
 def _format(name: str | None, accept: str) -> Format:
@@ -58,33 +85,56 @@ def _format(name: str | None, accept: str) -> Format:
         if name not in FORMATS:
             raise InvalidParameter.of("format", name, valid=tuple(FORMATS))
         return FORMATS[name]
-    if accept in _ANY:
-        return FORMATS["json"]
-    best = _best(accept)
+    best = format_accepted(accept.encode("latin-1", "replace"))
     if best is None:
         raise NotAcceptable(f"Accept: {accept[:200]} fits none of {', '.join(_BY_MEDIA_TYPE)}")
-    return _BY_MEDIA_TYPE.get(best) or _ALIASES[best]
+    return FORMATS[best]
 
 
-def _best(accept: str) -> str | None:
-    """The media type that suits best; what comes with `q=0` is refused (RFC 9110, 12.4.2)."""
-    weights = {part.partition(";")[0].strip().lower(): _weight(part) for part in accept.split(",")}
-    refused = {kind for kind, weight in weights.items() if weight == 0}
-    wanted = ",".join(f"{kind};q={weight:g}" for kind, weight in weights.items() if weight > 0)
-    return Accept(wanted).best_match([kind for kind in _OFFERED if kind not in refused]) if wanted else None
+def _best_format(accept: bytes) -> str | None:
+    """The format the caller likes best (RFC 9110, 12.5.1).
+
+    The most specific range that fits a media type says how well it is liked; `q=0` refuses it. Where several are liked
+    as well, the most specific range counts, then the range that comes first, then the order of the formats.
+    """
+    ranges = _weights(accept)
+    if not ranges:
+        return _DEFAULT
+    places = {kind: place for place, kind in enumerate(ranges)}
+    best: tuple[float, int, int] | None = None
+    chosen = None
+    for media_type, name in _OFFERED.items():
+        fitting = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+        kind = next((kind for kind in fitting if kind in ranges), None)
+        if kind is None or not ranges[kind]:
+            continue
+        rank = (ranges[kind], -fitting.index(kind), -places[kind])
+        if best is None or rank > best:
+            best, chosen = rank, name
+    return chosen
 
 
-def _coding(accept_encoding: str) -> str:
-    """zstd, gzip or none: of the first two the one the caller likes better, zstd where it is all the same."""
-    weights = {part.partition(";")[0].strip(): _weight(part) for part in accept_encoding.lower().split(",")}
+def _best_coding(accept_encoding: bytes) -> str:
+    weights = _weights(accept_encoding)
     best = max(_CODINGS, key=lambda name: weights.get(name, 0.0))
     return best if weights.get(best, 0.0) > 0 else ""
 
 
-def _weight(part: str) -> float:
+_known_format = lru_cache(maxsize=_KEPT)(_best_format)
+_known_coding = lru_cache(maxsize=_KEPT)(_best_coding)
+
+
+def _weights(header: bytes) -> dict[str, float]:
+    """What a header lists, in lower case and in order, and the weight of each; of a longer list the beginning."""
+    entries = header.decode("latin-1").lower().split(",", _MOST_ENTRIES)[:_MOST_ENTRIES]
+    named = ((entry.partition(";")[0].strip(), entry) for entry in entries)
+    return {name: _weight(entry) for name, entry in named if name}
+
+
+def _weight(entry: str) -> float:
     """The `q` of one entry of a header; 1 where it has none that can be read."""
-    for parameter in part.split(";")[1:]:
+    for parameter in entry.split(";")[1:]:
         name, _, value = parameter.partition("=")
-        if name.strip().lower() == "q" and _WEIGHT.fullmatch(value.strip()):
+        if name.strip() == "q" and _WEIGHT.fullmatch(value.strip()):
             return float(value)
     return 1.0

@@ -27,13 +27,18 @@ async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         CallerLeft: the caller went first.
     """
-    working, leaving = asyncio.create_task(work), asyncio.create_task(left(receive))
+    return await unless(left(receive), work, error=CallerLeft)
+
+
+async def unless(event: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T], *, error: type[Exception]) -> T:
+    """What `work` returns or raises; it is cancelled when `event` comes first, and `error` is raised."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(event)
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise CallerLeft
+            raise error
         return working.result()
     finally:
-        for task in (working, leaving):
+        for task in (working, waiting):
             task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        await asyncio.gather(working, waiting, return_exceptions=True)

@@ -10,9 +10,10 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from api.errors import ApiError, InvalidParameter
+from api.errors import ApiError, InvalidParameter, RequestTooLarge
 from api.sandbox.errors import SqlError
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
+from datahub_net.bodies import ENDED_EARLY
 
 _LOG: Final = logging.getLogger(__name__)
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
@@ -43,9 +44,11 @@ _REMEDIES: Final = {
     404: "Ask for something that is there: the problem lists what is near or valid.",
     405: "Use a method the endpoint knows; the header Allow lists them.",
     406: "Send an Accept header, or `format=`, that names one of the formats.",
-    408: "Ask for less, or for something simpler.",
-    413: "Ask for less at once.",
+    408: "Ask for less, or for something simpler; send a body without pauses.",
+    413: "Ask for less at once, or send less.",
+    414: "Send a shorter URL: fewer names in a list, or SQL with POST.",
     429: "Wait as long as the header Retry-After says, then send the same request.",
+    431: "Send fewer and shorter headers.",
     500: "Report it with the request's id.",
     502: "Ask for an older revision; somebody has to mend the dataset.",
     503: "Wait as long as the header Retry-After says, then send the same request.",
@@ -71,7 +74,7 @@ class Kind:
 _OF_FRAMEWORK: Final = {
     404: Kind("not_found", 404, "There is nothing here", "No endpoint has this path."),
     405: Kind("method_not_allowed", 405, "The method is not allowed", "The endpoint does not know this method."),
-    413: Kind("request_too_large", 413, "The request is too large", "The request's body is larger than is accepted."),
+    413: Kind(RequestTooLarge.code, 413, RequestTooLarge.title, str(RequestTooLarge.__doc__)),
 }
 _INVALID: Final = Kind("request_invalid", 400, "The request is not valid", "The request cannot be understood.")
 _INTERNAL: Final = Kind(
@@ -106,7 +109,8 @@ def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem,
     """What an error of a request means to its caller, as `problem_of`; what nobody expected is logged."""
     request_id = str(request.scope.get("state", {}).get("request_id", ""))
     problem, headers = problem_of(error, request_id=request_id, given=request.query_params)
-    if problem.status >= _SERVER_ERROR and not isinstance(error, DataHubError):
+    is_expected = isinstance(error, DataHubError) or request.scope.get(ENDED_EARLY, False)
+    if problem.status >= _SERVER_ERROR and not is_expected:
         _LOG.error("request %s failed", request_id, exc_info=error)
     return problem, headers
 

@@ -33,6 +33,8 @@ from api.times import parse_time
 from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
 
 MAX_SERIES: Final = 500
+_MOST_REVISION: Final = 1000
+"""What the Hub does not know is remembered by its name."""
 DEFAULT_MAX_AGE_S: Final = 24 * 3600
 _FULL_NAME: Final = re.compile(rf"(?:[a-z_]+@)?{FULL_SHA.pattern}")
 _AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
@@ -111,8 +113,10 @@ def revision_or_time(revision: str | None, as_of: str | None, *, names: tuple[st
     """The commit that two parameters mean, of which one at most may be given; `names` are theirs.
 
     Raises:
-        InvalidParameter: both are given, or the time cannot be read.
+        InvalidParameter: both are given, one is too long, or the time cannot be read.
     """
+    if revision is not None and len(revision) > _MOST_REVISION:
+        raise InvalidParameter.of(names[0], revision, valid=f"at most {_MOST_REVISION} characters")
     if revision is not None and as_of is not None:
         raise InvalidParameter.of(names[1], as_of, valid=f"either {names[0]} or {names[1]}, not both")
     return RevisionChoice(revision=revision, as_of_ms=parse_time(names[1], as_of))

@@ -29,6 +29,7 @@ QUEUED: Final = 64
 _REPLAYED: Final = 60
 """Commits a listener may have missed and still be told of one by one; more are told of as one change."""
 _REMEMBERED_ROWS: Final = 200_000
+_REMEMBERED: Final = 1_000
 _TRY_AGAIN_S: Final = 2.0
 
 
@@ -195,7 +196,7 @@ class Feed:
         change = await asyncio.to_thread(change_between, one, two)
         self._known[key] = change
         self._known_rows += change.rows
-        while self._known_rows > _REMEMBERED_ROWS:
+        while self._known_rows > _REMEMBERED_ROWS or len(self._known) > _REMEMBERED:
             _, dropped = self._known.popitem(last=False)
             self._known_rows -= dropped.rows
         return change

@@ -14,6 +14,8 @@ VARY: Final = "Accept, Accept-Encoding, Authorization"
 JSON_VARY: Final = "Accept-Encoding, Authorization"
 """Of answers that are JSON whatever `Accept` says."""
 COMPARED_TO: Final = "X-Compared-To"
+_MOST_NAMED: Final = 64
+"""Of a longer `If-None-Match` the rest is ignored: the answer is sent once more than needed."""
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 REVALIDATE: Final = "private, no-cache"
 
@@ -27,7 +29,9 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     """Whether `If-None-Match` names this ETag; compared weakly, as RFC 9110 (13.1.2) says."""
     if if_none_match is None:
         return False
-    named = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
+    if if_none_match == etag:
+        return True
+    named = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",", _MOST_NAMED)[:_MOST_NAMED]]
     return etag in named or "*" in named
 
 

@@ -5,6 +5,7 @@ the value are put before it there.
 """
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -96,6 +97,13 @@ def _printable(value: SecretStr) -> SecretStr:
     return value
 
 
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(word) if "/" in word else ip_address(word)) for word in value)
+    except ValueError as error:
+        raise ValueError(f"must be a list of addresses and networks such as 10.0.0.5,10.1.0.0/16: {error}") from None
+
+
 Home = Annotated[Path, AfterValidator(_folder)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[SecretStr, AfterValidator(_printable)]
@@ -103,6 +111,7 @@ Account = Annotated[str, AfterValidator(_account)]
 Url = Annotated[str, AfterValidator(_url)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Urls = Annotated[Words, AfterValidator(_urls)]
+Networks = Annotated[Words, AfterValidator(_networks)]
 Intervals = Annotated[Words, AfterValidator(_intervals)]
 Coins = Annotated[int | tuple[str, ...], BeforeValidator(_coins)]
 """How many of the largest, or which by CoinGecko's ids."""

@@ -14,7 +14,19 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.domain.intervals import INTERVALS
-from datahub_assets.setting_values import Account, Coins, Home, Intervals, Port, Secret, Symbols, Url, Urls, Words
+from datahub_assets.setting_values import (
+    Account,
+    Coins,
+    Home,
+    Intervals,
+    Networks,
+    Port,
+    Secret,
+    Symbols,
+    Url,
+    Urls,
+    Words,
+)
 from datahub_net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"
@@ -137,6 +149,12 @@ class Settings(BaseModel):
         (),
         validation_alias=_env("DATAHUB_ALLOWED_USERS"),
         description="comma-separated Hub accounts that may use the API; unset: any the Hub knows",
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        validation_alias=_env("DATAHUB_TRUSTED_PROXIES"),
+        description="comma-separated addresses or networks of proxies in front of the API, whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed; unset: none",
     )
     webhook_secret: Secret | None = Field(
         None,

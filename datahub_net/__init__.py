@@ -2,6 +2,7 @@
 
 server        runs an ASGI application on uvicorn, within the limits of `connections`
 connections   which connections are closed: silent, half-sent, stalled, or one too many
+bodies        the largest and slowest request body
 hosts         which names in a `Host` header are ours
 clients       the one place that makes HTTP clients
 hub_sessions  the same for huggingface_hub

@@ -16,7 +16,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from datahub_net.addresses import subscriber
+from datahub_net.addresses import literal, subscriber
 
 _EVICTED_AT_ONCE: Final = 16
 _REFUSAL: Final = (
@@ -137,6 +137,8 @@ class LimitedConnection(HttpToolsProtocol):
         """Count it, or turn it away."""
         super().connection_made(transport)
         self._limits = self.server_state.limits
+        if self.client is not None:  # a socket for IPv6 and IPv4 gives IPv4 addresses as if they were IPv6
+            self.client = (str(literal(self.client[0]) or self.client[0]), self.client[1])
         self.address = subscriber(self.client[0]) if self.client else ""
         self.since_s = self.loop.time()
         self._answered_one = self._upgraded = self._head_begun = False

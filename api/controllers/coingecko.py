@@ -20,8 +20,8 @@ from api.queries import RevisionChoice, choose_revision
 from datahub_assets.domain.datasets import MARKET
 
 _SERVED: Final = ("ping", "coins/markets", "simple/price")
-_GUARDED: Final = coingecko_problems(401, 403, 429, 503)
-_READING: Final = {**CONDITIONAL, **_GUARDED, **coingecko_problems(400, 404, 422, 502)}
+_GUARDED: Final = coingecko_problems(400, 401, 403, 429, 503)
+_READING: Final = {**CONDITIONAL, **_GUARDED, **coingecko_problems(404, 422, 502)}
 _OBJECTS: Final = ResponseSpec(list[dict[str, Any]], description="a page of coins", generate_examples=False)
 _PRICES: Final = ResponseSpec(dict[str, dict[str, Any]], description="prices by coin", generate_examples=False)
 Flag = Annotated[str | None, QueryParameter(description="`true` or `false`")]

@@ -11,13 +11,13 @@ from api.encoders import FORMATS
 from api.problems import PROBLEM_MEDIA_TYPE, Problem
 
 _DESCRIPTIONS: Final = {
-    400: "a parameter is unknown or not valid; the problem names it and lists what is",
+    400: "a parameter is unknown or not valid, or a header is sent twice; the problem names it",
     401: "there is no bearer token",
     403: "the token is not accepted, or the statement reaches for what is not open to callers",
     404: "there is no such symbol, interval, dataset or revision",
     406: "no format the caller accepts",
-    408: "the statement takes longer than it may",
-    413: "the answer would be too large",
+    408: "the statement, or the request's body, takes longer than it may",
+    413: "the answer would be too large, or the request is",
     429: "this token's requests of the minute are used up; Retry-After says how long to wait",
     502: "a file on the Hub is not what it should be",
     503: "nothing was read from the Hub yet, or it is needed and cannot be reached",

@@ -1,5 +1,6 @@
 """New commits as they come, as server-sent events."""
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -9,11 +10,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.auth import Principal
+from api.auth import Authenticator, Principal
 from api.controllers.responses import QUERIED, problems
 from api.engine.engine import Engine
 from api.eventstream import MEDIA_TYPE, EventStream
 from api.followers import interest_of, position_of, told
+from api.guards import credentials
 from api.parameters import WordList, words
 from api.stream import Feed
 
@@ -46,6 +48,7 @@ class StreamController(Controller):
         *,
         engine: NamedDependency[Engine],
         feed: NamedDependency[Feed],
+        authenticator: NamedDependency[Authenticator],
         dataset: Annotated[
             WordList, QueryParameter(description="`market`, `ohlc`, comma-separated; all of them by default")
         ] = None,
@@ -63,14 +66,18 @@ class StreamController(Controller):
         The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
         `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told,
         and rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on,
-        and can go on with `Last-Event-ID`. An account may have 32 streams open at once.
+        and can go on with `Last-Event-ID`. A stream ends within five minutes of its token being revoked. An account may
+        have 32 streams open at once.
         """
         interest = await interest_of(engine, datasets=words(dataset), symbols=words(symbol), interval=interval)
         since = position_of(last_event_id, interest, engine)
         principal: Principal = request.scope["state"]["principal"]
 
+        header, address = credentials(request)
+
         async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             with feed.place(principal.name):
-                await EventStream(told(feed, interest, since=since))(scope, receive, send)
+                refused = partial(authenticator.refused, header, address=address)
+                await EventStream(told(feed, interest, since=since), refused=refused)(scope, receive, send)
 
         return stream

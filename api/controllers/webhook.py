@@ -23,7 +23,10 @@ class WebhookController(Controller):
         "/api/hub/webhook",
         summary="Told by the Hub of a commit",
         status_code=202,
-        responses={202: ResponseSpec(None, description="the Hub's head is being looked at"), **problems(400, 403)},
+        responses={
+            202: ResponseSpec(None, description="the Hub's head is being looked at"),
+            **problems(400, 403, 408, 413),
+        },
     )
     async def webhook(
         self,

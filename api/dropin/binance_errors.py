@@ -11,7 +11,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 
-from api.problems import explain
+from api.problems import Problem, explain
 from datahub_assets.domain.errors import DataHubError
 
 _UNKNOWN: Final = -1000
@@ -66,6 +66,12 @@ _NUMBERS: Final[Mapping[str, tuple[int, str]]] = {
     "unknown_interval": (-1120, "Invalid interval."),
     "unknown_parameter": (-1104, "Not all sent parameters were read."),
     "repeated_parameter": (-1101, "Duplicate values for a parameter detected."),
+    "repeated_header": (-1101, "Duplicate values for a parameter detected."),
+    "conflicting_keys": (-1101, "Duplicate values for a parameter detected."),
+    "url_too_long": (-1101, "Too many parameters sent for this endpoint."),
+    "headers_too_large": (-1101, "Too many parameters sent for this endpoint."),
+    "request_too_large": (-1101, "Too many parameters sent for this endpoint."),
+    "request_timeout": (-1007, "Timeout waiting for the request."),
     "invalid_parameter": (-1130, "Invalid data sent for a parameter."),
     "revision_unknown": (-1130, "Unknown revision."),
     "not_found": (-1020, "This operation is not supported."),
@@ -79,6 +85,14 @@ _ASKED_WRONGLY: Final = frozenset({"unknown_symbol", "unknown_interval"})
 def binance_answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler of these endpoints. Status and headers are ours, code and shape are Binance's."""
     problem, headers = explain(request, error)
+    status, body = binance_body(problem, error)
+    return Response(
+        body, status_code=status, headers=headers | {"Cache-Control": "no-store"}, media_type="application/json"
+    )
+
+
+def binance_body(problem: Problem, error: Exception) -> tuple[int, bytes]:
+    """The status and the JSON of a problem as Binance has it."""
     if isinstance(error, BinanceRefusal):
         body = BinanceProblem(error.number, str(error))
     else:
@@ -87,13 +101,7 @@ def binance_answer(request: Request[Any, Any, Any], error: Exception) -> Respons
             usual = (_UNKNOWN, "An unknown error occurred while processing the request.")
         number, sentence = _NUMBERS.get(problem.code, usual)
         body = BinanceProblem(number, f"{sentence} {problem.detail}")
-    status = _BAD_REQUEST if problem.code in _ASKED_WRONGLY else problem.status
-    return Response(
-        msgspec.json.encode(body),
-        status_code=status,
-        headers=headers | {"Cache-Control": "no-store"},
-        media_type="application/json",
-    )
+    return _BAD_REQUEST if problem.code in _ASKED_WRONGLY else problem.status, msgspec.json.encode(body)
 
 
 _MEANINGS: Final = {

@@ -21,6 +21,8 @@ ORDERS: Final[Mapping[str, tuple[str, bool]]] = {
 MOST_PER_PAGE: Final = 250
 _USUAL_PER_PAGE: Final = 100
 _MOST_DIGITS: Final = 9
+_MOST_CURRENCIES: Final = 100
+"""CoinGecko has about 60; an answer has each of them for every coin."""
 _MOST_DECIMALS: Final = 18
 _PERIODS: Final = ("1h", "24h", "7d", "14d", "30d", "200d", "1y")
 
@@ -129,6 +131,8 @@ def ask_prices(
     currencies = words([(vs_currencies or "").lower()])
     if not currencies:
         raise CoinGeckoRefusal("Missing parameter vs_currencies")
+    if len(currencies) > _MOST_CURRENCIES:
+        raise CoinGeckoRefusal(f"Invalid vs_currencies; valid: at most {_MOST_CURRENCIES} of them")
     wanted = tuple(name for name, flag in extras.items() if _flag(flag))
     return Prices(lookup=lookup, currencies=currencies, extras=wanted, decimals=_decimals(precision))
 

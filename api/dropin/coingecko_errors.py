@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
 
-from api.problems import explain
+from api.problems import Problem, explain
 from datahub_assets.domain.errors import DataHubError
 
 _KEY_MISSING: Final = 10002
@@ -48,6 +48,9 @@ _PLAIN: Final = frozenset(
         "method_not_allowed",
         "invalid_parameter",
         "repeated_parameter",
+        "repeated_header",
+        "conflicting_keys",
+        "url_too_long",
     }
 )
 
@@ -55,21 +58,26 @@ _PLAIN: Final = frozenset(
 def coingecko_answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The exception handler of these endpoints. Status and headers are ours, the shape is CoinGecko's."""
     problem, headers = explain(request, error)
-    if problem.code in _PLAIN:
-        body = CoinGeckoProblem(error=problem.detail)
-    else:
-        number = _NUMBERS.get(problem.code, problem.status)
-        body = CoinGeckoProblem(status=CoinGeckoStatus(number, problem.detail))
     return Response(
-        msgspec.json.encode(body),
+        coingecko_body(problem),
         status_code=problem.status,
         headers=headers | {"Cache-Control": "no-store"},
         media_type="application/json",
     )
 
 
+def coingecko_body(problem: Problem) -> bytes:
+    """The JSON of a problem as CoinGecko has it."""
+    if problem.code in _PLAIN:
+        body = CoinGeckoProblem(error=problem.detail)
+    else:
+        number = _NUMBERS.get(problem.code, problem.status)
+        body = CoinGeckoProblem(status=CoinGeckoStatus(number, problem.detail))
+    return msgspec.json.encode(body)
+
+
 _MEANINGS: Final = {
-    400: "a parameter is sent twice, `revision` and `as_of` are both given, or a time cannot be read",
+    400: "a parameter or a header is sent twice, `revision` and `as_of` are both given, or a time cannot be read",
     401: "there is no token: 10002",
     403: "the token is not accepted: 10010",
     404: "there is no such revision, or this is not one of the endpoints served here",

@@ -8,13 +8,17 @@ from typing import Any, Final, cast
 from urllib.parse import unquote_plus
 
 from litestar.openapi.spec import SecurityScheme
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import HTTPScope
 
-_BINANCE: Final = "/binance/"
-_COINGECKO: Final = "/coingecko/"
+from api.errors import ConflictingKeys, RepeatedParameter
+
+BINANCE: Final = "/binance/"
+COINGECKO: Final = "/coingecko/"
+"""What the paths of these drop-ins begin with."""
+DROP_INS: Final = (BINANCE, COINGECKO)
 _HEADERS: Final = {
-    _BINANCE: (b"x-mbx-apikey",),
-    _COINGECKO: (b"x-cg-demo-api-key", b"x-cg-pro-api-key"),
+    BINANCE: (b"x-mbx-apikey",),
+    COINGECKO: (b"x-cg-demo-api-key", b"x-cg-pro-api-key"),
 }
 _PARAMETERS: Final = frozenset({"x_cg_demo_api_key", "x_cg_pro_api_key"})
 KEY_HEADERS: Final = tuple(name.decode() for names in _HEADERS.values() for name in names)
@@ -37,39 +41,46 @@ SCHEMES: Final = {
 """The same places, as the OpenAPI schema names them."""
 
 
-class ApiKeys:
-    """An ASGI layer around the whole application. An `Authorization` header beats an API key."""
+def take_key(scope: HTTPScope, given: dict[bytes, bytes]) -> None:
+    """Turn the API key of a request into a bearer token, in the scope and in `given`, its headers by name.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    An `Authorization` header beats an API key, wrong or not; the key is taken out of the query all the same.
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, its API key turned into a bearer token."""
-        if scope["type"] == "http":  # type: ignore[comparison-overlap]
-            request = cast("HTTPScope", scope)
-            for prefix, names in _HEADERS.items():
-                if request["path"].startswith(prefix):
-                    _move_key(request, names, in_query=prefix == _COINGECKO)
-        await self._app(scope, receive, send)
+    Raises:
+        RepeatedParameter: a key's parameter is sent twice.        ConflictingKeys: there are several that differ.
+    """
+    path = scope["path"]
+    if path.startswith(COINGECKO):
+        _move_key(scope, given, _HEADERS[COINGECKO], in_query=True)
+    elif path.startswith(BINANCE):
+        _move_key(scope, given, _HEADERS[BINANCE], in_query=False)
 
 
-def _move_key(scope: HTTPScope, names: tuple[bytes, ...], *, in_query: bool) -> None:
-    headers = list(scope["headers"])
-    keys = [value for name, value in headers if name in names]
+def _move_key(scope: HTTPScope, given: dict[bytes, bytes], names: tuple[bytes, ...], *, in_query: bool) -> None:
+    keys = {given[name] for name in names if given.get(name)}
     if in_query:
-        keys += _cut_from_query(scope)
-    if keys and not any(name == b"authorization" for name, _ in headers):
-        scope["headers"] = [*headers, (b"authorization", b"Bearer " + keys[0])]
+        keys |= _cut_from_query(scope)
+    if len(keys) > 1:
+        raise ConflictingKeys("the request has several API keys, and they differ; send one")
+    if keys and b"authorization" not in given:
+        given[b"authorization"] = b"Bearer " + keys.pop()
+        scope["headers"] = [*scope["headers"], (b"authorization", given[b"authorization"])]
 
 
-def _cut_from_query(scope: HTTPScope) -> list[bytes]:
+def _cut_from_query(scope: HTTPScope) -> set[bytes]:
     """Take the parameters that hold API keys out of the query string; their values."""
-    kept, keys = [], []
+    kept: list[bytes] = []
+    keys: dict[str, list[bytes]] = {}
     for part in scope["query_string"].split(b"&"):
         name, _, value = part.partition(b"=")
-        if unquote_plus(name.decode("latin-1")) in _PARAMETERS:
-            keys.append(unquote_plus(value.decode("latin-1")).encode("latin-1", "replace"))
+        spelt = unquote_plus(name.decode("latin-1"))
+        if spelt in _PARAMETERS:
+            keys.setdefault(spelt, []).append(unquote_plus(value.decode("latin-1")).encode("latin-1", "replace"))
         else:
             kept.append(part)
     scope["query_string"] = b"&".join(kept)
-    return [key for key in keys if key]
+    for repeated, values in keys.items():
+        if len(values) > 1:
+            detail = f"{repeated} is sent {len(values)} times; send it once"
+            raise RepeatedParameter(detail, fields={"parameter": repeated})
+    return {value for values in keys.values() for value in values if value}

@@ -9,7 +9,7 @@ import pytest
 from api.auth import Authenticator
 from api.engine.hub import Account
 from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
-from api.newcomers import Newcomers
+from api.unknown_tokens import UnknownTokenLimit
 from datahub_assets.domain.errors import HubRefused, HubUnavailable
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
@@ -67,7 +67,7 @@ def authenticator(door: Hub, clock: Clock, *, allowed: tuple[str, ...] = (), bud
         owner_token=lambda: OWNER,
         whoami=door.whoami,
         allowed_users=allowed,
-        newcomers=Newcomers(per_address=budget, total=2 * budget, clock=clock),
+        unknown_tokens=UnknownTokenLimit(per_address=budget, total=2 * budget, clock=clock),
         clock=clock,
     )
 

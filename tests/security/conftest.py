@@ -1,12 +1,15 @@
-"""Proxies and a service that stand in for what is beyond this machine."""
+"""The Hub, the workers and the application of the API's tests; proxies and a service that stand in for the world."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
+from tests.api.conftest import client, hub, seeded, workers
 from tests.fakes.proxy import HttpProxy, SocksProxy
 from tests.fakes.server import Answer, LoopbackServer, Request
+
+__all__ = ("client", "hub", "seeded", "workers")
 
 
 @dataclass

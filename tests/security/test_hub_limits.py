@@ -294,7 +294,8 @@ def test_clients_that_break_off_and_talk_nonsense_do_not_fill_the_log(tmp_path: 
         address = ("127.0.0.1", int(server.url.rsplit(":", maxsplit=1)[1]))
         href = batch(http, 10**6).json()["objects"][0]["actions"]["upload"]["href"].removeprefix(server.url)
         for target, kind in ((f"/api/datasets/{REPO}/commit/main", NDJSON), ("/api/repos/create", "application/json")):
-            head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\nContent-Type: {kind}\r\n"
+            token = f"Authorization: Bearer {server.token}\r\n"
+            head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\n{token}Content-Type: {kind}\r\n"
             for _ in range(10):
                 with socket.create_connection(address) as connection:
                     connection.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())

@@ -8,7 +8,6 @@ access       whether a login is needed, and which names the UI answers to
 guard        which requests pass: from our own pages or from no page, changes by POST with JSON only
 own_pages    whether a request comes from a page of ours
 headers      what every answer tells browsers
-body_limit   the largest request body
 login        the login where the UI is reachable from other machines
 sessions     who is logged in, and who failed to
 login_page   what a person sees of it

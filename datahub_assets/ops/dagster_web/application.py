@@ -13,15 +13,16 @@ from dagster_webserver.version import __version__
 from starlette.types import ASGIApp
 
 from datahub_assets.ops.dagster_web.access import needs_login, own_hosts, remedy
-from datahub_assets.ops.dagster_web.body_limit import BodyLimit
 from datahub_assets.ops.dagster_web.guard import Guard
 from datahub_assets.ops.dagster_web.headers import SecurityHeaders
 from datahub_assets.ops.dagster_web.login import FORM_PATHS, Login
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
+from datahub_net.bodies import BodyLimit
 from datahub_net.hosts import HostCheck
 
-_LARGEST_BODY: Final = 8 * 1024 * 1024
+_LARGEST_BODY: Final = 8 * 1024 * 1024  # Dagster reads it whole into memory
+_BODY_S: Final = 30.0
 # The defaults of the command `dagster-webserver`.
 _STATEMENT_TIMEOUT_MS: Final = 15_000
 _POOL_RECYCLE_S: Final = 3600
@@ -46,7 +47,7 @@ def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
         OpsError: a login is needed, and there is no token to log in with.
     """
     host = settings.dagster_host
-    app = BodyLimit(app, _LARGEST_BODY)
+    app = BodyLimit(app, max_bytes=_LARGEST_BODY, seconds=_BODY_S)
     form_paths: frozenset[str] = frozenset()
     if needs_login(host):
         app, form_paths = Login(app, _owner_token(settings)), FORM_PATHS

@@ -1,9 +1,8 @@
-"""How many tokens nobody has seen yet the Hub may be asked about: from each client address, and in all.
+"""How many unknown tokens the Hub may be asked about: from each client address, and in all.
 
 What the Hub says of them is `auth`'s business.
 """
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,28 +10,35 @@ from typing import Final
 
 from api.budget import Budget
 from api.errors import TooManyUnknownTokens
+from datahub_net.addresses import is_loopback, subscriber
 
 _PER_ADDRESS: Final = 20
 _TOTAL: Final = 100
 """Per minute. Larger than what one address may use, so that one stranger's made-up tokens lock nobody else out."""
 _REMEMBERED: Final = 10_000
-_IPV6_HOST_BITS: Final = 64
-"""A network of this size is the least a subscriber gets (RFC 6177), so an address within it costs nothing to change."""
+_LONGEST_NAME: Final = 64
 
 
-class Newcomers:
+class UnknownTokenLimit:
     """Budgets of unknown tokens. For use from one thread.
 
     An address of this machine has no budget of its own: it is that of a proxy, behind which all clients have the same.
-    For them there is only the one in all.
+    For them there is only the one in all, unless the proxy is trusted to name its clients.
+
+    Args:
+        per_address, total: unknown tokens a minute; None for as many as come, where the Hub is this machine's own.
     """
 
     def __init__(
-        self, *, per_address: int = _PER_ADDRESS, total: int = _TOTAL, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        per_address: int | None = _PER_ADDRESS,
+        total: int | None = _TOTAL,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._per_address = per_address
         self._clock = clock
-        self._total = Budget(total, clock=clock)
+        self._total = None if total is None else Budget(total, clock=clock)
         self._budgets: OrderedDict[str, Budget] = OrderedDict()
 
     def admit(self, address: str | None) -> None:
@@ -42,15 +48,15 @@ class Newcomers:
             TooManyUnknownTokens: it is one too many.
         """
         origin = _origin(address)
-        if origin is not None and not self._budget(origin).take():
+        if origin is not None and self._per_address is not None and not self._budget(origin, self._per_address).take():
             raise _too_many("from this address")
-        if not self._total.take():
+        if self._total is not None and not self._total.take():
             raise _too_many("from all clients together")
 
-    def _budget(self, origin: str) -> Budget:
+    def _budget(self, origin: str, per_minute: int) -> Budget:
         budget = self._budgets.get(origin)
         if budget is None:
-            budget = self._budgets[origin] = Budget(self._per_address, clock=self._clock)
+            budget = self._budgets[origin] = Budget(per_minute, clock=self._clock)
         self._budgets.move_to_end(origin)
         if len(self._budgets) > _REMEMBERED:
             self._budgets.popitem(last=False)
@@ -58,20 +64,8 @@ class Newcomers:
 
 
 def _origin(address: str | None) -> str | None:
-    """What counts as one client: an IPv4 address, or an IPv6 network; None for those that cannot be told apart."""
-    if not address:
-        return None
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found
-    if found.is_loopback:
-        return None
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(int(found) >> _IPV6_HOST_BITS)
-    return str(found)
+    """What counts as one client; None for those that cannot be told apart."""
+    return subscriber(address[:_LONGEST_NAME]) if address and not is_loopback(address) else None
 
 
 def _too_many(whence: str) -> TooManyUnknownTokens:
