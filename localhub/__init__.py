@@ -1,12 +1,13 @@
 """A Hugging Face Hub for one machine: the HTTP API that unchanged huggingface_hub and datasets speak, kept on disk.
 
-Of the rest of the project it imports `datahub_net` only.
+Of the rest of the project it imports `datahub_net` and `datahub_files` only.
 
 store           repositories, commits and bytes on disk; knows nothing of HTTP
 protocol        the wire shapes, as pure functions
 app             joins the two behind ASGI
 server          the process: home, socket, ready line
 cli             `python -m localhub`
+logs            a log that nobody can fill with repeats
 names           what repositories, branches and paths may be called
 errors          what a caller may be refused with
 webhook         telling a URL of changes

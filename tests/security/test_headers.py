@@ -397,7 +397,7 @@ def test_clients_that_hang_up_leave_nothing_in_the_log(hub: HubServer, seeded: W
     port = free_port()
     environ = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "DATAHUB_HOME": str(tmp_path)}
     environ |= {"DATAHUB_WEBHOOK_SECRET": "s3cr3t", "DATAHUB_RATE_LIMIT_PER_MIN": "0"}
-    head = f"HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {hub.token}\r\nX-Webhook-Secret: s3cr3t\r\n"
+    head = f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {hub.token}\r\nX-Webhook-Secret: s3cr3t\r\n"
     head += "Content-Type: application/json\r\n"
     begun = [
         f"POST {path} {head}{how}\r\n\r\n{body}"

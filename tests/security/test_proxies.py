@@ -57,11 +57,17 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
             yield Behind(stack, proxy, url)
 
 
+def has_rows(stack: Stack) -> bool:
+    status = stack.get("/api/hub/status")
+    return all(status[name]["records"] for name in ("market_dataset", "ohlc_dataset"))
+
+
 @pytest.mark.timeout(240)
 def test_what_is_fetched_through_the_proxy_is_published_and_served(behind: Behind) -> None:
     stack, proxy = behind.stack, behind.proxy
-    stack.wait_for(lambda: stack.get("/api/hub/market"), "prices in the API")
-    stack.wait_for(lambda: stack.get("/api/hub/ohlc", symbol="BTCUSDT", interval="1h"), "candles in the API")
+    stack.wait_for(lambda: has_rows(stack), "rows of both datasets in the API")
+    assert stack.get("/api/hub/market")
+    assert stack.get("/api/hub/ohlc", symbol="BTCUSDT", interval="1h")
     assert proxy.hosts == set(FAR)
     ours = {stack.api_port, stack.dagster_port, stack.hub_port}
     assert not ours & {port for _, port in proxy.asked}
@@ -90,8 +96,7 @@ def datahub(command: str, environment: dict[str, str]) -> subprocess.CompletedPr
 @pytest.mark.timeout(240)
 def test_doctor_and_status_ask_the_stack_directly(behind: Behind) -> None:
     stack, proxy = behind.stack, behind.proxy
-    stack.wait_for(lambda: stack.get("/api/hub/market"), "prices in the API")
-    stack.wait_for(lambda: stack.get("/api/hub/ohlc", symbol="BTCUSDT", interval="1h"), "candles in the API")
+    stack.wait_for(lambda: has_rows(stack), "rows of both datasets in the API")
     done = datahub("doctor", stack.environment)
     for check in (
         "coingecko",
