@@ -6,14 +6,16 @@ connections, and when there is no room left, the one that has waited longest mak
 """
 
 import asyncio
+import contextlib
 import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from httptools import HttpParserError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from datahub_net.addresses import literal, subscriber
@@ -44,7 +46,9 @@ class ConnectionLimits:
     Attributes:
         total: connections in all.        per_address: of them, for one IPv4 address or IPv6 /64 network.
         head_s: seconds for the first byte of a request, and then for the rest of its head.
-        head_bytes: largest request line and headers together.
+        head_bytes: largest request line and headers together; likewise all trailers of a chunked body.
+        pipelined: requests of one connection that may wait for the answers to earlier ones.
+        websockets: of `per_address`, how many may be WebSockets, which live as long as they like.
         keep_alive_s: seconds an idle connection stays open after an answer.
         stalled_s: seconds a client may take to go on reading, or to begin with a body.
         body_rate: least bytes a second of a body, once `stalled_s` is over.
@@ -55,6 +59,8 @@ class ConnectionLimits:
     per_address: int = 512
     head_s: float = 10.0
     head_bytes: int = 64 * 1024
+    pipelined: int = 16
+    websockets: int = 128
     keep_alive_s: float = 120.0
     stalled_s: float = 30.0
     body_rate: float = 500.0
@@ -96,6 +102,11 @@ class Connections(ServerState):
         self._count += 1
         return True
 
+    def may_upgrade(self, connection: "LimitedConnection") -> bool:
+        """Whether one more connection of this address, and of all, may become a WebSocket."""
+        mine = sum(one.is_upgraded for one in self._of.get(connection.address, ()))
+        return mine < self.limits.websockets and sum(one.is_upgraded for one in self) < self.limits.total // 2
+
     def forget(self, connection: "LimitedConnection") -> None:
         """A connection is gone."""
         mine = self._of.get(connection.address, set())
@@ -128,6 +139,24 @@ class Connections(ServerState):
         return True
 
 
+class _ForgivingTransport:
+    """A transport to which writing is no error once it is closed: a client may go between two writes of an answer."""
+
+    __slots__ = ("transport",)
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Send the data, or drop it when the connection is gone (uvloop raises RuntimeError then)."""
+        if not self.transport.is_closing():
+            with contextlib.suppress(RuntimeError):
+                self.transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+
 class LimitedConnection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection, which knows how long it has kept the server waiting."""
 
@@ -135,14 +164,15 @@ class LimitedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, or turn it away."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _ForgivingTransport(transport)))
         self._limits = self.server_state.limits
         if self.client is not None:  # a socket for IPv6 and IPv4 gives IPv4 addresses as if they were IPv6
             self.client = (str(literal(self.client[0]) or self.client[0]), self.client[1])
         self.address = subscriber(self.client[0]) if self.client else ""
         self.since_s = self.loop.time()
-        self._answered_one = self._upgraded = self._head_begun = False
+        self._answered_one = self.is_upgraded = self._head_begun = self._chunk_begun = False
         self._request_complete = True
+        self._answering: RequestResponseCycle | None = None
         self._head_bytes = self._body_bytes = 0
         self._closing_since_s: float | None = None
         if not self.server_state.admit(self):
@@ -150,14 +180,15 @@ class LimitedConnection(HttpToolsProtocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count it no more."""
+        """Count it no more, and let none of its requests go on as if somebody waited for the answer."""
         self.server_state.forget(self)
+        self._disconnect_all()
         super().connection_lost(exc)
 
     @property
     def phase(self) -> Phase:
         """What it is at."""
-        if self._upgraded:
+        if self.is_upgraded:
             return Phase.WORKING
         if self.cycle is not None and not self.cycle.response_complete:
             if self.flow.write_paused:
@@ -201,15 +232,16 @@ class LimitedConnection(HttpToolsProtocol):
     def drop(self) -> None:
         """Close it, and at once where the client does not read what was sent."""
         self.server_state.forget(self)
+        self._disconnect_all()
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; a head that is too large is refused."""
+        """Parse what came; a head or trailers that are too large are refused."""
         super().data_received(data)
-        if self._head_begun:
+        if self._head_begun or self._chunk_begun:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
                 self.transport.write(_HEAD_TOO_LARGE)
@@ -217,7 +249,12 @@ class LimitedConnection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """From here on another protocol has the connection; it still counts."""
-        self._upgraded = True
+        if not self.server_state.may_upgrade(self):
+            self.transport.write(_REFUSAL)
+            self.transport.close()
+            return
+        self.is_upgraded = True
+        self.transport = cast("_ForgivingTransport", self.transport).transport
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
@@ -227,8 +264,24 @@ class LimitedConnection(HttpToolsProtocol):
         self._head_bytes = self._body_bytes = 0
         self.since_s = self.loop.time()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header. Trailers come here too, and are dropped: nobody asked for them, and they are no headers."""
+        if self._head_begun:
+            super().on_header(name, value)
+
+    def on_chunk_header(self) -> None:
+        """A chunk begins; if no body follows it was the last one, and trailers do."""
+        self._chunk_begun = True
+        self._head_bytes = 0
+
     def on_headers_complete(self) -> None:
-        """The head is complete."""
+        """The head is complete.
+
+        Raises:
+            HttpParserError: too many requests wait already; uvicorn closes the connection then.
+        """
+        if len(self.pipeline) >= self._limits.pipelined:
+            raise HttpParserError("too many pipelined requests")
         self._head_begun = self._request_complete = False
         self.since_s = self.loop.time()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._limits.head_bytes:
@@ -237,12 +290,13 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._chunk_begun = False
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
-        self._request_complete = True
+        self._request_complete, self._chunk_begun = True, False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -261,9 +315,23 @@ class LimitedConnection(HttpToolsProtocol):
         self.since_s = self.loop.time()
         super().resume_writing()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _disconnect_all(self) -> None:
+        """Tell the request being answered, and those that wait, that the client is gone: uvicorn tells the last one."""
+        waiting = [cycle for cycle, _ in self.pipeline]
+        self.pipeline.clear()
+        for cycle in (*waiting, self._answering):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.flow.resume_writing()
+
     def _give_up_flushing(self, now_s: float) -> None:
         """A closing connection stays open until the client has read the rest: it gets a while for that."""
-        if self._upgraded:  # the protocol that took over is told when it is gone, this one is not
+        if self.is_upgraded:  # the protocol that took over is told when it is gone, this one is not
             self.server_state.forget(self)
         elif self._closing_since_s is None:
             self._closing_since_s = now_s

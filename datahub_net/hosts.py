@@ -45,7 +45,7 @@ class HostCheck:
     A request without a `Host` header passes: every browser sends one, and simple health checks do not.
 
     Args:
-        remedy: what to do about a name that is refused and should not be, as the end of "Use its address, or …".
+        remedy: what to do about a name that is refused and should not be, as the end of "… by its address, or".
     """
 
     def __init__(self, app: Any, own: OwnHosts, *, remedy: str) -> None:

@@ -60,5 +60,9 @@ def serve(
             sys.stdout.write(f"localhub listening on {url}\n")
             sys.stdout.flush()
 
-        app = HostCheck(create_app(site), OwnHosts([host, *allowed_hosts]), remedy="start it with --allowed-host")
+        app = HostCheck(
+            create_app(site),
+            OwnHosts([host, *allowed_hosts]),
+            remedy="name it by --allowed-host (`datahub up`: DATAHUB_ALLOWED_HOSTS)",
+        )
         Server(app, on_ready=tell).run(sockets=[sock])

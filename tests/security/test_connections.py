@@ -1,8 +1,12 @@
 """Connections that keep a server waiting, over real sockets: closed in seconds, and never in the way of others."""
 
+import asyncio
 import contextlib
+import dataclasses
+import logging
 import resource
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +112,91 @@ def test_a_head_without_end_is_refused(address: tuple[str, int]) -> None:
 def test_a_large_head_in_one_piece_is_refused(address: tuple[str, int]) -> None:
     head = GET[:-2] + b"".join(b"A%d: %s\r\n" % (n, b"a" * 500) for n in range(10)) + b"\r\n"
     assert rest(connect(address, head)).startswith(b"HTTP/1.1 431")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        pytest.param(b"0\r\n" + b"a:b\r\n" * 2_000, id="trailers"),
+        pytest.param(b"0\r\na:" + b"b" * 9_000, id="one trailer"),
+        pytest.param(b"2\r\n{}\r\n0\r\n" + b"a:b\r\n" * 2_000, id="trailers after a body"),
+    ],
+)
+def test_trailers_without_end_are_refused(address: tuple[str, int], endless: bytes) -> None:
+    with connect(address, CHUNKED) as connection, contextlib.suppress(OSError):
+        for start in range(0, len(endless), 1_000):
+            connection.sendall(endless[start : start + 1_000])
+            time.sleep(0.002)
+        assert rest(connection)[:12] in {b"HTTP/1.1 431", b""}
+
+
+def test_trailers_are_no_headers() -> None:
+    async def names(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        body = b",".join(name for name, _ in scope["headers"])
+        headers = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    with served(names, limits=QUICK) as address:
+        answer = rest(connect(address, CHUNKED, b"2\r\n{}\r\n0\r\nAuthorization: Bearer hf_x\r\n\r\n"))
+    assert answer.endswith(b"\r\n\r\nhost,transfer-encoding")
+
+
+def test_few_requests_of_a_connection_wait(address: tuple[str, int]) -> None:
+    """A piece of a quarter MiB holds thousands of requests; they are not begun with."""
+    received = rest(connect(address, GET * 5_000))
+    assert received.count(b"HTTP/1.1 200") <= QUICK.pipelined + 1
+    assert b"HTTP/1.1 400" in received
+
+
+def test_a_client_that_leaves_in_the_middle_of_many_answers_leaves_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20")]})
+        for left in range(20, 0, -1):
+            await asyncio.sleep(0.005)
+            await send({"type": "http.response.body", "body": b"x", "more_body": left > 1})
+
+    with served(slow, limits=QUICK) as address, caplog.at_level(logging.WARNING):
+        for delay_s in (0.0, 0.01, 0.02, 0.05):
+            for _ in range(5):
+                with connect(address, GET * 8) as connection:
+                    time.sleep(delay_s)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert rest(connect(address, GET.replace(b"Host", b"Connection: close\r\nHost"))).startswith(b"HTTP/1.1 200")
+    assert not caplog.records
+
+
+def test_websockets_leave_room_for_requests() -> None:
+    async def accepting(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            await echo(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    handshake = GET[:-2] + upgrade + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    limits = dataclasses.replace(QUICK, websockets=3)
+    with served(accepting, limits=limits, websockets=True) as address, contextlib.ExitStack() as stack:
+        for _ in range(limits.websockets):
+            opened = stack.enter_context(connect(address, handshake))
+            assert opened.recv(1000).startswith(b"HTTP/1.1 101")
+        assert rest(connect(address, handshake)).startswith(b"HTTP/1.1 503")
+        assert rest(connect(address, GET.replace(b"Host", b"Connection: close\r\nHost"))).startswith(b"HTTP/1.1 200")
+        opened.close()
+        until(lambda: connect_and_read(address, handshake).startswith(b"HTTP/1.1 101"))
+
+
+def connect_and_read(address: tuple[str, int], sent: bytes) -> bytes:
+    with connect(address, sent) as connection:
+        return connection.recv(1000)
 
 
 def test_the_longest_waiting_make_room(address: tuple[str, int]) -> None:
