@@ -10,7 +10,6 @@ dropin          the routes in the shapes of Binance and CoinGecko
 guards          token, rate and parameters, before a handler runs
 auth            whose a token is
 unknown_tokens  how many unknown tokens are looked up, by address
-proxies         whom a request through a proxy is from
 ratelimit       requests a minute
 budget          events a minute, for `auth`
 parameters      query parameters that endpoints share

@@ -13,6 +13,7 @@ from datahub_assets.settings import Settings
 from datahub_files.home import open_home
 from datahub_files.private import private_umask
 from datahub_net.hosts import HostCheck, OwnHosts
+from datahub_net.log_limit import limit_repeats
 from datahub_net.server import Server, listening_socket
 
 _STOP_TIMEOUT_S: Final = 5
@@ -47,6 +48,7 @@ def serve(host: str | None, port: int | None) -> None:
         click.echo(f"DATAHUB_HOME={settings.home} cannot be used: {error}", err=True)
         sys.exit(1)
     logging.config.dictConfig(_logging())
+    limit_repeats()
     address = host or settings.bind_host
     try:
         sock = listening_socket(address, port or settings.api_port)

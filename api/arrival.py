@@ -13,6 +13,7 @@ from litestar.types import HTTPScope
 
 from api.dropin.keys import DROP_INS, KEY_HEADERS, take_key
 from api.errors import HeadersTooLarge, RepeatedHeader, UrlTooLong
+from datahub_net.headers import ONLY_ONCE
 
 MOST_HEADERS: Final = 100
 MOST_FIELD_BYTES: Final = 16 * 1024
@@ -26,12 +27,7 @@ MOST_PARAMETERS: Final = 512
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROCESS: Final = secrets.token_hex(4).encode()
 _numbers: Final = itertools.count(secrets.randbelow(1 << 24))
-_ONCE: Final = frozenset(
-    {
-        *(b"authorization", b"x-webhook-secret", *(name.encode() for name in KEY_HEADERS)),
-        *(b"host", b"content-length", b"content-type", b"transfer-encoding", b"last-event-id"),
-    }
-)
+_ONCE: Final = ONLY_ONCE | {b"x-webhook-secret", b"last-event-id", *(name.encode() for name in KEY_HEADERS)}
 """Headers with one value, of which a second one would contradict the first."""
 _LISTS: Final = frozenset({b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"if-none-match"})
 """Headers that are lists, which may be sent in several lines (RFC 9110, 5.3)."""

@@ -32,7 +32,6 @@ from api.guards import known_parameters_only, token_guard
 from api.hot import HotAnswers
 from api.metrics import EngineCollector, Metrics
 from api.problems import problem_response
-from api.proxies import behind_proxies
 from api.ratelimit import RateLimiter
 from api.recall import Recall
 from api.refusals import body_refusal
@@ -43,6 +42,7 @@ from api.unknown_tokens import UnknownTokenLimit
 from datahub_assets.domain.errors import HubRefused
 from datahub_assets.settings import LOCAL_USER, Settings
 from datahub_net.bodies import BodyLimit
+from datahub_net.forwarded import behind_proxies
 
 _CACHE_BYTES: Final = 128 << 20
 _BODY_BYTES: Final = 1 << 20

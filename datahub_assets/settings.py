@@ -141,6 +141,11 @@ class Settings(BaseModel):
         validation_alias=_env("DATAHUB_DAGSTER_HOST"),
         description="address Dagster's UI listens on; on any that other machines reach, it asks for the owner's token",
     )
+    dagster_login: bool = Field(
+        default=False,
+        validation_alias=_env("DATAHUB_DAGSTER_LOGIN"),
+        description="ask for the owner's token on loopback too: for machines with several users",
+    )
     dagster_port: Port = Field(3000, validation_alias=_env("DATAHUB_DAGSTER_PORT"), description="port of Dagster's UI")
     localhub_port: Port = Field(
         7870, validation_alias=_env("DATAHUB_LOCALHUB_PORT"), description="port of the embedded Hub"
@@ -153,8 +158,8 @@ class Settings(BaseModel):
     trusted_proxies: Networks = Field(
         (),
         validation_alias=_env("DATAHUB_TRUSTED_PROXIES"),
-        description="comma-separated addresses or networks of proxies in front of the API, whose X-Forwarded-For and "
-        "X-Forwarded-Proto are believed; unset: none",
+        description="comma-separated addresses or networks of proxies in front of the API and Dagster, whose "
+        "X-Forwarded-For and X-Forwarded-Proto are believed; unset: none",
     )
     webhook_secret: Secret | None = Field(
         None,

@@ -7,7 +7,6 @@ protocol        the wire shapes, as pure functions
 app             joins the two behind ASGI
 server          the process: home, socket, ready line
 cli             `python -m localhub`
-logs            a log that nobody can fill with repeats
 names           what repositories, branches and paths may be called
 errors          what a caller may be refused with
 webhook         telling a URL of changes

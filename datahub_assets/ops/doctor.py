@@ -219,7 +219,7 @@ def _api_rows(settings: Settings) -> str:
 
 def _dagster(settings: Settings) -> str:
     url = stack.dagster_url(settings)
-    headers = {"Authorization": f"Bearer {settings.owner_token()}"} if needs_login(settings.dagster_host) else {}
+    headers = {"Authorization": f"Bearer {settings.owner_token()}"} if needs_login(settings) else {}
     version = _get(f"{url}/server_info", headers=headers).json()["dagster_webserver_version"]
     return f"{url}, version {version}"
 

@@ -109,7 +109,7 @@ def _daemon(environments: Environments, workspace: Path) -> ProcessSpec:
 
 
 def _webserver(settings: Settings, environments: Environments, workspace: Path) -> ProcessSpec:
-    token = ("HF_TOKEN", "HF_API_TOKEN") if needs_login(settings.dagster_host) else ()
+    token = ("HF_TOKEN", "HF_API_TOKEN") if needs_login(settings) else ()
     return ProcessSpec(
         name="dagster",
         argv=(sys.executable, "-m", "datahub_assets.ops.dagster_web", "-w", str(workspace)),

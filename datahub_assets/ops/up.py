@@ -54,7 +54,7 @@ def _run(settings: Settings) -> None:
 def welcome(settings: Settings) -> list[str]:
     """What a person needs once everything serves: addresses, the token's place, a command to try."""
     api, token = stack.api_url(settings), _token_word(settings)
-    login = "  (log in with the token)" if needs_login(settings.dagster_host) else ""
+    login = "  (log in with the token)" if needs_login(settings) else ""
     where = f"embedded Hub, {settings.hub_endpoint}" if settings.embedded_hub else settings.hub_endpoint
     return [
         "",

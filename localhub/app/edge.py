@@ -8,9 +8,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from datahub_net.headers import repeated
+
 MAX_PATH_BYTES = 16 * 1024
 MAX_QUERY_BYTES = 16 * 1024
-_ONLY_ONCE = (b"authorization", b"content-type", b"host")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -59,10 +60,9 @@ def _fault(scope: Scope) -> tuple[HTTPStatus, str] | None:
     if len(raw_path) > MAX_PATH_BYTES or len(query) > MAX_QUERY_BYTES:
         limits = f"{MAX_PATH_BYTES} bytes of path and {MAX_QUERY_BYTES} of query"
         return HTTPStatus.REQUEST_URI_TOO_LONG, f"The URL is too long: at most {limits}"
-    names = [name for name, _ in scope["headers"] if name in _ONLY_ONCE]
-    repeated = next((name for name in _ONLY_ONCE if names.count(name) > 1), None)
-    if repeated is not None:
-        return HTTPStatus.BAD_REQUEST, f"The header {repeated.decode().title()} came more than once"
+    twice = repeated(scope["headers"])
+    if twice is not None:
+        return HTTPStatus.BAD_REQUEST, f"The header {twice.title()} came more than once"
     if not all(_is_host(value) for name, value in scope["headers"] if name == b"host"):
         return HTTPStatus.BAD_REQUEST, "The header Host is not a host and port"
     return None

@@ -125,9 +125,18 @@ def test_each_process_sees_only_the_secrets_it_needs(tmp_path: Path) -> None:
         assert SECRET not in repr(spec)
 
 
-@pytest.mark.parametrize(("host", "secrets"), [("localhost", set()), ("0.0.0.0", {SECRET})])  # noqa: S104 - not bound
-def test_dagsters_ui_gets_the_token_where_it_asks_for_it(tmp_path: Path, host: str, secrets: set[str]) -> None:
-    settings = settings_of(tmp_path, HF_TOKEN=SECRET, DATAHUB_DAGSTER_HOST=host)
+@pytest.mark.parametrize(
+    ("environ", "secrets"),
+    [
+        ({"DATAHUB_DAGSTER_HOST": "localhost"}, set()),
+        ({"DATAHUB_DAGSTER_HOST": "0.0.0.0"}, {SECRET}),  # noqa: S104 - not bound
+        ({"DATAHUB_DAGSTER_LOGIN": "true"}, {SECRET}),
+    ],
+)
+def test_dagsters_ui_gets_the_token_where_it_asks_for_it(
+    tmp_path: Path, environ: dict[str, str], secrets: set[str]
+) -> None:
+    settings = settings_of(tmp_path, HF_TOKEN=SECRET, **environ)
     environments = environment.build(settings, {"HF_TOKEN": SECRET})
     specs = {s.name: s for s in stack.processes(settings, environments=environments, workspace=tmp_path)}
     assert {SECRET} & set(specs["dagster"].env.values()) == secrets

@@ -197,8 +197,8 @@ def test_guessing_is_limited_by_address(ui: DagsterUi) -> None:
             wrong = {"authorization": f"Bearer guess-{number}"}
             assert guesser.get("/", headers=wrong).status_code == 401
         for answer in (
-            guesser.post("/login", data={"token": TOKEN}),
-            guesser.get("/", headers={"authorization": f"Bearer {TOKEN}"}),
+            guesser.post("/login", data={"token": "guess"}),
+            guesser.get("/", headers={"authorization": "Bearer guess"}),
         ):
             assert answer.status_code == 429
             assert 0 < int(answer.headers["retry-after"]) <= 300
@@ -231,14 +231,16 @@ def test_named_hosts_are_answered_where_there_is_a_login(ui: DagsterUi) -> None:
     ],
 )
 def test_what_other_machines_reach_needs_a_login(host: str, needed: bool) -> None:
-    assert needs_login(host) is needed
-    settings = Settings.from_env({"DATAHUB_ALLOWED_HOSTS": "*"})
-    assert ("evil.example" in own_hosts(host, settings)) is needed
+    settings = Settings.from_env({"DATAHUB_ALLOWED_HOSTS": "*"}).model_copy(update={"dagster_host": host})
+    assert needs_login(settings) is needed
+    assert ("evil.example" in own_hosts(settings)) is needed
+    assert needs_login(settings.model_copy(update={"dagster_login": True}))
 
 
-def test_without_a_token_nothing_is_served(tmp_path: Path) -> None:
-    environ = {"DATAHUB_HOME": str(tmp_path), "DATAHUB_DAGSTER_HOST": EVERYWHERE, "HF_ENDPOINT": "http://127.0.0.1:9"}
-    with pytest.raises(OpsError, match=re.escape(f"DATAHUB_DAGSTER_HOST={EVERYWHERE}")):
+@pytest.mark.parametrize(("name", "value"), [("DATAHUB_DAGSTER_HOST", EVERYWHERE), ("DATAHUB_DAGSTER_LOGIN", "true")])
+def test_without_a_token_nothing_is_served(tmp_path: Path, name: str, value: str) -> None:
+    environ = {"DATAHUB_HOME": str(tmp_path), name: value, "HF_ENDPOINT": "http://127.0.0.1:9"}
+    with pytest.raises(OpsError, match=re.escape(f"{name}={value}")):
         guarded(_nothing, Settings.from_env(environ))
 
 

@@ -17,6 +17,7 @@ ROOMS = [
     "api/engine",
     "api/sandbox",
     "localhub",
+    "datahub_net",
 ]
 _COLUMN = 16
 

@@ -6,6 +6,7 @@ browser of whoever has it open. Its application is built here as Dagster's own c
 application  Dagster's application, and the guard around it in its order
 access       whether a login is needed, and which names the UI answers to
 guard        which requests pass: from our own pages or from no page, changes by POST with JSON only
+graphql_body what a query sent by POST may look like
 own_pages    whether a request comes from a page of ours
 headers      what every answer tells browsers
 login        the login where the UI is reachable from other machines

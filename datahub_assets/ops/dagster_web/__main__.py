@@ -11,6 +11,7 @@ from datahub_assets.domain.errors import DataHubError
 from datahub_assets.ops.dagster_web.application import dagster_application, guarded
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
+from datahub_net.log_limit import limit_repeats
 from datahub_net.server import Server, listening_socket
 
 
@@ -27,6 +28,7 @@ def main(workspace: Path, port: int | None) -> None:
     """Serve Dagster's UI until SIGTERM or Ctrl-C. Settings come from the environment, as does DAGSTER_HOME."""
     logging.captureWarnings(capture=True)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    limit_repeats()
     try:
         settings = Settings.from_env()
         serve(settings, workspace, settings.dagster_port if port is None else port)

@@ -13,12 +13,14 @@ from dagster_webserver.version import __version__
 from starlette.types import ASGIApp
 
 from datahub_assets.ops.dagster_web.access import needs_login, own_hosts, remedy
+from datahub_assets.ops.dagster_web.graphql_body import GraphqlBody, refuse_deep_query
 from datahub_assets.ops.dagster_web.guard import Guard
 from datahub_assets.ops.dagster_web.headers import SecurityHeaders
 from datahub_assets.ops.dagster_web.login import FORM_PATHS, Login
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
 from datahub_net.bodies import BodyLimit
+from datahub_net.forwarded import behind_proxies
 from datahub_net.hosts import HostCheck
 
 _LARGEST_BODY: Final = 8 * 1024 * 1024  # Dagster reads it whole into memory
@@ -37,7 +39,9 @@ def dagster_application(workspace: Path) -> Iterator[ASGIApp]:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_MAX_OVERFLOW)
         target = WorkspaceFileTarget([str(workspace)])
         with WorkspaceProcessContext(instance, target, version=__version__) as context:
-            yield create_app_from_workspace_process_context(context, live_data_poll_rate=_POLL_MS)
+            app = create_app_from_workspace_process_context(context, live_data_poll_rate=_POLL_MS)
+            app.add_exception_handler(RecursionError, refuse_deep_query)
+            yield app
 
 
 def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
@@ -46,20 +50,24 @@ def guarded(app: ASGIApp, settings: Settings) -> ASGIApp:
     Raises:
         OpsError: a login is needed, and there is no token to log in with.
     """
-    host = settings.dagster_host
-    app = BodyLimit(app, max_bytes=_LARGEST_BODY, seconds=_BODY_S)
+    app = BodyLimit(GraphqlBody(app), max_bytes=_LARGEST_BODY, seconds=_BODY_S)
     form_paths: frozenset[str] = frozenset()
-    if needs_login(host):
+    if needs_login(settings):
         app, form_paths = Login(app, _owner_token(settings)), FORM_PATHS
     app = Guard(app, form_paths=form_paths)
-    return SecurityHeaders(HostCheck(app, own_hosts(host, settings), remedy=remedy(host)))
+    app = SecurityHeaders(HostCheck(app, own_hosts(settings), remedy=remedy(settings)))
+    guarded: ASGIApp = behind_proxies(app, settings.trusted_proxies)
+    return guarded
 
 
 def _owner_token(settings: Settings) -> str:
     token = settings.owner_token()
     if token is None:
+        why, instead = f"DATAHUB_DAGSTER_HOST={settings.dagster_host}", "leave Dagster on 127.0.0.1"
+        if settings.dagster_login:
+            why, instead = "DATAHUB_DAGSTER_LOGIN=true", "leave it unset on loopback"
         raise OpsError(
-            f"DATAHUB_DAGSTER_HOST={settings.dagster_host}: Dagster's UI asks for the owner's token there, and "
-            "there is none. Set HF_TOKEN, or use the embedded Hub, or leave Dagster on 127.0.0.1"
+            f"{why}: Dagster's UI asks for the owner's token then, and there is none. "
+            f"Set HF_TOKEN, or use the embedded Hub, or {instead}"
         )
     return token

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datahub_assets.ops.dagster_web.own_pages import SAFE_METHODS, is_from_own_page
 from datahub_assets.ops.dagster_web.problems import Problem
+from datahub_net.headers import repeated
 
 GRAPHQL: Final = "/graphql"
 REFUSED_WEBSOCKET: Final = {"type": "websocket.close", "code": 1008}
@@ -34,7 +35,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "websocket":
-            if is_from_own_page(Headers(scope=scope), method="POST", may_be_linked=False):
+            is_clear = repeated(scope["headers"]) is None
+            if is_clear and is_from_own_page(Headers(scope=scope), method="POST", may_be_linked=False):
                 await self._app(scope, receive, send)
             else:
                 await send(REFUSED_WEBSOCKET)
@@ -44,6 +46,10 @@ class Guard:
 
     def _problem(self, scope: Scope) -> Problem | None:
         method, path, headers = scope["method"], scope["path"], Headers(scope=scope)
+        twice = repeated(scope["headers"])
+        if twice is not None:
+            detail = f"The header {twice} is sent several times; send it once."
+            return Problem(HTTPStatus.BAD_REQUEST, "repeated_header", detail)
         if method not in {*SAFE_METHODS, "POST"}:
             return _wrong_method("Dagster's UI takes GET and POST.", allow="GET, HEAD, POST")
         if not is_from_own_page(headers, method=method, may_be_linked=path != GRAPHQL):
@@ -53,19 +59,19 @@ class Guard:
                 "A page of another origin sent this. Behind a reverse proxy, let it pass on the Host header.",
             )
         if method == "POST":
-            return self._content_type_problem(path, headers.getlist("content-type"))
+            return self._content_type_problem(path, headers.get("content-type"))
         return _query_problem(scope["query_string"], headers) if path == GRAPHQL else None
 
-    def _content_type_problem(self, path: str, given: list[str]) -> Problem | None:
+    def _content_type_problem(self, path: str, given: str | None) -> Problem | None:
         """Refuse what a page may send anywhere without asking (text, forms), and what Dagster reads from the URL then.
 
         The whole media type counts: Dagster looks for a part of the header, so that `text/plain;application/json` is
         JSON to it while browsers send it without asking.
         """
         wanted = _FORM if path in self._form_paths else _JSON
-        if not given and path not in {GRAPHQL, *self._form_paths}:
+        if given is None and path not in {GRAPHQL, *self._form_paths}:
             return None  # reports of assets, which may have everything in their URL
-        if len(given) == 1 and given[0].partition(";")[0].strip().lower() == wanted:
+        if given is not None and given.partition(";")[0].strip().lower() == wanted:
             return None
         return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content_type", f"Send it as Content-Type: {wanted}.")
 

@@ -75,14 +75,17 @@ class Login:
         return _unauthorized("Log in at /login, or send the owner's token as Authorization: Bearer.")
 
     def _try(self, address: str, given: str) -> Problem | None:
-        """Check a token; who gave too many wrong ones is refused unseen."""
+        """Check a token. The right one always passes: others may have given wrong ones from the same address.
+
+        Who gave too many wrong ones is not told about the next, which does not count either.
+        """
+        if hmac.compare_digest(_digest(given), self._token):
+            return None
         wait_s = math.ceil(self._failed.wait_s(address))
         if wait_s:
             detail = f"Too many wrong tokens came from your address. Try again in {wait_s} seconds."
             headers = {"retry-after": str(wait_s)}
             return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_wrong_tokens", detail, headers)
-        if hmac.compare_digest(_digest(given), self._token):
-            return None
         self._failed.add(address)
         return _unauthorized("This is not the token of this Data Hub's owner.")
 
