@@ -15,7 +15,7 @@ import click
 from datahub_assets.domain.errors import DataHubError, SettingsError
 from datahub_assets.ops import home
 from datahub_assets.settings import Settings, setting_rows
-from datahub_files.private import UnsafePath, private_umask
+from datahub_files.private import UnsafePath, check_file, private_umask
 
 P = ParamSpec("P")
 
@@ -95,7 +95,7 @@ def token(context: click.Context) -> None:
 
 @_ends_well
 def _print_token(settings: Settings) -> None:
-    found = settings.token_path.read_text(encoding="ascii").strip() if settings.token_path.is_file() else None
+    found = settings.token_path.read_text(encoding="ascii").strip() if check_file(settings.token_path) else None
     if not settings.embedded_hub:
         raise DataHubError(
             f"the Hub is {settings.hub_endpoint}: your token is HF_TOKEN, and it stays in the environment"

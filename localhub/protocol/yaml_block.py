@@ -20,7 +20,7 @@ MAX_NUMBER_LENGTH = 80
 _MAX_MESSAGE = 300
 _MERGE = "<<"
 
-_NUMBER_OR_TIME = re.compile(r"[-+]?0x[0-9a-fA-F_]*|[-+.0-9][-+.:_0-9eETtZ \t]*")
+_NUMBER_OR_TIME = re.compile(r"[-+]?0x[0-9a-fA-F_]*|[-+]?0b[01_]*|[-+.0-9][-+.:_0-9eETtZ \t]*")
 """What YAML 1.1 may take for an integer, a float or a time, and more than that; at a cost that follows its length."""
 
 _SafeLoader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
