@@ -17,21 +17,23 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from api.engine.hub import Account
-from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
+from api.errors import TokenMissing, TokenRefused
 from api.unknown_tokens import UnknownTokenLimit
 from datahub_assets.domain.errors import DataHubError, HubError, HubRefused
 
 TOKEN_FORM: Final = re.compile(rb"(?:hf_|api_org_)[A-Za-z0-9._-]{8,1000}")
 ACCEPTED_FOR_S: Final = 300.0
 """How long a token goes on working here after the Hub stopped accepting it, at most."""
-_STALE_FOR_S: Final = 24 * 3600.0
-"""A token the Hub accepted once goes on working this long while the Hub cannot be asked."""
+_STALE_FOR_S: Final = 3600.0
+"""How long a token goes on working after the Hub last accepted it, while the Hub cannot be asked.
+
+Long enough for most outages, and to restart or repair a Hub. A token that is revoked meanwhile, or whose bearer keeps
+this server from asking, is over within the hour.
+"""
 _ASK_AGAIN_S: Final = 30.0
 _REFUSED_FOR_S: Final = 60.0
 _REMEMBERED: Final = 10_000
 _ASKED_AT_ONCE: Final = 4
-_WAITING: Final = 32
-"""Unknown tokens that are being asked about or wait for that; one more is refused."""
 _OWNER_REREAD_S: Final = 1.0
 _OWNER_CHECKED_S: Final = 10.0
 """How often an answer that goes on looks whether the server's own token is still the same."""
@@ -79,7 +81,6 @@ class Authenticator:
         self._known_threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami-known")
         self._unknown_threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami-unknown")
         self._asking: dict[bytes, asyncio.Task[_Verdict]] = {}
-        self._unknown_asked = 0
         self._owner_digest: bytes | None = None
         self._owner_read_s = -_OWNER_REREAD_S
 
@@ -154,16 +155,8 @@ class Authenticator:
         return await asyncio.shield(task)
 
     async def _ask_unknown(self, token: str, digest: bytes, address: str | None) -> _Verdict:
-        if self._unknown_asked >= _WAITING:
-            raise TooManyUnknownTokens(
-                f"{_WAITING} unknown tokens are being looked up; try again", headers={"Retry-After": "1"}
-            )
-        self._unknown_tokens.admit(address)
-        self._unknown_asked += 1
-        try:
+        with self._unknown_tokens.admitted(address):
             return await self._ask(token, digest, stale=None)
-        finally:
-            self._unknown_asked -= 1
 
     async def _ask(self, token: str, digest: bytes, *, stale: _Verdict | None) -> _Verdict:
         threads = self._unknown_threads if stale is None else self._known_threads
@@ -172,9 +165,10 @@ class Authenticator:
         except HubRefused:
             account = None
         except HubError:
-            if stale is None or self._clock() - stale.at_s > _STALE_FOR_S:
+            if stale is None or self._clock() >= stale.at_s + _STALE_FOR_S:
                 raise
-            return self._remember(digest, replace(stale, good_until_s=self._clock() + self._ask_again_s))
+            good_until_s = min(self._clock() + self._ask_again_s, stale.at_s + _STALE_FOR_S)
+            return self._remember(digest, replace(stale, good_until_s=good_until_s))
         now_s = self._clock()
         lasting_s = _REFUSED_FOR_S if account is None else self._accepted_for_s
         return self._remember(digest, _Verdict(account=account, at_s=now_s, good_until_s=now_s + lasting_s))

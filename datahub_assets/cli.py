@@ -13,25 +13,34 @@ from typing import Concatenate, NoReturn, ParamSpec
 import click
 
 from datahub_assets.domain.errors import DataHubError, SettingsError
+from datahub_assets.ops import home
 from datahub_assets.settings import Settings, setting_rows
-from datahub_files.private import UnsafePath, private_umask
+from datahub_files.private import UnsafePath, check_file, private_umask
 
 P = ParamSpec("P")
 
 
 def _ends_well(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
-    """Give the command its settings; print errors of ours as one line and exit with their code."""
+    """Give the command its settings, of a home that is nobody else's; print errors of ours and exit with their code."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(Settings.from_env(), *args, **kwargs)
+            settings = Settings.from_env()
+            home.check(settings.home)
+            command(settings, *args, **kwargs)
         except SettingsError as error:
             _fail(error, code=2)
         except (DataHubError, UnsafePath) as error:
             _fail(error, code=1)
 
     return run
+
+
+def _make_home(settings: Settings) -> None:
+    """Have the home, for a command that writes; what a person should know of it is printed."""
+    for note in home.make(settings.home):
+        click.echo(f"warning: {note}", err=True)
 
 
 def _fail(error: DataHubError | UnsafePath, *, code: int) -> NoReturn:
@@ -86,7 +95,7 @@ def token(context: click.Context) -> None:
 
 @_ends_well
 def _print_token(settings: Settings) -> None:
-    found = settings.token_path.read_text(encoding="ascii").strip() if settings.token_path.is_file() else None
+    found = settings.token_path.read_text(encoding="ascii").strip() if check_file(settings.token_path) else None
     if not settings.embedded_hub:
         raise DataHubError(
             f"the Hub is {settings.hub_endpoint}: your token is HF_TOKEN, and it stays in the environment"
@@ -101,7 +110,7 @@ def _print_token(settings: Settings) -> None:
 @_ends_well
 def token_add(settings: Settings, name: str) -> None:
     """Make a read-only token for a client and print it, once."""
-    _localhub_token(settings, "--add", name, "--revoke-with", f"datahub token revoke {name}")
+    _localhub_token(settings, "--add", name, "--revoke-with", f"datahub token revoke {name}", makes=True)
 
 
 @token.command("list", epilog=_examples("datahub token list"))
@@ -119,9 +128,11 @@ def token_revoke(settings: Settings, name: str) -> None:
     _localhub_token(settings, "--revoke", name)
 
 
-def _localhub_token(settings: Settings, *arguments: str) -> NoReturn:
+def _localhub_token(settings: Settings, *arguments: str, makes: bool = False) -> NoReturn:
     if not settings.embedded_hub:
         raise DataHubError(f"tokens of {settings.hub_endpoint} are made and ended in your account's settings there")
+    if makes:
+        _make_home(settings)
     _localhub("token", "--home", str(settings.localhub_home), "--token-file", str(settings.token_path), *arguments)
 
 
@@ -179,10 +190,9 @@ def cache() -> None:
 @_ends_well
 def rebuild(settings: Settings, *, yes: bool) -> None:
     """Set the cache aside and make a new one from the Hub. Stop `datahub up` first."""
-    from datahub_assets.ops import care, home, homelock  # noqa: PLC0415
+    from datahub_assets.ops import care, homelock  # noqa: PLC0415
 
-    for note in home.make(settings.home):
-        click.echo(f"warning: {note}", err=True)
+    _make_home(settings)
     with homelock.held(settings.home):
         if not yes:
             click.confirm(
@@ -209,6 +219,7 @@ def squash(settings: Settings, *, name: str | None, yes: bool) -> None:
     click.echo(care.SQUASH_LOSES)
     if not yes:
         click.confirm(f"Squash {', '.join(spec.repo_name for spec in specs)} on {settings.hub_endpoint}?", abort=True)
+    _make_home(settings)
     for spec in specs:
         done = care.squash_history(settings, spec)
         click.echo(f"{spec.repo_name}: one commit {done.after[:12]}; the state before is tagged {done.tag}")

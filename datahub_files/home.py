@@ -15,6 +15,7 @@ from pathlib import Path
 
 from datahub_files.private import (
     UnsafePath,
+    check_folder,
     check_link,
     checked_mode,
     is_own,
@@ -55,6 +56,17 @@ def open_home(path: Path) -> list[str]:
             "home's place: choose a home elsewhere"
         )
     return notes
+
+
+def check_home(path: Path) -> None:
+    """See that a home, if there is one, is fit to be read; nothing is made or changed.
+
+    Raises:
+        UnsafePath: as `open_home`.
+        OSError: it cannot be looked at.
+    """
+    if check_folder(path) and not _is_only_home(path):
+        _checked_as_it_is(path)
 
 
 def _checked_as_it_is(path: Path) -> int:

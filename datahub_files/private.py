@@ -108,6 +108,45 @@ def check_link(path: Path) -> None:
         raise UnsafePath(_strange("the link", path, found), path)
 
 
+def check_folder(path: Path) -> bool:
+    """See that a folder, if one is there, is this user's or root's, and so is a link to it; whether there is one.
+
+    Nothing is made or changed.
+
+    Raises:
+        UnsafePath: somebody else owns the folder or the link, or it is no folder.
+        OSError: it cannot be looked at.
+    """
+    if not os.path.lexists(path):
+        return False
+    check_link(path)
+    if not path.exists():
+        return False
+    checked_mode(path.resolve())
+    return True
+
+
+def check_file(path: Path) -> bool:
+    """See that a file, if one is there, is a regular one of this user's or root's, as is a link to it; whether it is.
+
+    It is not opened, and nothing is made or changed.
+
+    Raises:
+        UnsafePath: somebody else owns the file or the link, or it is no regular file.
+        OSError: it cannot be looked at.
+    """
+    try:
+        check_link(path)
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(found.st_mode):
+        raise UnsafePath(f"{path} of {user_name(found.st_uid)} is no file: move it away", path)
+    if not is_trusted(found):
+        raise UnsafePath(_strange("the file", path, found), path)
+    return True
+
+
 def others_can_read(mode: int) -> bool:
     """Whether others may look into a folder of that mode."""
     return bool(mode & _OTHERS)

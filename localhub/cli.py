@@ -5,16 +5,17 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
+from datahub_files.private import check_folder
 from datahub_net.log_limit import limit_repeats
 from localhub.errors import HubError
 from localhub.store import accounts
 from localhub.store.accounts import Role, owner_token
 from localhub.store.collect import DEFAULT_GRACE_S, collect
-from localhub.store.home import Home, HomeInUseError, only_server
+from localhub.store.home import DATABASE, Home, HomeInUseError, only_server
 from localhub.store.quota import set_quota
 from localhub.store.space import GIB
 
@@ -171,6 +172,10 @@ def _set_quota(path: Path, quota_bytes: int | None) -> None:
 
 
 def _token(options: argparse.Namespace) -> None:
+    if (options.list or options.revoke is not None) and not _is_there(options.home):
+        if options.revoke is not None:
+            raise ValueError(_no_token(options.revoke, ()))
+        return
     home = Home(options.home)
     try:
         if options.add is not None:
@@ -208,8 +213,16 @@ def _made_token(home: Home, options: argparse.Namespace) -> str:
 def _revoke_token(home: Home, name: str) -> None:
     with home.database.write() as con:
         if not accounts.revoke_token(con, name):
-            known = dict.fromkeys(token.token_name for token in accounts.all_tokens(con))
-            raise ValueError(f"there is no token '{name}'; there are: {', '.join(known) or 'none'}")
+            raise ValueError(_no_token(name, [token.token_name for token in accounts.all_tokens(con)]))
+
+
+def _no_token(name: str, known: Iterable[str]) -> str:
+    return f"there is no token '{name}'; there are: {', '.join(dict.fromkeys(known)) or 'none'}"
+
+
+def _is_there(home: Path) -> bool:
+    """Whether a Hub was ever kept there: to look for its tokens makes none."""
+    return check_folder(home) and (home / DATABASE).is_file()
 
 
 def _gc(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """SQL over the datasets."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
@@ -10,12 +10,15 @@ from litestar.params import Body
 from litestar.response import Stream
 
 from api.controllers.responses import QUERIED, RowsOperation, problems
-from api.errors import InvalidParameter
-from api.parameters import FormatName, Numbers, check_depth
+from api.errors import InvalidParameter, RequestTooLarge
+from api.parameters import FormatName, Numbers
 from api.queries import choose_revision
-from api.sqlqueries import ask_sql
+from api.sqlqueries import PARAMS_BOUNDS, Values, ask_sql, check_values
 from api.statements import SqlAnswers, Statement
 
+_MOST_BYTES: Final = 256 * 1024
+"""Of a body: the longest statement and the most values fit."""
+_PARAMS: Final = f"the values: a list for `?` and `$1`, an object for `$name`; {PARAMS_BOUNDS}"
 _RESPONSES = {
     200: ResponseSpec(list[dict[str, Any]], description="the rows", generate_examples=False),
     **QUERIED,
@@ -27,18 +30,30 @@ class SqlRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A statement, the values bound to it (`?` and `$1` from a list, `$name` from an object), and the commits."""
 
     sql: str
-    params: list[Any] | dict[str, Any] = msgspec.field(default_factory=list)
+    params: Annotated[Values, msgspec.Meta(description=_PARAMS)] = msgspec.field(default_factory=list)
+    revision: str | None = None
+    as_of: str | None = None
+
+
+class _Unread(msgspec.Struct, forbid_unknown_fields=True):
+    """As `SqlRequest`, with values that are only known to be JSON: no objects are made of them."""
+
+    sql: str
+    params: msgspec.Raw = msgspec.Raw(b"[]")
     revision: str | None = None
     as_of: str | None = None
 
 
 async def _readable(request: Request[Any, Any, Any]) -> None:
-    """Refuse a body that no JSON decoder reads to its end, or that is too deep for what comes after it.
+    """Refuse a body that is large, has more values than may be bound, or that no JSON decoder reads to its end.
 
     Litestar knows only bodies that it can say the place of.
     """
+    body = await request.body()
+    if len(body) > _MOST_BYTES:
+        raise RequestTooLarge(f"the body has {len(body):,} bytes; {_MOST_BYTES:,} are allowed")
     try:
-        check_depth("body", msgspec.json.decode(await request.body()))
+        check_values(bytes(msgspec.json.decode(body, type=_Unread).params))
     except (UnicodeError, RecursionError):
         raise InvalidParameter("the body is not JSON in UTF-8 of a sensible depth") from None
     except msgspec.DecodeError:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from api.engine.hub import Commit, RemoteFile
-from datahub_files.private import private_folder
+from datahub_files.private import check_file, private_folder
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS heads (
@@ -40,6 +40,7 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         private_folder(path.parent)
+        check_file(path)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")

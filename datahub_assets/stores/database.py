@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
-from datahub_files.private import make, make_file
+from datahub_files.private import UnsafePath, check_file, make, make_file
 
 BUSY_TIMEOUT_S: Final = 30.0
 _LOG_BYTES: Final = 64 * 1024 * 1024
@@ -16,6 +16,7 @@ _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _MAYBE_FULL: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 """What SQLite also says of a disk without room, as when the file beside the log cannot grow; it keeps no cause."""
+_BESIDE: Final = ("-wal", "-shm", "-journal")
 _NO_ROOM_BYTES: Final = 1024 * 1024
 
 
@@ -47,12 +48,14 @@ class Database:
 
         Raises:
             CacheUnusable: it is no database or is damaged.
-            CacheError: the folder cannot be written.
+            CacheError: the folder cannot be written, or the file or one beside it is another user's, or leads through
+                another user's link.
         """
         try:
             make(path.parent)
         except OSError as error:
             raise CacheError(f"cannot create {path.parent}: {error}") from error
+        _refuse_strange(path)
         make_file(path)
         with _translated(path):
             connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
@@ -117,6 +120,16 @@ class Database:
         with _translated(self.path):
             row = self._connection.execute(sql, values).fetchone()
         return None if row is None else row[0]
+
+
+def _refuse_strange(path: Path) -> None:
+    try:
+        for suffix in ("", *_BESIDE):
+            check_file(path.with_name(path.name + suffix))
+    except UnsafePath as error:
+        raise CacheError(f"the cache is not opened: {error}") from error
+    except OSError as error:
+        raise CacheError(f"the cache {path} cannot be looked at: {error}") from error
 
 
 @contextmanager

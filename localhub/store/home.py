@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from datahub_files.private import private_folder
+from datahub_files.private import check_file, private_folder
 from localhub.store.blobs import Blobs
 from localhub.store.database import Database
 from localhub.store.quota import quota
@@ -18,18 +18,21 @@ from localhub.store.secretfile import secret_in
 from localhub.store.space import Limits, Space
 from localhub.store.xorbs import Xorbs
 
+DATABASE = "hub.sqlite3"
+
 
 class Home:
     """The folder `path` (mode 700) with its database and blobs opened.
 
     Raises:
-        UnsafePath: the folder is another user's.
+        UnsafePath: the folder or the database is another user's.
     """
 
     def __init__(self, path: Path) -> None:
         private_folder(path)  # private repositories lie here in clear
         self.path = path
-        self.database = Database(path / "hub.sqlite3")
+        check_file(path / DATABASE)
+        self.database = Database(path / DATABASE)
         with self.database.read() as con:
             self.space = Space(path, Limits(quota_bytes=quota(con)))
         self.blobs = Blobs(path)

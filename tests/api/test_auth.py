@@ -130,17 +130,17 @@ def test_a_revoked_token_stops_working(door: Hub, clock: Clock) -> None:
         name_of(auth, "hf_alicealice")
 
 
-def test_known_tokens_work_while_the_hub_is_down_for_a_day(door: Hub, clock: Clock) -> None:
+def test_known_tokens_work_while_the_hub_is_down_for_an_hour(door: Hub, clock: Clock) -> None:
     auth = authenticator(door, clock)
     assert name_of(auth, "hf_alicealice") == "alice"
     door.is_up = False
-    clock.now_s += 3600
+    clock.now_s += 3590
     for _ in range(5):
         assert name_of(auth, "hf_alicealice") == "alice"
     assert len(door.asked) == 2, "the Hub that is down is not asked at every request"
     with pytest.raises(HubUnavailable):
         name_of(auth, "hf_bobbobbob")
-    clock.now_s += 24 * 3600
+    clock.now_s += 11
     with pytest.raises(HubUnavailable):
         name_of(auth, "hf_alicealice")
 

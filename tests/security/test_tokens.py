@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -163,11 +164,13 @@ def test_a_stream_ends_when_its_token_is_revoked(
         following(url, hub, dataset="market") as (owners, _),
     ):
         revoke(hub, "erin")
+        theirs = {"Authorization": f"Bearer {revoked}"}
+        assert httpx.get(f"{hub.url}/api/whoami-v2", headers=theirs).status_code == 401, "at once"
         assert ending.ended()
         sha = workers.publish(MARKET, prices(at_ms=NOW_MS + 3_600_000))
         assert lasting.next().id == sha
         assert owners.next().id == sha
-        answer = httpx.get(f"{url}/api/hub/market", headers={"Authorization": f"Bearer {revoked}"})
+        answer = httpx.get(f"{url}/api/hub/market", headers=theirs)
         assert answer.status_code == 403
 
 
@@ -235,6 +238,25 @@ def test_a_hub_that_does_not_answer_ends_no_stream() -> None:
     asyncio.run(run())
 
 
+def test_a_hub_that_cannot_be_asked_keeps_a_token_good_for_an_hour() -> None:
+    door, now_s = Door(), [0.0]
+
+    async def run() -> None:
+        auth = authenticator(door, accepted_for_s=300.0, clock=lambda: now_s[0])
+        await auth.authenticate(ALICE)
+        door.is_up = False
+        for now_s[0] in (301.0, 3599.0):
+            assert (await auth.authenticate(ALICE)).name == "alice"
+        now_s[0] = 3600.0
+        assert auth.recall(ALICE) is None
+        with pytest.raises(HubUnavailable):
+            await auth.authenticate(ALICE)
+        door.is_up = True
+        assert (await auth.authenticate(ALICE)).name == "alice"
+
+    asyncio.run(run())
+
+
 def test_a_token_is_not_asked_about_before_its_verdict_ends() -> None:
     door = Door()
 
@@ -281,15 +303,49 @@ def test_made_up_tokens_neither_delay_nor_forget_a_good_one(monkeypatch: pytest.
         assert (await auth.authenticate(ALICE)).name == "alice", "known from before, though the Hub is down"
         door.is_up = True
         door.gate.clear()
-        flood = [asyncio.create_task(auth.authenticate(f"Bearer hf_flood{n:06}".encode())) for n in range(100)]
+        flood = [asyncio.create_task(auth.authenticate(f"Bearer hf_flood{n:06}".encode())) for n in range(200)]
         await asyncio.sleep(0.1)  # alice's verdict ends, and every thread for strangers waits for the Hub
         assert (await asyncio.wait_for(auth.authenticate(ALICE), WAIT_S)).name == "alice"
         door.gate.set()
         outcomes = [type(outcome) for outcome in await asyncio.gather(*flood, return_exceptions=True)]
         assert set(outcomes) == {TokenRefused, TooManyUnknownTokens}
-        assert outcomes.count(TokenRefused) == 32
+        assert outcomes.count(TokenRefused) == 128
 
     asyncio.run(run())
+
+
+def test_busy_strangers_leave_places_for_others() -> None:
+    """Sixty addresses ask at once and one of them as often as it can: it alone is told to wait."""
+    door = Door()
+    door.gate.clear()
+
+    async def run() -> None:
+        auth = authenticator(door, unknown_tokens=UnknownTokenLimit(per_address=None, total=None))
+
+        def ask(address: str, *, times: int) -> list[asyncio.Task[Any]]:
+            tokens = [f"Bearer hf_{address.replace(':', '.')}.{number:06}".encode() for number in range(times)]
+            return [asyncio.create_task(auth.authenticate(token, address=address)) for token in tokens]
+
+        # Another address of the same subscriber is no other.
+        greedy = ask("2001:db8::1", times=100) + ask("2001:db8::2", times=100)
+        strangers = [task for number in range(60) for task in ask(f"192.0.2.{number}", times=1)]
+        refused = await asyncio.to_thread(until_done, greedy, 192)
+        assert {type(task.exception()) for task in refused} == {TooManyUnknownTokens}
+        assert all("8 unknown tokens from this address" in str(task.exception()) for task in refused)
+        door.gate.set()
+        outcomes = await asyncio.gather(*strangers, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {TokenRefused}
+        await asyncio.wait(greedy)
+        (later,) = ask("2001:db8::3", times=1)
+        with pytest.raises(TokenRefused):
+            await later
+
+    asyncio.run(run())
+
+
+def until_done(tasks: list[asyncio.Task[Any]], number: int) -> list[asyncio.Task[Any]]:
+    until(lambda: sum(task.done() for task in tasks) >= number)
+    return [task for task in tasks if task.done()]
 
 
 def test_the_embedded_hub_needs_no_budget(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
@@ -342,16 +398,17 @@ def test_proxies_are_addresses_and_networks(value: str) -> None:
 
 
 def codes(url: str, forwarded: str, *, times: int, name: str) -> list[str]:
-    return [
-        httpx.get(
-            f"{url}/api/hub/market",
-            headers={
-                "Authorization": f"Bearer hf_{name}{number:06}",
-                "X-Forwarded-For": forwarded.format(number=number),
-            },
-        ).json()["code"]
-        for number in range(times)
-    ]
+    """What many requests with made-up tokens are told, several at once: the budgets fill up again as time goes by."""
+
+    def ask(client: httpx.Client, number: int) -> str:
+        headers = {
+            "Authorization": f"Bearer hf_{name}{number:06}",
+            "X-Forwarded-For": forwarded.format(number=number % 250),
+        }
+        return str(client.get("/api/hub/market", headers=headers).json()["code"])
+
+    with httpx.Client(base_url=url) as client, ThreadPoolExecutor(4) as threads:
+        return list(threads.map(lambda number: ask(client, number), range(times)))
 
 
 def test_one_stranger_behind_a_proxy_locks_nobody_out(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
