@@ -423,4 +423,5 @@ def test_one_stranger_behind_a_proxy_locks_nobody_out(hub: HubServer, seeded: Wo
 
 def test_a_proxy_nobody_trusts_names_no_client(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
     with serving_process(hub, tmp_path) as url:
-        assert "too_many_unknown_tokens" in codes(url, "192.0.2.{number}", times=140, name="madeup")
+        rounds = (codes(url, "192.0.2.{number}", times=50, name=f"made{number}up") for number in range(20))
+        assert any("too_many_unknown_tokens" in told for told in rounds)
