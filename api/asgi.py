@@ -10,35 +10,35 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.router import Router
 
-from api.answers import RowAnswers
-from api.auth import ACCEPTED_FOR_S, Authenticator
-from api.cache import AnswerCache
-from api.controllers.binance import BinanceController
-from api.controllers.coingecko import CoinGeckoController
-from api.controllers.history import HistoryController
-from api.controllers.info import DatasetsController, StatusController
-from api.controllers.rows import RowsController
-from api.controllers.snippets import SnippetsController
-from api.controllers.sql import SqlController
-from api.controllers.stream import StreamController
-from api.controllers.webhook import WebhookController
-from api.docs import DocsController, openapi_config
-from api.dropin.answers import DropInAnswers
+from api.access.auth import ACCEPTED_FOR_S, Authenticator
+from api.access.guards import known_parameters_only, token_guard
+from api.access.rate_limit import RateLimiter
+from api.access.unknown_tokens import UnknownTokenLimit
+from api.caching.cached_answers import Recall
+from api.caching.computed_answers import DropInAnswers
+from api.caching.repeated_requests import HotAnswers
+from api.caching.response_cache import AnswerCache
+from api.datasets.controller import DatasetsController, StatusController
+from api.datasets.webhook_controller import WebhookController
+from api.dropin.binance.controller import BinanceController
+from api.dropin.coingecko.controller import CoinGeckoController
 from api.engine.engine import Engine
-from api.engine.hub import HubReader
+from api.engine.hub.reader import HubReader
 from api.engine.poller import Poller
-from api.front import Front
-from api.guards import known_parameters_only, token_guard
-from api.hot import HotAnswers
-from api.metrics import EngineCollector, Metrics
-from api.problems import problem_response
-from api.ratelimit import RateLimiter
-from api.recall import Recall
-from api.refusals import body_refusal
-from api.sandbox.pool import SandboxPool
-from api.statements import SandboxCollector, SqlAnswers
-from api.stream import Feed
-from api.unknown_tokens import UnknownTokenLimit
+from api.history.controller import HistoryController
+from api.http.metrics import EngineCollector, Metrics
+from api.http.problems import problem_response
+from api.middleware.outermost import Front
+from api.middleware.refusals import body_refusal
+from api.rows.answers import RowAnswers
+from api.rows.controller import RowsController
+from api.sql.controller import SqlController
+from api.sql.sandbox.pool import SandboxPool
+from api.sql.service import SandboxCollector, SqlAnswers
+from api.stream.controller import StreamController
+from api.stream.feed import Feed
+from api.web.docs import DocsController, openapi_config
+from api.web.snippets_controller import SnippetsController
 from datahub_assets.domain.errors import HubRefused
 from datahub_assets.settings import LOCAL_USER, Settings
 from datahub_net.bodies import BodyLimit

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from datahub_assets.domain.datasets import OHLC
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, Interval, interval
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, Interval, interval
+from datahub_assets.datasets.registry import OHLC
 
 SEED: Final = 20_261_101
 SYMBOLS: Final = 400

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.candles import NOW_MS, SEED, candles
 from benchmarks.environment import FOLDER
-from datahub_assets.domain.datasets import OHLC, Kind
+from datahub_assets.datasets.registry import OHLC, Kind
 
 FILES: Final = FOLDER / "data" / f"{SEED}-{NOW_MS}"
 """Folder of all files made from this seed; another seed or end makes another folder."""

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.candles import INTERVALS
-from datahub_assets.domain.datasets import MARKET, OHLC
-from datahub_assets.domain.intervals import interval
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.registry import MARKET, OHLC
 
 COINS: Final = 250
 

@@ -1,13 +1,14 @@
-"""The workers of the Data Hub: fetch, check, keep, publish. No HTTP serving lives here; that is `api`.
+"""The workers of the Data Hub: they fetch, check, keep and publish rows.
 
-definitions     Dagster's only entry
-cli             `datahub …`
-settings        the table of settings
-setting_values  what values of settings look like
-settings_typos  variables that were meant to be settings
-domain          what candles, prices and datasets are
-sources         upstream APIs in
-stores          SQLite cache and Hub out
-defs            Dagster: assets, checks, sensors
-ops             what runs and watches it all on one machine
+cli                     `datahub …`
+definitions             Dagster's only entry
+settings                the table of settings
+setting_values          what values of settings look like
+settings_typos          variables that look like misspelt settings
+datasets                a package per dataset, and the list of them
+domain                  what holds for every dataset; pure
+sources                 what clients of upstream APIs share
+stores                  landing folder, SQLite cache, Hub
+defs                    Dagster: assets, checks, sensors
+ops                     runs and watches it all on one machine
 """

@@ -13,7 +13,7 @@ from typing import Concatenate, NoReturn, ParamSpec
 import click
 
 from datahub_assets.domain.errors import DataHubError, SettingsError
-from datahub_assets.ops import home
+from datahub_assets.ops.supervise import home
 from datahub_assets.settings import Settings, setting_rows
 from datahub_files.private import UnsafePath, check_file, private_umask
 
@@ -72,7 +72,7 @@ def main() -> None:
 @_ends_well
 def up(settings: Settings) -> None:
     """Run everything in the foreground until Ctrl-C: embedded Hub, Dagster, API."""
-    from datahub_assets.ops.up import up as run  # noqa: PLC0415
+    from datahub_assets.ops.commands.up import up as run  # noqa: PLC0415
 
     run(settings, ask=click.confirm if sys.stdin.isatty() else None)
 
@@ -140,7 +140,7 @@ def _localhub_token(settings: Settings, *arguments: str, makes: bool = False) ->
 @_ends_well
 def status(settings: Settings) -> None:
     """Show each dataset: rows, newest row, lag, last commit, last error, gaps. Exits 1 when something needs a look."""
-    from datahub_assets.ops.report import print_status  # noqa: PLC0415
+    from datahub_assets.ops.commands.report import print_status  # noqa: PLC0415
 
     sys.exit(0 if print_status(settings) else 1)
 
@@ -149,7 +149,7 @@ def status(settings: Settings) -> None:
 @_ends_well
 def doctor(settings: Settings) -> None:
     """Check everything live (upstreams, cache, publish and read back, API) and say how to fix what is not well."""
-    from datahub_assets.ops.report import print_findings  # noqa: PLC0415
+    from datahub_assets.ops.commands.report import print_findings  # noqa: PLC0415
 
     sys.exit(0 if print_findings(settings) else 1)
 
@@ -167,10 +167,10 @@ def doctor(settings: Settings) -> None:
 @_ends_well
 def quarantine(settings: Settings, *, name: str | None, raw: bool, as_json: bool) -> None:
     """Show the rows that failed their checks, by what they are of and why, those seen last first. Only reads."""
-    from datahub_assets.ops import care, rejects  # noqa: PLC0415
+    from datahub_assets.ops.commands import maintenance, rejected_rows  # noqa: PLC0415
 
-    found = rejects.rejects(settings, care.chosen(name), raw=raw)
-    click.echo(rejects.as_json(found) if as_json else rejects.as_text(found))
+    found = rejected_rows.rejects(settings, maintenance.chosen(name), raw=raw)
+    click.echo(rejected_rows.as_json(found) if as_json else rejected_rows.as_text(found))
 
 
 @main.command("settings", epilog=_examples("datahub settings"))
@@ -190,15 +190,16 @@ def cache() -> None:
 @_ends_well
 def rebuild(settings: Settings, *, yes: bool) -> None:
     """Set the cache aside and make a new one from the Hub. Stop `datahub up` first."""
-    from datahub_assets.ops import care, homelock  # noqa: PLC0415
+    from datahub_assets.ops.commands import maintenance  # noqa: PLC0415
+    from datahub_assets.ops.supervise import home_lock  # noqa: PLC0415
 
     _make_home(settings)
-    with homelock.held(settings.home):
+    with home_lock.held(settings.home):
         if not yes:
             click.confirm(
                 f"Set {settings.cache_path} aside and make a new one from {settings.hub_endpoint}?", abort=True
             )
-        for name, rows in care.rebuild_cache(settings).items():
+        for name, rows in maintenance.rebuild_cache(settings).items():
             click.echo(f"{name}: {rows:,} rows taken from the Hub")
 
 
@@ -213,15 +214,15 @@ def hub() -> None:
 @_ends_well
 def squash(settings: Settings, *, name: str | None, yes: bool) -> None:
     """Fold the history of the datasets into one commit each; tags today's state first. Cannot be undone."""
-    from datahub_assets.ops import care  # noqa: PLC0415
+    from datahub_assets.ops.commands import maintenance  # noqa: PLC0415
 
-    specs = care.chosen(name)
-    click.echo(care.SQUASH_LOSES)
+    specs = maintenance.chosen(name)
+    click.echo(maintenance.SQUASH_LOSES)
     if not yes:
         click.confirm(f"Squash {', '.join(spec.repo_name for spec in specs)} on {settings.hub_endpoint}?", abort=True)
     _make_home(settings)
     for spec in specs:
-        done = care.squash_history(settings, spec)
+        done = maintenance.squash_history(settings, spec)
         click.echo(f"{spec.repo_name}: one commit {done.after[:12]}; the state before is tagged {done.tag}")
 
 

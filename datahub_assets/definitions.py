@@ -4,23 +4,23 @@ from importlib import import_module
 
 import dagster as dg
 
-from datahub_assets.defs.hub_maintenance.job import hub_maintenance, hub_maintenance_schedule
+from datahub_assets.datasets.registry import PACKAGES
+from datahub_assets.defs.hub_maintenance import hub_maintenance, hub_maintenance_schedule
 from datahub_assets.defs.jobs import chain_definitions
+from datahub_assets.defs.resources import KEY, Workshop
 from datahub_assets.defs.retention import run_retention_sensor
-from datahub_assets.defs.workshop import KEY, Workshop
-from datahub_assets.domain.datasets import DATASETS
 from datahub_assets.settings import Settings
 
 
 def build(settings: Settings, workshop: Workshop | None = None) -> dg.Definitions:
-    """All definitions. A dataset's source asset is `source_asset` in `datahub_assets.defs.<its name>.assets`."""
+    """All definitions. A dataset's source asset is `source_asset` in the module `asset` of its package."""
     chains = [
         chain_definitions(
             spec,
-            source=import_module(f"datahub_assets.defs.{spec.source_asset}.assets").source_asset,
+            source=import_module(f"datahub_assets.datasets.{package}.asset").source_asset,
             settings=settings,
         )
-        for spec in DATASETS.values()
+        for package, spec in PACKAGES.items()
     ]
     common = dg.Definitions(
         jobs=[hub_maintenance],

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from datahub_assets.domain.intervals import INTERVALS
+from datahub_assets.datasets.candles.intervals import INTERVALS
 
 _MOST_COINS: Final = 5000
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")

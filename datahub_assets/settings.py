@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.domain.errors import SettingsError
-from datahub_assets.domain.intervals import INTERVALS
 from datahub_assets.setting_values import (
     Account,
     Coins,

@@ -2,14 +2,14 @@
 
 Of the rest of the project it imports `datahub_net` and `datahub_files` only.
 
-store           repositories, commits and bytes on disk; knows nothing of HTTP
-protocol        the wire shapes, as pure functions
-app             joins the two behind ASGI
-server          the process: home, socket, ready line
-cli             `python -m localhub`
-names           what repositories, branches and paths may be called
-errors          what a caller may be refused with
-webhook         telling a URL of changes
-testing         the Hub inside a test
-faults          how it misbehaves there
+store                   repositories, commits and bytes on disk; knows nothing of HTTP
+protocol                the wire shapes, as pure functions
+app                     joins the two behind ASGI
+server                  the process: home, socket, ready line
+cli                     `python -m localhub`
+names                   what repositories, branches and paths may be called
+errors                  what a caller may be refused with
+webhook                 telling a URL of changes
+testing                 the Hub inside a test
+faults                  how it misbehaves there
 """

@@ -15,9 +15,9 @@ from localhub.errors import HubError
 from localhub.store import accounts
 from localhub.store.accounts import Role, owner_token
 from localhub.store.collect import DEFAULT_GRACE_S, collect
+from localhub.store.disk.space import GIB
 from localhub.store.home import DATABASE, Home, HomeInUseError, only_server
 from localhub.store.quota import set_quota
-from localhub.store.space import GIB
 
 DEFAULT_PORT = 7870
 _MAX_GIB = 1024**3

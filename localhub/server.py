@@ -8,7 +8,7 @@ from pathlib import Path
 from datahub_net.hosts import HostCheck, OwnHosts
 from datahub_net.server import Server, listening_socket
 from localhub.app.asgi import create_app
-from localhub.app.site import Site
+from localhub.app.requests.site import Site
 from localhub.store.accounts import Owner, owner_token
 from localhub.store.home import Home, only_server
 from localhub.webhook import Webhook

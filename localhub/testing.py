@@ -21,7 +21,7 @@ from starlette.types import Scope
 from datahub_net.connections import LimitedConnection
 from datahub_net.server import Server, listening_socket
 from localhub.app.asgi import create_app
-from localhub.app.site import Site
+from localhub.app.requests.site import Site
 from localhub.faults import CUT, Faults
 from localhub.names import KINDS
 from localhub.protocol import shapes

@@ -1,6 +1,14 @@
 """The formats of answers, one module each, and the table of them.
 
-Which one a caller gets is decided in `negotiation`.
+`api.http.negotiation` chooses the one a caller gets.
+
+arrow                   the Arrow IPC stream format
+columns                 JSON by column
+csv                     CSV with a header line
+json                    JSON, a list of objects
+ndjson                  newline-delimited JSON
+parquet                 parquet, compressed with zstd
+text                    what the textual formats share
 """
 
 from collections.abc import Callable, Iterator

@@ -1,23 +1,16 @@
-"""What the API knows of the Hub: commits, local snapshots of them, and rows selected from those.
+"""The datasets as the API serves them: local snapshots of commits, kept current, and rows selected from those.
 
-No HTTP answers here.
-
-engine          all datasets together
-dataset         one of them, kept current
-poller          looks at the Hub
-trouble         what stands for errors nobody typed
-hub             reads it over HTTP
-commits         the commits of a dataset
-asking          asks for one that is not among them
-catalog         their index in SQLite
-blobs           their files on disk
-library         commits become snapshots
-snapshot        a commit as it lies here, immutable
-datafile        one of its parquet files, opened once
-reading         parquet into indexes and Arrow, by DuckDB
-selection       rows of a snapshot, by series, time and position
-latest          the newest row of each series
-coverage        what there is of each series
-diff            what changed between two commits
-sqltables       snapshots as tables for SQL
+coverage                what a snapshot holds of each series, and its gaps
+datafile                one parquet file, opened once: its index of series, its rows mapped from disk
+dataset                 one dataset, kept current
+diff                    what changed between two commits
+engine                  all datasets together
+latest                  the newest row of each coin
+parquet                 parquet files read into indexes and Arrow files, by DuckDB
+poller                  looks at the Hub every few seconds
+refresh_errors          the error that stands for an unexpected one while datasets are kept current
+selection               filters: rows of a snapshot by series, time and position
+snapshot                a commit on this machine's disk, immutable
+snapshot_loader         commits become snapshots
+hub                     what the Hub holds, and its local index
 """

@@ -16,15 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from api.engine.asking import RevisionAsker
-from api.engine.catalog import Catalog
-from api.engine.commits import CommitIndex
-from api.engine.hub import Commit, HubReader
-from api.engine.library import Library
+from api.engine.hub.catalog import Catalog
+from api.engine.hub.commits import CommitIndex
+from api.engine.hub.reader import Commit, HubReader
+from api.engine.hub.revision_lookup import RevisionAsker
+from api.engine.refresh_errors import trouble_of
 from api.engine.snapshot import Snapshot
-from api.engine.trouble import trouble_of
-from api.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
-from datahub_assets.domain.datasets import DatasetSpec
+from api.engine.snapshot_loader import Library
+from api.http.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
+from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
 
 _LOG: Final = logging.getLogger(__name__)

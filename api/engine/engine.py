@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from api.engine.blobs import BlobStore
-from api.engine.catalog import Catalog
 from api.engine.datafile import DataFile
 from api.engine.dataset import Dataset
-from api.engine.hub import HubReader
-from api.engine.library import Library
-from api.engine.reading import FileReader, connect
-from api.errors import DatasetNotReady, UnknownDataset
-from datahub_assets.domain.datasets import DATASETS, DatasetSpec
+from api.engine.hub.blobs import BlobStore
+from api.engine.hub.catalog import Catalog
+from api.engine.hub.reader import HubReader
+from api.engine.parquet import FileReader, connect
+from api.engine.snapshot_loader import Library
+from api.http.errors import DatasetNotReady, UnknownDataset
+from datahub_assets.datasets.registry import DATASETS, DatasetSpec
 from datahub_assets.domain.errors import DataHubError
 
 _LOG: Final = logging.getLogger(__name__)

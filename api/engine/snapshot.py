@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from api.engine.datafile import DataFile
-from api.engine.hub import Commit, RemoteFile
-from datahub_assets.domain.datasets import DatasetSpec
+from api.engine.hub.reader import Commit, RemoteFile
+from datahub_assets.datasets.registry import DatasetSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,9 @@ from benchmarks.environment import HERE, program, quiet_environment
 from benchmarks.results import Row, against, ratio_at_least
 from benchmarks.rounds import Effort
 from benchmarks.upstreams import Upstreams, upstreams
-from datahub_assets.domain.intervals import interval
+from datahub_assets.datasets.candles.client import fetch_candles
+from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.settings import Settings
-from datahub_assets.sources.binance import fetch_candles
 
 PAIRS: Final = 430
 LATENCY_S: Final = 0.05

@@ -8,7 +8,7 @@ from benchmarks.load import percentile
 from benchmarks.results import Row, spread
 from benchmarks.rounds import Effort
 from benchmarks.watching import PROBES, Seen, latencies, ticks, watch
-from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.datasets.registry import DATASETS
 
 SENSORS: Final = {f"{spec.source_asset}_sensor": name for name, spec in DATASETS.items()}
 P50_S: Final = 6.0

@@ -15,12 +15,12 @@ from benchmarks.processes import free_port
 from benchmarks.results import Row, against, ratio_at_most
 from benchmarks.rounds import Effort
 from benchmarks.ticks import candle_tick, prices
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub_assets.stores.budget import Limits
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub as Publisher
-from datahub_assets.stores.publisher import publish
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.client import Hub as Publisher
+from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.publisher import publish
 
 _PAIRS: Final = 20
 _MONTH_DAYS: Final = 30

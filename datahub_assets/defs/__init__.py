@@ -1,19 +1,16 @@
-"""Dagster, thin: resources, assets, checks and sensors. Logic lives in domain, sources and stores.
+"""Dagster, for any dataset: assets, checks, sensors, jobs and the resource they use.
 
-jobs            a chain as a whole, from its DatasetSpec
-chain           keys, names and options its objects share
-market_prices   the source asset of prices
-ohlc_candles    the source asset of candles, and the healing of gaps
-landing         what source assets share
-stored          the assets of cache and Hub
-checks          the asset checks
-rules           what rows must be, for them
-read_back       the proof of publishing, for them
-sensors         a tick: start a run, or say why not
-runs            which runs live, and the end of those that do not
-failures        our errors as Dagster's
-metadata        what a person sees about a materialization
-workshop        the resource: settings, clock, cache, Hub
-retention       old runs leave Dagster's database
-hub_maintenance the job that squashes histories
+chain                   keys, names and options of a dataset's Dagster objects
+jobs                    all Dagster objects of one dataset
+source_assets           what source assets share
+stored_assets           the assets of cache and Hub
+sensors                 a tick: starts a run, or says why not
+runs                    which runs are alive, and ending those whose process is gone
+run_workers             whether the process of a run is alive
+error_mapping           our errors as Dagster's
+metadata                what a person sees about a materialization
+resources               the resource of every asset: settings, clock, cache, Hub
+retention               deletes old runs from Dagster's database
+hub_maintenance         the job that squashes histories
+checks                  the asset checks
 """

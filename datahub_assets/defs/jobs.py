@@ -2,11 +2,11 @@
 
 import dagster as dg
 
+from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.defs import chain
-from datahub_assets.defs.checks import cache_checks, hub_checks
+from datahub_assets.defs.checks.asset_checks import cache_checks, hub_checks
 from datahub_assets.defs.sensors import chain_sensor
-from datahub_assets.defs.stored import cache_asset, hub_asset
-from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.defs.stored_assets import cache_asset, hub_asset
 from datahub_assets.settings import Settings
 
 

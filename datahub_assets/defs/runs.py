@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.defs import chain
-from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.ops.run_workers import Worker, worker_of
+from datahub_assets.defs.run_workers import Worker, worker_of
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from datahub_assets.defs import chain, landing, runs
-from datahub_assets.defs.workshop import KEY, Workshop
-from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.defs import chain, runs, source_assets
+from datahub_assets.defs.resources import KEY, Workshop
 from datahub_assets.settings import Settings
 
 
@@ -64,7 +64,7 @@ def chain_sensor(spec: DatasetSpec, *, settings: Settings) -> dg.SensorDefinitio
             now_ms=workshop.clock(),
             tick_s=settings.tick_s,
             live=runs.fail_orphans(context.instance, runs.unfinished(context.instance, spec)),
-            pause_until_ms=landing.pause_until_ms(spec, workshop),
+            pause_until_ms=source_assets.pause_until_ms(spec, workshop),
         )
         reason = tick.reason_to_skip()
         if reason is not None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from datahub_assets.domain.datasets import DatasetSpec
-from datahub_assets.domain.intervals import MINUTE_MS
+from datahub_assets.datasets.candles.intervals import MINUTE_MS
+from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.domain.rows import Rejected
 
 AHEAD_LIMIT_MS: Final = 5 * MINUTE_MS

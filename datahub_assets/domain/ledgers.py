@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
-from datahub_assets.domain.datasets import OHLC, Column, DatasetSpec, Kind
+from datahub_assets.datasets.registry import OHLC, Column, DatasetSpec, Kind
 
 RECHECKED_CANDLES: Final = 72
 """So many of a series' last candles are compared with the exchange's again and again; nobody looks at older ones."""

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from datahub_assets.domain.datasets import ROLL_DELAY_MS, DatasetSpec, LiveStyle
+from datahub_assets.datasets.registry import ROLL_DELAY_MS, DatasetSpec, LiveStyle
 from datahub_assets.domain.rows import merge, overlay, supersede
 
 DATA_FOLDER: Final = "data/"

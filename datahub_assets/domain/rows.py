@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.datasets.registry import DatasetSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,7 @@
-"""Clients of the upstream HTTP APIs. Nothing here writes to disk or knows of Dagster.
+"""What the clients of all upstream APIs share: one bounded GET, and when to ask again.
 
-coingecko       prices
-binance         candles
-http            one bounded GET
-backoff         when to ask again
-pauses          the pauses upstreams asked for
-fetched         what a source hands to its asset
+backoff                 attempts and the waits between them
+fetched                 what a client hands to its asset
+http                    one bounded GET
+pauses                  the pauses upstreams asked for
 """

@@ -12,9 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.datasets.candles.intervals import HOUR_MS
+from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
-from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.rows import Checked, Rejected
 from datahub_files.private import private_folder
 

@@ -1,4 +1,8 @@
 """The Hub over HTTP: ASGI endpoints that join `store` and `protocol`.
 
-What is kept, and how it looks on the wire, is decided in those two.
+asgi                    the application: every URL and its endpoint
+requests                what every endpoint uses
+repos                   endpoints about repositories
+uploads                 endpoints that write
+edge                    what is refused before routing, and the headers of every answer
 """

@@ -8,9 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from localhub.app import accounts, commits, failures, files, pages, refs, repos, trees, uploads, xet
 from localhub.app.edge import at_the_edge
-from localhub.app.site import Site
+from localhub.app.repos import accounts, files, pages, refs, repos, trees
+from localhub.app.requests import failures
+from localhub.app.requests.site import Site
+from localhub.app.uploads import commits, uploads, xet
 from localhub.errors import HubError
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from localhub.errors import conflict
 from localhub.names import check_namespace
-from localhub.store.secretfile import secret_in
+from localhub.store.disk.secretfile import secret_in
 
 Role = Literal["read", "write"]
 

@@ -7,8 +7,8 @@ and deletes.
 import sqlite3
 from dataclasses import dataclass
 
-from localhub.store.blobs import Blobs
 from localhub.store.database import Database
+from localhub.store.disk.blobs import Blobs
 
 DEFAULT_GRACE_S = 3600.0
 

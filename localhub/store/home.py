@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from datahub_files.private import check_file, private_folder
-from localhub.store.blobs import Blobs
 from localhub.store.database import Database
+from localhub.store.disk.blobs import Blobs
+from localhub.store.disk.secretfile import secret_in
+from localhub.store.disk.space import Limits, Space
+from localhub.store.disk.xorbs import Xorbs
 from localhub.store.quota import quota
-from localhub.store.secretfile import secret_in
-from localhub.store.space import Limits, Space
-from localhub.store.xorbs import Xorbs
 
 DATABASE = "hub.sqlite3"
 

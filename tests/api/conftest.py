@@ -10,7 +10,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from api.asgi import create_app_with, create_engine
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.workers import Workers, candles, prices

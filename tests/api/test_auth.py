@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from api.auth import Authenticator
-from api.engine.hub import Account
-from api.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
-from api.unknown_tokens import UnknownTokenLimit
+from api.access.auth import Authenticator
+from api.access.unknown_tokens import UnknownTokenLimit
+from api.engine.hub.reader import Account
+from api.http.errors import TokenMissing, TokenRefused, TooManyUnknownTokens
 from datahub_assets.domain.errors import HubRefused, HubUnavailable
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until

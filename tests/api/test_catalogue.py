@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.problems import catalogue
+from api.http.problems import catalogue
 from tests.api.conftest import Client
 
 

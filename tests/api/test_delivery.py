@@ -11,15 +11,15 @@ import pytest
 from litestar import Litestar, Response, get
 from litestar.response import Stream
 
-from api import delivery
-from api.auth import Authenticator
-from api.cache import Answer, AnswerCache
-from api.delivery import PIECE_BYTES, Delivery
-from api.engine.hub import Account
-from api.front import Front
-from api.hot import Hot, HotAnswers
-from api.metrics import Metrics
-from api.ratelimit import RateLimiter
+from api.access.auth import Authenticator
+from api.access.rate_limit import RateLimiter
+from api.caching.repeated_requests import Hot, HotAnswers
+from api.caching.response_cache import Answer, AnswerCache
+from api.engine.hub.reader import Account
+from api.http import delivery
+from api.http.delivery import PIECE_BYTES, Delivery
+from api.http.metrics import Metrics
+from api.middleware.outermost import Front
 from tests.api.conftest import until
 from tests.serving import served
 

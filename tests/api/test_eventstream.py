@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.delivery import Delivery
-from api.eventstream import EventStream
+from api.http.delivery import Delivery
+from api.stream.server_sent_events import EventStream
 
 WAIT_S = 20.0
 

@@ -7,13 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from api import followers
-from api.changes import Change, Interest
 from api.engine.diff import Difference
-from api.engine.hub import Commit
-from api.errors import TooManyStreams
-from api.stream import MOST_LISTENERS, MOST_OF_ONE, QUEUED, Feed
-from datahub_assets.domain.datasets import OHLC
+from api.engine.hub.reader import Commit
+from api.http.errors import TooManyStreams
+from api.stream import subscribers
+from api.stream.changes import Change, Interest
+from api.stream.feed import MOST_LISTENERS, MOST_OF_ONE, QUEUED, Feed
+from datahub_assets.datasets.registry import OHLC
 from tests.api.workers import NOW_MS, candles
 
 
@@ -60,10 +60,10 @@ def test_there_is_room_for_so_many_only() -> None:
 
 
 def test_silence_is_broken_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followers, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(subscribers, "HEARTBEAT_S", 0.01)
 
     async def run() -> list[bytes]:
-        stream = followers.told(Feed(Nothing()), Interest(("ohlc",)), since={})  # type: ignore[arg-type]
+        stream = subscribers.told(Feed(Nothing()), Interest(("ohlc",)), since={})  # type: ignore[arg-type]
         said = [await anext(stream) for _ in range(3)]
         await stream.aclose()  # type: ignore[attr-defined]
         return said

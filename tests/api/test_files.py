@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from api.engine.blobs import BlobStore
-from api.engine.catalog import Catalog
-from api.engine.hub import RemoteFile
-from api.engine.reading import FileReader, connect
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from api.engine.hub.blobs import BlobStore
+from api.engine.hub.catalog import Catalog
+from api.engine.hub.reader import RemoteFile
+from api.engine.parquet import FileReader, connect
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid, HubUnavailable
 from tests.api.workers import HOUR_MS, NOW_MS, candles, prices
 

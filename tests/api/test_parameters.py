@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from litestar.routes import HTTPRoute
 
-from api.guards import query_parameters
+from api.access.guards import query_parameters
 from tests.api.conftest import Client
 
 

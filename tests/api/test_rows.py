@@ -10,8 +10,8 @@ import httpx
 import polars as pl
 import pytest
 
-from api.answers import RowAnswers
 from api.engine.datafile import DataFile, Rows
+from api.rows.answers import RowAnswers
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles

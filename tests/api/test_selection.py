@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.engine.catalog import Catalog
 from api.engine.datafile import DataFile
-from api.engine.hub import Commit
-from api.engine.reading import FileReader, connect
+from api.engine.hub.catalog import Catalog
+from api.engine.hub.reader import Commit
+from api.engine.parquet import FileReader, connect
 from api.engine.selection import NotResident, Position, RowQuery, select
 from api.engine.snapshot import Snapshot
-from datahub_assets.domain.datasets import OHLC
+from datahub_assets.datasets.registry import OHLC
 from tests.api.workers import HOUR_MS, candles
 
 SYMBOLS = ("AAA", "BBB", "CCC")

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.stream import MOST_OF_ONE
-from datahub_assets.domain.datasets import MARKET, OHLC
+from api.stream.feed import MOST_OF_ONE
+from datahub_assets.datasets.registry import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import until
 from tests.api.following import following

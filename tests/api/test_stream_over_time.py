@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from api import delivery, followers
 from api.asgi import create_app_with, create_engine
-from api.stream import Feed
-from datahub_assets.domain.datasets import OHLC
+from api.http import delivery
+from api.stream import subscribers
+from api.stream.feed import Feed
+from datahub_assets.datasets.registry import OHLC
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.conftest import until
@@ -55,7 +56,7 @@ def served(hub: HubServer, home: Path) -> Iterator[Served]:
 def test_silence_is_broken_as_long_as_it_lasts(
     hub: HubServer, seeded: Workers, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(followers, "HEARTBEAT_S", BEAT_S)
+    monkeypatch.setattr(subscribers, "HEARTBEAT_S", BEAT_S)
     token = {"Authorization": f"Bearer {hub.token}"}
     with served(hub, tmp_path) as server:
         began_s = time.monotonic()
@@ -78,7 +79,7 @@ def test_silence_is_broken_as_long_as_it_lasts(
 def test_a_follower_that_does_not_read_is_let_go_and_the_others_stay(
     hub: HubServer, seeded: Workers, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(followers, "HEARTBEAT_S", BEAT_S)
+    monkeypatch.setattr(subscribers, "HEARTBEAT_S", BEAT_S)
     monkeypatch.setattr(delivery, "PATIENCE_S", 1.0)
     with served(hub, tmp_path) as server, following(server.url, hub, dataset="ohlc") as (quick, _):
         with socket.socket() as slow:

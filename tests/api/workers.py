@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import interval as interval_of
+from datahub_assets.datasets.candles.intervals import interval as interval_of
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.rows import frame_of
-from datahub_assets.stores.budget import Limits
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub
-from datahub_assets.stores.publisher import publish
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.publisher import publish
 
 NOW_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain
-from datahub_assets.defs.workshop import KEY, Workshop
-from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.defs.resources import KEY, Workshop
 from datahub_assets.settings import Settings
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
 from tests.fakes import Clock, FakeBinance, FakeCoinGecko
 

@@ -9,14 +9,15 @@ import pytest
 from huggingface_hub import HfApi
 from pydantic import SecretStr
 
-from datahub_assets.defs import chain, failures
-from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import interval
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.registry import DATASETS, MARKET, OHLC, DatasetSpec
+from datahub_assets.defs import chain, error_mapping
 from datahub_assets.domain.ledgers import CORRECTIONS
 from datahub_assets.domain.partitions import is_small
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.stores import landing, quarantine, remote
-from datahub_assets.stores.tables import Table
+from datahub_assets.stores import landing
+from datahub_assets.stores.cache import quarantine, repo_state
+from datahub_assets.stores.cache.tables import Table
 from tests.defs.conftest import Bench
 
 MINUTE_MS = 60_000
@@ -29,7 +30,7 @@ def spec(request: pytest.FixtureRequest) -> DatasetSpec:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(error_mapping, "FIRST_WAIT_S", 0.01)
 
 
 def materialized(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, object]:
@@ -44,7 +45,7 @@ def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | N
 
 def on_hub(bench: Bench, spec: DatasetSpec) -> int:
     with bench.workshop.cache() as cache:
-        seen = remote.load(cache.database, spec)
+        seen = repo_state.load(cache.database, spec)
     return 0 if seen is None or seen.rows is None else seen.rows
 
 
@@ -227,10 +228,10 @@ def test_what_the_hub_lost_is_found_out(bench: Bench) -> None:
     path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
     api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
     with bench.workshop.cache() as cache:  # as if that commit had been ours
-        seen = remote.load(cache.database, MARKET)
+        seen = repo_state.load(cache.database, MARKET)
         assert seen is not None
         files = {name: file for name, file in seen.files.items() if name != path}
-        remote.save(cache.database, MARKET, replace(seen, head=hub.head(MARKET), files=files))
+        repo_state.save(cache.database, MARKET, replace(seen, head=hub.head(MARKET), files=files))
     bench.coingecko.hold()
     result = bench.run(MARKET)
     passed, description = verdicts(result)["hub_equals_cache"]

@@ -7,13 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from datahub_assets.datasets.candles import refetch_gaps
+from datahub_assets.datasets.candles.gaps import Cause
+from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import OHLC
 from datahub_assets.defs import chain
-from datahub_assets.defs.ohlc_candles import gaps
-from datahub_assets.domain.datasets import OHLC
-from datahub_assets.domain.gaps import Cause
-from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
 from datahub_assets.domain.ledgers import GAPS
-from datahub_assets.stores import inherited, layout
+from datahub_assets.stores.hub import layout
+from datahub_assets.stores.recovery import inherited_gaps
 from tests.defs.conftest import NOON_MS, Bench
 from tests.stores.world import candles
 
@@ -39,7 +40,7 @@ def ask(bench: Bench) -> set[str | None]:
     bench.clock.advance(MINUTE_MS)
     bench.binance.forget_requests()
     with bench.workshop.cache() as cache:
-        gaps.ask_again(bench.workshop, cache, log=LOG)
+        refetch_gaps.ask_again(bench.workshop, cache, log=LOG)
         cache.drain(bench.workshop.landing, OHLC, now_ms=bench.clock.now_ms())
     return {request.get("symbol") for request in bench.binance.requested(path="klines")}
 
@@ -113,4 +114,4 @@ def test_gaps_of_a_machine_that_was_replaced_are_closed(bench: Bench, tmp_path: 
         assert other.run(OHLC).success
     assert open_lines(other) == 0
     with other.workshop.cache() as cache:
-        assert inherited.close(OHLC, cache=cache, now_ms=bench.clock.now_ms()) == 0, "once is enough"
+        assert inherited_gaps.close(OHLC, cache=cache, now_ms=bench.clock.now_ms()) == 0, "once is enough"

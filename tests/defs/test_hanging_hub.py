@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from datahub_assets.defs import failures
-from datahub_assets.domain.datasets import MARKET
-from datahub_assets.stores import hub_http, publisher, remote
-from datahub_assets.stores.cache import Cache
+from datahub_assets.datasets.registry import MARKET
+from datahub_assets.defs import error_mapping
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub import http
+from datahub_assets.stores.publish import publisher
 from tests.defs.conftest import Bench
 from tests.localhub.process import HubProcess
 
@@ -32,9 +34,9 @@ def process(tmp_path: Path) -> Iterator[HubProcess]:
 @pytest.fixture
 def stopping(bench: Bench, process: HubProcess, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The chains, working for that Hub, with a shorter patience."""
-    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", SILENCE_S)
+    monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", SILENCE_S)
     monkeypatch.setattr(publisher, "PROMPT_S", SILENCE_S / 2)
-    monkeypatch.setattr(failures, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(error_mapping, "FIRST_WAIT_S", 0.01)
     settings = bench.workshop.settings.model_copy(
         update={"hf_token": SecretStr(process.token), "hf_endpoint": process.url}
     )
@@ -74,7 +76,7 @@ def test_a_run_waits_once_the_next_fetches_and_all_goes_out_in_one_commit(
     assert stopping.run(MARKET).success
     with Cache.open(stopping.workshop.settings.cache_path) as cache:
         assert cache.waiting(MARKET) == 0
-        known = remote.load(cache.database, MARKET)
+        known = repo_state.load(cache.database, MARKET)
         commits = cache.database.scalar("SELECT count(*) FROM commits")
     assert known is not None
     assert known.rows == (2 * ticks_before + 4) * COINS

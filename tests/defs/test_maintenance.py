@@ -3,7 +3,7 @@
 import pytest
 from huggingface_hub import HfApi
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from tests.defs.conftest import Bench
 
 
@@ -19,7 +19,7 @@ def test_only_long_histories_are_squashed_and_ticks_go_on(bench: Bench, monkeypa
     bench.run(OHLC)
     before = commits(bench, OHLC)
     assert commits(bench, MARKET) > before
-    monkeypatch.setattr("datahub_assets.defs.hub_maintenance.job.MANY_COMMITS", before)
+    monkeypatch.setattr("datahub_assets.defs.hub_maintenance.MANY_COMMITS", before)
     job = bench.definitions.resolve_job_def("hub_maintenance")
     assert job.execute_in_process(instance=bench.instance).success
     assert (commits(bench, MARKET), commits(bench, OHLC)) == (1, before)

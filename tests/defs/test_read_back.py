@@ -7,11 +7,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from datahub_assets.defs import read_back
-from datahub_assets.domain.datasets import MARKET
-from datahub_assets.domain.intervals import MINUTE_MS
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub
+from datahub_assets.datasets.candles.intervals import MINUTE_MS
+from datahub_assets.datasets.registry import MARKET
+from datahub_assets.defs.checks import read_back
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
 from tests.defs.conftest import Bench
 from tests.stores.world import Site, at, market

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from datahub_assets.defs import failures, rules
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.defs import error_mapping
+from datahub_assets.defs.checks import rules
 from datahub_assets.domain.errors import (
     DataHubError,
     HubConflict,
@@ -100,4 +101,4 @@ def test_keys_are_written_as_people_read_them() -> None:
     ],
 )
 def test_waiting_depends_on_the_type_of_the_error(error: DataHubError, attempt: int, wait_s: float | None) -> None:
-    assert failures.retry_wait_s(error, attempt=attempt, jitter=0.5) == wait_s
+    assert error_mapping.retry_wait_s(error, attempt=attempt, jitter=0.5) == wait_s

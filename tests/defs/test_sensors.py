@@ -10,11 +10,11 @@ import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.test_utils import create_run_for_test
 
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.defs import chain, retention, runs
+from datahub_assets.defs.run_workers import Worker, worker_of
 from datahub_assets.defs.runs import LiveRun
 from datahub_assets.defs.sensors import Tick, run_key
-from datahub_assets.domain.datasets import MARKET, OHLC
-from datahub_assets.ops.run_workers import Worker, worker_of
 from tests.defs.conftest import NOON_MS, Bench
 
 STARTED, QUEUED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.QUEUED
@@ -128,7 +128,7 @@ def test_another_process_under_the_same_pid_does_not_count(bench: Bench, process
     assert worker_of(bench.instance, run_id) is Worker.ALIVE
     assert event.timestamp > time.time() - 60
     with pytest.MonkeyPatch.context() as patch:  # the machine was restarted since, and the pid given out again
-        patch.setattr("datahub_assets.ops.run_workers.started_at", lambda _pid: event.timestamp + 3600)
+        patch.setattr("datahub_assets.defs.run_workers.started_at", lambda _pid: event.timestamp + 3600)
         assert worker_of(bench.instance, run_id) is Worker.GONE
 
 

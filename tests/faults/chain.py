@@ -13,16 +13,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from datahub_assets.datasets.candles.client import fetch, hosts
+from datahub_assets.datasets.market import client
+from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.definitions import build
-from datahub_assets.defs import chain, failures
-from datahub_assets.defs.workshop import KEY, Workshop
-from datahub_assets.domain.datasets import DatasetSpec
+from datahub_assets.defs import chain, error_mapping
+from datahub_assets.defs.resources import KEY, Workshop
 from datahub_assets.settings import Settings
-from datahub_assets.sources import coingecko, pauses
+from datahub_assets.sources import pauses
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.binance import fetch, hosts
 from datahub_assets.sources.http import Http
-from datahub_assets.stores import hub_http, publisher
+from datahub_assets.stores.hub import http
+from datahub_assets.stores.publish import publisher
 from tests.fakes import Clock
 
 _LOG = logging.getLogger("tests.faults")
@@ -60,7 +62,7 @@ class Chains:
         """The functions behind the chain's assets, one after the other: the same work without Dagster around it."""
         forget()
         context = SimpleNamespace(
-            resources=SimpleNamespace(**{KEY: self._workshop}), log=_LOG, retry_number=failures.MAX_RETRIES
+            resources=SimpleNamespace(**{KEY: self._workshop}), log=_LOG, retry_number=error_mapping.MAX_RETRIES
         )
         try:
             for key in chain.keys(spec):
@@ -83,10 +85,10 @@ def hurried(patch: pytest.MonkeyPatch, clock: Clock, *, silence_s: float = 8.0, 
     async def sleep(seconds: float) -> None:
         clock.advance(round(seconds * 1000))
 
-    for source in (coingecko, fetch):
+    for source in (client, fetch):
         patch.setattr(source, "Backoff", partial(Backoff, sleep=sleep))
         patch.setattr(source, "Http", partial(Http, silence_timeout_s=silence_s))
     patch.setattr(publisher, "FIRST_PAUSE_S", 0.0)
-    patch.setattr(failures, "FIRST_WAIT_S", 0.0)
-    patch.setattr(failures, "LONGEST_WAIT_S", 0.1)  # a wish for a longer pause is left to the next tick
-    patch.setattr(hub_http, "REQUEST_TIMEOUT_S", request_s)
+    patch.setattr(error_mapping, "FIRST_WAIT_S", 0.0)
+    patch.setattr(error_mapping, "LONGEST_WAIT_S", 0.1)  # a wish for a longer pause is left to the next tick
+    patch.setattr(http, "REQUEST_TIMEOUT_S", request_s)

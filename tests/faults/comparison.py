@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from api.engine.engine import Engine
-from api.engine.hub import HubReader
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from api.engine.hub.reader import HubReader
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.ledgers import GAPS
 from datahub_assets.settings import Settings
 from tests.faults.hubview import Commit, HubView, Rows, keyed

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import datahub_assets
-from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.settings import Settings
 from tests.fakes import Clock
 from tests.faults.chain import Chains, hurried

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import yaml
 
-from datahub_assets.domain.datasets import MARKET, DatasetSpec
+from datahub_assets.datasets.registry import MARKET, DatasetSpec
 
 Rows = dict[tuple[object, ...], tuple[object, ...]]
 """By key, whole rows; times in epoch ms."""

@@ -6,8 +6,8 @@ from contextlib import closing
 import polars as pl
 import pytest
 
-from datahub_assets.domain.datasets import MARKET
-from datahub_assets.stores import layout
+from datahub_assets.datasets.registry import MARKET
+from datahub_assets.stores.hub import layout
 from tests.faults.conftest import OpenWorld
 from tests.faults.hubview import HubView
 from tests.faults.world import World, all_succeeded

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.database import Database
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.database import Database
 from tests.faults.conftest import OpenWorld, Settle
 
 

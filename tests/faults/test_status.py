@@ -1,6 +1,6 @@
 """What `datahub status` says while rows wait for a Hub that wants none."""
 
-from datahub_assets.ops.status import ChainState, overview
+from datahub_assets.ops.commands.status import ChainState, overview
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.world import MINUTE_MS, World, all_succeeded
 

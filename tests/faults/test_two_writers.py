@@ -2,8 +2,8 @@
 
 import pytest
 
-from datahub_assets.domain.datasets import DATASETS
-from datahub_assets.stores.cache import Cache
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.stores.cache.cache import Cache
 from tests.faults.conftest import OpenWorld
 from tests.faults.processes import start
 from tests.faults.world import MINUTE_MS, World

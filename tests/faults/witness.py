@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from tests.fakes import FakeBinance, FakeCoinGecko
 from tests.fakes.server import Answer, Request
 

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS, MARKET, OHLC, DatasetSpec
 from datahub_assets.settings import Settings
 from datahub_assets.stores import landing
 from localhub.testing import HubServer

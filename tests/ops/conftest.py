@@ -7,10 +7,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain
-from datahub_assets.defs.workshop import Workshop
-from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.defs.resources import Workshop
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.fakes import FakeBinance, FakeCoinGecko

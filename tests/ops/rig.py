@@ -5,9 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-from datahub_assets.ops.logs import Redactor
-from datahub_assets.ops.process import Backoff, ProcessSpec
-from datahub_assets.ops.supervisor import Supervisor
+from datahub_assets.ops.supervise.logs import Redactor
+from datahub_assets.ops.supervise.process import Backoff, ProcessSpec
+from datahub_assets.ops.supervise.supervisor import Supervisor
 
 
 def main(logs: str, *processes: str) -> None:

@@ -11,13 +11,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import HubRefused, SettingsError
-from datahub_assets.ops import consent, dagster_home, environment, homelock, ports, runtime_folder, stack
+from datahub_assets.ops.commands import consent
+from datahub_assets.ops.commands.up import up, welcome
+from datahub_assets.ops.dagster import dagster_home, runtime_folder
 from datahub_assets.ops.errors import AlreadyRunning, NotAgreed, OpsError, PortTaken
-from datahub_assets.ops.up import up, welcome
+from datahub_assets.ops.supervise import environment, home_lock, ports, stack
 from datahub_assets.settings import Settings
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
 
 SECRET = "hf_averysecrettoken"
@@ -28,28 +30,28 @@ def settings_of(home: Path, **values: str) -> Settings:
 
 
 def test_a_home_is_held_once_and_free_afterwards(tmp_path: Path) -> None:
-    assert homelock.holder(tmp_path) is None
-    with homelock.held(tmp_path):
-        assert homelock.holder(tmp_path) == os.getpid()
-        with pytest.raises(AlreadyRunning, match=rf"pid {os.getpid()}.*DATAHUB_HOME"), homelock.held(tmp_path):
+    assert home_lock.holder(tmp_path) is None
+    with home_lock.held(tmp_path):
+        assert home_lock.holder(tmp_path) == os.getpid()
+        with pytest.raises(AlreadyRunning, match=rf"pid {os.getpid()}.*DATAHUB_HOME"), home_lock.held(tmp_path):
             pass
-    assert homelock.holder(tmp_path) is None
-    with homelock.held(tmp_path):
+    assert home_lock.holder(tmp_path) is None
+    with home_lock.held(tmp_path):
         pass
 
 
 def test_a_killed_holder_leaves_the_home_free(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from datahub_assets.ops import homelock\n"
+        "import sys, time; from pathlib import Path; from datahub_assets.ops.supervise import home_lock as homelock\n"
         "with homelock.held(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        assert homelock.holder(tmp_path) == other.pid
+        assert home_lock.holder(tmp_path) == other.pid
         other.kill()
         other.wait()
-    with homelock.held(tmp_path):
+    with home_lock.held(tmp_path):
         pass
 
 

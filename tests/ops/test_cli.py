@@ -16,12 +16,13 @@ from click.testing import CliRunner, Result
 from huggingface_hub import HfApi
 
 from datahub_assets.cli import main
-from datahub_assets.domain.datasets import OHLC
-from datahub_assets.ops import homelock
-from datahub_assets.ops.worker_status import WorkerStatus
+from datahub_assets.datasets.registry import OHLC
+from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings, setting_rows
-from datahub_assets.stores import losses, remote
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.publish import losses
+from datahub_assets.stores.worker_status import WorkerStatus
 from localhub.testing import HubServer
 from tests.ops.conftest import System
 
@@ -85,7 +86,7 @@ def test_a_home_that_can_be_no_folder_is_a_wrong_setting(command: str, home: str
 
 def test_up_warns_of_a_misspelt_setting(tmp_path: Path) -> None:
     code = (
-        "from datahub_assets.ops import up; from datahub_assets.settings import Settings\n"
+        "from datahub_assets.ops.commands import up; from datahub_assets.settings import Settings\n"
         "class None_:\n"
         "    def __init__(self, *_, **__): pass\n"
         "    def run(self): pass\n"
@@ -101,7 +102,7 @@ def test_up_warns_of_a_misspelt_setting(tmp_path: Path) -> None:
 
 
 def test_a_second_up_on_the_same_home_is_refused(tmp_path: Path) -> None:
-    with homelock.held(tmp_path):
+    with home_lock.held(tmp_path):
         result = datahub("up", env={"DATAHUB_HOME": str(tmp_path)})
     assert result.exit_code == 1
     assert f"in use by another `datahub up` (pid {os.getpid()})" in result.output
@@ -196,7 +197,7 @@ def test_status_of_a_hub_that_is_well(system: System) -> None:
 
 def test_status_tells_the_last_error_and_long_histories(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     system.tick()
-    monkeypatch.setattr("datahub_assets.ops.status.MANY_COMMITS", 0)
+    monkeypatch.setattr("datahub_assets.ops.commands.status.MANY_COMMITS", 0)
     settings = system.settings
     WorkerStatus(settings.home).failed("market", code="source_unavailable", message="no answer", now_ms=0)
     result = datahub("status", env=system.environ)
@@ -208,7 +209,7 @@ def test_status_tells_the_last_error_and_long_histories(system: System, monkeypa
 def test_status_warns_of_rows_the_hub_lost(system: System) -> None:
     system.tick()
     with Cache.open(system.settings.cache_path) as cache:
-        seen = remote.load(cache.database, OHLC)
+        seen = repo_state.load(cache.database, OHLC)
         assert seen is not None
         losses.note_lost(OHLC, known=replace(seen, rows=(seen.rows or 0) + 1234), seen=seen, cache=cache)
     result = datahub("status", env=system.environ)
@@ -324,7 +325,7 @@ def test_the_cache_is_rebuilt_from_the_hub(system: System) -> None:
 
 
 def test_the_cache_is_not_rebuilt_under_a_running_hub(system: System) -> None:
-    with homelock.held(system.settings.home):
+    with home_lock.held(system.settings.home):
         result = datahub("cache", "rebuild", "--yes", env=system.environ)
     assert result.exit_code == 1
     assert "in use by another `datahub up`" in result.output

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.domain.datasets import MARKET
-from datahub_assets.ops.doctor import Finding, findings
+from datahub_assets.datasets.registry import MARKET
+from datahub_assets.ops.commands.doctor import Finding, findings
 from datahub_assets.settings import Settings
-from datahub_assets.stores import database
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import database
+from datahub_assets.stores.cache.cache import Cache
 from tests.stores.world import START_MS, market
 
 

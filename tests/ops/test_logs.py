@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.ops import logs
-from datahub_assets.ops.logs import FailureNotice, LineSplitter, LogFile, Redactor, plain
+from datahub_assets.ops.supervise import logs
+from datahub_assets.ops.supervise.logs import FailureNotice, LineSplitter, LogFile, Redactor, plain
 
 
 def test_lines_are_whole_however_the_bytes_come() -> None:

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from datahub_assets.cli import main
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.stores import database
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import database
+from datahub_assets.stores.cache.cache import Cache
 from tests.stores.world import START_MS, at, market
 
 NOON_MS = at("2025-11-24T12:00")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from datahub_assets.ops.run_lines import RunLines
+from datahub_assets.ops.dagster.run_output import RunLines
 
 RUN = "market_prices_job - 0b0aa3cb-2a4c-4d5e-8f16-6b3e0a1b2c3d"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datahub_assets.ops.process import Backoff
-from datahub_assets.ops.supervisor import WAVE_S
+from datahub_assets.ops.supervise.process import Backoff
+from datahub_assets.ops.supervise.supervisor import WAVE_S
 
 STAYS = "import time; print('ready'); time.sleep(600)"
 STUBBORN = (

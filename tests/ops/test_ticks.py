@@ -9,12 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from datahub_assets.cli import main
-from datahub_assets.domain.datasets import DATASETS, MARKET
-from datahub_assets.ops import homelock, ticks
-from datahub_assets.ops.doctor import Check, Unwell, checks
-from datahub_assets.ops.worker_status import WorkerStatus, iso, ms
+from datahub_assets.datasets.registry import DATASETS, MARKET
+from datahub_assets.ops.commands import ticks
+from datahub_assets.ops.commands.doctor import Check, Unwell, checks
+from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import PAUSE_NOTE, Cache
+from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
+from datahub_assets.stores.worker_status import WorkerStatus, iso, ms
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -28,7 +29,7 @@ def now_ms() -> int:
 @pytest.fixture
 def settings(tmp_path: Path, now_ms: int) -> Iterator[Settings]:
     """An `up` that runs since an hour."""
-    with homelock.held(tmp_path):
+    with home_lock.held(tmp_path):
         since_ns = (now_ms - HOUR_MS) * 1_000_000
         os.utime(tmp_path / "up.lock", ns=(since_ns, since_ns))
         yield Settings.from_env({"DATAHUB_HOME": str(tmp_path), "DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"})

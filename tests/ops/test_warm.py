@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.ops import environment
+from datahub_assets.ops.supervise import environment
 from datahub_assets.ops.warm.protocol import Launch, Reply, Stop, decode, encode
 from datahub_assets.ops.warm.server import IDLE_THREADS
 from datahub_assets.settings import Settings
@@ -118,7 +118,8 @@ def test_garbage_does_not_disturb_it(server: Server) -> None:
 def test_what_runs_import_starts_no_threads(tmp_path: Path) -> None:
     environments = environment.build(Settings.from_env({"DATAHUB_HOME": str(tmp_path)}), {"PATH": os.environ["PATH"]})
     code = (
-        "import json; from datahub_assets.ops import linux; from datahub_assets.ops.warm import dagster_work\n"
+        "import json; from datahub_assets.ops.supervise import linux; "
+        "from datahub_assets.ops.warm import dagster_work\n"
         "dagster_work.load('datahub_assets.definitions'); print(json.dumps(linux.other_threads()))"
     )
     done = subprocess.run(

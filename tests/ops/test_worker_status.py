@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.ops.worker_status import WorkerStatus, iso
+from datahub_assets.stores.worker_status import WorkerStatus, iso
 
 NOON_MS = 1_763_985_600_000
 

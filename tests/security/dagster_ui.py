@@ -51,7 +51,7 @@ class DagsterUi:
         self.log = home / "dagster.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "datahub_assets.ops.dagster_web", "-w", str(workspace), "--port", "0"],
+                [sys.executable, "-m", "datahub_assets.ops.dagster.web", "-w", str(workspace), "--port", "0"],
                 cwd=ROOT,
                 env={
                     **{name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DATAHUB_"))},

@@ -14,13 +14,13 @@ import huggingface_hub
 import pytest
 from huggingface_hub import close_session
 
-from api.engine.hub import HubReader
-from datahub_assets.domain.datasets import MARKET
+from api.engine.hub.reader import HubReader
+from datahub_assets.datasets.registry import MARKET
 from datahub_assets.domain.errors import HubUnavailable, SourceUnavailable
-from datahub_assets.ops.process import answers
+from datahub_assets.ops.supervise.process import answers
 from datahub_assets.sources.http import Http
-from datahub_assets.stores import hub_http
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.hub import http as hub_http
+from datahub_assets.stores.hub.client import Hub
 from datahub_net import clients, hub_sessions
 from datahub_net.proxies import Proxies
 from localhub.testing import HubServer
@@ -242,7 +242,7 @@ def test_an_unreadable_no_proxy_is_named_once(
 
 READS = """
 import json, sys
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.hub.client import Hub
 Hub(sys.argv[1], sys.argv[2])
 from datasets import load_dataset
 from huggingface_hub import HfApi

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from datahub_assets.ops.dagster_web.access import needs_login, own_hosts
-from datahub_assets.ops.dagster_web.application import guarded
-from datahub_assets.ops.dagster_web.sessions import FailedLogins, Sessions
+from datahub_assets.ops.dagster.web.access import needs_login, own_hosts
+from datahub_assets.ops.dagster.web.application import guarded
+from datahub_assets.ops.dagster.web.sessions import FailedLogins, Sessions
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
 from tests.security.dagster_ui import FETCH, JSON, LINKED, TOKEN, TYPED, DagsterUi, limit

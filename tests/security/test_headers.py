@@ -16,13 +16,13 @@ import pytest
 from litestar._kwargs.extractors import create_query_default_dict
 from litestar._parsers import parse_query_string
 
-from api.cache import Answer, AnswerCache
-from api.dropin.coin_queries import Lookup, ask_prices
-from api.dropin.coingecko_errors import CoinGeckoRefusal
-from api.errors import UnknownParameter, UnknownSymbol
-from api.hot import Hot, HotAnswers
-from api.negotiation import coding_accepted, format_accepted
-from api.sandbox.admission import Unparsable, admit
+from api.caching.repeated_requests import Hot, HotAnswers
+from api.caching.response_cache import Answer, AnswerCache
+from api.dropin.coingecko.errors import CoinGeckoRefusal
+from api.dropin.coingecko.queries import Lookup, ask_prices
+from api.http.errors import UnknownParameter, UnknownSymbol
+from api.http.negotiation import coding_accepted, format_accepted
+from api.sql.sandbox.worker.admission import Unparsable, admit
 from datahub_net.bodies import ENDED_EARLY, BodyLimit
 from localhub.testing import HubServer
 from tests.api.conftest import Client, until
@@ -226,7 +226,7 @@ def test_a_misspelt_name_is_compared_with_so_many_only(monkeypatch: pytest.Monke
         compared.append(len(names))
         return names[:1]
 
-    monkeypatch.setattr("api.errors.difflib.get_close_matches", matches)
+    monkeypatch.setattr("api.http.errors.difflib.get_close_matches", matches)
     error = UnknownSymbol.of("symbol", ["bcoinn" + "x" * 10_000], known=known, where="here")
     assert compared == [1000]
     assert len(str(error)) < 1_000

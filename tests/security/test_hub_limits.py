@@ -19,13 +19,13 @@ import pytest
 import yaml
 from huggingface_hub import HfApi
 
-from localhub.app.cache import BoundedCache
+from localhub.app.requests.cache import BoundedCache
 from localhub.errors import HubError
 from localhub.protocol.card import read_card
 from localhub.protocol.patterns import matching_paths
 from localhub.protocol.yaml_block import _Loader
+from localhub.store.disk.space import Limits, Space
 from localhub.store.siblings import Siblings, siblings
-from localhub.store.space import Limits, Space
 from localhub.store.trees import View
 from localhub.testing import HubServer
 from tests.localhub.process import HubProcess
@@ -294,7 +294,7 @@ def test_the_list_of_files_is_whole_and_made_once(hub: HubServer, monkeypatch: p
         made.append(blobs)
         return siblings(con, view, blobs=blobs)
 
-    monkeypatch.setattr("localhub.app.repos.siblings", counted)
+    monkeypatch.setattr("localhub.app.repos.repos.siblings", counted)
     files = {f"data/{'long' * 20}/{number:05}.csv": b"%d" % number for number in range(4000)}
     sha = hub.commit(REPO, files)
     answers: list[httpx.Response] = []

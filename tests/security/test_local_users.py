@@ -23,19 +23,20 @@ import pytest
 from click.testing import CliRunner
 
 from datahub_assets.cli import main
-from datahub_assets.domain.datasets import DATASETS
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheError
 from datahub_assets.domain.rows import Checked
-from datahub_assets.ops import dagster_home, home, runtime_folder
+from datahub_assets.ops.dagster import dagster_home, runtime_folder
 from datahub_assets.ops.errors import OpsError
+from datahub_assets.ops.supervise import home
 from datahub_assets.ops.warm.protocol import Launch, ask
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.landing import land
 from datahub_files.home import open_home
 from datahub_files.private import UnsafePath, private_folder
+from localhub.store.disk.secretfile import secret_in
 from localhub.store.home import Home, only_server
-from localhub.store.secretfile import secret_in
 from tests.e2e.stack import ROOT, Stack, free_ports
 from tests.fakes import FakeBinance, FakeCoinGecko
 from tests.ops.warm_server import Server
@@ -169,7 +170,7 @@ def test_our_own_link_to_a_home_is_followed_but_not_to_change_the_folder(tmp_pat
 @needs_root
 def test_a_user_may_keep_the_home_in_a_volume_of_roots() -> None:
     code = (
-        "import os, sys; from pathlib import Path; from datahub_assets.ops import home\n"
+        "import os, sys; from pathlib import Path; from datahub_assets.ops.supervise import home\n"
         f"os.setgroups([]); os.setresgid({STRANGER}, {STRANGER}, {STRANGER})\n"
         f"os.setresuid({STRANGER}, {STRANGER}, {STRANGER})\n"
         "print(home.make(Path(sys.argv[1])))"
@@ -331,7 +332,7 @@ def test_a_cache_of_another_user_is_not_opened(tmp_path: Path, name: str, kind: 
 
 @needs_root
 def test_the_catalogue_of_snapshots_is_not_opened_through_another_users_link(tmp_path: Path) -> None:
-    from api.engine.catalog import Catalog
+    from api.engine.hub.catalog import Catalog
 
     (tmp_path / "catalog.sqlite3").symlink_to(tmp_path / "target")
     given_away(tmp_path / "catalog.sqlite3")
@@ -394,7 +395,7 @@ def test_a_secret_others_can_write_is_taken_from_them(tmp_path: Path) -> None:
 
 
 def test_the_hub_and_the_api_alone_close_their_folders(tmp_path: Path) -> None:
-    from api.engine.catalog import Catalog
+    from api.engine.hub.catalog import Catalog
 
     for name in ("hub", "snapshots"):
         (tmp_path / name).mkdir()
@@ -497,7 +498,7 @@ def test_a_sockets_folder_root_left_to_a_user_is_named(short: Path) -> None:
     (short / "run").mkdir()
     given_away(short).chmod(0o755)
     done = as_stranger(
-        "from pathlib import Path; from datahub_assets.ops import runtime_folder\n"
+        "from pathlib import Path; from datahub_assets.ops.dagster import runtime_folder\n"
         f"with runtime_folder.held(Path({str(short)!r})): pass"
     )
     assert f"OpsError: {short}/run belongs to root: an `up` that root ran has left it" in done.stderr
@@ -548,7 +549,7 @@ def bind(path: Path) -> None:
 
 
 HOLDS = (
-    "import socket, time; from datahub_assets.ops import dagster_home, runtime_folder\n"
+    "import socket, time; from datahub_assets.ops.dagster import dagster_home, runtime_folder\n"
     "from datahub_assets.settings import Settings\n"
     "settings = Settings.from_env()\n"
     "with runtime_folder.held(settings.home) as folder:\n"
@@ -630,7 +631,7 @@ def test_the_warm_server_and_its_launcher_talk_to_no_other_user(short: Path) -> 
 def stranger_command(code: str) -> list[str]:
     become = f"import os; os.setgroups([]); os.setresgid(*[{STRANGER}] * 3); os.setresuid(*[{STRANGER}] * 3)\n"
     # What is imported may lie where only root can read.
-    early = "import datahub_assets.ops.runtime_folder, datahub_assets.ops.warm.protocol\n"
+    early = "import datahub_assets.ops.dagster.runtime_folder, datahub_assets.ops.warm.protocol\n"
     return [sys.executable, "-c", f"{early}{become}{code}"]
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from httpx import Response
 
-from api.controllers import sql
+from api.sql import controller
 from tests.api.conftest import Client
 
 URL = "/api/hub/sql"
@@ -58,7 +58,7 @@ def test_more_values_are_refused_by_the_bound_they_are_over(client: Client, para
 def test_a_large_body_is_not_read_at_all(
     client: Client, monkeypatch: pytest.MonkeyPatch, start: bytes, piece: bytes
 ) -> None:
-    monkeypatch.setattr(sql, "check_values", None)
+    monkeypatch.setattr(controller, "check_values", None)
     body = start + piece * (900_000 // len(piece)) + piece[:-1] + b"]" + b"}" * start.startswith(b"{")
     answer = client.post(URL, content=body, headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")

@@ -13,13 +13,13 @@ import pytest
 import uvicorn
 from litestar.testing import TestClient
 
-from api.arrival import Arrival
+from api.access.auth import Authenticator
+from api.access.unknown_tokens import UnknownTokenLimit
 from api.asgi import create_app_with, create_engine
-from api.auth import Authenticator
-from api.engine.hub import Account
-from api.errors import RepeatedHeader, TokenRefused, TooManyUnknownTokens
-from api.unknown_tokens import UnknownTokenLimit
-from datahub_assets.domain.datasets import MARKET
+from api.engine.hub.reader import Account
+from api.http.errors import RepeatedHeader, TokenRefused, TooManyUnknownTokens
+from api.middleware.arrival import Arrival
+from datahub_assets.datasets.registry import MARKET
 from datahub_assets.domain.errors import DataHubError, HubRefused, HubUnavailable, SettingsError
 from datahub_assets.settings import Settings
 from datahub_net.forwarded import behind_proxies
@@ -290,7 +290,7 @@ def test_a_stream_of_the_owner_ends_when_the_token_changes() -> None:
 
 
 def test_made_up_tokens_neither_delay_nor_forget_a_good_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.auth._REMEMBERED", 20)
+    monkeypatch.setattr("api.access.auth._REMEMBERED", 20)
     door = Door()
 
     async def run() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from datahub_assets.datasets.market.client import fetch_prices, key_header
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -18,7 +19,6 @@ from datahub_assets.domain.errors import (
     SourceUnavailable,
 )
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.coingecko import fetch_prices, key_header
 from datahub_assets.sources.fetched import Fetched
 from tests.fakes import Clock, FakeCoinGecko
 from tests.sources.conftest import LOG, NOW_MS, SettingsOf, VirtualSleep

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from datahub_assets.datasets.candles.client.request_weight import WeightBudget
+from datahub_assets.datasets.candles.intervals import DAY_MS, MINUTE_MS
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -13,9 +15,7 @@ from datahub_assets.domain.errors import (
     SourceRejected,
     SourceUnavailable,
 )
-from datahub_assets.domain.intervals import DAY_MS, MINUTE_MS
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.binance.budget import WeightBudget
 from datahub_assets.sources.http import Reply
 from datahub_assets.sources.pauses import Pauses
 from tests.fakes import Clock

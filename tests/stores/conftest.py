@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
 from tests.stores.world import Site
 

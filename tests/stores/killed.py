@@ -13,8 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from datahub_assets.domain.datasets import DATASETS
-from datahub_assets.stores.hub import Hub
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.stores.hub.client import Hub
 from tests.stores.world import Site, candles, market
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC
-from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
+from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.settings import Settings
-from datahub_assets.stores import budget, remote
-from datahub_assets.stores.account import hub_of
-from datahub_assets.stores.budget import Limits
-from datahub_assets.stores.cache import Cache
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.account import hub_of
+from datahub_assets.stores.publish import commit_budget
+from datahub_assets.stores.publish.commit_budget import Limits
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles, market
 
@@ -27,11 +28,11 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 def commit(cache: Cache, at_ms: int, *, spec=MARKET) -> None:  # type: ignore[no-untyped-def]
     sha = f"{at_ms:020d}{spec.name:>20}"
-    remote.add_commit(cache.database, spec, repo="r", sha=sha, at_ms=at_ms, rows=1, size=1)
+    repo_state.add_commit(cache.database, spec, repo="r", sha=sha, at_ms=at_ms, rows=1, size=1)
 
 
 def wait(cache: Cache, now_ms: int, *, limits: Limits = DEFAULTS, spec=MARKET) -> int:  # type: ignore[no-untyped-def]
-    return budget.wait(cache.database, spec, limits=limits, now_ms=now_ms).ms
+    return commit_budget.wait(cache.database, spec, limits=limits, now_ms=now_ms).ms
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
@@ -51,7 +52,7 @@ def test_commits_keep_the_wished_distance_or_the_even_share(cache: Cache, limits
 
 
 def cause(cache: Cache, now_ms: int, limits: Limits) -> str:
-    return budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms).cause
+    return commit_budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms).cause
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_it_is_said_when_the_hour_is_used_up_and_when_the_hub_asks_for_a_pause(c
     for second in range(4):
         commit(cache, START_MS + second * SECOND_MS, spec=OHLC)
     assert cause(cache, START_MS + MINUTE_MS, Limits(1, 4)) == "the commit budget of 4 an hour"
-    budget.refused(cache.database, retry_after_s=3600, now_ms=START_MS + MINUTE_MS)
+    commit_budget.refused(cache.database, retry_after_s=3600, now_ms=START_MS + MINUTE_MS)
     assert cause(cache, START_MS + MINUTE_MS, Limits(1, 4)) == "the pause the Hub asked for"
     commit(cache, START_MS + HOUR_MS)
     later = cause(cache, START_MS + HOUR_MS + 5 * MINUTE_MS, Limits(1, 4))
@@ -108,10 +109,10 @@ def test_hours_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits
 
 
 def test_a_429_pauses_then_halves_and_the_budget_comes_back_slowly(cache: Cache) -> None:
-    budget.refused(cache.database, retry_after_s=600, now_ms=START_MS)
+    commit_budget.refused(cache.database, retry_after_s=600, now_ms=START_MS)
     assert wait(cache, START_MS) == 600 * SECOND_MS
     assert wait(cache, START_MS + 600 * SECOND_MS) == 0
-    strain = budget.strain(cache.database)
+    strain = commit_budget.strain(cache.database)
     assert strain.share_at(START_MS) == pytest.approx(0.5)
     assert strain.share_at(START_MS + 2 * HOUR_MS) == pytest.approx(0.7)
     assert strain.share_at(START_MS + 24 * HOUR_MS) == 1
@@ -122,13 +123,13 @@ def test_a_429_pauses_then_halves_and_the_budget_comes_back_slowly(cache: Cache)
 
 def test_again_and_again_a_429_leaves_a_tenth(cache: Cache) -> None:
     for minute in range(10):
-        strain = budget.refused(cache.database, retry_after_s=None, now_ms=START_MS + minute * MINUTE_MS)
-    assert strain.share == pytest.approx(budget.LEAST_SHARE)
-    assert strain.paused_until == START_MS + 9 * MINUTE_MS + budget.DEFAULT_PAUSE_MS
+        strain = commit_budget.refused(cache.database, retry_after_s=None, now_ms=START_MS + minute * MINUTE_MS)
+    assert strain.share == pytest.approx(commit_budget.LEAST_SHARE)
+    assert strain.paused_until == START_MS + 9 * MINUTE_MS + commit_budget.DEFAULT_PAUSE_MS
 
 
 def test_an_endless_retry_after_is_cut_to_an_hour(cache: Cache) -> None:
-    budget.refused(cache.database, retry_after_s=1e9, now_ms=START_MS)
+    commit_budget.refused(cache.database, retry_after_s=1e9, now_ms=START_MS)
     assert wait(cache, START_MS) == HOUR_MS
     assert wait(cache, START_MS + HOUR_MS) == 0
 
@@ -140,7 +141,7 @@ def test_a_clock_that_was_ahead_stops_nothing(site: Site) -> None:
     for spec, fetch in ((MARKET, market), (OHLC, candles)):
         site.tick(spec, fetch(START_MS), now_ms=ahead)
         with Cache.open(site.cache_path) as cache:
-            budget.refused(cache.database, retry_after_s=3000, now_ms=ahead)
+            commit_budget.refused(cache.database, retry_after_s=3000, now_ms=ahead)
         later = START_MS + MINUTE_MS
         assert site.tick(spec, fetch(later), now_ms=later).commit is not None
         assert site.tick(spec, fetch(later + 1000), now_ms=later + 1000).commit is None, "the interval holds as ever"
@@ -148,7 +149,7 @@ def test_a_clock_that_was_ahead_stops_nothing(site: Site) -> None:
 
 def test_the_budget_survives_a_restart(tmp_path: Path) -> None:
     with Cache.open(tmp_path / "cache.sqlite3") as cache:
-        budget.refused(cache.database, retry_after_s=60, now_ms=START_MS)
+        commit_budget.refused(cache.database, retry_after_s=60, now_ms=START_MS)
     with Cache.open(tmp_path / "cache.sqlite3") as cache:
         assert wait(cache, START_MS) == 60 * SECOND_MS
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
 from datahub_assets.domain.rows import Checked, Rejected
-from datahub_assets.stores import quarantine, remote
-from datahub_assets.stores.cache import Cache, Upserted
+from datahub_assets.stores.cache import quarantine, repo_state
+from datahub_assets.stores.cache.cache import Cache, Upserted
+from datahub_assets.stores.cache.tables import Outbox, Table
 from datahub_assets.stores.landing import land, landed
-from datahub_assets.stores.tables import Outbox, Table
 from tests.stores.world import START_MS, candles, content, in_cache, market
 
 
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 def publish_all(cache: Cache, spec: DatasetSpec, *, sha: str = "a" * 40) -> None:
     """Mark everything that waits, as a publish does."""
     waiting = {spec.name: cache.unpublished(spec)}
-    commit_id = remote.add_commit(cache.database, spec, repo="hub/repo", sha=sha, at_ms=1, rows=1, size=1)
+    commit_id = repo_state.add_commit(cache.database, spec, repo="hub/repo", sha=sha, at_ms=1, rows=1, size=1)
     Table.of(spec).mark(cache.database, waiting[spec.name].tickets, commit_id=commit_id)
 
 
@@ -87,7 +87,7 @@ def test_a_row_that_changes_between_reading_and_marking_stays_unpublished(path: 
         read = cache.unpublished(OHLC)
         changed = candles(START_MS + MINUTE_MS, pairs=1, back=0, intervals=["1h"])
         assert other.upsert(OHLC, changed).updated == 1
-        commit_id = remote.add_commit(cache.database, OHLC, repo="r", sha="b" * 40, at_ms=1, rows=4, size=1)
+        commit_id = repo_state.add_commit(cache.database, OHLC, repo="r", sha="b" * 40, at_ms=1, rows=4, size=1)
         marked = cache.mark_published(OHLC, {OHLC.name: read, **empty_ledgers(cache)}, commit_id=commit_id)
         assert marked == 3
         assert cache.unpublished(OHLC).frame.equals(changed)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.datasets.candles.intervals import MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
-from datahub_assets.domain.intervals import MINUTE_MS
-from datahub_assets.stores import database
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.schema import FORMAT
-from datahub_assets.stores.tables import Table
+from datahub_assets.stores.cache import database
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.schema import FORMAT
+from datahub_assets.stores.cache.tables import Table
 from tests.stores.world import START_MS, market
 
 

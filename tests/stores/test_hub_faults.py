@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from huggingface_hub import constants
 
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.domain.errors import (
     HubBusy,
     HubContentInvalid,
@@ -20,12 +21,11 @@ from datahub_assets.domain.errors import (
     HubRefused,
     HubUnavailable,
 )
-from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
-from datahub_assets.stores import layout
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.card import CARD_PATH
-from datahub_assets.stores.hub import Hub
-from datahub_assets.stores.publisher import Published
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.card import CARD_PATH
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish.publisher import Published
 from localhub.faults import FOREVER
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles, content, in_cache, market, on_hub

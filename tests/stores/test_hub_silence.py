@@ -7,14 +7,15 @@ from contextlib import suppress
 
 import pytest
 
-from datahub_assets.domain.datasets import OHLC
+from datahub_assets.datasets.candles.intervals import MINUTE_MS
+from datahub_assets.datasets.registry import OHLC
 from datahub_assets.domain.errors import (
     HubError,
     HubUnavailable,
 )
-from datahub_assets.domain.intervals import MINUTE_MS
-from datahub_assets.stores import hub_http, publisher
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.hub import http
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish import publisher
 from localhub.faults import FOREVER
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles
@@ -25,7 +26,7 @@ def test_a_hub_that_does_not_answer_is_given_up(
     site: Site, server: HubServer, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     site.store(OHLC, candles(START_MS), now_ms=START_MS)
-    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", 0.3)
     server.faults.slow(0.8, on=where, times=FOREVER)
     began = time.monotonic()
     with pytest.raises(HubUnavailable, match="Timeout"):
@@ -42,7 +43,7 @@ def test_one_silence_ends_a_publish_however_much_there_is_to_upload(
 ) -> None:
     rows = candles(START_MS, back=24 * 500, pairs=1, intervals=["1h"])  # a file a month
     site.store(OHLC, rows, now_ms=START_MS)
-    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", 0.5)
     monkeypatch.setattr(publisher, "PROMPT_S", 0.1)
     server.faults.slow(2, on="PUT /lfs/", times=FOREVER)
     server.faults.seen.clear()
@@ -58,7 +59,7 @@ def test_a_slow_hub_that_does_answer_is_not_cut_off(
 ) -> None:
     rows = candles(START_MS, back=24 * 500, pairs=1, intervals=["1h"])
     site.store(OHLC, rows, now_ms=START_MS)
-    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", 1.0)
     server.faults.slow(0.3, times=FOREVER)
     began = time.monotonic()
     assert site.publish(OHLC, now_ms=START_MS).commit is not None
@@ -79,7 +80,7 @@ def test_a_body_that_stops_coming_is_given_up_at_once(
                 connection.recv(65536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nPAR1")
 
-    monkeypatch.setattr(hub_http, "REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
@@ -94,7 +95,7 @@ def test_a_body_that_stops_coming_is_given_up_at_once(
 
 
 def ask_often(hub: Hub, *, deadline_s: float) -> None:
-    with hub_http.bounded(deadline_s=deadline_s):
+    with http.bounded(deadline_s=deadline_s):
         for _ in range(100):
             hub._api.whoami(cache=False)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import MINUTE_MS
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub
+from datahub_assets.datasets.candles.intervals import MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.client import Hub
 from tests.stores.killed import Job, Moment, run_and_die
 from tests.stores.world import START_MS, Site, candles, content, in_cache, market, on_hub
 

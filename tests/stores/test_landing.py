@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.datasets.candles.intervals import HOUR_MS
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
-from datahub_assets.domain.intervals import HOUR_MS
 from datahub_assets.domain.rows import Checked, Rejected
 from datahub_assets.stores import landing
 from tests.stores.world import START_MS, candles, market

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.domain.datasets import MARKET, OHLC, Column, DatasetSpec, Kind
+from datahub_assets.datasets.registry import MARKET, OHLC, Column, DatasetSpec, Kind
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS, LedgerSpec
-from datahub_assets.stores import layout
+from datahub_assets.stores.hub import layout
 from tests.stores.world import START_MS, candles
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from datahub_assets.domain.candles import check_klines
-from datahub_assets.domain.datasets import OHLC
-from datahub_assets.domain.gaps import TAIL_GRACE_MS, Cause
-from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS, interval
+from datahub_assets.datasets.candles.gaps import TAIL_GRACE_MS, Cause
+from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS, interval
+from datahub_assets.datasets.candles.rows import check_klines
+from datahub_assets.datasets.registry import OHLC
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, candles, in_cache, ledger_on_hub
 

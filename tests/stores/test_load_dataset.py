@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC
-from datahub_assets.domain.intervals import HOUR_MS
+from datahub_assets.datasets.candles.intervals import HOUR_MS
+from datahub_assets.datasets.registry import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, candles, in_cache, market
 

@@ -6,16 +6,18 @@ import polars as pl
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-from datahub_assets.defs import read_back
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.defs.checks import read_back
 from datahub_assets.domain.ledgers import CORRECTIONS
 from datahub_assets.domain.partitions import is_data, is_small
-from datahub_assets.stores import layout, losses, remote
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.card import CARD_PATH, read_summary
-from datahub_assets.stores.hub import Hub
-from datahub_assets.stores.tables import Table
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.card import CARD_PATH, read_summary
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish import losses
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, candles, in_cache, ledger_on_hub, market, on_hub
 
@@ -49,7 +51,7 @@ def assert_honest(site: Site, spec: DatasetSpec, *, rows: int) -> None:
     """The rows there are, remembered and told."""
     assert on_hub(spec, site.hub).height == rows
     with Cache.open(site.cache_path) as cache:
-        known = remote.load(cache.database, spec)
+        known = repo_state.load(cache.database, spec)
     told = read_summary(site.hub.read(spec, CARD_PATH, revision="main"))
     assert known is not None
     assert told is not None
@@ -176,7 +178,7 @@ def test_a_loss_is_found_also_when_what_waits_would_change_nothing(site: Site) -
 
 def owed(site: Site) -> int:
     with Cache.open(site.cache_path) as cache:
-        known = remote.load(cache.database, MARKET)
+        known = repo_state.load(cache.database, MARKET)
         assert known is not None
         return losses.owed(MARKET, repo=known.repo, cache=cache)
 

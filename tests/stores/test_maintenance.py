@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import HOUR_MS, MINUTE_MS
-from datahub_assets.stores import remote
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.maintenance import commit_count, squash
+from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.history import commit_count, squash
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, candles, in_cache, market, on_hub
 
@@ -98,7 +98,7 @@ def test_counting_commits_does_not_bring_back_an_older_head(site: Site, monkeypa
     with Cache.open(site.cache_path) as cache:
         monkeypatch.setattr(site.hub, "commit_count", count_slowly)
         assert commit_count(MARKET, cache=cache, hub=site.hub) == 2
-        known = remote.load(cache.database, MARKET)
+        known = repo_state.load(cache.database, MARKET)
         assert known is not None
         assert known.head == site.hub.head(MARKET)
         assert known.files.keys() == site.hub.files(MARKET, revision=known.head).keys()

@@ -5,12 +5,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.ledgers import LEDGERS
-from datahub_assets.stores import card, publisher
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub import card
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish import publisher
 from localhub.testing import HubServer
 from tests.stores.world import (
     START_MS,

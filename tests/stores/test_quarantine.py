@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.stores import quarantine
-from datahub_assets.stores.cache import Cache, Pruned
-from datahub_assets.stores.quarantine import Dropped, Group
+from datahub_assets.stores.cache import quarantine
+from datahub_assets.stores.cache.cache import Cache, Pruned
+from datahub_assets.stores.cache.quarantine import Dropped, Group
 from tests.stores.world import START_MS
 
 

@@ -7,17 +7,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.datasets.candles.gaps import TAIL_GRACE_MS
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import MARKET, OHLC
 from datahub_assets.domain.errors import CacheUnusable, HubUnavailable
-from datahub_assets.domain.gaps import TAIL_GRACE_MS
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
 from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.stores import budget, inherited, layout, losses, quarantine
-from datahub_assets.stores.budget import Limits
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.rebuild import move_aside, rebuild
+from datahub_assets.stores.cache import quarantine
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub import layout
+from datahub_assets.stores.publish import commit_budget, losses
+from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.recovery import inherited_gaps
+from datahub_assets.stores.recovery.rebuild import move_aside, rebuild
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles, in_cache, ledger_on_hub, market, on_hub
 
@@ -142,10 +145,10 @@ def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
     site.store(MARKET, market(later), now_ms=later, rejected=[rejected])
     with Cache.open(site.cache_path) as cache:
         repo = site.hub.repo_url(MARKET)
-        budget.refused(cache.database, retry_after_s=120, now_ms=later)
+        commit_budget.refused(cache.database, retry_after_s=120, now_ms=later)
         cache.set_note(MARKET, "pause_until_ms", later + HOUR_MS)
         cache.set_note(MARKET, "rows_owed", {"repo": repo, "rows": 7, "until": START_MS})
-        cache.set_note(MARKET, inherited.NOTE, repo)
+        cache.set_note(MARKET, inherited_gaps.NOTE, repo)
         before = facts_of(cache, now_ms=later)
         lines = quarantine.latest(cache.database, MARKET, limit=9)
         commits = cache.database.rows("SELECT repo, sha, at, rows, bytes FROM commits")
@@ -155,15 +158,15 @@ def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
         assert quarantine.latest(cache.database, MARKET, limit=9) == lines != []
         assert cache.database.rows("SELECT repo, sha, at, rows, bytes FROM commits") == commits
         assert losses.owed(MARKET, repo=repo, cache=cache) == 7
-        assert cache.note(MARKET, inherited.NOTE) is None, "the ledger was read anew"
+        assert cache.note(MARKET, inherited_gaps.NOTE) is None, "the ledger was read anew"
 
 
 def facts_of(cache: Cache, *, now_ms: int) -> tuple[object, ...]:
     limits = Limits(publish_interval_s=300, commits_per_hour=10)
     return (
-        budget.strain(cache.database),
-        budget.commits_since(cache.database, now_ms - HOUR_MS),
-        budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms),
+        commit_budget.strain(cache.database),
+        commit_budget.commits_since(cache.database, now_ms - HOUR_MS),
+        commit_budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms),
         cache.note(MARKET, "pause_until_ms"),
     )
 

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import polars as pl
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.intervals import MINUTE_MS, interval
+from datahub_assets.datasets.candles.intervals import MINUTE_MS, interval
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Checked, Rejected, content_columns, frame_of
-from datahub_assets.stores import layout
-from datahub_assets.stores.budget import Limits
-from datahub_assets.stores.cache import Cache
-from datahub_assets.stores.hub import Hub
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
-from datahub_assets.stores.publisher import Published, publish
-from datahub_assets.stores.tables import Table
+from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.publisher import Published, publish
 
 NO_LIMITS = Limits(publish_interval_s=1, commits_per_hour=100_000)
 START_MS = int(datetime(2025, 11, 22, 9, 30, tzinfo=UTC).timestamp() * 1000)

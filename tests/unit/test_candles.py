@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.domain.candles import check_klines
-from datahub_assets.domain.datasets import OHLC
+from datahub_assets.datasets.candles.intervals import HOUR_MS, interval
+from datahub_assets.datasets.candles.rows import check_klines
+from datahub_assets.datasets.registry import OHLC
 from datahub_assets.domain.fields import AHEAD_LIMIT_MS
-from datahub_assets.domain.intervals import HOUR_MS, interval
 from datahub_assets.domain.rows import Checked
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy

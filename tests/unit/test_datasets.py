@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from datahub_assets.domain.datasets import DATASETS, MARKET, OHLC, DatasetSpec, Kind, Period
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.datasets.registry import DATASETS, MARKET, OHLC, DatasetSpec, Kind, Period
 
 specs = pytest.mark.parametrize("spec", DATASETS.values(), ids=DATASETS.keys())
 

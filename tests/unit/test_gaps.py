@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datahub_assets.domain.gaps import (
+from datahub_assets.datasets.candles.gaps import (
     ASK_AGAIN_MS,
     TAIL_GRACE_MS,
     Cause,
@@ -21,7 +21,7 @@ from datahub_assets.domain.gaps import (
     refused,
     refuted,
 )
-from datahub_assets.domain.intervals import interval
+from datahub_assets.datasets.candles.intervals import interval
 
 HOUR = interval("1h")
 STEP = HOUR.length_ms

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datahub_assets.domain.datasets import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
 from datahub_assets.domain.ledgers import CORRECTIONS, GAPS, corrections
 from datahub_assets.domain.rows import content_columns, frame_of, merge, overlay, supersede
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.domain.datasets import MARKET, OHLC, ROLL_DELAY_MS, DatasetSpec, LiveStyle
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, MINUTE_MS, interval
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS, interval
+from datahub_assets.datasets.registry import MARKET, OHLC, ROLL_DELAY_MS, DatasetSpec, LiveStyle
 from datahub_assets.domain.partitions import (
     is_data,
     is_foreign,

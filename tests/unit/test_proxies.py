@@ -3,7 +3,7 @@
 import pytest
 
 from datahub_assets.domain.errors import SettingsError
-from datahub_assets.ops import environment
+from datahub_assets.ops.supervise import environment
 from datahub_assets.settings import Settings
 from datahub_net.proxies import Proxies, UnusableProxy
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from datahub_assets.domain.datasets import DATASETS, MARKET, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS, MARKET, DatasetSpec
 from datahub_assets.domain.rows import Rejected, frame_of
 
 

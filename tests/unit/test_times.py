@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.errors import InvalidParameter
-from api.times import iso, parse_time
+from api.http.errors import InvalidParameter
+from api.http.times import iso, parse_time
 
 
 @pytest.mark.parametrize(

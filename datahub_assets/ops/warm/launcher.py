@@ -13,7 +13,7 @@ from dagster._core.origin import JobPythonOrigin
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
 from dagster._serdes import ConfigurableClassData
 
-from datahub_assets.ops.run_workers import Worker, worker_of
+from datahub_assets.defs.run_workers import Worker, worker_of
 from datahub_assets.ops.warm.protocol import Launch, Stop, ask
 
 _ANSWER_S = 10.0

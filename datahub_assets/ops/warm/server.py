@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from datahub_assets.ops.linux import die_with_parent, other_threads
+from datahub_assets.ops.supervise.linux import die_with_parent, other_threads
 from datahub_assets.ops.warm.protocol import Launch, Reply, Stop, check_peer, decode, encode, read_line
 
 Work = Callable[[Sequence[str]], int]

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import polars as pl
 import pytest
 
-from api.dropin.exchange import QUOTES
-from datahub_assets.domain.datasets import OHLC
+from api.dropin.binance.exchange_info import QUOTES
+from datahub_assets.datasets.registry import OHLC
 from datahub_assets.domain.rows import frame_of
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from api.engine.engine import Engine
-from api.engine.hub import HubReader
-from datahub_assets.domain.datasets import MARKET, OHLC
+from api.engine.hub.reader import HubReader
+from datahub_assets.datasets.registry import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.workers import Workers, candles, prices
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.domain.datasets import MARKET, OHLC
-from datahub_assets.stores.hub import Hub
+from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.workers import Workers, candles, prices

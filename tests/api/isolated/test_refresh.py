@@ -10,9 +10,9 @@ import httpx
 import pytest
 from huggingface_hub import CommitOperationCopy, HfApi
 
-from api import health
 from api.engine import poller
-from datahub_assets.domain.datasets import MARKET, OHLC
+from api.health import service as health
+from datahub_assets.datasets.registry import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.process import free_port, serving_process

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from api import stream
-from api.changes import Interest, change_between
 from api.engine import poller
 from api.engine.engine import Engine
-from api.engine.trouble import RefreshFailed, trouble_of
-from api.stream import Feed
-from datahub_assets.domain.datasets import MARKET
+from api.engine.refresh_errors import RefreshFailed, trouble_of
+from api.stream import feed as stream
+from api.stream.changes import Interest, change_between
+from api.stream.feed import Feed
+from datahub_assets.datasets.registry import MARKET
 from datahub_assets.domain.errors import DataHubError, HubUnavailable, StorageFailed
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.endpoints import Endpoint
-from api.snippets import query_of, snippets_of
+from api.web.endpoints import Endpoint
+from api.web.snippets import query_of, snippets_of
 from localhub.testing import HubServer
 from tests.api.process import serving_process
 from tests.api.snippets.queries import MOVING, QUERIES, STREAM, TABLES

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from datahub_assets.domain.datasets import MARKET, OHLC
+from datahub_assets.datasets.registry import MARKET, OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.snippets.queries import QUERIES

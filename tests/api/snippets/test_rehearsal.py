@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.stream import MOST_LISTENERS
+from api.stream.feed import MOST_LISTENERS
 from localhub.testing import HubServer
 from tests.api.conftest import Client
 from tests.api.snippets.queries import STREAM

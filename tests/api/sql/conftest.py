@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from api.sandbox.limits import SqlLimits
-from api.sandbox.pool import SandboxPool, SqlResult
-from api.sandbox.snapshot import SqlSnapshot, SqlTable
-from datahub_assets.domain.datasets import MARKET, OHLC
-from datahub_assets.domain.intervals import INTERVALS
+from api.sql.sandbox.limits import SqlLimits
+from api.sql.sandbox.pool import SandboxPool, SqlResult
+from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
+from datahub_assets.datasets.candles.intervals import INTERVALS
+from datahub_assets.datasets.registry import MARKET, OHLC
 
 SECRET = "s3cret-that-must-not-get-out"
 START_MS = 1_735_689_600_000  # 2025-01-01

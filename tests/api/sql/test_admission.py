@@ -6,10 +6,10 @@ import sys
 import duckdb
 import pytest
 
-from api.sandbox.admission import Refused, admit
-from api.sandbox.diagnosis import clean, place_of
-from api.sandbox.functions import SCALARS, TABLE_FUNCTIONS, VOLATILE
-from api.sandbox.snapshot import RESERVED_PREFIXES
+from api.sql.sandbox.snapshot import RESERVED_PREFIXES
+from api.sql.sandbox.worker.admission import Refused, admit
+from api.sql.sandbox.worker.error_messages import clean, place_of
+from api.sql.sandbox.worker.functions import SCALARS, TABLE_FUNCTIONS, VOLATILE
 
 # Forms of the grammar that are functions in the syntax tree only.
 SYNTAX = {"unnest", "->"}

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from api.sandbox.errors import SqlCrashed, SqlError, SqlInvalid, SqlMemory, SqlRejected, SqlTimeout, SqlTooLarge
+from api.sql.sandbox.errors import SqlCrashed, SqlError, SqlInvalid, SqlMemory, SqlRejected, SqlTimeout, SqlTooLarge
 from tests.api.sql import attacks
 from tests.api.sql.conftest import CANDLES, SECRET, SYMBOLS, Sandbox
 

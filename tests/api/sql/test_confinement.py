@@ -19,8 +19,8 @@ LINUX_X86 = sys.platform == "linux" and platform.machine() == "x86_64"
 INSIDE = """
 import ctypes, json, mmap, os, resource, signal, socket, subprocess, sys, threading
 
-from api.sandbox import confinement, worker
-from api.sandbox.limits import SqlLimits
+from api.sql.sandbox import confinement; from api.sql.sandbox.worker import worker
+from api.sql.sandbox.limits import SqlLimits
 
 secret, folder, server = sys.argv[1], sys.argv[2], int(sys.argv[3])
 libc = ctypes.CDLL(None, use_errno=True)

@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from api.sandbox.pool import SandboxPool
-from datahub_assets.domain.datasets import OHLC
+from api.sql.sandbox.pool import SandboxPool
+from datahub_assets.datasets.registry import OHLC
 from tests.api.conftest import Client, until
 from tests.api.workers import Workers, candles
 

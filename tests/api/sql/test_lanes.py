@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.sandbox.lanes import Lanes, LanesFull
+from api.sql.sandbox.queue import Lanes, LanesFull
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:

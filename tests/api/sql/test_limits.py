@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
-from api.sandbox.errors import SqlBusy, SqlCrashed, SqlError, SqlMemory, SqlTimeout, SqlTooLarge, SqlUnavailable
-from api.sandbox.limits import SqlLimits
-from api.sandbox.pool import SandboxPool
-from api.sandbox.snapshot import SqlSnapshot
+from api.sql.sandbox.errors import SqlBusy, SqlCrashed, SqlError, SqlMemory, SqlTimeout, SqlTooLarge, SqlUnavailable
+from api.sql.sandbox.limits import SqlLimits
+from api.sql.sandbox.pool import SandboxPool
+from api.sql.sandbox.snapshot import SqlSnapshot
 from datahub_assets.settings import Settings
 from tests.api.sql.conftest import Loop, Sandbox, running
 
@@ -204,9 +204,9 @@ def test_workers_end_when_the_server_is_killed(tmp_path: Path) -> None:
     script.write_text(
         f"""
 import asyncio, os
-from api.sandbox.limits import SqlLimits
-from api.sandbox.pool import SandboxPool
-from api.sandbox.snapshot import SqlSnapshot
+from api.sql.sandbox.limits import SqlLimits
+from api.sql.sandbox.pool import SandboxPool
+from api.sql.sandbox.snapshot import SqlSnapshot
 
 async def main():
     pool = SandboxPool(SqlLimits(timeout_s=1.0), workers=1)

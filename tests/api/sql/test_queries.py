@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.sandbox.errors import SqlInvalid, SqlRejected, SqlTooLarge
-from api.sandbox.snapshot import SqlSnapshot
+from api.sql.sandbox.errors import SqlInvalid, SqlRejected, SqlTooLarge
+from api.sql.sandbox.snapshot import SqlSnapshot
 from tests.api.sql.conftest import START_MS, SYMBOLS, Sandbox
 
 HOUR_MS = 3_600_000

@@ -5,9 +5,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from api.sandbox.errors import SqlInvalid, SqlUnavailable
-from api.sandbox.snapshot import SqlSnapshot, SqlTable
-from datahub_assets.domain.datasets import MARKET, OHLC
+from api.sql.sandbox.errors import SqlInvalid, SqlUnavailable
+from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
+from datahub_assets.datasets.registry import MARKET, OHLC
 from tests.api.sql.conftest import CANDLES, SYMBOLS, Sandbox, candles, write_arrow
 
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.sandbox.mapping import map_descriptor
-from api.sandbox.parts import ArrowPart, ParquetPart, TablePart, joined, open_part
-from api.sandbox.pruning import Pruning
-from api.sandbox.tables import SnapshotTable
+from api.sql.sandbox.worker.mapped_files import map_descriptor
+from api.sql.sandbox.worker.parts import ArrowPart, ParquetPart, TablePart, joined, open_part
+from api.sql.sandbox.worker.pruning import Pruning
+from api.sql.sandbox.worker.tables import SnapshotTable
 
 SCHEMA = pa.schema(
     [("symbol", pa.string()), ("interval", pa.string()), ("n", pa.int64()), ("t", pa.timestamp("ms", "UTC"))]

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from api.sandbox.errors import SqlInvalid
+from api.sql.sandbox.errors import SqlInvalid
 from tests.api.sql.conftest import Sandbox
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from datahub_assets.domain.intervals import interval
+from datahub_assets.datasets.candles.client import fetch_candles
+from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.binance import fetch_candles
 from datahub_assets.sources.fetched import Fetched
 from tests.fakes import Clock, FakeBinance
 from tests.sources.conftest import LOG, NOW_MS, SettingsOf

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from datahub_assets.datasets.candles.intervals import HOUR_MS
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -12,7 +13,6 @@ from datahub_assets.domain.errors import (
     SourceRejected,
     SourceUnavailable,
 )
-from datahub_assets.domain.intervals import HOUR_MS
 from tests.fakes import FakeBinance
 from tests.sources.binance.conftest import KLINES, NEWEST_HOUR, Fetch, reference, rows_of, series
 from tests.sources.conftest import NOW_MS
@@ -119,7 +119,7 @@ def test_an_outage_in_the_middle_ends_the_asking_early(fetch: Fetch, binance: Fa
 def test_single_failures_here_and_there_are_no_outage(
     fetch: Fetch, binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("datahub_assets.sources.binance.fetch.CONNECTIONS", 1)
+    monkeypatch.setattr("datahub_assets.datasets.candles.client.fetch.CONNECTIONS", 1)
     for symbol in list(binance.listings)[:28:4]:
         binance.fail("firewall", times=None, path=KLINES, where={"symbol": symbol})
     fetched = fetch(SYMBOLS="all:USDT", INTERVALS="1d")

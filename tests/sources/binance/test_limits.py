@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from datahub_assets.datasets.candles.client import Binance
+from datahub_assets.datasets.candles.intervals import MINUTE_MS, interval
 from datahub_assets.domain.errors import SourceRateLimited
-from datahub_assets.domain.intervals import MINUTE_MS, interval
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.binance import Binance
 from datahub_assets.sources.http import Http
 from tests.fakes import Clock, FakeBinance
 from tests.sources.binance.conftest import KLINES, Fetch, series

@@ -1,8 +1,8 @@
 """Asking again for what is missing."""
 
-from datahub_assets.domain.intervals import DAY_MS, HOUR_MS, interval
+from datahub_assets.datasets.candles.client import Range, fetch_ranges
+from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, interval
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.binance import Range, fetch_ranges
 from tests.fakes import Clock, FakeBinance
 from tests.sources.binance.conftest import KLINES, NEWEST_HOUR, rows_of
 from tests.sources.conftest import LOG, SettingsOf

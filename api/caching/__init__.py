@@ -1,0 +1,10 @@
+"""Answers computed from pinned commits: which commit is meant, ETag and 304, and the cache of finished responses.
+
+cached_answers          answers from memory, or a 304
+computed_answers        answers that are a function of one commit and a query
+conditional             the same for one JSON object of several commits
+listings                the same for lists that are of no commit
+repeated_requests       finds the cached answer of an identical request without reading it
+response_cache          finished answers in memory, least recently used first out
+revisions               from that choice to snapshots
+"""

@@ -1,0 +1,99 @@
+"""From what a caller says of a revision to the snapshots that answer, and how their commits are named."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from api.engine.dataset import Dataset
+from api.engine.engine import Engine
+from api.engine.hub.reader import Commit
+from api.engine.snapshot import Snapshot
+from api.http.errors import DatasetNotReady, RevisionUnknown
+from api.rows.queries import RevisionChoice
+
+REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
+"""What may name a revision on the Hub; about anything else it is not asked."""
+
+
+async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
+    """The commit a caller means. A revision that is not known here may be a new tag, so the Hub is asked about it.
+
+    Raises:
+        RevisionUnknown, DatasetNotReady: as `Dataset.find`.        HubError: the Hub could not be asked.
+        DatasetNotReady: also when too many revisions are being asked about.
+    """
+    try:
+        return dataset.find(revision=choice.revision, as_of_ms=choice.as_of_ms)
+    except RevisionUnknown:
+        if choice.revision is None or not REVISION_FORM.fullmatch(choice.revision):
+            raise
+        found = await dataset.ask(choice.revision)
+        if found is None:
+            raise
+        return found
+
+
+async def snapshot_at(engine: Engine, name: str, choice: RevisionChoice) -> Snapshot:
+    """The snapshot of a dataset a caller means. Raises as `Engine.dataset`, `commit_at` and `Dataset.at`."""
+    dataset = engine.dataset(name)
+    return await dataset.at(await commit_at(dataset, choice))
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A dataset's snapshot, and whether the caller named its commit in full, so that it never changes."""
+
+    snapshot: Snapshot
+    lasting: bool
+
+
+async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
+    """The snapshot of each dataset that is there; at a time, of each that was there.
+
+    A revision is `market@<sha>,ohlc@<sha>` as `X-Revision` writes it, or a name or sha, which applies to every dataset
+    that has it; the other datasets are taken as they are now. Raises as `commit_at` and `Dataset.at`.
+    """
+    ready = [dataset for dataset in engine.datasets.values() if dataset.is_ready]
+    if not ready:
+        raise DatasetNotReady("no commit of any dataset has been read from the Hub yet")
+    named = _named_revisions(choice.revision or "", engine)
+    pinned: list[Pinned] = []
+    unknown: list[RevisionUnknown] = []
+    for dataset in ready:
+        wanted = RevisionChoice(named.get(dataset.spec.name)) if named else choice
+        try:
+            commit = await commit_at(dataset, wanted)
+        except RevisionUnknown as error:
+            if named:
+                raise
+            unknown.append(error)
+            if choice.as_of_ms is None:
+                pinned.append(Pinned(dataset.current, lasting=False))
+            continue
+        pinned.append(Pinned(await dataset.at(commit), lasting=wanted.is_lasting))
+    if len(unknown) == len(ready):
+        raise unknown[0]
+    return pinned
+
+
+def _named_revisions(revision: str, engine: Engine) -> dict[str, str]:
+    if "@" not in revision:
+        return {}
+    named: dict[str, str] = {}
+    for part in revision.split(","):
+        name, separator, wanted = part.strip().partition("@")
+        if not separator or name in named:
+            raise RevisionUnknown(
+                f"{revision[:200]!r} does not name one commit of each dataset, as market@<sha>,ohlc@<sha>"
+            )
+        engine.dataset(name)  # raises UnknownDataset
+        named[name] = wanted
+    return named
+
+
+def revision_name(snapshots: Sequence[Snapshot]) -> str:
+    """How an answer's revision is written: a sha, or `market@<sha>,ohlc@<sha>` where it spans several datasets."""
+    if len(snapshots) == 1:
+        return snapshots[0].sha
+    return ",".join(f"{snapshot.spec.name}@{snapshot.sha}" for snapshot in snapshots)

@@ -1,0 +1,144 @@
+"""Binance's klines: its parameters read into our normal form, and candles written as it writes them.
+
+Parameters, their limits and what an answer looks like are those of Binance's REST documentation, `GET /api/v3/klines`
+(developers.binance.com). Nothing is looked up here but rows of a snapshot.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
+from api.engine.snapshot import Snapshot
+from api.rows.queries import RowsRequest
+from api.rows.service import rows_of
+from datahub_assets.datasets.candles.intervals import INTERVALS, MINUTE_MS
+from datahub_assets.datasets.registry import OHLC
+
+MOST_KLINES: Final = 1000
+_USUAL_KLINES: Final = 500
+_MOST_MS: Final = 253_402_300_799_999
+SYMBOL_FORM: Final = "^[A-Z0-9-_.]{1,20}$"
+_NUMBER_FORM: Final = "^[0-9]{1,20}$"
+_OTHER_INTERVALS: Final = ("1s", "3d", "1w", "1M")
+"""Intervals Binance knows besides those of a fixed length up to a day."""
+_TIME_ZONE: Final = re.compile(r"([+-]?)(\d{1,2})(?::(\d{2}))?")
+_EARLIEST_ZONE_MINUTES, _LATEST_ZONE_MINUTES = -12 * 60, 14 * 60
+_DECIMALS: Final = 8
+_PRICES: Final = ("open", "high", "low", "close", "volume")
+_TOTALS: Final = ("quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
+_ABSENT: Final = frozenset({"", "NaN", "inf", "-inf"})
+"""How numbers that are missing, or are none, read in CSV."""
+_UNUSED: Final = "0"
+"""The twelfth field. Binance's documentation calls it unused; it is always this."""
+
+
+class Klines(msgspec.Struct, frozen=True, array_like=True):
+    """A request for klines in its normal form."""
+
+    rows: RowsRequest
+
+
+def ask_klines(
+    *,
+    symbol: str | None,
+    interval: str | None,
+    start_time: str | None,
+    end_time: str | None,
+    time_zone: str | None,
+    limit: str | None,
+) -> Klines:
+    """What a caller means by Binance's parameters; `start_time` and `end_time` are open times, both inclusive.
+
+    Raises:
+        BinanceRefusal: with the code Binance has for it.
+    """
+    named = _symbol(symbol)
+    known = _interval(interval)
+    start_ms, end_ms = _whole("startTime", start_time), _whole("endTime", end_time)
+    most = _whole("limit", limit)
+    if most == 0:
+        raise invalid("limit")
+    _check_time_zone(time_zone, known)
+    return Klines(
+        RowsRequest(
+            dataset=OHLC.name,
+            group=known,
+            symbols=(named,),
+            coin_ids=(),
+            columns=OHLC.column_names,
+            limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
+            descending=False,
+            start_ms=None if start_ms is None else min(start_ms, _MOST_MS),
+            end_ms=None if end_ms is None else min(end_ms, _MOST_MS) + 1,
+        )
+    )
+
+
+def klines_json(snapshot: Snapshot, rows: RowsRequest, *, resident_only: bool) -> bytes:
+    """The candles a request means, as Binance writes them: lists of twelve, oldest first, the forming one last.
+
+    Prices and volumes are text with eight decimals, times epoch milliseconds; what is missing is null.
+
+    Raises:
+        UnknownSymbol, UnknownInterval: said by name.        NotResident: as `rows_of`.
+    """
+    frame = rows_of(snapshot, rows, resident_only=resident_only).frame
+    # polars writes the exact decimals of a float; 8 of them give back what Binance wrote for anything below 90 million.
+    text = frame[[*_PRICES, *_TOTALS]].write_csv(float_precision=_DECIMALS, include_header=False)
+    opened = frame["timestamp"].to_physical().to_list()
+    closes = frame["close_time"].to_physical().to_list()
+    klines = [
+        [opens, *cells[:5], close, cells[5], trades, cells[6], cells[7], _UNUSED]
+        for opens, close, trades, cells in zip(
+            opened, closes, frame["trade_count"].to_list(), map(_cells, text.splitlines()), strict=True
+        )
+    ]
+    return msgspec.json.encode(klines)
+
+
+def _cells(line: str) -> list[str | None]:
+    return [None if cell in _ABSENT else cell for cell in line.split(",")]
+
+
+def _symbol(value: str | None) -> str:
+    if not value:
+        raise mandatory("symbol")
+    if not re.fullmatch(SYMBOL_FORM, value):
+        raise illegal("symbol", SYMBOL_FORM)
+    return value
+
+
+def _interval(value: str | None) -> str:
+    if not value:
+        raise mandatory("interval")
+    if value not in INTERVALS and value not in _OTHER_INTERVALS:
+        raise BinanceRefusal(-1120, "Invalid interval.")
+    return value
+
+
+def _whole(name: str, value: str | None) -> int | None:
+    if value is None:
+        return None
+    if not value:
+        raise empty(name)
+    if not re.fullmatch(_NUMBER_FORM, value, re.ASCII):
+        raise illegal(name, _NUMBER_FORM)
+    return int(value)
+
+
+def _check_time_zone(value: str | None, interval: str) -> None:
+    """Let pass a zone in which the candles of an interval are the same as in UTC; others would have to be made up."""
+    if value is None:
+        return
+    found = _TIME_ZONE.fullmatch(value)
+    if found is None:
+        raise invalid("timeZone")
+    sign, hours, minutes = found.groups()
+    offset = int(f"{sign}1") * (int(hours) * 60 + int(minutes or 0))
+    if not _EARLIEST_ZONE_MINUTES <= offset <= _LATEST_ZONE_MINUTES or int(minutes or 0) > 59:  # noqa: PLR2004
+        raise invalid("timeZone")
+    length = INTERVALS.get(interval)
+    if length is None or offset * MINUTE_MS % length.length_ms:
+        raise invalid("timeZone", why=f"The hub holds the {interval} candles of UTC, which are others in that zone.")

@@ -1,0 +1,120 @@
+"""Writes the newest row of each coin as CoinGecko's coins/markets and simple/price do.
+
+Fields are those of its OpenAPI schema (docs.coingecko.com). What the market dataset does not carry answers null;
+nothing is computed in its place. What callers may ask is read in `coin_queries`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from api.dropin.coingecko.queries import ORDERS, USD, Lookup, Markets, Prices, change_field
+from api.engine.selection import NotResident
+from api.engine.snapshot import Snapshot
+from api.rows.queries import RowsRequest
+from api.rows.service import rows_of
+from datahub_assets.datasets.registry import MARKET
+
+_TIMES: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
+_ALL: Final = RowsRequest(
+    dataset=MARKET.name,
+    group=None,
+    symbols=(),
+    coin_ids=(),
+    columns=MARKET.column_names,
+    limit=10**9,
+    descending=True,
+)
+_FIELDS: Final[Mapping[str, str | None]] = {
+    "id": "coin_id",
+    "symbol": "symbol",
+    "name": "name",
+    "image": None,
+    "current_price": "price",
+    "market_cap": "market_cap",
+    "market_cap_rank": "market_cap_rank",
+    "fully_diluted_valuation": "fully_diluted_valuation",
+    "total_volume": "volume_24h",
+    "high_24h": "high_24h",
+    "low_24h": "low_24h",
+    "price_change_24h": "price_change_24h",
+    "price_change_percentage_24h": "change_24h",
+    "market_cap_change_24h": None,
+    "market_cap_change_percentage_24h": None,
+    "circulating_supply": "circulating_supply",
+    "total_supply": "total_supply",
+    "max_supply": "max_supply",
+    "ath": "ath",
+    "ath_change_percentage": None,
+    "ath_date": "ath_date",
+    "atl": "atl",
+    "atl_change_percentage": None,
+    "atl_date": "atl_date",
+    "roi": None,
+    "last_updated": "timestamp",
+}
+"""CoinGecko's field -> our column; None: not carried."""
+NOT_CARRIED: Final = tuple(name for name, column in _FIELDS.items() if column is None)
+
+
+def markets_json(snapshot: Snapshot, asked: Markets, *, resident_only: bool) -> bytes:
+    """A page of coins as coins/markets writes them."""
+    column, descending = ORDERS[asked.order]
+    coins = _coins(snapshot, asked.lookup, resident_only=resident_only)
+    coins = coins.sort(column, "coin_id", descending=[descending, False], nulls_last=True, maintain_order=True)
+    coins = coins.slice((asked.page - 1) * asked.per_page, asked.per_page)
+    if asked.decimals is not None:
+        coins = coins.with_columns(pl.col("price").round(asked.decimals))
+    fields = [
+        (pl.lit(None) if source is None else pl.col(source)).alias(field)
+        for field, source in (*_FIELDS.items(), *((name, None) for name in asked.nulls))
+    ]
+    if asked.with_change_24h:
+        fields.append(pl.col("change_24h").alias(change_field("24h")))
+    page = coins.select(fields).with_columns(
+        pl.col("symbol").str.to_lowercase(), pl.col("ath_date", "atl_date", "last_updated").dt.strftime(_TIMES)
+    )
+    return page.write_json().encode()
+
+
+def prices_json(snapshot: Snapshot, asked: Prices, *, resident_only: bool) -> bytes:
+    """Prices as simple/price writes them: an object by coin, with a field for each currency; only usd is carried."""
+    coins = _coins(snapshot, asked.lookup, resident_only=resident_only)
+    if asked.decimals is not None:
+        coins = coins.with_columns(pl.col("price").round(asked.decimals))
+    named = asked.lookup.column or "coin_id"
+    found = {
+        str(coin[named]).lower() if named == "symbol" else coin[named]: _price(coin, asked)
+        for coin in coins.iter_rows(named=True)
+    }
+    return msgspec.json.encode(found)
+
+
+def _price(coin: Mapping[str, Any], asked: Prices) -> dict[str, Any]:
+    sources = {"_market_cap": "market_cap", "_24h_vol": "volume_24h", "_24h_change": "change_24h"}
+    wanted = {suffix: column for suffix, column in sources.items() if suffix in asked.extras}
+    price: dict[str, Any] = {}
+    for currency in asked.currencies:
+        for suffix, column in (("", "price"), *wanted.items()):
+            price[currency + suffix] = coin[column] if currency == USD else None
+    if "last_updated_at" in asked.extras:
+        price["last_updated_at"] = int(coin["timestamp"].timestamp())
+    return price
+
+
+def _coins(snapshot: Snapshot, lookup: Lookup, *, resident_only: bool) -> pl.DataFrame:
+    """The newest row of each coin that is meant, largest market cap first; coins not seen for a day are left out.
+
+    Coins that are not there are left out, as CoinGecko does.
+    """
+    if resident_only:
+        raise NotResident
+    coins = rows_of(snapshot, _ALL).frame
+    if lookup.column is None:
+        return coins
+    found = coins.filter(pl.col(lookup.column).is_in(list(lookup.values)))
+    if lookup.column == "symbol" and lookup.only_largest:
+        found = found.unique("symbol", keep="first", maintain_order=True)
+    return found

@@ -1,0 +1,162 @@
+"""CoinGecko's parameters of coins/markets and simple/price, checked and brought into one normal form.
+
+Names, values and precedence are those of its OpenAPI schema (docs.coingecko.com). Nothing is looked up here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from api.dropin.coingecko.errors import CoinGeckoRefusal
+from api.http.parameters import words
+
+USD: Final = "usd"
+ORDERS: Final[Mapping[str, tuple[str, bool]]] = {
+    f"{name}_{direction}": (column, direction == "desc")
+    for name, column in (("market_cap", "market_cap"), ("volume", "volume_24h"), ("id", "coin_id"))
+    for direction in ("asc", "desc")
+}
+"""By CoinGecko's name for an order: our column, and whether the largest comes first."""
+MOST_PER_PAGE: Final = 250
+_USUAL_PER_PAGE: Final = 100
+_MOST_DIGITS: Final = 9
+_MOST_CURRENCIES: Final = 100
+"""CoinGecko has about 60; an answer has each of them for every coin."""
+_MOST_DECIMALS: Final = 18
+_PERIODS: Final = ("1h", "24h", "7d", "14d", "30d", "200d", "1y")
+
+
+class Lookup(msgspec.Struct, frozen=True, array_like=True):
+    """Which coins: those of one column with one of these values; all coins when there is no column."""
+
+    column: str | None = None
+    values: tuple[str, ...] = ()
+    only_largest: bool = True
+    """Of several coins with the same symbol, the one with the largest market cap only."""
+
+
+class Markets(msgspec.Struct, frozen=True, array_like=True):
+    """A request for coins/markets in its normal form."""
+
+    lookup: Lookup
+    order: str
+    per_page: int
+    page: int
+    decimals: int | None
+    nulls: tuple[str, ...]
+    """Further fields that were asked for and are not carried."""
+    with_change_24h: bool
+
+
+class Prices(msgspec.Struct, frozen=True, array_like=True):
+    """A request for simple/price in its normal form."""
+
+    lookup: Lookup
+    currencies: tuple[str, ...]
+    extras: tuple[str, ...]
+    """Which of market cap, volume, change and time come with the price."""
+    decimals: int | None
+
+
+def ask_lookup(*, ids: str | None, names: str | None, symbols: str | None, include_tokens: str | None) -> Lookup:
+    """Which coins are meant; ids come before names, names before symbols.
+
+    Raises:
+        CoinGeckoRefusal: `include_tokens` is neither `top` nor `all`.
+    """
+    if include_tokens not in {None, "top", "all"}:
+        raise CoinGeckoRefusal("Invalid include_tokens; valid: top, all")
+    for column, text in (("coin_id", ids), ("name", names), ("symbol", symbols)):
+        values = words([text or ""])
+        if values:
+            spelt = tuple(sorted(value.upper() if column == "symbol" else value for value in values))
+            return Lookup(column, spelt, only_largest=include_tokens != "all")
+    return Lookup()
+
+
+def ask_markets(
+    *,
+    vs_currency: str | None,
+    lookup: Lookup,
+    category: str | None,
+    order: str | None,
+    per_page: str | None,
+    page: str | None,
+    precision: str | None,
+    price_change_percentage: str | None,
+    sparkline: str | None,
+    include_rehypothecated: str | None,
+) -> Markets:
+    """What a caller means by CoinGecko's parameters.
+
+    Raises:
+        CoinGeckoRefusal: a parameter is missing, not valid, or means something that is not carried.
+    """
+    if not vs_currency:
+        raise CoinGeckoRefusal("Missing parameter vs_currency")
+    if vs_currency.lower() != USD:
+        raise CoinGeckoRefusal("invalid vs_currency; the hub carries usd")
+    if category:
+        raise CoinGeckoRefusal("category is not carried by the hub")
+    if order and order not in ORDERS:
+        raise CoinGeckoRefusal(f"Invalid order; valid: {', '.join(ORDERS)}")
+    periods = words([price_change_percentage or ""])
+    if not set(periods) <= set(_PERIODS):
+        raise CoinGeckoRefusal(f"Invalid price_change_percentage; valid: {', '.join(_PERIODS)}")
+    nulls = [change_field(period) for period in periods if period != "24h"]
+    nulls += ["sparkline_in_7d"] if _flag(sparkline) else []
+    nulls += ["market_cap_rank_with_rehypothecated"] if _flag(include_rehypothecated) else []
+    return Markets(
+        lookup=lookup,
+        order=order or "market_cap_desc",
+        per_page=min(_counted("per_page", per_page, usual=_USUAL_PER_PAGE), MOST_PER_PAGE),
+        page=_counted("page", page, usual=1),
+        decimals=_decimals(precision),
+        nulls=tuple(sorted(nulls)),
+        with_change_24h="24h" in periods,
+    )
+
+
+def ask_prices(
+    *, lookup: Lookup, vs_currencies: str | None, extras: Mapping[str, str | None], precision: str | None
+) -> Prices:
+    """What a caller means by CoinGecko's parameters; `extras` are the `include_…` flags by the field's suffix.
+
+    Raises:
+        CoinGeckoRefusal: a parameter is missing or not valid.
+    """
+    if lookup.column is None:
+        raise CoinGeckoRefusal("Missing parameter ids")
+    currencies = words([(vs_currencies or "").lower()])
+    if not currencies:
+        raise CoinGeckoRefusal("Missing parameter vs_currencies")
+    if len(currencies) > _MOST_CURRENCIES:
+        raise CoinGeckoRefusal(f"Invalid vs_currencies; valid: at most {_MOST_CURRENCIES} of them")
+    wanted = tuple(name for name, flag in extras.items() if _flag(flag))
+    return Prices(lookup=lookup, currencies=currencies, extras=wanted, decimals=_decimals(precision))
+
+
+def change_field(period: str) -> str:
+    """The field of a price change over a period that was asked for by name."""
+    return f"price_change_percentage_{period}_in_currency"
+
+
+def _flag(value: str | None) -> bool:
+    return (value or "").lower() in {"true", "1"}
+
+
+def _counted(name: str, value: str | None, *, usual: int) -> int:
+    if not value:
+        return usual
+    if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS and int(value)):
+        raise CoinGeckoRefusal(f"Invalid {name}; valid: a whole number from 1 on")
+    return int(value)
+
+
+def _decimals(precision: str | None) -> int | None:
+    if not precision or precision == "full":
+        return None
+    if not (precision.isascii() and precision.isdigit() and int(precision[:3]) <= _MOST_DECIMALS):
+        raise CoinGeckoRefusal(f"Invalid precision; valid: full, 0 to {_MOST_DECIMALS}")
+    return int(precision[:3])

@@ -1,0 +1,118 @@
+"""The commits of one dataset, from a local index that follows the Hub's history. Snapshots of them are not known here.
+
+The main branch's history is indexed, and that of tags which a rewritten main branch left behind. Any other commit is
+asked for by its sha, within a budget.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from api.engine.hub.call_budget import Budget
+from api.engine.hub.catalog import Catalog
+from api.engine.hub.reader import FULL_SHA, Commit, HubReader
+from datahub_assets.domain.errors import HubNotFound
+
+_ASKED_PER_MINUTE: Final = 30
+_ASK_TIMEOUT_S: Final = 2.5
+"""A caller waits for the answer; who keeps a dataset current has more time."""
+
+
+class CommitIndex:
+    """Finds commits by revision and by time. Safe to share between threads."""
+
+    def __init__(self, source: str, repo_id: str, *, hub: HubReader, catalog: Catalog) -> None:
+        self._source = source
+        self._repo_id = repo_id
+        self._hub = hub
+        self._catalog = catalog
+        self._counting = threading.Lock()
+        self._budget = Budget(_ASKED_PER_MINUTE)
+
+    def reaches(self, sha: str) -> bool:
+        """Whether the index knows all commits up to that one."""
+        newest = self._catalog.newest_commit(self._source)
+        return newest is not None and newest.sha == sha
+
+    def follow(self, head: Commit, history: Iterator[Commit]) -> None:
+        """Take in the commits up to `head`; `history` goes on behind it, newest first, and is read as far as needed.
+
+        Raises:
+            HubError: the history could not be read.
+        """
+        new = [] if self._catalog.is_indexed(self._source, head.sha) else [head]
+        known = None if new else head
+        for commit in history if new else ():
+            if self._catalog.is_indexed(self._source, commit.sha):
+                known = commit
+                break
+            new.append(commit)
+        if known is not None and self.reaches(known.sha):
+            self._catalog.append_commits(self._source, new, replace=False)
+        else:  # nothing is known yet, or the history was rewritten
+            self._catalog.append_commits(self._source, self._everything(head), replace=True)
+
+    def refresh_refs(self, *, timeout_s: float | None = None) -> None:
+        """Ask the Hub for branches and tags.
+
+        Raises:
+            HubError: it could not be asked.
+        """
+        refs = self._hub.refs(self._repo_id, timeout_s=timeout_s)
+        if refs != self._catalog.refs(self._source):
+            self._catalog.set_refs(self._source, refs)
+
+    def of_time(self, at_ms: int) -> Commit | None:
+        """The last commit made at `at_ms` or before."""
+        return self._catalog.commit_before(self._source, at_ms)
+
+    def of_revision(self, revision: str) -> Commit | None:
+        """The commit of a branch, a tag or a sha, as far as it is known here."""
+        sha = revision if FULL_SHA.fullmatch(revision) else self._catalog.refs(self._source).get(revision)
+        return None if sha is None else self._catalog.commit(self._source, sha)
+
+    def ask(self, revision: str) -> Commit | None:
+        """The commit of a revision that is not known here, asked of the Hub if the budget allows it; blocks.
+
+        Raises:
+            HubError: the Hub could not be asked.
+        """
+        known = self.of_revision(revision)
+        if known is not None or not self._may_ask():
+            return known
+        if not FULL_SHA.fullmatch(revision):
+            self.refresh_refs(timeout_s=_ASK_TIMEOUT_S)
+            sha = self._catalog.refs(self._source).get(revision)
+            if sha is None:
+                return None
+            revision = sha
+        try:
+            commit = next(self._hub.commits(self._repo_id, revision, timeout_s=_ASK_TIMEOUT_S), None)
+        except HubNotFound:
+            return None
+        if commit is not None:
+            self._catalog.add_stray(self._source, commit)
+        return commit
+
+    def _may_ask(self) -> bool:
+        with self._counting:
+            return self._budget.take()
+
+    def _everything(self, head: Commit) -> list[Commit]:
+        """All commits of the main branch and of tags, newest first; each history is read until it joins another."""
+        self.refresh_refs()
+        tips = [sha for name, sha in self._catalog.refs(self._source).items() if name != "main"]
+        seen: set[str] = set()
+        chains = []
+        for tip in [head.sha, *tips]:
+            chain = []
+            for commit in self._hub.commits(self._repo_id, tip):
+                if commit.sha in seen:
+                    break
+                chain.append(commit)
+            seen.update(commit.sha for commit in chain)
+            chains.append(chain)
+        # Stable, so that commits of the same millisecond keep their order; those of the main branch come last.
+        older = [commit for chain in chains[1:] for commit in reversed(chain)]
+        merged = sorted([*older, *reversed(chains[0])], key=lambda commit: commit.at_ms)
+        return [head, *(commit for commit in reversed(merged) if commit.sha != head.sha)]

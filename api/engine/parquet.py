@@ -1,0 +1,187 @@
+"""Reads a dataset's parquet files with DuckDB: into an index of series, and into Arrow files that can be mapped.
+
+Which files belong to a commit, and where they come from, is not known here.
+"""
+
+import hashlib
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+import duckdb
+import msgspec
+import polars as pl
+import pyarrow as pa
+
+from api.engine.datafile import FileIndex, Rows, Span
+from api.engine.hub.catalog import Catalog
+from datahub_assets.datasets.registry import DatasetSpec, Kind
+from datahub_assets.domain.errors import HubContentInvalid
+
+_LOG: Final = logging.getLogger(__name__)
+_BATCH_ROWS: Final = 100_000
+_FORM: Final = "1"
+"""Changes when the way files are read or kept does, so that what an older version kept is not taken for ours."""
+_DUCKDB_TYPES: Final = {
+    Kind.TEXT: "VARCHAR",
+    Kind.NUMBER: "DOUBLE",
+    Kind.COUNT: "BIGINT",
+    Kind.FLAG: "BOOLEAN",
+    Kind.TIME: "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB for reading trusted local files; take one `cursor()` per thread. It may spill sorts to `scratch`."""
+    connection = duckdb.connect(
+        config={
+            "threads": "2",
+            "memory_limit": "1GB",
+            "temp_directory": str(scratch),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
+
+
+def quoted(name: str) -> str:
+    """A name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class FileReader:
+    """Reads files of one dataset. What it learns is kept by content, so a content is read once, restarts included."""
+
+    def __init__(
+        self, spec: DatasetSpec, *, connection: duckdb.DuckDBPyConnection, catalog: Catalog, mapped: Path
+    ) -> None:
+        self._spec = spec
+        self._connection = connection
+        self._catalog = catalog
+        self._mapped = mapped
+        self._mapped.mkdir(parents=True, exist_ok=True)
+        self._series = spec.sort[0]
+        shape = repr((_FORM, spec.columns, spec.sort, spec.group))
+        self._reading = hashlib.blake2b(shape.encode(), digest_size=4).hexdigest()
+
+    def index(self, blob: Path, *, group: str | None) -> FileIndex:
+        """The index of a parquet file.
+
+        Raises:
+            HubContentInvalid: it is not parquet, lacks a key column, has a row without a key, or rows of another group.
+        """
+        known = self._catalog.content(blob.name, self._reading)
+        if known is not None:
+            return msgspec.msgpack.decode(known, type=FileIndex)
+        index = self._read_index(blob, group=group)
+        self._catalog.add_content(blob.name, self._reading, msgspec.msgpack.encode(index))
+        return index
+
+    def rows(self, blob: Path) -> Rows:
+        """The rows of a parquet file, mapped from an Arrow file that is written on the first call.
+
+        A file that is there and cannot be mapped, as after a full disk or a power cut, is written anew.
+
+        Raises:
+            HubContentInvalid: as `index`.        OSError: the disk refused.
+        """
+        path = self.mapped_path(blob)
+        try:
+            table = _mapped(path)
+        except (pa.ArrowException, OSError) as error:
+            if not isinstance(error, FileNotFoundError):
+                _LOG.warning("%s is broken and is written anew: %s", path.name, error)
+                path.unlink(missing_ok=True)
+            self._write_mapped(blob, path)
+            table = _mapped(path)
+        frame = cast("pl.DataFrame", pl.from_arrow(table, rechunk=False))
+        return Rows(frame=frame, times=frame["timestamp"].to_physical().to_numpy())
+
+    def mapped_path(self, blob: Path) -> Path:
+        """Where the rows of a parquet file are kept as an Arrow file."""
+        return self._mapped / f"{blob.name}-{self._reading}.arrow"
+
+    def _read_index(self, blob: Path, *, group: str | None) -> FileIndex:
+        forming = "NOT closed" if self._spec.has_forming_rows else "false"
+        foreign = f"{quoted(self._spec.group)} IS DISTINCT FROM $group" if self._spec.group else "$group IS NOT NULL"
+        series = quoted(self._series)
+        spans: dict[str, Span] = {}
+        first = 0
+        for name, rows, min_ms, max_ms, forming_rows, foreign_rows, timeless in self._fetch(
+            f"SELECT {series}, count(*), epoch_ms(min(timestamp)), epoch_ms(max(timestamp)),"  # noqa: S608
+            f" count(*) FILTER ({forming}), count(*) FILTER ({foreign}), count(*) FILTER (timestamp IS NULL)"
+            f" FROM ({self._select(blob)}) GROUP BY 1 ORDER BY 1",
+            {"path": str(blob), "group": group},
+        ):
+            if name is None or timeless:
+                raise HubContentInvalid(f"a file of {self._spec.name} has rows without a key")
+            if foreign_rows:
+                raise HubContentInvalid(f"a file of {self._spec.name} in group {group!r} has rows of another group")
+            spans[name] = Span(first=first, rows=rows, min_ms=min_ms, max_ms=max_ms, forming=forming_rows)
+            first += rows
+        return FileIndex(spans=spans)
+
+    def _write_mapped(self, blob: Path, path: Path) -> None:
+        schema = dict(self._spec.polars_schema())
+        order = ", ".join(map(quoted, self._spec.sort))
+        path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleared the folder away
+        incoming = path.with_name(f"{uuid.uuid4().hex}.incoming")
+        try:
+            with (
+                self._readable(),
+                pa.OSFile(str(incoming), "wb") as sink,
+                pa.ipc.new_file(sink, _arrow(pl.DataFrame(schema=schema)).schema) as writer,
+            ):
+                rows = self._connection.cursor().sql(
+                    f"{self._select(blob)} ORDER BY {order}", params={"path": str(blob)}
+                )
+                for batch in rows.to_arrow_reader(_BATCH_ROWS):
+                    frame = pl.DataFrame(batch).cast(schema)  # type: ignore[arg-type]
+                    writer.write_table(_arrow(frame))
+            with incoming.open("rb") as written:  # a name must not outlive its bytes when the power fails
+                os.fsync(written.fileno())
+            incoming.replace(path)
+        finally:
+            incoming.unlink(missing_ok=True)
+
+    def _select(self, blob: Path) -> str:
+        """SQL that reads the spec's columns from `$path`, nothing else; a column the file lacks reads as null."""
+        present = {row[0] for row in self._fetch("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(blob)})}
+        missing = [name for name in self._spec.key if name not in present]
+        if missing:
+            raise HubContentInvalid(f"a file of {self._spec.name} lacks the columns {', '.join(missing)}")
+        columns = ", ".join(
+            f"CAST({quoted(column.name) if column.name in present else 'NULL'} AS {_DUCKDB_TYPES[column.kind]})"
+            f" AS {quoted(column.name)}"
+            for column in self._spec.columns
+        )
+        return f"SELECT {columns} FROM read_parquet($path)"  # noqa: S608 - names come from the spec, and are quoted
+
+    def _fetch(self, sql: str, values: dict[str, object]) -> list[tuple[Any, ...]]:
+        with self._readable():
+            return self._connection.cursor().execute(sql, values).fetchall()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.IOException as error:  # the disk's fault, not the file's: full, or the file is gone
+            raise OSError(f"a file of {self._spec.name} cannot be read") from error
+        except duckdb.Error as error:
+            raise HubContentInvalid(f"a file of {self._spec.name} cannot be read: {type(error).__name__}") from error
+
+
+def _mapped(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    """The same rows as Arrow, in the layout polars maps back without copying (string views)."""
+    return frame.to_arrow(compat_level=pl.CompatLevel.newest())

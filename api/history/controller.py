@@ -1,0 +1,105 @@
+"""What changed and what is missing: revisions, differences, coverage."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter
+
+from api.caching.conditional import json_of
+from api.caching.listings import listing_of
+from api.caching.revisions import snapshot_at
+from api.datasets.schemas import Coverage, Diff, Revisions
+from api.datasets.service import revisions_of
+from api.engine.engine import Engine
+from api.engine.hub.reader import FULL_SHA
+from api.history.service import coverage_of, diff_of
+from api.http.errors import InvalidParameter
+from api.http.openapi import CONDITIONAL, QUERIED, problems
+from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, check_range, example, words
+from api.rows.queries import RevisionChoice, choose_revision, revision_or_time
+
+_PAGE_LIMITS = {"minimum": 1, "maximum": 1000}
+
+
+class HistoryController(Controller):
+    """How the datasets came to be what they are."""
+
+    path = "/api/hub"
+    tags = ["Datasets"]  # noqa: RUF012 - Litestar reads it from the class
+    security = [{"bearer": []}]  # noqa: RUF012
+
+    @get("/revisions", summary="Commits of a dataset", responses={**CONDITIONAL, **QUERIED})
+    async def revisions(
+        self,
+        request: Request[Any, Any, Any],
+        *,
+        engine: NamedDependency[Engine],
+        dataset: DatasetName,
+        limit: Annotated[int, QueryParameter(schema_extra=_PAGE_LIMITS, description="most commits of an answer")] = 100,
+        before: Annotated[str | None, QueryParameter(description="only commits older than this one")] = None,
+    ) -> Response[Revisions]:
+        """Newest first, with branches and tags, from the local index."""
+        check_range("limit", limit, _PAGE_LIMITS)
+        found = revisions_of(engine, engine.dataset(dataset), limit=limit, before=before)
+        return listing_of(request, found)
+
+    @get("/diff", summary="What changed between two commits", responses={**CONDITIONAL, **QUERIED, **problems(413)})
+    async def diff(
+        self,
+        request: Request[Any, Any, Any],
+        *,
+        engine: NamedDependency[Engine],
+        dataset: DatasetName,
+        earlier: Annotated[
+            str | None,
+            QueryParameter(name="from", description="branch, tag or commit to compare from", examples=example("main")),
+        ] = None,
+        later: Annotated[
+            str | None,
+            QueryParameter(name="to", description="branch, tag or commit to compare to; the newest commit by default"),
+        ] = None,
+        earlier_as_of: FromAsOf = None,
+        later_as_of: ToAsOf = None,
+        limit: Annotated[
+            int,
+            QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of each kind; counts are always complete"),
+        ] = 1000,
+    ) -> Response[Diff]:
+        """Rows added, changed (before and after) and removed; each end is a commit, or the last one before a time.
+
+        `X-Revision` is the commit at `to`, `X-Compared-To` the one at `from`; the answer itself names both.
+        """
+        check_range("limit", limit, LIMIT_BOUNDS)
+        if earlier is None and earlier_as_of is None:
+            raise InvalidParameter.of("from", "", valid="a branch, tag or commit, or from_as_of with a time")
+        choices = (
+            revision_or_time(earlier, earlier_as_of, names=("from", "from_as_of")),
+            revision_or_time(later, later_as_of, names=("to", "to_as_of")),
+        )
+        one, two = [await snapshot_at(engine, dataset, choice) for choice in choices]
+        lasting = all(FULL_SHA.fullmatch(choice.revision or "") for choice in choices)
+        compute = partial(diff_of, one, two, limit=limit)
+        return await json_of(request, (two,), compute, compared_to=one, lasting=lasting)
+
+    @get(
+        "/coverage",
+        summary="What there is of each series, and what is missing",
+        dependencies={"choice": Provide(choose_revision, sync_to_thread=False)},
+        responses={**CONDITIONAL, **QUERIED},
+    )
+    async def coverage(
+        self,
+        request: Request[Any, Any, Any],
+        *,
+        engine: NamedDependency[Engine],
+        choice: NamedDependency[RevisionChoice],
+        dataset: DatasetName = "ohlc",
+        symbol: Annotated[list[str] | None, QueryParameter(description="only these pairs or coin ids")] = None,
+        interval: Annotated[str | None, QueryParameter(description="only candles of this length")] = None,
+    ) -> Response[Coverage]:
+        """Rows, first and last time per series, and the gap ledger: since when, why, healed or not."""
+        snapshot = await snapshot_at(engine, dataset, choice)
+        compute = partial(coverage_of, snapshot, symbols=words(symbol), interval=interval)
+        return await json_of(request, (snapshot,), compute, lasting=choice.is_lasting)

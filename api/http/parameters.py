@@ -1,0 +1,90 @@
+"""Query parameters several endpoints share: their types and descriptions, and how lists and bounds are read."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final
+
+from litestar.openapi.spec import Example
+from litestar.params import QueryParameter
+
+from api.http.errors import InvalidParameter
+
+MAX_LIMIT: Final = 50_000
+_MOST_LEVELS: Final = 32
+LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
+_TIME: Final = "ISO 8601, or epoch milliseconds"
+_FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
+_NUMBERS: Final = (
+    "`string` writes prices and volumes as text, so that no decimal is lost; Parquet and Arrow hold them whole anyway"
+)
+_ORDER: Final = (
+    "`asc` (oldest first) or `desc`. Without `start`, or with `desc`, a page holds the newest rows there are and the "
+    "next page those before them; with `start` and `asc` pages go forward in time"
+)
+
+WordList = list[str] | None
+
+
+def example(value: Any) -> list[Example]:
+    """A value the documentation fills in, one that runs."""
+    return [Example(summary=str(value), value=value)]
+
+
+Revision = Annotated[
+    str | None,
+    QueryParameter(description="branch, tag or 40-hex commit of the dataset; the answer never changes for a commit"),
+]
+AsOf = Annotated[str | None, QueryParameter(description=f"serve the last commit made at this time or before; {_TIME}")]
+FromAsOf = Annotated[
+    str | None,
+    QueryParameter(name="from_as_of", description=f"compare from the last commit made at this time or before; {_TIME}"),
+]
+ToAsOf = Annotated[
+    str | None,
+    QueryParameter(name="to_as_of", description=f"compare to the last commit made at this time or before; {_TIME}"),
+]
+Start = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME}")]
+End = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME}")]
+Order = Annotated[str | None, QueryParameter(description=_ORDER)]
+Columns = Annotated[WordList, QueryParameter(description="columns to return, comma-separated; `*` for all")]
+Limit = Annotated[int, QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of an answer")]
+PageCursor = Annotated[
+    str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
+]
+FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
+Numbers = Annotated[str | None, QueryParameter(description=_NUMBERS)]
+DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`", examples=example("ohlc"))]
+
+
+def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
+    """Refuse a number outside the bounds its schema names.
+
+    Raises:
+        InvalidParameter: names the number and the bounds.
+    """
+    if not bounds["minimum"] <= value <= bounds["maximum"]:
+        raise InvalidParameter.of(name, value, valid=f"{bounds['minimum']} to {bounds['maximum']}")
+
+
+def check_depth(name: str, value: Any) -> None:
+    """Refuse lists and objects within one another beyond what any query needs: what walks them later recurses.
+
+    Raises:
+        InvalidParameter: names the parameter.
+    """
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise InvalidParameter.of(name, "…", valid=f"at most {_MOST_LEVELS} lists or objects within one another")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def words(values: Iterable[str] | None) -> tuple[str, ...]:
+    """`a,b` and `x=a&x=b` alike, without repeats and empty ones."""
+    return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))

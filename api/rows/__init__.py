@@ -1,0 +1,8 @@
+"""Rows of a dataset: prices and candles, in pages.
+
+answers                 rows over HTTP: commit, ETag, cache, body
+controller              the endpoints
+cursors                 where a page ended
+queries                 what may be asked, in one normal form
+service                 a request for rows, answered from a snapshot
+"""

@@ -1,0 +1,52 @@
+"""Cursors: where a page ended, at which commit, for which query. Opaque to callers, checked when they come back."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from api.engine.hub.reader import FULL_SHA
+from api.http.errors import InvalidCursor
+
+_FORM: Final = 1
+
+
+class _Packed(msgspec.Struct, array_like=True, frozen=True):
+    form: int
+    sha: str
+    query: bytes
+    at_ms: int
+    series: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The commit's sha, a digest of the query's other parameters, and the last row's time and series."""
+
+    sha: str
+    query: bytes
+    at_ms: int
+    series: str
+
+    def text(self) -> str:
+        """As callers carry it."""
+        packed = _Packed(_FORM, self.sha, self.query, self.at_ms, self.series)
+        return base64.urlsafe_b64encode(msgspec.msgpack.encode(packed)).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read one back.
+
+        Raises:
+            InvalidCursor: it is not one of ours.
+        """
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            packed = msgspec.msgpack.decode(raw, type=_Packed)
+        except (binascii.Error, ValueError, msgspec.MsgspecError):
+            raise InvalidCursor("the cursor is damaged; take it unchanged from the Link header") from None
+        if packed.form != _FORM or not FULL_SHA.fullmatch(packed.sha):
+            raise InvalidCursor("the cursor is of another version of this server; start over without it")
+        return cls(packed.sha, packed.query, packed.at_ms, packed.series)

@@ -1,0 +1,79 @@
+"""What callers may ask of SQL in a URL, checked and brought into one form. What the statement says is not looked at.
+
+Its siblings for rows are in `queries`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar.params import QueryParameter
+
+from api.http.errors import InvalidParameter
+from api.http.parameters import AsOf, FormatName, Numbers, check_depth
+from api.rows.queries import choose_revision
+from api.sql.service import Statement
+
+MOST_VALUES: Final = 1_000
+"""To bind to one statement, those within lists and objects counted too."""
+MOST_VALUE_BYTES: Final = 128 * 1024
+PARAMS_BOUNDS: Final = f"at most {MOST_VALUES:,} values, nested ones too, in {MOST_VALUE_BYTES >> 10} KiB of JSON"
+Values = list[Any] | dict[str, Any]
+
+_REVISION: Final = (
+    "commits to read: `market@<sha>,ohlc@<sha>` as `X-Revision` names them, or a branch, tag or commit; the newest of "
+    "each dataset otherwise"
+)
+
+
+def ask_sql(
+    *,
+    q: Annotated[str, QueryParameter(description="the statement: a SELECT, or EXPLAIN of one")],
+    params: Annotated[
+        str | None,
+        QueryParameter(
+            description=f'values to bind, as JSON: `["BTCUSDT"]` or `{{"symbol": "BTCUSDT"}}`; {PARAMS_BOUNDS}'
+        ),
+    ] = None,
+    revision: Annotated[str | None, QueryParameter(description=_REVISION)] = None,
+    as_of: AsOf = None,
+    format: FormatName = None,  # noqa: A002 - the parameter's public name
+    numbers: Numbers = None,
+) -> Statement:
+    """The statement of a GET.
+
+    Raises:
+        InvalidParameter: said by name.
+    """
+    return Statement(q, _values(params), choose_revision(revision, as_of), format, numbers)
+
+
+def check_values(text: str | bytes) -> Values:
+    """The values of a JSON list or object, few and small enough to be looked at without keeping others waiting.
+
+    Raises:
+        InvalidParameter: names the bound they are over.
+        DecodeError, UnicodeError, RecursionError: no such JSON.
+    """
+    if len(text) > MOST_VALUE_BYTES:
+        raise InvalidParameter.of("params", f"{len(text):,} bytes", valid=PARAMS_BOUNDS)
+    values: Values = msgspec.json.decode(text, type=Values)
+    check_depth("params", values)
+    if (count := _count(values)) > MOST_VALUES:
+        raise InvalidParameter.of("params", f"{count:,} values", valid=PARAMS_BOUNDS)
+    return values
+
+
+def _count(values: Values) -> int:
+    """Values in a list or object and in those within it, which count too. Not for deep ones."""
+    inside = values.values() if isinstance(values, Mapping) else values
+    return len(values) + sum(_count(inner) for inner in inside if isinstance(inner, list | dict))
+
+
+def _values(text: str | None) -> Values:
+    if text is None:
+        return []
+    try:
+        return check_values(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise InvalidParameter.of("params", text, valid="a JSON list or object of values") from None

@@ -1,0 +1,48 @@
+"""The process that worker processes are forked from: everything imported, nothing begun, so that one is up in no time.
+
+It never sees a statement, a file or an answer. What a worker does is `worker`'s business.
+"""
+
+import gc
+import os
+import socket
+
+from api.sql.sandbox import messages
+from api.sql.sandbox.worker import worker
+
+
+def main(descriptor: int) -> None:
+    """Serve the socket of that descriptor until the server hangs up. Never returns.
+
+    Messages: `spawn`, followed by the descriptor of the worker's socket -> its `pid`; `reap` with the `pid` of one
+    that was killed or ended -> its exit `status` (negative: the signal). A pid stays taken until it is reaped.
+    """
+    sock = socket.socket(fileno=descriptor)
+    gc.freeze()  # workers share these pages for good
+    try:
+        while True:
+            message = messages.receive(sock)
+            if message["do"] == "spawn":
+                messages.send(sock, {"pid": _spawn(sock)})
+            else:
+                messages.send(sock, {"status": _reap(int(message["pid"]))})
+    except (messages.WireBroken, OSError):
+        os._exit(0)  # the server is gone, and the workers see that by themselves
+
+
+def _spawn(sock: socket.socket) -> int:
+    theirs = next(messages.receive_descriptors(sock, 1))
+    pid = os.fork()
+    if pid == 0:
+        sock.close()
+        os.setsid()
+        worker.main(theirs)
+    os.close(theirs)
+    return pid
+
+
+def _reap(pid: int) -> int | None:
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except ChildProcessError:
+        return None

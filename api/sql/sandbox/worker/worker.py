@@ -1,0 +1,65 @@
+"""The worker process: confine yourself, then answer statements one after the other until the server hangs up.
+
+This is the only place where a caller's SQL is looked at. The server must never import it.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from api.sql.sandbox import confinement, messages
+from api.sql.sandbox.limits import SqlLimits
+from api.sql.sandbox.worker.session import Session
+
+_MEBIBYTE = 1024 * 1024
+
+
+def main(descriptor: int) -> None:
+    """Serve the socket of that descriptor. Never returns: the process ends with the server, or with a broken statement.
+
+    It ends at once: interpreters take long to tear down, and some libraries complain meanwhile.
+    """
+    sock = socket.socket(fileno=descriptor)
+    try:
+        _serve(sock)
+    except (messages.WireBroken, OSError):
+        os._exit(0)  # the server is gone
+    os._exit(1)
+
+
+def _serve(sock: socket.socket) -> None:
+    limits = SqlLimits(**messages.receive(sock))
+    gauge = confinement.MemoryGauge.open()
+    confinement.be_last()
+    session, report = _confined(limits, gauge)
+    messages.send(sock, {"ready": True, "confinement": report, "resident": gauge.resident_bytes()})
+    fatal = False
+    while not fatal:
+        message = messages.receive(sock)
+        confinement.limit_cpu(seconds=limits.timeout_s * limits.threads)
+        answer, payload, fatal = session.answer(message, lambda count: messages.receive_descriptors(sock, count))
+        messages.send(sock, answer | {"resident": gauge.resident_bytes()}, memoryview(payload) if payload else b"")
+
+
+def _confined(limits: SqlLimits, gauge: confinement.MemoryGauge) -> tuple[Session, dict[str, str]]:
+    """A warm session in a process that has given up everything else, and what it could give up."""
+    session = Session(limits)
+    report = {"threads": _threads(), "privileges": confinement.drop_privileges(), "files": confinement.close_files()}
+    confinement.die_with_parent()
+    session.seal()
+    session.warm_up()
+    report["system_calls"] = confinement.close_system_calls()
+    session.warm_up()
+    report["memory"] = confinement.limit_resources(data_bytes=gauge.data_bytes() + limits.memory_mb * _MEBIBYTE)
+    return session, report
+
+
+def _threads() -> str:
+    """How many threads there are, as the system counts them: Landlock binds only those started after it."""
+    tasks = Path("/proc/self/task")
+    return str(len(list(tasks.iterdir()))) if tasks.is_dir() else "unknown"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,217 @@
+"""Turns a caller's SQL into an HTTP answer: commits, ETag, memory, the sandbox, encoding, in that order.
+
+What the statement says is looked at by the sandbox's workers only.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+from litestar import Request, Response
+from litestar.response import Stream
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.access.auth import Principal
+from api.caching.cached_answers import Recall
+from api.caching.revisions import Pinned, revision_name, snapshots_at
+from api.encoders.text import changed, of
+from api.engine.engine import Engine
+from api.engine.snapshot import Snapshot
+from api.http.bodies import STREAMED_ROWS, body_of, streamed
+from api.http.compression import coded, said_of
+from api.http.disconnects import CLOSED_STATUS, CallerLeft, unless_left
+from api.http.etags import VARY, Validator, etag_of
+from api.http.metrics import Metrics
+from api.http.negotiation import Form, choose_form
+from api.rows.queries import RevisionChoice
+from api.sql.sandbox.errors import SqlRejected, SqlUnavailable
+from api.sql.sandbox.pool import SandboxPool, SqlResult
+from api.sql.snapshot_tables import SqlTables
+from datahub_assets.domain.ledgers import parts_of
+
+_FORM: Final = "1"
+"""Changes when the same answer is written in another way, so that ETags of older versions do not match."""
+_REMEMBERED: Final = 4096
+Params = Sequence[Any] | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a caller asks: the text, the values bound to it, the commits it reads, and how to write the rows."""
+
+    sql: str
+    params: Params
+    choice: RevisionChoice
+    format: str | None
+    numbers: str | None
+
+
+class SqlAnswers:
+    """Answers of the SQL endpoints."""
+
+    def __init__(self, engine: Engine, pool: SandboxPool, recall: Recall, *, metrics: Metrics) -> None:
+        self._engine = engine
+        self._pool = pool
+        self._recall = recall
+        self._metrics = metrics
+        self._tables = SqlTables()
+        self._uses: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
+        """By statement: the tables it reads, if it is repeatable. Known once it ran, it saves running it again."""
+
+    async def answer(self, request: Request[Any, Any, Any], statement: Statement) -> Response[bytes] | Stream:
+        """The rows of a statement; 304 when the caller of a GET has them already.
+
+        Raises:
+            SqlError, ApiError, HubError: said by name.
+        """
+        form = choose_form(request, statement.format, statement.numbers)
+        pinned = await snapshots_at(self._engine, statement.choice)
+        digest = _digest(statement)
+        known = self._uses.get(digest)
+        if known is not None:
+            self._uses.move_to_end(digest)
+            found = self._recall.find(request, _validator(_used(pinned, known), digest, form))
+            if found is not None:
+                return found
+        running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
+        try:
+            result = await unless_left(request.receive, running)
+        except CallerLeft:
+            return Response(b"", status_code=CLOSED_STATUS, headers={"Cache-Control": "no-store"})
+        except SqlRejected:
+            self._check_there(statement, pinned)
+            raise
+        used = _used(pinned, result.tables)
+        request.scope["state"]["timing"] = [f"sql;dur={result.elapsed_ms:.2f}"]
+        self._metrics.sql_seconds.observe(result.elapsed_ms / 1000)
+        validator = None
+        if result.repeatable:
+            self._remember(digest, result.tables)
+            validator = _validator(used, digest, form)
+            unchanged = validator.unchanged(request, exists=True)
+            if unchanged is not None:
+                return unchanged
+        return await self._written(request, result, form, used=used, validator=validator)
+
+    def _check_there(self, statement: Statement, pinned: Sequence[Pinned]) -> None:
+        """Raise RevisionUnknown or DatasetNotReady for a table that is not there yet, or was not at that time."""
+        there = {entry.snapshot.spec.name for entry in pinned}
+        for name, dataset in self._engine.datasets.items():
+            tables = "|".join(re.escape(part.name) for part in parts_of(dataset.spec))
+            if name not in there and re.search(rf"\b({tables})\b", statement.sql, re.IGNORECASE):
+                dataset.find(as_of_ms=statement.choice.as_of_ms)
+
+    async def _run(
+        self, request: Request[Any, Any, Any], statement: Statement, snapshots: Sequence[Snapshot], form: Form
+    ) -> SqlResult:
+        """Run it; once more when files were tidied away between looking and opening."""
+        principal: Principal = request.scope["state"]["principal"]
+        for again in (True, False):
+            try:
+                return await self._pool.run(
+                    statement.sql,
+                    statement.params,
+                    snapshot=self._tables.of(snapshots),
+                    caller=principal.name,
+                    flat=form.format.name == "csv",
+                )
+            except SqlUnavailable:
+                if not again:
+                    raise
+                self._tables = SqlTables()
+        raise AssertionError  # the loop returns or raises
+
+    async def _written(
+        self,
+        request: Request[Any, Any, Any],
+        result: SqlResult,
+        form: Form,
+        *,
+        used: Sequence[Pinned],
+        validator: Validator | None,
+    ) -> Response[bytes] | Stream:
+        """The answer; without a validator it is of now and nobody keeps it."""
+        headers = _passing(used) if validator is None else validator.headers | validator.lifetime
+        if form.format.name == "arrow":
+            body, coding = bytes(result.stream), ""
+            if form.coding:
+                body, coding = await asyncio.to_thread(coded, body, form.coding)
+        else:
+            frame = _presented(result, form)
+            if frame.height > STREAMED_ROWS and form.format.textual:
+                return streamed(frame, form, headers)
+            body, coding = await body_of(frame, form)
+        if validator is not None:
+            return self._recall.keep(request, validator, body, media_type=form.format.media_type, coding=coding)
+        return Response(body, status_code=200, headers=headers | said_of(coding), media_type=form.format.media_type)
+
+    def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
+        self._uses[digest] = tables
+        while len(self._uses) > _REMEMBERED:
+            self._uses.popitem(last=False)
+
+
+class SandboxCollector(Collector):
+    """Gauges and counters of the SQL sandbox."""
+
+    def __init__(self, pool: SandboxPool) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterator[Metric]:
+        """The state of the pool, read now."""
+        state = self._pool.state
+        yield GaugeMetricFamily("datahub_sql_running", "Statements that run now", value=state.running)
+        yield GaugeMetricFamily("datahub_sql_waiting", "Statements that wait for a worker", value=state.waiting)
+        yield CounterMetricFamily("datahub_sql_answered", "Statements answered with rows", value=state.answered)
+        yield CounterMetricFamily(
+            "datahub_sql_workers_replaced", "Workers replaced, most of them killed at a limit", value=state.replaced
+        )
+        confined = GaugeMetricFamily(
+            "datahub_sql_confined", "Whether a layer of the sandbox holds on this system", labels=("layer",)
+        )
+        for layer, said in state.confinement.items():
+            if said.startswith(("yes", "no")):
+                confined.add_metric((layer,), said.startswith("yes"))
+        yield confined
+
+
+def _used(pinned: Sequence[Pinned], tables: Sequence[str]) -> list[Pinned]:
+    """The datasets whose tables a statement reads; all of them where it reads none."""
+    used = [entry for entry in pinned if any(part.name in tables for part in parts_of(entry.snapshot.spec))]
+    return used or list(pinned)
+
+
+def _passing(used: Sequence[Pinned]) -> dict[str, str]:
+    return {"Vary": VARY, "X-Revision": _revision(used), "Cache-Control": "no-store"}
+
+
+def _revision(used: Sequence[Pinned]) -> str:
+    return revision_name([entry.snapshot for entry in used])
+
+
+def _digest(statement: Statement) -> bytes:
+    asked = json.dumps([statement.sql, statement.params], default=str, sort_keys=True)
+    return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _validator(used: Sequence[Pinned], digest: bytes, form: Form) -> Validator:
+    commits = [(entry.snapshot.spec.name, entry.snapshot.sha) for entry in used]
+    etag = etag_of(_FORM, commits, digest, form.format.name, form.numbers_as_text, form.coding)
+    return Validator(etag, _revision(used), lasting=all(entry.lasting for entry in used))
+
+
+def _presented(result: SqlResult, form: Form) -> pl.DataFrame:
+    """The rows as the encoders know them. In text, decimals are numbers like any other, or text to the last digit."""
+    frame = pl.DataFrame(result.table)
+    if not form.format.textual:
+        return frame
+    exact = pl.String if form.numbers_as_text else pl.Float64
+    exactly = changed(frame, of(pl.Decimal), lambda numbers: numbers.cast(exact))
+    return changed(exactly, of(pl.Float32), lambda numbers: numbers.cast(pl.Float64))

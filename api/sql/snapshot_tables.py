@@ -1,0 +1,62 @@
+"""Snapshots of datasets as tables for SQL: each dataset and each of its ledgers by name. Nothing is run here."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from api.engine.snapshot import Snapshot
+from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
+from datahub_assets.domain.ledgers import parts_of
+
+_REMEMBERED: Final = 16
+
+
+class SqlTables:
+    """Builds what SQL may read from commits, and keeps what was built lately.
+
+    Whether mapped rows are still on disk is seen when tables are built: build anew when a file turns out to be gone.
+    """
+
+    def __init__(self) -> None:
+        self._built: OrderedDict[str, SqlSnapshot] = OrderedDict()
+
+    def of(self, snapshots: Sequence[Snapshot]) -> SqlSnapshot:
+        """The tables of these commits. Files whose rows are mapped are read from there, the others from parquet."""
+        key = _key(snapshots)
+        built = self._built.get(key)
+        if built is None:
+            tables = {name: table for snapshot in snapshots for name, table in _tables(snapshot)}
+            built = self._built[key] = SqlSnapshot(f"{_commits(snapshots)}#{_digest(tables)}", tables)
+        self._built.move_to_end(key)
+        while len(self._built) > _REMEMBERED:
+            self._built.popitem(last=False)
+        return built
+
+
+def _key(snapshots: Sequence[Snapshot]) -> str:
+    """Names commits and which of their files are mapped, at the cost of a look at each in memory."""
+    mapped = bytes(file.is_open for snapshot in snapshots for file in snapshot.data)
+    return f"{_commits(snapshots)}#{mapped.hex()}"
+
+
+def _commits(snapshots: Sequence[Snapshot]) -> str:
+    return ",".join(f"{snapshot.spec.name}@{snapshot.sha}" for snapshot in snapshots)
+
+
+def _digest(tables: Mapping[str, SqlTable]) -> str:
+    """Names the files the tables are read from."""
+    paths = "\n".join(str(path) for table in tables.values() for path in table.files)
+    return hashlib.blake2b(paths.encode(), digest_size=8).hexdigest()
+
+
+def _tables(snapshot: Snapshot) -> Iterator[tuple[str, SqlTable]]:
+    for part in parts_of(snapshot.spec):
+        files = _rows_of(snapshot) if part.name == snapshot.spec.name else snapshot.tables.get(part.name, ())
+        yield part.name, SqlTable(part.arrow_schema(), tuple(files))
+
+
+def _rows_of(snapshot: Snapshot) -> Iterator[Path]:
+    for file in snapshot.data:
+        yield file.mapped if file.is_open and file.mapped.exists() else file.parquet

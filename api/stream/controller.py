@@ -1,0 +1,83 @@
+"""New commits as they come, as server-sent events."""
+
+from functools import partial
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Controller, Request, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, QueryParameter
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from api.access.auth import Authenticator, Principal
+from api.access.guards import credentials
+from api.engine.engine import Engine
+from api.http.openapi import QUERIED, problems
+from api.http.parameters import WordList, words
+from api.stream.feed import Feed
+from api.stream.server_sent_events import MEDIA_TYPE, EventStream
+from api.stream.subscribers import interest_of, position_of, told
+
+
+class ServerSentEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event of the stream; `data` is JSON text."""
+
+    data: str = ""
+    event: str = "message"
+    id: str = ""
+    retry: int = 0
+
+
+_EVENTS: Final = ResponseSpec(
+    ServerSentEvent, description="server-sent events, each of this form", media_type=MEDIA_TYPE, generate_examples=False
+)
+
+
+class StreamController(Controller):
+    """What is new."""
+
+    path = "/api/hub/stream"
+    tags = ["Live"]  # noqa: RUF012 - Litestar reads it from the class
+    security = [{"bearer": []}]  # noqa: RUF012
+
+    @get(summary="Follow new commits", responses={200: _EVENTS, **QUERIED, **problems(429)})
+    async def follow(
+        self,
+        request: Request[Any, Any, Any],
+        *,
+        engine: NamedDependency[Engine],
+        feed: NamedDependency[Feed],
+        authenticator: NamedDependency[Authenticator],
+        dataset: Annotated[
+            WordList, QueryParameter(description="`market`, `ohlc`, comma-separated; all of them by default")
+        ] = None,
+        symbol: Annotated[
+            WordList, QueryParameter(description="only rows of these pairs, tickers or coin ids, comma-separated")
+        ] = None,
+        interval: Annotated[str | None, QueryParameter(description="of candles, only those of this length")] = None,
+        last_event_id: Annotated[
+            str | None,
+            HeaderParameter(name="Last-Event-ID", description="the last event's id: what came after it is sent first"),
+        ] = None,
+    ) -> ASGIApp:
+        """`ready` names the commits to begin with, then there is a `commit` for each new one with the rows it changed.
+
+        The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
+        `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told,
+        and rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on,
+        and can go on with `Last-Event-ID`. A stream ends within five minutes of its token being revoked. An account may
+        have 32 streams open at once.
+        """
+        interest = await interest_of(engine, datasets=words(dataset), symbols=words(symbol), interval=interval)
+        since = position_of(last_event_id, interest, engine)
+        principal: Principal = request.scope["state"]["principal"]
+
+        header, address = credentials(request)
+
+        async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+            with feed.place(principal.name):
+                refused = partial(authenticator.refused, header, address=address)
+                await EventStream(told(feed, interest, since=since), refused=refused)(scope, receive, send)
+
+        return stream

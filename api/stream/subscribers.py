@@ -1,0 +1,131 @@
+"""One follower of the datasets: what it wants to hear of, where it goes on, and the events it is told.
+
+Which commits there are, and what they changed, comes from `stream`; sending is `eventstream`'s business.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+import msgspec
+
+from api.datasets.schemas import Restart
+from api.engine.engine import Engine
+from api.engine.hub.reader import FULL_SHA
+from api.http.errors import InvalidParameter, UnknownInterval, UnknownSymbol
+from api.stream.changes import Change, Interest, known_names
+from api.stream.feed import Feed
+from api.stream.server_sent_events import HEARTBEAT, event
+from datahub_assets.domain.errors import DataHubError
+
+HEARTBEAT_S: Final = 15.0
+_RECONNECT: Final = b"retry: 3000\n\n"
+_VALID_ID: Final = "an id this stream sent: a 40-hex commit, or market@<sha>,ohlc@<sha>"
+
+
+async def interest_of(
+    engine: Engine, *, datasets: tuple[str, ...], symbols: tuple[str, ...], interval: str | None
+) -> Interest:
+    """What a caller wants to hear of, checked against what there is now; no datasets named are all of them.
+
+    Raises:
+        UnknownDataset, DatasetNotReady, UnknownSymbol, UnknownInterval: said by name.
+    """
+    if datasets:
+        snapshots = [engine.dataset(name).current for name in datasets]
+    else:
+        snapshots = [known.current for known in engine.datasets.values() if known.is_ready]
+    groups = sorted({group for snapshot in snapshots for group in snapshot.groups if group is not None})
+    if interval is not None and interval not in groups:
+        raise UnknownInterval.of(interval, valid=groups)
+    if symbols:
+        known = frozenset[str]().union(*[await asyncio.to_thread(known_names, snapshot) for snapshot in snapshots])
+        unknown = [name for name in symbols if name.upper() not in known and name.lower() not in known]
+        if unknown:
+            raise UnknownSymbol.of("symbol", unknown, known=known, where="the datasets that are followed")
+    # In the specs' order, so that an id names the same commits however the caller listed their datasets.
+    followed = tuple(name for name in engine.specs if not datasets or name in datasets)
+    return Interest(followed, tuple(name.upper() for name in symbols), interval)
+
+
+def position_of(event_id: str | None, interest: Interest, engine: Engine) -> dict[str, str]:
+    """The commit of each followed dataset an event id names; those it does not name begin with the newest commit.
+
+    A lone sha may be of either dataset; if it is of none that is known, it stands for all.
+
+    Raises:
+        InvalidParameter: it is no such id.
+    """
+    if not event_id:
+        return {}
+    named = {name: sha for name, _, sha in (part.rpartition("@") for part in event_id.split(","))}
+    is_mixed = "" in named and len(named) > 1
+    if is_mixed or not all(FULL_SHA.fullmatch(sha) for sha in named.values()):
+        raise InvalidParameter.of("Last-Event-ID", event_id, valid=_VALID_ID)
+    lone = named.pop("", None)
+    if lone is None:
+        return {name: sha for name, sha in named.items() if name in interest.datasets}
+    found = [name for name in interest.datasets if _has(engine, name, lone)]
+    return dict.fromkeys(found[:1] or interest.datasets, lone)
+
+
+async def told(feed: Feed, interest: Interest, *, since: Mapping[str, str]) -> AsyncIterator[bytes]:
+    """The events of one follower, from where it was on; comments in between when there are none."""
+    with feed.listening(interest) as listener:
+        now = {name: sha for name, sha in feed.state.items() if name in interest.datasets}
+        at = {**now, **since}
+        yield _RECONNECT + event("ready", msgspec.json.encode(at), event_id=_event_id(at, interest))
+        for name in [name for name in since if since[name] != now.get(name)]:
+            async for chunk in _caught_up(feed, interest, name, at=at, until=now.get(name)):
+                yield chunk
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    change = await listener.queue.get()
+            except TimeoutError:
+                yield HEARTBEAT
+                continue
+            if change is None:
+                return
+            at[change.spec.name] = change.later.sha
+            text = change.text(interest)
+            if text is not None:
+                yield event(_kind(change), text, event_id=_event_id(at, interest))
+
+
+async def _caught_up(
+    feed: Feed, interest: Interest, name: str, *, at: dict[str, str], until: str | None
+) -> AsyncIterator[bytes]:
+    """What a follower missed of one dataset, or that this cannot be told."""
+    if until is None:
+        return
+    try:
+        async for change in feed.missed(name, at[name], until):
+            at[name] = change.later.sha
+            text = change.text(interest)
+            if text is not None:
+                yield event(_kind(change), text, event_id=_event_id(at, interest))
+    except DataHubError as error:
+        reason = f"what changed since {at[name]} cannot be told: {error.code}"
+        at[name] = until
+        restart = Restart(dataset=name, revision=until, reason=reason)
+        yield event("restart", msgspec.json.encode(restart), event_id=_event_id(at, interest))
+
+
+def _kind(change: Change) -> str:
+    return "commit" if change.found is not None else "restart"
+
+
+def _event_id(at: Mapping[str, str], interest: Interest) -> str:
+    """Names the commits a follower knows; as `X-Revision` does."""
+    if len(interest.datasets) == 1:
+        return at.get(interest.datasets[0], "")
+    return ",".join(f"{name}@{at[name]}" for name in interest.datasets if name in at)
+
+
+def _has(engine: Engine, name: str, sha: str) -> bool:
+    try:
+        engine.dataset(name).find(revision=sha)
+    except DataHubError:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""Queries as permalinks and as code."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation
+from litestar.params import QueryParameter
+
+from api.access.guards import each_parameter_once
+from api.engine.engine import Engine
+from api.http.etags import COMPARED_TO
+from api.http.openapi import QUERIED, problems
+from api.http.parameters import example
+from api.web.dry_run import rehearse
+from api.web.endpoints import Endpoint, endpoints_of
+from api.web.snippets import Snippets, query_of, snippets_of
+from datahub_assets.settings import Settings
+
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
+_LAST_PORT: Final = 65_535
+_EXAMPLE: Final = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=24"
+_OWN_PATH: Final = "/api/hub/snippets"
+_OF_SEVERAL: Final = frozenset({"/api/hub/sql"})
+"""What reads as many datasets as it likes; a bare sha would have to be looked for in each of them."""
+_ANSWERED: Final = {200: ResponseSpec(Snippets, generate_examples=False), **QUERIED, **problems(406, 408, 413)}
+
+
+@dataclass
+class QueriedOperation(Operation):
+    """An operation that repeats the refusals of others: drop-in endpoints have their own shapes for them."""
+
+    def __post_init__(self) -> None:
+        """Add what Litestar cannot derive: one schema per status and media type is all it knows."""
+        refusal = OpenAPIResponse(description="a parameter of a drop-in query is not valid", content={})
+        self.responses = {**(self.responses or {}), "422": refusal}
+        for status, answer in self.responses.items():
+            if status != "200" and isinstance(answer, OpenAPIResponse):
+                answer.content = {**(answer.content or {}), "application/json": OpenAPIMediaType()}
+
+
+class SnippetsController(Controller):
+    """Queries as permalinks and as code."""
+
+    path = _OWN_PATH
+    tags = ["Rows"]  # noqa: RUF012 - Litestar reads it from the class
+    security = [{"bearer": []}]  # noqa: RUF012
+    guards = [each_parameter_once]  # noqa: RUF012
+
+    @get(summary="A query as a permalink and as code", responses=_ANSWERED, operation_class=QueriedOperation)
+    async def snippets(
+        self,
+        request: Request[Any, Any, Any],
+        *,
+        engine: NamedDependency[Engine],
+        settings: NamedDependency[Settings],
+        path: Annotated[
+            str,
+            QueryParameter(
+                description="the query: the path of any GET here that answers data, drop-ins too, and its parameters",
+                examples=example(_EXAMPLE),
+            ),
+        ],
+    ) -> Response[Any]:
+        """For curl, Python (httpx) and JavaScript; for tables also polars and DuckDB. Parameters may be beside `path`.
+
+        The query is asked, as the caller, and counts as a request; what it refuses is refused here in the same words.
+        The permalink names the commits it answers from now, where it takes a `revision`, so it gives the same answer as
+        long as the Hub holds them. The code reads the token from the environment variable `DATAHUB_TOKEN`.
+        """
+        further = [(name, value) for name, value in request.query_params.multi_items() if name != "path"]
+        query = query_of(path, further, endpoints=_endpoints(request))
+        heard = await rehearse(request, query.endpoint.path, query.query_string)
+        if heard.is_refusal:
+            said = heard.refusal_headers | {"Cache-Control": "no-store"}
+            return Response(heard.body, status_code=heard.status, media_type=heard.media_type, headers=said)
+        revision = _revision(engine, query.endpoint, heard.headers.get("x-revision"))
+        base = _base(request, settings)
+        compared_to = heard.headers.get(COMPARED_TO.lower())
+        found = snippets_of(query, base=base, revision=revision, compared_to=compared_to, media_type=heard.media_type)
+        named = {} if revision is None else {"X-Revision": revision}
+        return Response(found, headers={**named, "Cache-Control": "no-store"})
+
+
+def _endpoints(request: Request[Any, Any, Any]) -> dict[str, Endpoint]:
+    """All there are but this one, which would ask itself."""
+    return {path: endpoint for path, endpoint in endpoints_of(request.app).items() if path != _OWN_PATH}
+
+
+def _revision(engine: Engine, endpoint: Endpoint, revision: str | None) -> str | None:
+    """The commits an answer named, each with its dataset where that is not plain from the endpoint."""
+    if revision is None or "@" in revision or endpoint.path not in _OF_SEVERAL:
+        return revision
+    names = [name for name, dataset in engine.datasets.items() if dataset.commits.of_revision(revision) is not None]
+    return f"{names[0]}@{revision}" if names else revision
+
+
+def _base(request: Request[Any, Any, Any], settings: Settings) -> str:
+    """How the caller reaches this server."""
+    named = request.headers.get("host", "")
+    host = _HOST.fullmatch(named)
+    if host is None or int(host[1] or 0) > _LAST_PORT:
+        named = f"{settings.bind_host}:{settings.api_port}"
+    return f"{request.scope['scheme']}://{named}"

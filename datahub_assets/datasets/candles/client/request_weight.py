@@ -1,0 +1,89 @@
+"""Binance's request weight: how much of the minute is used, and when to wait. No HTTP here.
+
+6,000 a minute per IP; every answer tells what is used in `X-MBX-USED-WEIGHT-1M` (rest-api.md, "IP Limits"). Minutes are
+the exchange's, so its clock counts, not ours.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from datahub_assets.datasets.candles.intervals import MINUTE_MS
+from datahub_assets.sources.backoff import Sleep
+from datahub_assets.sources.pauses import paused
+
+DEFAULT_LIMIT: Final = 6000
+_SHARE: Final = 0.9
+"""How much of the limit is ours to use: other programs behind the same address need some too."""
+_INTO_MINUTE_MS: Final = 500
+_USED_HEADER: Final = "x-mbx-used-weight-1m"
+
+
+class WeightBudget:
+    """Lets requests pass while there is weight left this minute; the others wait here for the next one.
+
+    Args:
+        upstream: what to call it in messages.
+        clock: this machine's time, epoch milliseconds.
+        sleep: how to wait.
+        longest_wait_s: a pause asked for by the exchange that is longer ends the fetch instead of being waited.
+    """
+
+    def __init__(self, upstream: str, *, clock: Callable[[], int], sleep: Sleep, longest_wait_s: float) -> None:
+        self._upstream = upstream
+        self._clock = clock
+        self._sleep = sleep
+        self._longest_wait_ms = longest_wait_s * 1000
+        self._ahead_ms = 0
+        self._minute = 0
+        self._used = 0
+        self._in_flight = 0
+        self._paused_until_ms = 0
+        self.limit = DEFAULT_LIMIT
+
+    @property
+    def used(self) -> int:
+        """Weight used this minute as far as the exchange has told."""
+        return self._used if self._minute == self._this_minute() else 0
+
+    def set_exchange_clock(self, exchange_ms: int) -> None:
+        """Learn how far the exchange's clock is ahead of ours."""
+        self._ahead_ms = exchange_ms - self._clock()
+
+    def pause(self, *, until_ms: int) -> None:
+        """Let nothing pass before this time of our clock."""
+        self._paused_until_ms = max(self._paused_until_ms, until_ms)
+
+    def rest_of_minute_s(self) -> float:
+        """Seconds until the exchange forgets what was used."""
+        into_ms = (self._clock() + self._ahead_ms) % MINUTE_MS
+        return (MINUTE_MS - into_ms + _INTO_MINUTE_MS) / 1000
+
+    async def admit(self, weight: int) -> int:
+        """Wait until a request of this weight may be made; gives the minute it was made in, to `settle` with.
+
+        Raises:
+            SourceRateLimited: the exchange wants a longer pause than a fetch should wait.
+        """
+        while True:
+            now_ms = self._clock()
+            if self._paused_until_ms > now_ms:
+                if self._paused_until_ms - now_ms > self._longest_wait_ms:
+                    raise paused(self._upstream, until_ms=self._paused_until_ms, now_ms=now_ms)
+                await self._sleep((self._paused_until_ms - now_ms) / 1000)
+            elif self.used + self._in_flight + weight > self.limit * _SHARE and self.used + self._in_flight > 0:
+                await self._sleep(self.rest_of_minute_s())
+            else:
+                self._in_flight += weight
+                return self._this_minute()
+
+    def settle(self, minute: int, *, weight: int, headers: Mapping[str, str]) -> None:
+        """Count an admitted request as done; `headers` of its answer, none if there was no answer."""
+        self._in_flight -= weight
+        told = headers.get(_USED_HEADER, "")
+        if minute != self._this_minute() or not told.isdecimal():
+            return
+        self._used = max(self.used, int(told))
+        self._minute = minute
+
+    def _this_minute(self) -> int:
+        return (self._clock() + self._ahead_ms) // MINUTE_MS

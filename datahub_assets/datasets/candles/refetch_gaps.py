@@ -1,0 +1,68 @@
+"""Gaps of candles are asked for again here, when the ledger says that it is time. How gaps come and go is domain."""
+
+import logging
+from collections.abc import Sequence
+
+from datahub_assets.datasets.candles.client.fetch import fetch_ranges
+from datahub_assets.datasets.candles.client.pages import Range
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.registry import OHLC
+from datahub_assets.defs.resources import Workshop
+from datahub_assets.domain.errors import SourceError, Terminal
+from datahub_assets.domain.rows import candle_of
+from datahub_assets.sources.fetched import Fetched
+from datahub_assets.stores import landing
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.series import Question
+
+
+def ask_again(workshop: Workshop, cache: Cache, *, log: logging.Logger) -> None:
+    """Ask Binance for the gaps that are due, land what comes, and note in the ledger what became of each question.
+
+    A failure only costs the answers: the questions stay due, and the tick's own candles have landed before. A question
+    the exchange refuses goes behind the others, so that pairs it no longer knows do not keep those from being asked.
+    """
+    questions = cache.gaps_to_ask(OHLC, now_ms=workshop.clock(), followed=workshop.settings.follows)
+    if not questions:
+        return
+    try:
+        fetched = fetch_ranges(
+            workshop.settings, ranges=[_range(question) for question in questions], clock=workshop.clock, log=log
+        )
+    except SourceError as error:
+        log.warning("could not ask again for %d gaps: %s", len(questions), error)
+        if isinstance(error, Terminal):  # of all of them
+            for question in questions:
+                cache.record_refused(OHLC, question, now_ms=workshop.clock())
+    else:
+        _note(questions, fetched, workshop, cache)
+
+
+def _note(questions: Sequence[Question], fetched: Fetched, workshop: Workshop, cache: Cache) -> None:
+    now_ms = workshop.clock()
+    landing.land(workshop.landing, OHLC, fetched.checked, now_ms=now_ms)
+    for question in questions:
+        symbol, name = question.series
+        error = fetched.failed.get((symbol, name))
+        if error is None:
+            cache.record_asked(OHLC, question, answered=_answered(question, fetched), now_ms=now_ms)
+        elif isinstance(error, Terminal):
+            cache.record_refused(OHLC, question, now_ms=now_ms)
+
+
+def _range(question: Question) -> Range:
+    symbol, name = question.series
+    return Range(symbol, interval(name), question.gap.first_time, question.gap.last_time)
+
+
+def _answered(question: Question, fetched: Fetched) -> bool:
+    """Whether any candle of the gap came, good or bad."""
+    symbol, name = question.series
+    subject = f"{symbol} {name}"
+    times = fetched.checked.frame.filter(symbol=symbol, interval=name)["timestamp"].dt.epoch("ms")
+    came = times.is_between(question.gap.first_time, question.gap.last_time).any()
+    refused = [candle_of(one) for one in fetched.checked.rejected]
+    return bool(came) or any(
+        one is not None and one[0] == subject and question.gap.first_time <= one[1] <= question.gap.last_time
+        for one in refused
+    )

@@ -1,0 +1,31 @@
+"""`market_prices`: ask CoinGecko for the coins of the settings. Everything after the answer is shared by all chains."""
+
+import dagster as dg
+
+from datahub_assets.datasets.market import client
+from datahub_assets.datasets.registry import MARKET
+from datahub_assets.defs import chain, source_assets
+from datahub_assets.defs.error_mapping import told_to_dagster
+from datahub_assets.defs.resources import Workshop
+from datahub_assets.sources.fetched import Fetched
+
+
+@chain.chain_asset(
+    MARKET,
+    key=chain.source_key(MARKET),
+    description="Current prices from CoinGecko, checked and landed on disk.",
+    kinds={"python"},
+    check_specs=[source_assets.accepted_check(MARKET)],
+)
+def source_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+    """Fetch, check, land."""
+    workshop: Workshop = context.resources.workshop
+    workshop.status.ticked(MARKET.name, now_ms=workshop.clock())
+    with told_to_dagster(context, workshop, spec=MARKET), workshop.cache() as cache:
+
+        def ask(not_before_ms: int) -> Fetched:
+            return client.fetch_prices(
+                workshop.settings, clock=workshop.clock, log=context.log, not_before_ms=not_before_ms
+            )
+
+        return source_assets.land(MARKET, workshop, source_assets.fetch(MARKET, workshop, cache, ask))

@@ -1,0 +1,171 @@
+"""The asset checks every dataset has: when they are asked and what follows. What rows must be is said in `rules`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.defs import chain
+from datahub_assets.defs.checks import read_back, rules
+from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.domain.errors import HubContentInvalid, HubError
+from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.domain.partitions import is_foreign
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.publish import chain_facts, losses
+from datahub_assets.stores.publish.publisher import MOST_ROWS
+
+Verdicts = Iterator[dg.AssetCheckResult]
+ROWS_NOTE = "most_rows"
+_NAMED_FILES = 10
+
+
+def cache_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
+    """What waits for the Hub is fit to be published; blocking, as a commit is for good."""
+    key = chain.cache_key(spec)
+    all_rules = rules.of(spec)
+
+    @dg.multi_asset_check(
+        name=f"{spec.cache_table}_checks",
+        specs=[
+            dg.AssetCheckSpec(rule.name, asset=key, blocking=True, description=rule.description) for rule in all_rules
+        ],
+        required_resource_keys={KEY},
+        pool=chain.group(spec),
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Verdicts:
+        workshop: Workshop = context.resources.workshop
+        with workshop.cache() as cache:
+            waiting = cache.unpublished(spec, limit=MOST_ROWS).frame  # what the next commit carries
+        for rule in all_rules:
+            broken = rule.broken(waiting, workshop.clock())
+            yield _verdict(key, rule.name, problems=broken, metadata={"rows_checked": waiting.height})
+
+    return checks
+
+
+def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
+    """What the Hub holds is what was sent; nothing is published anymore when these are asked."""
+    key = chain.hub_key(spec)
+    specs = [
+        dg.AssetCheckSpec(
+            "rows_never_shrink", asset=key, description="The dataset has no fewer rows than it ever had."
+        ),
+        dg.AssetCheckSpec(
+            "hub_equals_cache", asset=key, description="The last commit, read back, holds what was sent."
+        ),
+        dg.AssetCheckSpec(
+            "no_foreign_files", asset=key, description="Below data/ there are only the files that publishing writes."
+        ),
+    ]
+    if GAPS in ledgers_of(spec):
+        specs.append(
+            dg.AssetCheckSpec(
+                "no_gaps_unasked", asset=key, description="The exchange was asked for all gaps of what is collected."
+            )
+        )
+
+    @dg.multi_asset_check(
+        name=f"{spec.hub_asset}_checks", specs=specs, required_resource_keys={KEY}, pool=chain.group(spec)
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Verdicts:
+        workshop: Workshop = context.resources.workshop
+        yield _rows_never_shrink(spec, workshop)
+        yield _hub_equals_cache(spec, workshop)
+        yield _no_foreign_files(spec, workshop)
+        if GAPS in ledgers_of(spec):
+            yield _no_gaps_unasked(spec, workshop)
+
+    return checks
+
+
+def _rows_never_shrink(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    """Against the most rows this repo ever had, and what others took: new rows do not make up for a loss."""
+    with workshop.cache() as cache:
+        seen = repo_state.load(cache.database, spec)
+        most = cache.note(spec, ROWS_NOTE, default={"repo": None, "rows": 0})
+        before = most["rows"] if seen is not None and most["repo"] == seen.repo else 0
+        rows = None if seen is None else seen.rows
+        owed = 0 if seen is None else losses.owed(spec, repo=seen.repo, cache=cache)
+        if seen is not None and rows is not None and rows >= before:
+            cache.set_note(spec, ROWS_NOTE, {"repo": seen.repo, "rows": rows})
+    problems = [f"{rows:,} rows, and there were {before:,}"] if rows is not None and rows < before else []
+    if owed:
+        problems.append(f"{owed:,} rows that were there are gone, and the cache has them no more")
+    told = "not counted yet" if rows is None else rows
+    return _verdict(
+        chain.hub_key(spec), "rows_never_shrink", problems=problems, metadata={"rows": told, "most_rows": before}
+    )
+
+
+def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR
+    with workshop.cache() as cache:
+        try:
+            sample = read_back.compare(spec, cache=cache, hub=workshop.hub(cache))
+        except HubError as error:
+            if not isinstance(error, HubContentInvalid):  # nothing is known to be wrong; the next tick looks again
+                severity = dg.AssetCheckSeverity.WARN
+            sample = read_back.Sample(problems=[f"could not be read back: {error}"])
+    return _verdict(
+        chain.hub_key(spec),
+        "hub_equals_cache",
+        problems=sample.problems,
+        metadata={"rows_compared": sample.rows, "files_read": sample.files, "commit": sample.commit or "none yet"},
+        severity=severity,
+    )
+
+
+def _no_foreign_files(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    """At the head as last seen. Publishing leaves them alone: they may be all that somebody has of something."""
+    with workshop.cache() as cache:
+        seen = repo_state.load(cache.database, spec)
+    foreign = sorted(path for path in (seen.files if seen else ()) if is_foreign(spec, path))
+    told = (
+        f"{len(foreign)} files below data/ are not of this dataset, and readers get their rows as well, so that keys "
+        f"come twice; delete them on the Hub: {', '.join(foreign[:_NAMED_FILES])}"
+    )
+    return _verdict(
+        chain.hub_key(spec),
+        "no_foreign_files",
+        problems=[told] if foreign else [],
+        metadata={"foreign_files": len(foreign)},
+    )
+
+
+def _no_gaps_unasked(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+    """Of series that are still collected: about the others the exchange is not asked any more."""
+    with workshop.cache() as cache:
+        gaps = chain_facts.open_gaps(cache, spec, followed=workshop.settings.follows) or {}
+        everywhere = chain_facts.open_gaps(cache, spec) or {}
+    unasked = gaps.get("not_fetched", 0)
+    problems = [f"{unasked} gaps were not asked for successfully yet"] if unasked else []
+    return _verdict(
+        chain.hub_key(spec),
+        "no_gaps_unasked",
+        problems=problems,
+        metadata={
+            **{f"gaps_{cause}": count for cause, count in gaps.items()},
+            "gaps_of_series_not_collected": sum(everywhere.values()) - sum(gaps.values()),
+        },
+        severity=dg.AssetCheckSeverity.WARN,
+    )
+
+
+def _verdict(
+    key: dg.AssetKey,
+    name: str,
+    *,
+    problems: list[str],
+    metadata: dict[str, Any],
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=name,
+        passed=not problems,
+        severity=severity,
+        description="; ".join(problems) or None,
+        metadata=metadata,
+    )

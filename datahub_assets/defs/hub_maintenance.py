@@ -1,0 +1,38 @@
+"""`hub_maintenance`: squash histories that have grown long. Its schedule stays stopped until somebody starts it."""
+
+import dagster as dg
+
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.stores.hub.history import MANY_COMMITS, SQUASH_LOSES, commit_count, squash
+
+
+@dg.op(required_resource_keys={KEY}, description=f"Squash every dataset with more than {MANY_COMMITS} commits.")
+def squash_long_histories(context: dg.OpExecutionContext) -> None:
+    """Tag the day and squash, dataset by dataset."""
+    workshop: Workshop = context.resources.workshop
+    with workshop.cache() as cache:
+        hub = workshop.hub(cache)
+        for spec in DATASETS.values():
+            count = commit_count(spec, cache=cache, hub=hub)
+            if count <= MANY_COMMITS:
+                context.log.info("%s has %d commits: left as it is", hub.repo_id(spec), count)
+                continue
+            squashed = squash(spec, cache=cache, hub=hub, now_ms=workshop.clock())
+            context.log.info("squashed %d commits of %s; tag %s", count, hub.repo_id(spec), squashed.tag)
+
+
+@dg.job(description=SQUASH_LOSES)
+def hub_maintenance() -> None:
+    """Squash what has grown long."""
+    squash_long_histories()
+
+
+hub_maintenance_schedule = dg.ScheduleDefinition(
+    name="hub_maintenance_schedule",
+    job=hub_maintenance,
+    cron_schedule="17 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Every day at 03:17 UTC, once it is switched on.",
+)

@@ -1,1 +1,0 @@
-"""Care for the repos on the Hub that no tick does by itself."""

@@ -1,1 +1,0 @@
-"""Candles of spot pairs, from Binance."""

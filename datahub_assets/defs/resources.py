@@ -1,0 +1,48 @@
+"""What every asset works with: settings, a clock, the cache, the Hub. The one resource; no logic.
+
+A plain object on purpose: the fields of a ConfigurableResource show in Dagster's UI, and tokens must not.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from datahub_assets.settings import Settings
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.account import hub_of
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.worker_status import WorkerStatus
+
+KEY = "workshop"
+
+
+def now_ms() -> int:
+    """This machine's time, epoch milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Tools of the assets. `clock` gives epoch milliseconds UTC."""
+
+    settings: Settings
+    clock: Callable[[], int] = now_ms
+
+    def cache(self) -> Cache:
+        """The SQLite cache, open; use it in a `with`."""
+        return Cache.open(self.settings.cache_path)
+
+    def hub(self, cache: Cache) -> Hub:
+        """The Hub that holds the datasets, with the token that writes to it; the cache remembers whose it is."""
+        return hub_of(self.settings, cache)
+
+    @property
+    def landing(self) -> Path:
+        """Where source assets land their rows."""
+        return self.settings.landing_path
+
+    @property
+    def status(self) -> WorkerStatus:
+        """What the rest of the product is told about the chains."""
+        return WorkerStatus(self.settings.home)

@@ -1,0 +1,37 @@
+"""Whether the process of a Dagster run still lives, whichever launcher started it. Nothing is ended here."""
+
+from enum import Enum
+
+import dagster as dg
+
+from datahub_assets.ops.supervise.linux import started_at
+
+_CLOCK_SLACK_S = 2.0
+
+
+class Worker(Enum):
+    """What is known about the process of a run."""
+
+    UNKNOWN = "unknown"
+    """It has not said its pid (yet)."""
+    ALIVE = "alive"
+    GONE = "gone"
+
+
+def worker_of(instance: dg.DagsterInstance, run_id: str) -> Worker:
+    """Look at the last process that said "Started process for run": its pid, and that it is no later one's.
+
+    A pid alone proves nothing after a reboot or a long night; a process that started after the run said so is another.
+    """
+    said = [
+        (int(entry.value), event.timestamp)
+        for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        if event.dagster_event is not None
+        for label, entry in event.dagster_event.engine_event_data.metadata.items()
+        if label == "pid" and isinstance(entry, dg.TextMetadataValue) and entry.value and entry.value.isdigit()
+    ]
+    if not said:
+        return Worker.UNKNOWN
+    pid, said_at = said[-1]
+    start = started_at(pid)
+    return Worker.ALIVE if start is not None and start <= said_at + _CLOCK_SLACK_S else Worker.GONE

@@ -1,0 +1,111 @@
+"""The assets every dataset has whatever its source: its table in the SQLite cache and its repo on the Hub."""
+
+import logging
+
+import dagster as dg
+
+from datahub_assets.datasets.candles.intervals import DAY_MS
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.defs import chain, metadata
+from datahub_assets.defs.error_mapping import told_to_dagster
+from datahub_assets.defs.resources import Workshop
+from datahub_assets.stores.cache import quarantine
+from datahub_assets.stores.cache.cache import Drained
+from datahub_assets.stores.publish import chain_facts
+from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.publisher import MOST_ROWS, publish
+from datahub_assets.stores.recovery import inherited_gaps
+
+
+def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
+    """`sqlite_cache/…`: takes in everything that has landed."""
+
+    @chain.chain_asset(
+        spec,
+        key=chain.cache_key(spec),
+        deps=[chain.source_key(spec)],
+        description=f"{spec.title} in the SQLite cache: latest rows, and the outbox of what the Hub does not hold yet.",
+        kinds={"sqlite"},
+    )
+    def cached(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+        workshop: Workshop = context.resources.workshop
+        with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
+            now_ms = workshop.clock()
+            drained = cache.drain(workshop.landing, spec, now_ms=now_ms, followed=workshop.settings.follows)
+            pruned = cache.prune(spec, now_ms=now_ms)
+            waiting = cache.waiting(spec)
+            saved = drained.upserted
+            context.log.info(
+                "saved %d new and %d changed records of %s in SQLite, %d unchanged; %d wait for the Hub",
+                *(saved.inserted, saved.updated, spec.name, saved.unchanged, waiting),
+            )
+            _tell_losses(spec, drained, pruned.lines, log=context.log)
+            return dg.MaterializeResult(
+                metadata={
+                    **metadata.of_rows(spec, cache.unpublished(spec, limit=MOST_ROWS).frame, now_ms=now_ms),
+                    "dagster/row_count": chain_facts.cached_rows(cache, spec),
+                    "inserted": saved.inserted,
+                    "updated": saved.updated,
+                    "unchanged": saved.unchanged,
+                    "quarantined": drained.quarantined,
+                    "damaged_files": len(drained.set_aside),
+                    "waiting_for_hub": waiting,
+                    "pruned": pruned.rows,
+                    "quarantine_dropped": pruned.lines.old + pruned.lines.surplus,
+                }
+            )
+
+    return cached
+
+
+def _tell_losses(spec: DatasetSpec, drained: Drained, forgotten: quarantine.Dropped, *, log: logging.Logger) -> None:
+    """What could not be read or kept."""
+    for path in drained.set_aside:
+        log.error("landing file %s was damaged and set aside; its rows are fetched again", path.name)
+    if forgotten.old:
+        days = quarantine.RETENTION_MS // DAY_MS
+        log.info("%d lines in quarantine of %s were last seen %d days ago: forgotten", forgotten.old, spec.name, days)
+    if forgotten.surplus:
+        log.warning(
+            "the quarantine of %s keeps %d lines: the %d seen longest ago are forgotten",
+            *(spec.name, quarantine.MOST_LINES, forgotten.surplus),
+        )
+
+
+def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
+    """`hf_dataset/…`: brings what waits to the Hub in one commit."""
+
+    @chain.chain_asset(
+        spec,
+        key=chain.hub_key(spec),
+        deps=[chain.cache_key(spec)],
+        description=f"{spec.summary} The dataset on the Hub that clients read.",
+        kinds={"huggingface", "parquet"},
+    )
+    def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+        workshop: Workshop = context.resources.workshop
+        with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
+            hub, limits = workshop.hub(cache), Limits.of(workshop.settings)
+            outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=workshop.clock(), log=context.log)
+            if outcome.reason is not None:
+                context.log.info(outcome.told(spec))
+            now_ms = workshop.clock()
+            inherited_gaps.close(spec, cache=cache, now_ms=now_ms)
+            known = chain_facts.of_chain(cache, spec, now_ms=now_ms)
+            is_waiting = outcome.commit is None and cache.waiting(spec) > 0
+            tell = workshop.status.waited if is_waiting else workshop.status.succeeded
+            tell(spec.name, known, now_ms=now_ms)
+            return dg.MaterializeResult(
+                metadata={
+                    "dataset": dg.MetadataValue.url(hub.repo_url(spec)),
+                    **({"commit": dg.MetadataValue.url(outcome.url)} if outcome.url else {}),
+                    **({"no_commit_because": outcome.reason} if outcome.reason else {}),
+                    "rows_published": outcome.rows,
+                    "bytes_committed": outcome.size,
+                    "dagster/row_count": known["rows"],
+                    "newest_timestamp": known["newest_row"] or "none",
+                    "commits_last_hour": known["commits_last_hour"],
+                }
+            )
+
+    return published

@@ -1,0 +1,13 @@
+"""What each command of `datahub` does.
+
+up                      `datahub up`
+consent                 the question before public repos are created
+status                  `datahub status`
+doctor                  the checks of `datahub doctor`
+report                  both as tables on a terminal
+trial_publish           the doctor's trial of publishing
+ticks                   whether runs begin
+hub_queries             what commands ask the Hub, within seconds
+rejected_rows           `datahub quarantine`
+maintenance             rebuilding the cache, squashing histories
+"""

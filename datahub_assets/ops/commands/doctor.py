@@ -1,0 +1,275 @@
+"""The live checks a worried person wants, each with its fix. Nothing is repaired, and what a check makes it removes."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from datahub_assets.datasets.registry import DATASETS, OHLC
+from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
+from datahub_assets.ops.commands import ticks
+from datahub_assets.ops.commands.hub_queries import first_answer
+from datahub_assets.ops.commands.trial_publish import publish_and_read_back
+from datahub_assets.ops.dagster.web.access import needs_login
+from datahub_assets.ops.supervise import home_lock, stack
+from datahub_assets.settings import Settings
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.database import is_full
+from datahub_assets.stores.hub.account import hub_without_cache
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_net import clients
+
+_TIMEOUT_S = 10.0
+_LITTLE_DISK_BYTES = 1 << 30
+_AGENT = {"User-Agent": "crypto-data-hub doctor"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check: what was looked at, whether it is well, what was seen, and what to do if it is not."""
+
+    check: str
+    ok: bool
+    seen: str
+    fix: str = ""
+
+
+class Unwell(Exception):
+    """What a check found; the message is what a person reads, `fix` the advice where the check's own would mislead."""
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A name, a function that says what it saw or raises, and the advice for when it raises."""
+
+    name: str
+    look: Callable[[], str]
+    fix: str
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Run all checks one after the other, giving each outcome as soon as it is known."""
+    for check in checks(settings):
+        try:
+            yield Finding(check.name, ok=True, seen=check.look())
+        except Unwell as unwell:
+            yield Finding(check.name, ok=False, seen=str(unwell), fix=unwell.fix or check.fix)
+        except (HubError, CacheError, OSError, httpx.HTTPError) as error:
+            yield Finding(check.name, ok=False, seen=f"{error}" or type(error).__name__, fix=check.fix)
+
+
+def checks(settings: Settings) -> list[Check]:
+    """All checks for these settings."""
+    hub = _HubAsked(settings)
+    logs = settings.home / "logs"
+    return [
+        Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
+        Check("disk", lambda: _disk(settings), _room_fix(settings)),
+        Check("cache", lambda: _cache(settings), "datahub cache rebuild makes a new one from the Hub"),
+        Check("coingecko", lambda: _coingecko(settings), "check network and proxy; COINGECKO_BASE_URL names the host"),
+        Check("binance", lambda: _binance(settings), "check network and proxy; BINANCE_BASE_URLS lists hosts to try"),
+        Check("hub account", lambda: _account(settings, hub), _hub_fix(settings)),
+        Check(
+            "publish and read back",
+            lambda: publish_and_read_back(hub.at_hand(), token=settings.owner_token()),
+            _hub_fix(settings),
+        ),
+        Check("datasets", lambda: _datasets(hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
+        Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
+        Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
+        Check("worker status", lambda: _worker_status(settings), f"remove {WorkerStatus(settings.home).path}"),
+        Check("ticks", lambda: _ticks(settings), ticks.way_out(settings)),
+        Check("dagster", lambda: _dagster(settings), f"see {logs / 'dagster.log'} and {logs / 'daemon.log'}"),
+    ]
+
+
+def _running(settings: Settings) -> str:
+    pid = home_lock.holder(settings.home)
+    if pid is None:
+        raise Unwell(f"no `datahub up` runs on {settings.home}")
+    return f"datahub up, pid {pid}"
+
+
+def _disk(settings: Settings) -> str:
+    folder = settings.home if settings.home.is_dir() else Path()
+    free = shutil.disk_usage(folder).free
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(b"datahub")
+    if free < _LITTLE_DISK_BYTES:
+        raise Unwell(f"only {free >> 20} MiB free")
+    return f"writable, {free >> 30} GiB free"
+
+
+def _cache(settings: Settings) -> str:
+    if not settings.cache_path.is_file():
+        raise Unwell(f"{settings.cache_path} is not there yet", fix="the first tick makes it: make up (or: datahub up)")
+    try:
+        _try_cache(settings.cache_path)
+    except (CacheError, Unwell) as error:
+        if isinstance(error, CacheFull) or is_full(settings.home):
+            # Whatever the file says then: a rebuild would not help, and lose the rows that wait in it.
+            raise Unwell(str(error), fix=_room_fix(settings)) from error
+        if isinstance(error, CacheBusy):
+            raise Unwell(str(error), fix="nothing is wrong with what could be read: ask again in a minute") from error
+        if isinstance(error, CacheError) and not isinstance(error, CacheUnusable):
+            raise Unwell(str(error), fix=f"see that {settings.home} and the files in it can be written") from error
+        raise
+    return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
+
+
+def _try_cache(path: Path) -> None:
+    with Cache.open(path) as cache:
+        verdict = str(cache.database.scalar("PRAGMA quick_check(1)"))
+        if verdict != "ok":
+            raise Unwell(verdict)
+        with cache.database.transaction():
+            cache.database.execute("UPDATE versions SET last = last")
+
+
+def _coingecko(settings: Settings) -> str:
+    key = settings.coingecko_api_key
+    headers = {} if key is None else {"x-cg-demo-api-key": key.get_secret_value()}
+    answer = _get_upstream(f"{settings.coingecko_base_url}/ping", headers=headers)
+    return f"{settings.coingecko_base_url} answers in {answer.elapsed.total_seconds():.2f} s"
+
+
+def _binance(settings: Settings) -> str:
+    problems = []
+    for url in settings.binance_base_urls:
+        try:
+            answer = _get_upstream(f"{url}/api/v3/time")
+        except Unwell as problem:
+            problems.append(str(problem))
+        else:
+            return f"{url} answers in {answer.elapsed.total_seconds():.2f} s"
+    raise Unwell("; ".join(problems))
+
+
+class _HubAsked:
+    """The Hub, asked once whether it answers: if it hangs, not every check waits for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._hub = hub_without_cache(settings)
+        self._problem: HubError | None = None
+        self._answers = False
+
+    def at_hand(self) -> Hub:
+        """The Hub, if it answers.
+
+        Raises:
+            HubError: it does not, now or when it was asked before.
+        """
+        if self._problem is not None:
+            raise self._problem
+        if not self._answers:
+            try:
+                first_answer(self._settings, lambda: self._hub)
+            except HubError as error:
+                self._problem = error
+                raise
+            self._answers = True
+        return self._hub
+
+
+def _account(settings: Settings, hub: _HubAsked) -> str:
+    if settings.owner_token() is None:
+        raise Unwell("there is no token that may write")
+    return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.at_hand().namespace}"
+
+
+def _datasets(asked: _HubAsked) -> str:
+    missing = []
+    hub = asked.at_hand()
+    for spec in DATASETS.values():
+        try:
+            hub.head(spec)
+        except HubNotFound:
+            missing.append(hub.repo_id(spec))
+    if missing:
+        raise Unwell(f"not published yet: {', '.join(missing)}")
+    return ", ".join(hub.repo_id(spec) for spec in DATASETS.values())
+
+
+def _api(settings: Settings) -> str:
+    health: dict[str, Any] = _get(f"{stack.api_url(settings)}/api/health", good=(200, 503)).json()
+    if health["status"] != "ok":
+        raise Unwell(f"{health['status']}: {'; '.join(health.get('reasons', []))}")
+    return f"{stack.api_url(settings)} is ok"
+
+
+def _api_rows(settings: Settings) -> str:
+    headers = {"Authorization": f"Bearer {settings.owner_token()}"}
+    market = _get(f"{stack.api_url(settings)}/api/hub/market?limit=1", headers=headers).json()
+    params = f"symbol={_symbol(settings)}&interval={settings.intervals[0]}&limit=1"
+    candles = _get(f"{stack.api_url(settings)}/api/hub/{OHLC.name}?{params}", headers=headers).json()
+    if not market or not candles:
+        raise Unwell("it answers, without rows")
+    return f"newest price of {market[0]['timestamp']}, newest candle of {candles[0]['timestamp']}"
+
+
+def _dagster(settings: Settings) -> str:
+    url = stack.dagster_url(settings)
+    headers = {"Authorization": f"Bearer {settings.owner_token()}"} if needs_login(settings) else {}
+    version = _get(f"{url}/server_info", headers=headers).json()["dagster_webserver_version"]
+    return f"{url}, version {version}"
+
+
+def _worker_status(settings: Settings) -> str:
+    told = WorkerStatus(settings.home)
+    problem = told.problem()
+    if problem is not None:
+        raise Unwell(problem)
+    return f"{told.path} tells of {len(told.read()['chains'])} chains"
+
+
+def _ticks(settings: Settings) -> str:
+    silence = ticks.silence(settings, now_ms=time.time_ns() // 1_000_000)
+    if silence is not None:
+        raise Unwell(silence)
+    told = WorkerStatus(settings.home)
+    return ", ".join(f"{name}: last run began {told.chain(name)['last_tick'] or 'never'}" for name in DATASETS)
+
+
+def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:
+    """Ask a process of the stack, never through a proxy."""
+    return _well(clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, direct=True), url, good)
+
+
+def _get_upstream(url: str, *, headers: Mapping[str, str] = _AGENT) -> httpx.Response:
+    """As `_get`, of what is not ours: through a proxy, if there is one, and then its name is told when that fails."""
+    try:
+        answer = clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, follow_redirects=True)
+    except httpx.HTTPError as error:
+        raise Unwell(f"{url}{clients.via(url)}: {type(error).__name__} {error}".rstrip()) from error
+    return _well(answer, f"{url}{clients.via(url)}", (200,))
+
+
+def _well(answer: httpx.Response, asked: str, good: Container[int]) -> httpx.Response:
+    if answer.status_code not in good:
+        raise Unwell(f"{asked.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
+    return answer
+
+
+def _symbol(settings: Settings) -> str:
+    return "BTCUSDT" if isinstance(settings.symbols, str) else settings.symbols[0]
+
+
+def _room_fix(settings: Settings) -> str:
+    return f"free some space, or move {settings.home} (DATAHUB_HOME)"
+
+
+def _hub_fix(settings: Settings) -> str:
+    if settings.embedded_hub:
+        return "the embedded Hub runs while `datahub up` does; see its log hub.log"
+    return "HF_TOKEN needs write access to HF_USERNAME's datasets; HF_ENDPOINT names the Hub"

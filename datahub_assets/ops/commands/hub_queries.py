@@ -1,0 +1,85 @@
+"""The Hub as a person who waits at a terminal asks it: for seconds, then it counts as silent. Nothing changes there."""
+
+import threading
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.domain.errors import HubNotFound, HubRateLimited, HubUnavailable
+from datahub_assets.settings import Settings
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.repo_state import load
+from datahub_assets.stores.hub.account import hub_of
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.hub.history import commit_count
+
+T = TypeVar("T")
+ANSWER_LIMIT_S: Final = 4.0
+COUNT_LIMIT_S: Final = 20.0
+"""Counting reads a whole history, once: publishing keeps the count up to date afterwards."""
+
+
+def within(limit_s: float, call: Callable[[], T], *, silent: str) -> T:
+    """What the call returns or raises. One that takes too long is left alone, to end with this process.
+
+    Raises:
+        HubUnavailable: with the message `silent`: it took too long.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(call())
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that waits
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(limit_s)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise HubUnavailable(silent)
+    return done[0]
+
+
+def first_answer(settings: Settings, hub: Callable[[], Hub], *, limit_s: float = ANSWER_LIMIT_S) -> None:
+    """Have the Hub answer anything, be it that it has no such dataset or is asked too often.
+
+    Args:
+        hub: gives the Hub to ask; may ask it whose datasets are meant.
+
+    Raises:
+        HubUnavailable: no answer in time.        HubRefused: it does not accept the token.
+    """
+    advice = ": the embedded one runs while `datahub up` does" if settings.embedded_hub else ""
+    silent = f"the Hub {settings.hub_endpoint} does not answer{advice}"
+    try:
+        within(limit_s, lambda: hub().head(next(iter(DATASETS.values()))), silent=silent)
+    except (HubNotFound, HubRateLimited):
+        return
+    except HubUnavailable as error:
+        raise HubUnavailable(silent) from error
+
+
+def commit_counts(settings: Settings) -> dict[str, int]:
+    """Commits of each dataset that the cache knows on the Hub, by name.
+
+    Raises:
+        HubError: the Hub could not be asked, or not in time.        CacheError: the cache cannot be read.
+    """
+
+    def count() -> dict[str, int]:
+        with Cache.open(settings.cache_path) as cache:
+            hub = hub_of(settings, cache)
+            published = [spec for spec in DATASETS.values() if load(cache.database, spec) is not None]
+            return {spec.name: commit_count(spec, cache=cache, hub=hub) for spec in published}
+
+    return within(COUNT_LIMIT_S, count, silent=f"the Hub {settings.hub_endpoint} takes too long to count commits")
+
+
+def remembered(settings: Settings) -> Hub:
+    """The Hub, with whose datasets are meant from the cache if that is known there."""
+    with Cache.open(settings.cache_path) as cache:
+        return hub_of(settings, cache)

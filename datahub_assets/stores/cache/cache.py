@@ -1,0 +1,270 @@
+"""The SQLite cache: rows between upstream and Hub, the outbox of what no commit carries yet, and the quarantine.
+
+What a row is and which of two wins is the domain's; when and how to publish is the publisher's; how the file is made is
+said in `schema`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import polars as pl
+
+from datahub_assets.datasets.candles.gaps import Coverage
+from datahub_assets.datasets.candles.intervals import HOUR_MS
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.domain.errors import CacheUnusable
+from datahub_assets.domain.ledgers import CORRECTIONS, LedgerSpec, corrections, ledgers_of, parts_of
+from datahub_assets.domain.rows import Rejected, merge, supersede
+from datahub_assets.stores import landing
+from datahub_assets.stores.cache import quarantine, repo_state, schema, series
+from datahub_assets.stores.cache.database import Database
+from datahub_assets.stores.cache.quarantine import Dropped
+from datahub_assets.stores.cache.series import Followed, Question
+from datahub_assets.stores.cache.tables import BATCH_ROWS, Outbox, Table
+
+PRUNE_EVERY_MS: Final = HOUR_MS
+PAUSE_NOTE: Final = "pause_until_ms"
+"""Note of until when (epoch ms) a dataset's upstream wants no request; until then no run begins."""
+
+
+def every(_series: tuple[str, ...]) -> bool:
+    """All series are followed."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """How many rows were new, changed, or said the same as before."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "Upserted") -> "Upserted":
+        return Upserted(self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What became of the landing files: counts over all of them, and the damaged ones that were set aside."""
+
+    files: int = 0
+    upserted: Upserted = field(default_factory=Upserted)
+    quarantined: int = 0
+    set_aside: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What left the cache: published rows past their retention, and lines of the quarantine."""
+
+    rows: int = 0
+    lines: Dropped = field(default_factory=Dropped)
+
+
+class Cache:
+    """The cache file, open. Use as a context manager; several processes may have it open at once."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the cache and make what is missing in it.
+
+        Raises:
+            CacheUnusable: damaged, no database, or written by a newer version of this project.
+            CacheFull: no room to create it.
+        """
+        database = Database.open(path)
+        try:
+            schema.complete(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def drain(self, folder: Path, spec: DatasetSpec, *, now_ms: int, followed: Followed = every) -> Drained:
+        """Take in all landing files of a dataset, each in a transaction of its own, and remove them.
+
+        Killed in between, the next drain takes the same file again and finds its rows unchanged. A damaged file is
+        renamed out of the way and reported, so that it does not stop the chain for ever. Of series that are not
+        `followed` no new candles are expected.
+        """
+        landing.tidy(folder, spec, now_ms=now_ms)
+        result = Drained()
+        for path in landing.landed(folder, spec):
+            try:
+                checked = landing.read_landed(path, spec)
+            except CacheUnusable:
+                result = Drained(
+                    result.files, result.upserted, result.quarantined, (*result.set_aside, landing.set_aside(path))
+                )
+                continue
+            with self.database.transaction():
+                upserted = self.upsert(spec, checked.frame)
+                quarantined = self.quarantine(checked.rejected, now_ms=now_ms)
+            landing.discard(path)
+            result = Drained(
+                result.files + 1, result.upserted + upserted, result.quarantined + quarantined, result.set_aside
+            )
+        if spec.has_forming_rows:
+            with self.database.transaction():
+                version = self.next_version()
+                series.note_time(self.database, spec, followed=followed, now_ms=now_ms, version=version)
+                series.note_quarantined(self.database, spec, now_ms=now_ms, version=version)
+        return result
+
+    def upsert(self, spec: DatasetSpec, frame: pl.DataFrame) -> Upserted:
+        """Store rows by the domain's merge. Rows that say the same stay as they are, and published if they were."""
+        rows = merge(spec, [frame])
+        total = Upserted()
+        with self.database.transaction():
+            version = self.next_version()
+            for chunk in rows.iter_slices(BATCH_ROWS):
+                total += self._store(spec, chunk, version=version)
+        return total
+
+    def _store(self, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> Upserted:
+        table = Table.of(spec)
+        stored = table.matching(self.database, rows)
+        changes = supersede(spec, stored=stored, incoming=rows)
+        table.put(self.database, changes, version=version)
+        series.note_rows(self.database, spec, rows, version=version)
+        if CORRECTIONS in ledgers_of(spec):
+            self.record_corrections(corrections(spec, before=stored, after=changes), version=version)
+        inserted = changes.join(stored, on=list(spec.key), how="anti").height
+        return Upserted(inserted, changes.height - inserted, rows.height - changes.height)
+
+    def record_corrections(self, lines: pl.DataFrame, *, version: int | None = None) -> int:
+        """Add lines to the ledger of corrections and return how many; those it has already are left alone."""
+        if lines.is_empty():
+            return 0
+        table = Table.of(CORRECTIONS)
+        with self.database.transaction():
+            known = table.matching(self.database, lines)
+            fresh = lines.join(known, on=list(CORRECTIONS.key), how="anti")
+            if fresh.height:
+                table.put(self.database, fresh, version=self.next_version() if version is None else version)
+            return fresh.height
+
+    def quarantine(self, rejected: Iterable[Rejected], *, now_ms: int) -> int:
+        """Keep rejected rows with their reason and what upstream sent; returns how many were not known yet."""
+        with self.database.transaction():
+            return quarantine.keep(self.database, rejected, now_ms=now_ms)
+
+    def last_times(self, spec: DatasetSpec) -> dict[tuple[str, ...], int]:
+        """Timestamp (epoch ms) of the last row ever stored, per series; pruning does not change it."""
+        return series.last_times(self.database, spec)
+
+    def coverages(self, spec: DatasetSpec) -> dict[tuple[str, ...], Coverage]:
+        """What each series of candles should hold, and its open gaps."""
+        return series.coverages(self.database, spec) if spec.has_forming_rows else {}
+
+    def gaps_to_ask(
+        self, spec: DatasetSpec, *, now_ms: int, limit: int = 20, followed: Followed = every
+    ) -> list[Question]:
+        """Gaps of followed series it is time to ask the exchange about, at most `limit`."""
+        if not spec.has_forming_rows:
+            return []
+        return series.to_ask(self.database, spec, followed=followed, now_ms=now_ms, limit=limit)
+
+    def record_asked(self, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int) -> None:
+        """The exchange was asked about a gap; `answered`: it sent any candle of it, good or bad."""
+        with self.database.transaction():
+            series.note_asked(
+                self.database, spec, question, answered=answered, now_ms=now_ms, version=self.next_version()
+            )
+
+    def record_refused(self, spec: DatasetSpec, question: Question, *, now_ms: int) -> None:
+        """The exchange does not answer a question about a gap."""
+        with self.database.transaction():
+            series.note_refused(self.database, spec, question, now_ms=now_ms, version=self.next_version())
+
+    def waiting(self, spec: DatasetSpec | LedgerSpec) -> int:
+        """How many rows no commit carries yet."""
+        return Table.of(spec).count(self.database, "WHERE commit_id IS NULL")
+
+    def unpublished(self, spec: DatasetSpec | LedgerSpec, *, limit: int | None = None) -> Outbox:
+        """The rows no commit carries yet, those that changed first at first, and the versions read."""
+        return Table.of(spec).unpublished(self.database, limit=limit)
+
+    def mark_published(self, spec: DatasetSpec, outboxes: Mapping[str, Outbox], *, commit_id: int) -> int:
+        """Note the commit that carries exactly the versions read, of the dataset and its ledgers; returns how many."""
+        with self.database.transaction():
+            return sum(
+                Table.of(part).mark(self.database, outboxes[part.name].tickets, commit_id=commit_id)
+                for part in parts_of(spec)
+            )
+
+    def adopt(self, spec: DatasetSpec, rows: pl.DataFrame, *, commit_id: int) -> int:
+        """Take over rows a commit holds where they are better than ours by the rule of merge; returns how many.
+
+        Another writer's later version of a row is what is published, whoever fetched it.
+        """
+        with self.database.transaction():
+            table = Table.of(spec)
+            better = supersede(spec, stored=table.matching(self.database, rows), incoming=rows)
+            version = self.next_version()
+            table.put(self.database, better, version=version, commit_id=commit_id)
+            series.note_rows(self.database, spec, better, version=version)
+            return better.height
+
+    def start_over(self, spec: DatasetSpec) -> None:
+        """Nothing is published any more: the repo is another one, or lost its content.
+
+        All rows wait again, and the source fills the history anew, since what was pruned here is not there either.
+        """
+        with self.database.transaction():
+            for part in parts_of(spec):
+                Table.of(part).unmark(self.database)
+            series.restart(self.database, spec, version=self.next_version())
+            repo_state.forget(self.database, spec)
+
+    def prune(self, spec: DatasetSpec, *, now_ms: int) -> Pruned:
+        """Drop published rows past their retention and bound the quarantine, at most once an hour.
+
+        The state of the series stays.
+        """
+        if now_ms < self.note(spec, "pruned_at", default=0) + PRUNE_EVERY_MS:
+            return Pruned()
+        with self.database.transaction():
+            self.set_note(spec, "pruned_at", now_ms)
+            dropped = quarantine.prune(self.database, spec, now_ms=now_ms)
+            oldest = now_ms - spec.retention_ms
+            rows = Table.of(spec).delete(self.database, "WHERE commit_id IS NOT NULL AND timestamp < ?", (oldest,))
+            # A row is committed after its time (an hour allows for clocks), so the commits of those that stay stay.
+            repo_state.prune(self.database, spec, before_ms=oldest - HOUR_MS)
+            return Pruned(rows, dropped)
+
+    def note(self, spec: DatasetSpec, name: str, *, default: Any = None) -> Any:
+        """A remembered value of a dataset, such as the last error (anything JSON can hold)."""
+        text = self.database.scalar("SELECT value FROM notes WHERE dataset = ? AND name = ?", (spec.name, name))
+        return default if text is None else json.loads(text)
+
+    def set_note(self, spec: DatasetSpec, name: str, value: Any) -> None:
+        """Remember a value of a dataset."""
+        self.database.execute(
+            "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (dataset, name) DO UPDATE SET value = excluded.value",
+            (spec.name, name, json.dumps(value)),
+        )
+
+    def next_version(self) -> int:
+        """A number no batch had before; later batches have larger ones."""
+        return int(self.database.scalar("UPDATE versions SET last = last + 1 RETURNING last"))

@@ -1,0 +1,67 @@
+"""The format of the cache file: its version and the tables and indexes it must have. No row is read or written here."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.domain.errors import CacheUnusable
+from datahub_assets.domain.ledgers import LEDGERS
+from datahub_assets.stores.cache import quarantine, repo_state, series
+from datahub_assets.stores.cache.database import Database
+from datahub_assets.stores.cache.tables import Table
+
+FORMAT: Final = 1
+
+
+def complete(database: Database) -> None:
+    """Make what is missing in the file. A complete one is only read, so that nobody waits for a writer to open it.
+
+    Raises:
+        CacheUnusable: written by a newer version of this project.        CacheFull: no room for what is missing.
+    """
+    if _format_of(database) != FORMAT or _wanted_names() - _names(database):
+        _create(database)
+
+
+def _format_of(database: Database) -> int:
+    found = int(database.scalar("PRAGMA user_version"))
+    if found > FORMAT:
+        raise CacheUnusable(
+            f"the cache {database.path} has format {found}, this version knows {FORMAT}: update the project, or "
+            "`datahub cache rebuild` to start a new cache from the Hub"
+        )
+    return found
+
+
+def _names(database: Database) -> set[str]:
+    """The tables and indexes there are."""
+    return {name for (name,) in database.rows("SELECT name FROM sqlite_schema")}
+
+
+def _wanted_names() -> set[str]:
+    """The tables and indexes there should be: those of a cache made anew, in memory."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        pattern = Database(Path(":memory:"), connection)
+        _create(pattern)
+        return _names(pattern)
+
+
+def _create(database: Database) -> None:
+    """Make all tables that are missing, in one transaction."""
+    with database.transaction():
+        database.execute("CREATE TABLE IF NOT EXISTS versions (last INTEGER NOT NULL) STRICT")
+        database.execute("INSERT INTO versions SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM versions)")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS notes (dataset TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, "
+            "PRIMARY KEY (dataset, name)) STRICT, WITHOUT ROWID"
+        )
+        quarantine.create(database)
+        repo_state.create(database)
+        series.create(database)
+        for spec in DATASETS.values():
+            Table.of(spec).create(database)
+        for ledger in (ledger for ledgers in LEDGERS.values() for ledger in ledgers):
+            Table.of(ledger).create(database)
+        database.execute(f"PRAGMA user_version = {FORMAT}")

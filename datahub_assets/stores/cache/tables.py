@@ -1,0 +1,163 @@
+"""Cache tables derived from a spec's columns: rows in and out as frames, and the outbox columns every table has.
+
+A row's `version` grows with every batch that changes it; `commit_id` is that of the commit (in `commits`) that carries
+it, null while none does. Which rows should be written is not decided here.
+"""
+# ruff: noqa: S608 - names come from the specs and pass through `quoted`; every value is bound
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from datahub_assets.datasets.registry import Column, DatasetSpec, Kind
+from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.stores.cache.database import Database, quoted
+
+BATCH_ROWS: Final = 50_000
+_SQL_TYPES: Final = {
+    Kind.TEXT: "TEXT",
+    Kind.NUMBER: "REAL",
+    Kind.COUNT: "INTEGER",
+    Kind.FLAG: "INTEGER",
+    Kind.TIME: "INTEGER",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Rows no commit carries yet, and exactly which versions of them were read.
+
+    Attributes:
+        frame: the rows, in the spec's columns.        tickets: (id, version) of each.
+    """
+
+    frame: pl.DataFrame
+    tickets: pl.DataFrame
+
+    def only(self, chosen: pl.Series) -> "Outbox":
+        """The rows for which this is true; the others go on waiting."""
+        return Outbox(frame=self.frame.filter(chosen), tickets=self.tickets.filter(chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the cache."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @classmethod
+    def of(cls, spec: DatasetSpec | LedgerSpec) -> "Table":
+        """The table of a dataset's rows or of a ledger's lines."""
+        name = spec.cache_table if isinstance(spec, DatasetSpec) else spec.name
+        return cls(name=name, columns=spec.columns, key=spec.key)
+
+    def create(self, database: Database) -> None:
+        """Make the table unless it is there. STRICT: SQLite then checks types as other databases do."""
+        lines = [
+            f"{quoted(c.name)} {_SQL_TYPES[c.kind]}{' NOT NULL' if c.name in self.key else ''}" for c in self.columns
+        ]
+        database.execute(
+            f"CREATE TABLE IF NOT EXISTS {quoted(self.name)} (id INTEGER PRIMARY KEY, {', '.join(lines)}, "
+            "version INTEGER NOT NULL, commit_id INTEGER, "
+            f"UNIQUE ({_names(self.key)})) STRICT"
+        )
+        database.execute(
+            f"CREATE INDEX IF NOT EXISTS {quoted(self.name + '_outbox')} ON {quoted(self.name)} (version) "
+            "WHERE commit_id IS NULL"
+        )
+
+    def matching(self, database: Database, keys: pl.DataFrame) -> pl.DataFrame:
+        """The stored rows with the keys of this frame."""
+        wanted = quoted(f"wanted_{self.name}")
+        lines = ", ".join(f"{quoted(c.name)} {_SQL_TYPES[c.kind]}" for c in self.columns if c.name in self.key)
+        database.execute(f"CREATE TEMP TABLE IF NOT EXISTS {wanted} ({lines}) STRICT")
+        database.execute(f"DELETE FROM temp.{wanted}")
+        ordered = [c.name for c in self.columns if c.name in self.key]
+        database.execute_many(
+            f"INSERT INTO temp.{wanted} VALUES ({_marks(len(ordered))})", _plain(keys.select(ordered), self.columns)
+        )
+        same = " AND ".join(f"t.{quoted(name)} = w.{quoted(name)}" for name in self.key)
+        names = ", ".join(f"t.{quoted(column.name)}" for column in self.columns)
+        # CROSS JOIN keeps SQLite from scanning the big table: the wanted keys drive, the table answers by its key.
+        return self._frame(
+            database.chunks(
+                f"SELECT {names} FROM temp.{wanted} w CROSS JOIN {quoted(self.name)} t ON {same}", size=BATCH_ROWS
+            )
+        )
+
+    def put(self, database: Database, frame: pl.DataFrame, *, version: int, commit_id: int | None = None) -> None:
+        """Write rows, replacing those with the same keys; they wait in the outbox unless `commit_id` carries them."""
+        names = [column.name for column in self.columns]
+        updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in [*names, "version", "commit_id"])
+        sql = (
+            f"INSERT INTO {quoted(self.name)} ({_names(names)}, version, commit_id) "
+            f"VALUES ({_marks(len(names) + 2)}) ON CONFLICT ({_names(self.key)}) DO UPDATE SET {updates}"
+        )
+        tagged = frame.select(names).with_columns(version=pl.lit(version), commit_id=pl.lit(commit_id, dtype=pl.Int64))
+        for chunk in tagged.iter_slices(BATCH_ROWS):
+            database.execute_many(sql, _plain(chunk, self.columns))
+
+    def unpublished(self, database: Database, *, limit: int | None = None) -> Outbox:
+        """The rows without a commit, oldest version first, at most `limit`."""
+        names = _names([column.name for column in self.columns])
+        sql = (
+            f"SELECT id, version, {names} FROM {quoted(self.name)} WHERE commit_id IS NULL "
+            "ORDER BY version, id LIMIT ?"  # SQLite takes a negative limit for none
+        )
+        tickets = {"id": pl.Int64(), "version": pl.Int64()}
+        rows = self._frame(database.chunks(sql, (-1 if limit is None else limit,), size=BATCH_ROWS), before=tickets)
+        return Outbox(frame=rows.drop(list(tickets)), tickets=rows.select(list(tickets)))
+
+    def mark(self, database: Database, tickets: pl.DataFrame, *, commit_id: int) -> int:
+        """Set the commit of exactly these row versions and return how many; a row changed meanwhile keeps waiting."""
+        return database.execute_many(
+            f"UPDATE {quoted(self.name)} SET commit_id = ? WHERE id = ? AND version = ?",
+            ((commit_id, row_id, version) for row_id, version in tickets.select("id", "version").iter_rows()),
+        )
+
+    def unmark(self, database: Database, where: str = "TRUE", values: Sequence[Any] = ()) -> int:
+        """No commit carries these rows any more (SQL text with `?` for the bound values); returns how many did."""
+        sql = f"UPDATE {quoted(self.name)} SET commit_id = NULL WHERE commit_id IS NOT NULL AND {where}"
+        return database.execute(sql, values).rowcount
+
+    def read(self, database: Database, where: str = "", values: Sequence[Any] = ()) -> pl.DataFrame:
+        """Rows as a frame; `where` is SQL text with `?` for the bound values."""
+        names = _names([column.name for column in self.columns])
+        return self._frame(database.chunks(f"SELECT {names} FROM {quoted(self.name)} {where}", values, size=BATCH_ROWS))
+
+    def count(self, database: Database, where: str = "", values: Sequence[Any] = ()) -> int:
+        """How many rows."""
+        return int(database.scalar(f"SELECT count(*) FROM {quoted(self.name)} {where}", values))
+
+    def delete(self, database: Database, where: str, values: Sequence[Any] = ()) -> int:
+        """Drop rows; returns how many."""
+        return database.execute(f"DELETE FROM {quoted(self.name)} {where}", values).rowcount
+
+    def _frame(
+        self, chunks: Iterator[list[tuple[Any, ...]]], *, before: Mapping[str, pl.DataType] | None = None
+    ) -> pl.DataFrame:
+        """Rows of SQLite as a frame of the columns' types."""
+        whole = pl.Int64()
+        stored = {c.name: whole if c.kind in {Kind.TIME, Kind.FLAG} else c.kind.polars for c in self.columns}
+        schema = {**(before or {}), **stored}
+        frames = [pl.DataFrame(rows, schema=schema, orient="row") for rows in chunks]
+        frame = pl.concat([pl.DataFrame(schema=schema), *frames])
+        return frame.with_columns(pl.col(c.name).cast(c.kind.polars) for c in self.columns)
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(quoted(name) for name in names)
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _plain(frame: pl.DataFrame, columns: tuple[Column, ...]) -> list[tuple[Any, ...]]:
+    """Rows as SQLite stores them: times as epoch milliseconds."""
+    times = [c.name for c in columns if c.kind is Kind.TIME and c.name in frame.columns]
+    return frame.with_columns(pl.col(times).dt.epoch("ms")).rows()

@@ -1,0 +1,9 @@
+"""Dataset repos on the Hub: the client, the account, and what their files look like.
+
+client                  the few calls we make to a Hub
+http                    bounds on its HTTP calls
+account                 the Hub of the settings, and whose account it is
+card                    the README.md of a repo
+layout                  frames to parquet bytes and back
+history                 how long a repo's history is, and making it short
+"""

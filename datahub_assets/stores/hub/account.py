@@ -1,0 +1,38 @@
+"""The Hub as the settings name it, with the account remembered. What is done there lives in `hub`."""
+
+from typing import Final
+
+from datahub_assets.settings import LOCAL_USER, Settings
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.repo_state import sha256
+from datahub_assets.stores.hub.client import Hub
+
+_FACT: Final = "account"
+
+
+def hub_without_cache(settings: Settings) -> Hub:
+    """The Hub of these settings where a cache may be missing or broken: it is asked itself whose datasets are meant."""
+    return Hub(settings.hub_endpoint, settings.owner_token(), settings.hf_username)
+
+
+def hub_of(settings: Settings, cache: Cache) -> Hub:
+    """The Hub of these settings, and whose datasets are meant.
+
+    Each run is a new process, and of all calls the Hub limits `whoami` hardest; so its answer is kept in the cache, by
+    endpoint and fingerprint of the token.
+
+    Raises:
+        HubRefused: the token is not valid.        HubUnavailable: the Hub could not be asked.
+    """
+    token = settings.owner_token()
+    namespace = settings.hf_username or (LOCAL_USER if settings.embedded_hub else None)
+    hub = Hub(settings.hub_endpoint, token, namespace)
+    if namespace is not None or token is None:
+        return hub
+    asked_by = sha256(f"{settings.hub_endpoint} {token}".encode())
+    known = repo_state.fact(cache.database, _FACT)
+    if known is None or known["asked_by"] != asked_by:
+        known = {"asked_by": asked_by, "name": hub.namespace}
+        repo_state.set_fact(cache.database, _FACT, known)
+    return Hub(settings.hub_endpoint, token, known["name"])

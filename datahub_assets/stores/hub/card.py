@@ -1,0 +1,176 @@
+"""The dataset card (`README.md` of a repo): what people read there, and the configs `load_dataset` follows.
+
+Derived from the spec and a summary of the content. Besides, its front matter says for the next publisher how far the
+live window has come. No Hub and no files here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import yaml
+
+from datahub_assets.datasets.registry import DatasetSpec, LiveStyle
+from datahub_assets.domain.ledgers import LedgerSpec, ledgers_of
+from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, is_placed
+
+CARD_PATH: Final = "README.md"
+_STATE: Final = "datahub"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the card tells of the content; times in epoch ms, None when unknown."""
+
+    window_start: int
+    rows: int | None
+    first: int | None
+    newest: int | None
+
+
+def render(
+    spec: DatasetSpec, *, repo_id: str, summary: Summary, paths: Iterable[str], ledgers: Sequence[LedgerSpec]
+) -> bytes:
+    """The card of a repo that has these files, and lines in these ledgers (`datasets` cannot load an empty one)."""
+    files = sorted(paths)
+    front = {
+        "pretty_name": spec.title,
+        "tags": ["cryptocurrency", "finance", "time-series", spec.provider],
+        "configs": [*_configs(spec, files), *(_config(ledger.name, [ledger.path]) for ledger in ledgers)],
+        _STATE: {
+            "window_start": _iso(summary.window_start),
+            "rows": summary.rows,
+            "first": _iso(summary.first),
+            "newest": _iso(summary.newest),
+        },
+    }
+    head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
+    return f"---\n{head}---\n\n{_body(spec, repo_id=repo_id, summary=summary, files=files)}".encode()
+
+
+def read_summary(content: bytes) -> Summary | None:
+    """The summary a card carries, None when it carries none (a person rewrote it)."""
+    parts = content.decode(errors="replace").split("---\n", 2)
+    try:
+        front: Any = yaml.safe_load(parts[1]) if len(parts) > 2 else None  # noqa: PLR2004 - before, front, after
+        state = front[_STATE]
+        return Summary(
+            window_start=_moment(state["window_start"]) or 0,
+            rows=None if state["rows"] is None else int(state["rows"]),
+            first=_moment(state["first"]),
+            newest=_moment(state["newest"]),
+        )
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _configs(spec: DatasetSpec, files: list[str]) -> list[dict[str, Any]]:
+    """Explicit globs: all rows by default, each group by its name."""
+    if spec.group is None:
+        every = [f"{DATA_FOLDER}*.parquet"]
+        if spec.live is LiveStyle.APPEND:
+            every.append(f"{DATA_FOLDER}{LIVE_FOLDER}*.parquet")
+        return [_config("default", every, default=True)]
+    groups = sorted({path.split("/")[1] for path in files if is_placed(spec, path)})
+    globs = {group: f"{DATA_FOLDER}{group}/*.parquet" for group in groups}
+    return [
+        _config("default", list(globs.values()) or [f"{DATA_FOLDER}**/*.parquet"], default=True),
+        *(_config(group, [glob]) for group, glob in globs.items()),
+    ]
+
+
+def _config(name: str, globs: list[str], *, default: bool = False) -> dict[str, Any]:
+    config: dict[str, Any] = {"config_name": name, "data_files": [{"split": "train", "path": globs}]}
+    return {**config, "default": True} if default else config
+
+
+_FILES: Final = {
+    LiveStyle.APPEND: (
+        "`data/live/` holds the newest rows, one small file per publish; they move into the file of their day once "
+        "their window has passed."
+    ),
+    LiveStyle.REPLACE: (
+        "In each folder `open.parquet` holds the candles still forming (`closed = false`) and `today.parquet` the "
+        "closed ones of the current UTC day; older ones are in the file of their period."
+    ),
+}
+_BODY: Final = """# {title}
+
+{summary}
+
+| | |
+|---|---|
+| rows | {rows} |
+| oldest row | {first} |
+| newest row | {newest} |
+| key | {key} |
+| source | [{provider}]({source_url}) |
+
+```python
+from datasets import load_dataset
+
+{loads}
+```
+
+## Columns
+
+{columns}
+
+{ledgers}## How it is made
+
+Fetched from {provider}'s public API, checked, and committed here as it came. No row is invented, filled in or
+interpolated; what fails a check is kept back. Each commit is complete in itself: at every commit a key is in one file
+only. {files}
+
+## Terms
+
+The data is {provider}'s, under its terms of use ({source_url}); this repository states no licence of its own for it.
+No advice, no warranty.
+"""
+
+
+def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]) -> str:
+    group = next((path.split("/")[1] for path in files if is_placed(spec, path)), None) if spec.group else None
+    loads = [f'load_dataset("{repo_id}", split="train")']
+    if group is not None:
+        loads.append(f'load_dataset("{repo_id}", "{group}", split="train")')
+    return _BODY.format(
+        title=spec.title,
+        summary=spec.summary,
+        rows="unknown" if summary.rows is None else f"{summary.rows:,}",
+        first=_iso(summary.first) or "none",
+        newest=_iso(summary.newest) or "none",
+        key=", ".join(f"`{name}`" for name in spec.key),
+        provider=spec.provider,
+        source_url=spec.source_url,
+        loads="\n".join(loads),
+        columns=_table(spec),
+        ledgers="".join(_ledger_section(ledger) for ledger in ledgers_of(spec)),
+        files=_FILES[spec.live],
+    )
+
+
+def _table(spec: DatasetSpec | LedgerSpec) -> str:
+    lines = [f"| `{column.name}` | {column.kind.arrow} | {column.doc} |" for column in spec.columns]
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *lines])
+
+
+def _ledger_section(ledger: LedgerSpec) -> str:
+    return f"## `{ledger.name}`\n\n{ledger.summary}\n\n{_table(ledger)}\n\n"
+
+
+def _iso(moment_ms: int | None) -> str | None:
+    """Epoch ms as ISO 8601 with milliseconds only where there are any."""
+    if moment_ms is None:
+        return None
+    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds" if moment_ms % 1000 else "seconds").replace("+00:00", "Z")
+
+
+def _moment(text: Any) -> int | None:
+    """The inverse of `_iso` (YAML may have read the text as a time already)."""
+    if text is None:
+        return None
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,9 @@
+"""Publishing: what waits in the cache becomes one commit.
+
+publisher               what waits in the cache becomes one commit
+draft                   what the next commit would hold
+head                    a repo as it is now
+commit_budget           how often we may commit
+losses                  what others removed from a repo, and what is sent again for it
+chain_facts             what the cache knows of a chain
+"""

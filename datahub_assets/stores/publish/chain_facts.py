@@ -1,0 +1,46 @@
+"""What the cache knows of a chain, as the worker status and the UI tell it. Read only."""
+
+from collections import Counter
+from typing import Any
+
+from datahub_assets.datasets.candles.intervals import HOUR_MS
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.stores.cache import quarantine, repo_state
+from datahub_assets.stores.cache.cache import Cache, every
+from datahub_assets.stores.cache.series import Followed
+from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.publish import commit_budget
+from datahub_assets.stores.worker_status import iso
+
+
+def cached_rows(cache: Cache, spec: DatasetSpec) -> int:
+    """Rows of the dataset in the cache."""
+    return Table.of(spec).count(cache.database)
+
+
+def open_gaps(cache: Cache, spec: DatasetSpec, *, followed: Followed = every) -> dict[str, int] | None:
+    """Open gaps of the followed series by cause; None for a dataset without a ledger of gaps."""
+    if GAPS not in ledgers_of(spec):
+        return None
+    found = Counter[str]()
+    for *series, cause, count in cache.database.rows(
+        "SELECT symbol, interval, cause, count(*) FROM gaps WHERE healed_at IS NULL GROUP BY symbol, interval, cause"
+    ):
+        if followed(tuple(series)):
+            found[cause] += count
+    return dict(found)
+
+
+def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> dict[str, Any]:
+    """The part of the worker status that the cache knows."""
+    seen = repo_state.load(cache.database, spec)
+    gaps = open_gaps(cache, spec)
+    return {
+        "newest_row": iso(None if seen is None else seen.newest),
+        "last_commit": None if seen is None else seen.head,
+        "rows": 0 if seen is None else seen.rows or 0,
+        "rejected": quarantine.count(cache.database, spec),
+        "commits_last_hour": commit_budget.commits_since(cache.database, now_ms - HOUR_MS, spec=spec),
+        "gaps_open": None if gaps is None else sum(gaps.values()),
+    }

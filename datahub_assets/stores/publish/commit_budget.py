@@ -1,0 +1,127 @@
+"""How often we may commit: the Hub's hourly quota over all datasets, kept in the cache across restarts.
+
+Two datasets share one budget, so each gets its even share of the hour instead of racing for it. After a 429 the budget
+halves and comes back slowly. Committing itself is the publisher's.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Final, Self
+
+from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
+from datahub_assets.datasets.registry import DATASETS, DatasetSpec
+from datahub_assets.settings import Settings
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.database import Database
+
+LEAST_SHARE: Final = 0.1
+RECOVERY_PER_HOUR: Final = 0.1
+DEFAULT_PAUSE_MS: Final = 5 * MINUTE_MS
+"""Pause after a 429 that names none."""
+LONGEST_PAUSE_MS: Final = HOUR_MS
+_STRAIN: Final = "strain"
+_SLACK_SHARE: Final = 0.25
+_SLACK_LIMIT_MS: Final = 15 * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the settings allow: least seconds between two commits to a dataset, commits an hour over all of them."""
+
+    publish_interval_s: int
+    commits_per_hour: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The limits of these settings."""
+        return cls(publish_interval_s=settings.publish_interval_s, commits_per_hour=settings.commits_per_hour)
+
+
+@dataclass(frozen=True, slots=True)
+class Strain:
+    """What the Hub's 429s taught: the share of the budget to use, since when, and until when to keep still (ms)."""
+
+    share: float = 1.0
+    since: int = 0
+    paused_until: int = 0
+
+    def share_at(self, now_ms: int) -> float:
+        """The share at this time: it recovers a little every hour."""
+        hours = max(0, now_ms - self.since) / HOUR_MS
+        return min(1.0, self.share + RECOVERY_PER_HOUR * hours)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long from now until a dataset may be committed to (ms, 0 for at once), and what asks for it, in words."""
+
+    ms: int
+    cause: str
+
+
+def strain(database: Database) -> Strain:
+    """What the Hub's refusals have taught so far."""
+    known = repo_state.fact(database, _STRAIN)
+    return Strain() if known is None else Strain(**known)
+
+
+def refused(database: Database, *, retry_after_s: float | None, now_ms: int) -> Strain:
+    """The Hub said 429: halve the budget and keep still for as long as it wishes."""
+    pause_ms = DEFAULT_PAUSE_MS if retry_after_s is None else min(LONGEST_PAUSE_MS, round(retry_after_s * SECOND_MS))
+    with database.transaction():
+        share = max(LEAST_SHARE, strain(database).share_at(now_ms) / 2)
+        after = Strain(share=share, since=now_ms, paused_until=now_ms + pause_ms)
+        repo_state.set_fact(database, _STRAIN, asdict(after))
+    return after
+
+
+def commits_since(database: Database, since_ms: int, *, spec: DatasetSpec | None = None) -> int:
+    """How many of our commits landed after this time, over all datasets or to one."""
+    if spec is None:
+        return int(database.scalar("SELECT count(*) FROM commits WHERE at > ?", (since_ms,)))
+    return int(database.scalar("SELECT count(*) FROM commits WHERE at > ? AND dataset = ?", (since_ms, spec.name)))
+
+
+def wait(database: Database, spec: DatasetSpec, *, limits: Limits, now_ms: int) -> Wait:
+    """The longest of what this dataset's next commit has to wait for."""
+    # What lies in the future was noted by a clock that was ahead: it must not keep publishing waiting until then.
+    known = strain(database)
+    allowed = max(1, int(limits.commits_per_hour * known.share_at(now_ms)))
+    pause_ms = known.paused_until - now_ms if known.since <= now_ms else 0
+    spacing = _spacing(limits, allowed)
+    last = database.scalar("SELECT max(at) FROM commits WHERE dataset = ? AND at <= ?", (spec.name, now_ms))
+    spacing_ms = 0 if last is None else last + spacing.ms - now_ms
+    quota_ms = _quota_wait_ms(database, allowed=allowed, now_ms=now_ms)
+    waits = (
+        Wait(pause_ms, "the pause the Hub asked for"),
+        Wait(spacing_ms, spacing.cause),
+        Wait(quota_ms, _budget_in_words(limits, allowed)),
+    )
+    longest = max(waits, key=lambda one: one.ms)
+    return Wait(max(0, longest.ms), longest.cause)
+
+
+def _spacing(limits: Limits, allowed: int) -> Wait:
+    """Least time between two commits to one dataset: the wished one or the even share of the budget, if longer.
+
+    Ticks do not come to the second. Some slack keeps one that is a little early from being skipped.
+    """
+    wished_ms, share_ms = limits.publish_interval_s * SECOND_MS, HOUR_MS * len(DATASETS) // allowed
+    whole_ms = max(wished_ms, share_ms)
+    interval = f"the publish interval of {limits.publish_interval_s} s"
+    cause = interval if wished_ms >= share_ms else _budget_in_words(limits, allowed)
+    return Wait(whole_ms - min(_SLACK_LIMIT_MS, int(whole_ms * _SLACK_SHARE)), cause)
+
+
+def _budget_in_words(limits: Limits, allowed: int) -> str:
+    words = f"the commit budget of {allowed} an hour"
+    whole = limits.commits_per_hour
+    return words if allowed == whole else f"{words} ({whole} until the Hub refused some)"
+
+
+def _quota_wait_ms(database: Database, *, allowed: int, now_ms: int) -> int:
+    """Time until fewer than `allowed` commits lie within the past hour."""
+    nth = database.scalar(
+        "SELECT at FROM commits WHERE at > ? AND at <= ? ORDER BY at DESC LIMIT 1 OFFSET ?",
+        (now_ms - HOUR_MS, now_ms, allowed - 1),
+    )
+    return 0 if nth is None else int(nth) + HOUR_MS - now_ms

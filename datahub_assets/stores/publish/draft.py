@@ -1,0 +1,152 @@
+"""What the next commit to a repo would hold: the rows that wait, merged into the files of its head.
+
+Reads the Hub only for files it does not remember. Commits nothing and marks nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.domain.ledgers import LedgerSpec, ledgers_of
+from datahub_assets.domain.partitions import Plan, is_small, live_name, plan, window_start_at
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.repo_state import Remote, RemoteFile
+from datahub_assets.stores.cache.tables import Outbox
+from datahub_assets.stores.hub import card, layout
+from datahub_assets.stores.hub.client import Hub
+
+Waiting = Mapping[str, Outbox]
+"""The outboxes of a dataset and of its ledgers, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A commit not made yet.
+
+    Attributes:
+        base: the repo it builds on.        plan: what happens to the rows.
+        writes: content by path, the card included.        deletes: paths to remove.
+        summary: what the repo holds afterwards.
+    """
+
+    base: Remote
+    plan: Plan
+    writes: Mapping[str, bytes]
+    deletes: tuple[str, ...]
+    summary: card.Summary
+
+    @property
+    def empty(self) -> bool:
+        """Whether the head says all this already. A card alone is no reason to commit."""
+        return not self.deletes and not any(path != card.CARD_PATH for path in self.writes)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files written."""
+        return sum(len(content) for content in self.writes.values())
+
+    def landed(self, head: str) -> Remote:
+        """The repo once this is its head."""
+        files = {path: file for path, file in self.base.files.items() if path not in self.deletes}
+        files |= {
+            path: RemoteFile(path, repo_state.sha256(content), len(content)) for path, content in self.writes.items()
+        }
+        summary = self.summary
+        return replace(
+            self.base,
+            head=head,
+            files=files,
+            window_start=summary.window_start,
+            rows=summary.rows,
+            first=summary.first,
+            newest=summary.newest,
+            commits=None if self.base.commits is None else self.base.commits + 1,
+        )
+
+
+def rolls(spec: DatasetSpec, base: Remote, *, now_ms: int) -> bool:
+    """Whether the live window has moved on since the head, so that rows have to move too."""
+    if not any(is_small(spec, path) for path in base.files):
+        return False
+    return window_start_at(spec, now_ms=now_ms, newest=base.newest, reached=base.window_start) > base.window_start
+
+
+def compose(spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, hub: Hub, now_ms: int) -> Draft:
+    """Merge what waits into the head's files.
+
+    Raises:
+        HubError: a file of the head could not be fetched.
+        HubContentInvalid: a file of the head is not what the layout says.
+    """
+    new = waiting[spec.name].frame
+    newest = _latest(base.newest, new)
+    window_start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=base.window_start)
+    held = {path for path in base.files if is_small(spec, path)}
+    small = {
+        path: layout.read(spec, content, name=f"{path} at {base.head}")
+        for path, content in sorted(_contents(spec, held, base=base, cache=cache, hub=hub).items())
+    }
+
+    def load(path: str) -> pl.DataFrame | None:
+        if path not in base.files:
+            return None
+        content = hub.read(spec, path, revision=base.head)
+        return layout.read(spec, content, name=f"{path} at {base.head}")
+
+    step = plan(spec, small=small, new=new, window_start=window_start, live=live_name(now_ms), load=load)
+    writes = {path: layout.write(spec, frame) for path, frame in step.writes.items()}
+    ledgers = _ledgers(spec, base=base, waiting=waiting, cache=cache, hub=hub)
+    writes |= {ledger.path: layout.write(ledger, after) for ledger, before, after in ledgers if before is not after}
+    summary = card.Summary(
+        window_start=window_start,
+        rows=None if base.rows is None else base.rows + step.rows_added,
+        first=_earliest(base.first, new),
+        newest=newest,
+    )
+    paths = (base.files.keys() | writes.keys()) - set(step.deletes)
+    told = [ledger for ledger, _, after in ledgers if after.height]
+    writes[card.CARD_PATH] = card.render(spec, repo_id=hub.repo_id(spec), summary=summary, paths=paths, ledgers=told)
+    return Draft(base=base, plan=step, writes=writes, deletes=step.deletes, summary=summary)
+
+
+def is_kept(spec: DatasetSpec, path: str) -> bool:
+    """Whether the content of this file is remembered between publishes."""
+    return is_small(spec, path) or path in {ledger.path for ledger in ledgers_of(spec)}
+
+
+def _contents(spec: DatasetSpec, paths: set[str], *, base: Remote, cache: Cache, hub: Hub) -> dict[str, bytes]:
+    """Content of small files of the head: remembered, or else fetched and remembered."""
+    known = repo_state.contents(cache.database, spec, paths)
+    fetched = {path: hub.read(spec, path, revision=base.head) for path in sorted(paths - known.keys())}
+    if fetched:
+        repo_state.remember(cache.database, spec, fetched)
+    return known | fetched
+
+
+def _ledgers(
+    spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, hub: Hub
+) -> list[tuple[LedgerSpec, pl.DataFrame | None, pl.DataFrame]]:
+    """Each ledger with its lines before (None: no file) and after; the same object when nothing changes."""
+    paths = {ledger.path for ledger in ledgers_of(spec) if ledger.path in base.files}
+    held = _contents(spec, paths, base=base, cache=cache, hub=hub)
+    result = []
+    for ledger in ledgers_of(spec):
+        content = held.get(ledger.path)
+        before = None if content is None else layout.read(ledger, content, name=f"{ledger.path} at {base.head}")
+        after = ledger.merge([*([] if before is None else [before]), waiting[ledger.name].frame])
+        # The file is there from the first commit on, so that readers need no case for its absence.
+        result.append((ledger, before, before if before is not None and after.equals(before) else after))
+    return result
+
+
+def _latest(known: int | None, new: pl.DataFrame) -> int | None:
+    times = [*([] if known is None else [known]), *new.select(pl.col("timestamp").dt.epoch("ms").max()).to_series()]
+    return max((time for time in times if time is not None), default=None)
+
+
+def _earliest(known: int | None, new: pl.DataFrame) -> int | None:
+    times = [*([] if known is None else [known]), *new.select(pl.col("timestamp").dt.epoch("ms").min()).to_series()]
+    return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,142 @@
+"""What others took from a repo or rewrote in it, and what goes there again for it.
+
+Rows go again by waiting once more: merging them changes nothing where the Hub still holds them, so another honest
+writer's commits cost a comparison and no commit. Talking to the Hub is not done here.
+"""
+# ruff: noqa: S608 - names come from the specs and pass through `quoted`; every value is bound
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
+
+import polars as pl
+
+from datahub_assets.datasets.candles.intervals import DAY_MS
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.domain.ledgers import ledgers_of
+from datahub_assets.domain.partitions import Plan, is_placed, is_sealed, is_small, sealed_paths
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.database import quoted
+from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.tables import Table
+
+_OWED: Final = "rows_owed"
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """Rows a repo held once and does not hold now.
+
+    Attributes:
+        rows: how many.        until: none of them is of a later time (epoch ms).
+        wanted: how many rows of up to that time the repo had with them; 0: not known.
+        counted: how many of those there are, by file, as far as they were counted.
+    """
+
+    repo: str
+    rows: int = 0
+    until: int = 0
+    wanted: int = 0
+    counted: Mapping[str, int] = field(default_factory=dict)
+
+
+def lost_rows(spec: DatasetSpec, *, known: Remote, seen: Remote) -> bool:
+    """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
+    sealed = [path for path in known.files if is_sealed(spec, path)]
+    small = [path for path in known.files if is_small(spec, path)]
+    if any(path not in seen.files for path in sealed):
+        return True
+    return bool(small) and not any(is_placed(spec, path) for path in seen.files)
+
+
+def touched(*, known: Remote, seen: Remote) -> set[str]:
+    """Files that are gone or have other content than when we last knew the repo."""
+    return {path for path, file in known.files.items() if path not in seen.files or seen.files[path].oid != file.oid}
+
+
+def send_again(spec: DatasetSpec, *, known: Remote, paths: set[str], cache: Cache) -> int:
+    """Let what belongs in these files wait again, as far as the cache still holds it; returns how many rows."""
+    database, table = cache.database, Table.of(spec)
+    count = 0
+    with database.transaction():
+        for ledger in ledgers_of(spec):
+            if ledger.path in paths:
+                Table.of(ledger).unmark(database)
+        if any(is_small(spec, path) for path in paths):
+            forming = f" OR NOT {quoted('closed')}" if spec.has_forming_rows else ""
+            count += table.unmark(database, f"(timestamp >= ?{forming})", (known.window_start,))
+        for group, first, last in _spans(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
+            same = "" if spec.group is None else f" AND {quoted(spec.group)} = ?"
+            values = (first, last) if spec.group is None else (first, last, group)
+            count += table.unmark(database, f"timestamp >= ? AND timestamp < ?{same}", values)
+    return count
+
+
+def owed(spec: DatasetSpec, *, repo: str, cache: Cache) -> int:
+    """How many rows this repo once held, and neither holds now nor got again since."""
+    return _debt(spec, repo=repo, cache=cache).rows
+
+
+def debt_to_check(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cache) -> Debt | None:
+    """What is owed, if others may have put it back: only rows that came without us can be those."""
+    debt = _debt(spec, repo=seen.repo, cache=cache)
+    came = known.rows is not None and seen.rows is not None and seen.rows > known.rows
+    return debt if debt.rows and debt.wanted and came else None
+
+
+def note_lost(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cache) -> None:
+    """Remember by how many rows the repo shrank, and that those were of no later time than its newest then."""
+    if known.rows is None or seen.rows is None or seen.rows >= known.rows:
+        return
+    before = _debt(spec, repo=seen.repo, cache=cache)
+    rows = before.rows + known.rows - seen.rows
+    until = max(known.newest or 0, before.until)
+    _note(spec, Debt(seen.repo, rows=rows, until=until, wanted=seen.rows + rows), cache=cache)
+
+
+def note_put_back(spec: DatasetSpec, *, plan: Plan, repo: str, cache: Cache) -> None:
+    """A commit carried this out: rows of the time of the loss that the repo did not have are those it lacked.
+
+    Rows of later times are new and pay for none that are gone, however many they are.
+    """
+    debt = _debt(spec, repo=repo, cache=cache)
+    if not debt.rows:
+        return
+    old = plan.changed.filter(pl.col("timestamp").dt.epoch("ms") <= debt.until)
+    back = old.join(plan.replaced, on=list(spec.key), how="anti").height
+    _note(spec, replace(debt, rows=max(0, debt.rows - back)), cache=cache)
+
+
+def note_counted(spec: DatasetSpec, *, debt: Debt, counted: Mapping[str, int], cache: Cache) -> int:
+    """The rows of the time of the loss were counted, file by file; returns how many are owed still."""
+    rows = min(debt.rows, max(0, debt.wanted - sum(counted.values())))
+    _note(spec, replace(debt, rows=rows, counted=dict(counted) if rows else {}), cache=cache)
+    return rows
+
+
+def _debt(spec: DatasetSpec, *, repo: str, cache: Cache) -> Debt:
+    """What this repo is owed; nothing where the loss was another one's."""
+    debt = Debt(**cache.note(spec, _OWED, default={"repo": repo}))
+    return debt if debt.repo == repo else Debt(repo)
+
+
+def _note(spec: DatasetSpec, debt: Debt, *, cache: Cache) -> None:
+    cache.set_note(spec, _OWED, asdict(debt))
+
+
+def _spans(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[tuple[str | None, int, int]]:
+    """For each of these sealed files that the cache has rows of: the group, and from when until when (epoch ms)."""
+    if not sealed:
+        return []
+    group = "NULL" if spec.group is None else quoted(spec.group)
+    days = cache.database.rows(
+        f"SELECT DISTINCT {group}, timestamp / {DAY_MS} * {DAY_MS} FROM {quoted(spec.cache_table)}"
+    )
+    name = spec.group or "group"
+    frame = pl.DataFrame(days, schema={name: pl.String, "timestamp": pl.Int64}, orient="row")
+    moments = frame.with_columns(pl.from_epoch("timestamp", time_unit="ms"))
+    found = frame.with_columns(sealed_paths(spec, moments).alias("path")).filter(pl.col("path").is_in(list(sealed)))
+    spans = found.group_by("path", name).agg(
+        pl.col("timestamp").min().alias("first"), (pl.col("timestamp").max() + DAY_MS).alias("last")
+    )
+    return spans.select(name, "first", "last").rows()

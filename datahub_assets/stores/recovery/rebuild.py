@@ -1,0 +1,124 @@
+"""A new cache from the Hub, when the old file is damaged or lost. The Hub is only read here."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import chain, count
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.domain.errors import DataHubError, HubNotFound
+from datahub_assets.domain.ledgers import ledgers_of
+from datahub_assets.domain.partitions import is_placed, is_small
+from datahub_assets.stores.cache import repo_state, series
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish.head import look
+from datahub_assets.stores.recovery.salvage import carry_over
+
+_LOG = logging.getLogger(__name__)
+_BESIDE: Final = ("-wal", "-shm")
+
+
+def rebuild(
+    path: Path, specs: Sequence[DatasetSpec], *, hub: Hub, landing: Path, now_ms: int, log: logging.Logger = _LOG
+) -> dict[str, int]:
+    """Make a new cache of what the Hub holds, and set the old file aside once that is done.
+
+    What the old cache knows and the Hub does not is carried over as far as the file can be read, see `salvage`; rows
+    go to the landing folder, from where the next tick takes them. What cannot be read is lost, unless upstream still
+    has it: candles are asked for again from each series' last one on the Hub.
+
+    Args:
+        path: the cache.        landing: folder of the landing files.
+
+    Returns:
+        Rows taken in, by dataset.
+
+    Raises:
+        HubError: the Hub could not be read; nothing has changed.
+        CacheError: the new file or a landing file cannot be written; the old cache is still in its place.
+    """
+    fresh = path.with_name(f"{path.name}.new")
+    _remove(fresh)
+    try:
+        with Cache.open(fresh) as cache:
+            taken = {spec.name: _from_hub(spec, cache=cache, hub=hub, now_ms=now_ms, log=log) for spec in specs}
+            if path.exists():
+                carry_over(path, specs, cache=cache, hub=hub, landing=landing, now_ms=now_ms, log=log)
+    except DataHubError:
+        _remove(fresh)
+        raise
+    aside = move_aside(path, now_ms=now_ms)
+    fresh.replace(path)
+    if aside is not None:
+        log.info("the old cache is kept as %s", aside)
+    return taken
+
+
+def move_aside(path: Path, *, now_ms: int) -> Path | None:
+    """Rename the cache and what SQLite keeps beside it to a name of their own; None when there is no cache."""
+    if not path.exists():
+        return None
+    stamp = f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%dT%H%M%S}"
+    names = chain([stamp], (f"{stamp}-{number}" for number in count(2)))
+    aside = next(one for name in names if not (one := path.with_name(f"{path.name}.aside-{name}")).exists())
+    for suffix in _BESIDE:
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.replace(aside.with_name(aside.name + suffix))
+    return path.replace(aside)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *_BESIDE):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _from_hub(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int, log: logging.Logger) -> int:
+    """Rows taken in; none when there is no such dataset yet."""
+    try:
+        hub.head(spec)
+    except HubNotFound:
+        log.info("%s is not on the Hub yet", hub.repo_id(spec))
+        return 0
+    taken = _take_in(spec, cache=cache, hub=hub, now_ms=now_ms)
+    log.info("took %s rows of %s from the Hub", f"{taken:,}", hub.repo_id(spec))
+    return taken
+
+
+def _take_in(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
+    """Rows, series and ledgers of one dataset, all as carried by the head."""
+    seen = look(spec, cache=cache, hub=hub)
+    taken = 0
+    database = cache.database
+    with database.transaction():
+        version = cache.next_version()
+        commit_id = repo_state.add_commit(database, spec, repo=seen.repo, sha=seen.head, at_ms=now_ms, rows=0, size=0)
+        for path in sorted(path for path in seen.files if is_placed(spec, path)):
+            rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
+            series.note_rows(database, spec, rows, version=version)
+            if not is_small(spec, path):
+                rows = rows.filter(pl.col("timestamp").dt.epoch("ms") >= now_ms - spec.retention_ms)
+            Table.of(spec).put(database, rows, version=version, commit_id=commit_id)
+            taken += rows.height
+        _ledgers(spec, seen, cache=cache, hub=hub, version=version, commit_id=commit_id)
+        repo_state.save(database, spec, seen)
+    return taken
+
+
+def _ledgers(spec: DatasetSpec, seen: Remote, *, cache: Cache, hub: Hub, version: int, commit_id: int) -> None:
+    """The published lines. Of a gap they know more than its rows tell: when it was seen, and what was asked."""
+    for ledger in ledgers_of(spec):
+        if ledger.path not in seen.files:
+            continue
+        lines = layout.read(ledger, hub.read(spec, ledger.path, revision=seen.head), name=ledger.path)
+        if "healed_at" in ledger.column_names:
+            lines = series.confirmed(cache.database, spec, lines)
+        Table.of(ledger).put(cache.database, lines, version=version, commit_id=commit_id)

@@ -1,0 +1,161 @@
+"""What only an old cache knows, brought into the one that takes its place: each part for itself, as far as it is read.
+
+What the Hub knows comes from there; see `rebuild`.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.domain.errors import CacheError
+from datahub_assets.domain.ledgers import CORRECTIONS, ledgers_of
+from datahub_assets.domain.rows import Checked
+from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.landing import land
+from datahub_assets.stores.publish import losses
+from datahub_assets.stores.recovery import inherited_gaps
+
+T = TypeVar("T")
+_QUARANTINE: Final = "dataset, subject, reason, raw, open_time, first_seen, last_seen"
+_COMMITS: Final = "dataset, repo, sha, at, rows, bytes"
+
+
+def carry_over(
+    path: Path, specs: Sequence[DatasetSpec], *, cache: Cache, hub: Hub, landing: Path, now_ms: int, log: logging.Logger
+) -> None:
+    """Bring over what the cache at `path` tells and the Hub does not; what cannot be read is named in the log.
+
+    Rows that the Hub does not hold are landed, for the next tick to take. The quarantine, the commits of the past (the
+    budget), what the Hub's refusals taught, pauses of upstreams, corrections, and rows that the Hub lost are in the new
+    cache afterwards. The old file is only read.
+
+    Raises:
+        CacheError: the new cache or a landing file cannot be written.
+    """
+    try:
+        old = Cache.open(path)
+    except CacheError as error:
+        log.warning(
+            "nothing can be saved of the old cache (%s): rows that waited for a commit, the quarantine, the commits of "
+            "the past hour and known losses are gone with it",
+            _cause(error),
+        )
+        return
+    with old:
+        salvage = _Salvage(old=old, cache=cache, hub=hub, landing=landing, now_ms=now_ms, log=log)
+        salvage.facts()
+        salvage.quarantine()
+        for spec in specs:
+            salvage.shrinkage(spec)
+            salvage.corrections(spec)
+            salvage.rows(spec)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Salvage:
+    """The old cache and what takes its place."""
+
+    old: Cache
+    cache: Cache
+    hub: Hub
+    landing: Path
+    now_ms: int
+    log: logging.Logger
+
+    def facts(self) -> None:
+        """Commits, what was learned of the Hub, and notes."""
+        commits = self._lines("the commits of the past hour", "commits", _COMMITS)
+        facts = self._lines("what the Hub's refusals taught", "hub_facts", "name, value")
+        notes = self._lines("pauses and known losses", "notes", "dataset, name, value")
+        database = self.cache.database
+        with database.transaction():
+            # The head is known by now, as if it had been committed this moment.
+            database.execute_many(
+                f"INSERT INTO commits ({_COMMITS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (repo, sha) "  # noqa: S608
+                "DO UPDATE SET at = excluded.at, rows = excluded.rows, bytes = excluded.bytes",
+                commits,
+            )
+            database.execute_many("INSERT OR IGNORE INTO hub_facts VALUES (?, ?)", facts)
+            # Whose gaps are open is looked for anew: the ledger was read anew.
+            kept = [note for note in notes if note[1] != inherited_gaps.NOTE]
+            database.execute_many("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", kept)
+
+    def quarantine(self) -> None:
+        """All its lines."""
+        lines = self._lines("the quarantine", "quarantine", _QUARANTINE)
+        database = self.cache.database
+        with database.transaction():
+            database.execute_many(
+                f"INSERT OR IGNORE INTO quarantine ({_QUARANTINE}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                lines,
+            )
+
+    def shrinkage(self, spec: DatasetSpec) -> None:
+        """By how much the repo shrank since the old cache last saw it."""
+        known = self._read(f"what {spec.name} was on the Hub", lambda: repo_state.load(self.old.database, spec))
+        if known is None or known.repo != self.hub.repo_url(spec):
+            return
+        seen = repo_state.load(self.cache.database, spec) or replace(known, rows=0, files={})
+        losses.note_lost(spec, known=known, seen=_counted(seen), cache=self.cache)
+
+    def corrections(self, spec: DatasetSpec) -> None:
+        """The lines of the ledger that the Hub does not have."""
+        if CORRECTIONS not in ledgers_of(spec):
+            return
+        table = Table.of(CORRECTIONS)
+        lines = self._read(f"corrections of {spec.name}", lambda: table.read(self.old.database))
+        if lines is not None:
+            self.cache.record_corrections(lines)
+
+    def rows(self, spec: DatasetSpec) -> None:
+        """Those that waited for a commit, and those that a commit carried and the Hub has no more."""
+        waiting = self._read(f"rows of {spec.name} that waited", lambda: self.old.unpublished(spec).frame)
+        if waiting is not None and not waiting.is_empty():
+            land(self.landing, spec, Checked(waiting, ()), now_ms=self.now_ms)
+            self.log.info(
+                "%s: %s rows that waited for a commit go out with the next tick", spec.name, f"{waiting.height:,}"
+            )
+        oldest = self.now_ms - spec.retention_ms
+        where, table = "WHERE commit_id IS NOT NULL AND timestamp >= ?", Table.of(spec)
+        carried = self._read(
+            f"rows of {spec.name} that the Hub may have lost",
+            lambda: table.read(self.old.database, where, (oldest,)),
+        )
+        if carried is None:
+            return
+        held = table.read(self.cache.database).select(spec.key)
+        lost = carried.join(held, on=list(spec.key), how="anti")
+        if not lost.is_empty():
+            land(self.landing, spec, Checked(lost, ()), now_ms=self.now_ms)
+            self.log.warning(
+                "%s: %s rows that the Hub has no more go there again with the next tick", spec.name, f"{lost.height:,}"
+            )
+
+    def _lines(self, what: str, table: str, columns: str) -> list[tuple[Any, ...]]:
+        sql = f"SELECT {columns} FROM {table}"  # noqa: S608 - names of ours
+        return self._read(what, lambda: self.old.database.rows(sql)) or []
+
+    def _read(self, what: str, read: Callable[[], T]) -> T | None:
+        """What the old cache says; None and a line in the log where it is damaged."""
+        try:
+            return read()
+        except CacheError as error:
+            self.log.warning("the old cache is damaged: %s could not be saved (%s)", what, _cause(error))
+            return None
+
+
+def _counted(seen: Remote) -> Remote:
+    """With a number of rows, so that a repo that was emptied counts as one that shrank."""
+    return seen if seen.rows is not None else replace(seen, rows=0)
+
+
+def _cause(error: CacheError) -> str:
+    """What SQLite said; our own words would advise to do what is being done."""
+    return str(error.__cause__ or error)
