@@ -18,15 +18,17 @@ from api.caching.cached_answers import Recall
 from api.caching.computed_answers import DropInAnswers
 from api.caching.repeated_requests import HotAnswers
 from api.caching.response_cache import AnswerCache
-from api.datasets.controller import DatasetsController, StatusController
+from api.datasets.controller import DatasetsController
 from api.datasets.webhook_controller import WebhookController
 from api.dropin.binance.controller import BinanceController
 from api.dropin.coingecko.controller import CoinGeckoController
+from api.engine.create import create_engine
 from api.engine.engine import Engine
-from api.engine.hub.reader import HubReader
 from api.engine.poller import Poller
+from api.health.collector import EngineCollector
+from api.health.controller import StatusController
 from api.history.controller import HistoryController
-from api.http.metrics import EngineCollector, Metrics
+from api.http.metrics import Metrics
 from api.http.problems import problem_response
 from api.middleware.outermost import Front
 from api.middleware.refusals import body_refusal
@@ -39,8 +41,7 @@ from api.stream.controller import StreamController
 from api.stream.feed import Feed
 from api.web.docs import DocsController, openapi_config
 from api.web.snippets_controller import SnippetsController
-from datahub_assets.domain.errors import HubRefused
-from datahub_assets.settings import LOCAL_USER, Settings
+from datahub_assets.settings import Settings
 from datahub_net.bodies import BodyLimit
 from datahub_net.forwarded import behind_proxies
 
@@ -59,18 +60,6 @@ _PAGES: Final = [DocsController]
 def create_app(settings: Settings) -> Litestar:
     """The application on the Hub the settings name."""
     return create_app_with(settings, create_engine(settings))
-
-
-def create_engine(settings: Settings) -> Engine:
-    """The engine on the Hub the settings name."""
-    hub = HubReader(settings.hub_endpoint, token=settings.owner_token)
-    return Engine(
-        hub=hub,
-        root=settings.snapshots_path,
-        endpoint=settings.hub_endpoint,
-        owner=settings.hf_username or (LOCAL_USER if settings.embedded_hub else None),
-        namespace=_namespace(settings, hub),
-    )
 
 
 def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float = ACCEPTED_FOR_S) -> Litestar:
@@ -143,18 +132,6 @@ def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> C
             engine.close()
 
     return lifespan
-
-
-def _namespace(settings: Settings, hub: HubReader) -> Callable[[], str]:
-    """Whose the datasets are where the settings do not say: the token's own account's."""
-
-    def namespace() -> str:
-        token = settings.owner_token()
-        if token is None:
-            raise HubRefused("without a token HF_USERNAME must say whose datasets are served")
-        return hub.whoami(token).name
-
-    return namespace
 
 
 def _always(part: Any) -> Callable[[], Any]:

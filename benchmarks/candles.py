@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, Interval, interval
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.intervals import Interval, interval
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 SEED: Final = 20_261_101
 SYMBOLS: Final = 400

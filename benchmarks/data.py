@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.candles import NOW_MS, SEED, candles
 from benchmarks.environment import FOLDER
-from datahub_assets.datasets.registry import OHLC, Kind
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.domain.columns import Kind
 
 FILES: Final = FOLDER / "data" / f"{SEED}-{NOW_MS}"
 """Folder of all files made from this seed; another seed or end makes another folder."""

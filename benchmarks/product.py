@@ -20,7 +20,7 @@ from benchmarks.hub import Hub, embedded_hub
 from benchmarks.load import Server, get, post
 from benchmarks.processes import free_port, running
 from benchmarks.questions import COLUMNS, Bulk, Daily, Newest
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 
 NAME: Final = "Data Hub"
 PROBE: Final = "/api/hub/ohlc?symbol=SYM000USDT&interval=1h&limit=1"

@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import Final, TypeVar
 
 from benchmarks.candles import INTERVALS, NOW_MS, SYMBOLS, age_days, symbol_name
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS
+from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 COLUMNS: Final = ("symbol", "interval", "timestamp", "open", "high", "low", "close", "volume", "provider", "closed")
 """What a candle of the API's answer holds; every contestant sends exactly these."""

@@ -7,7 +7,8 @@ import polars as pl
 
 from benchmarks.candles import INTERVALS
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 
 COINS: Final = 250
 

@@ -12,7 +12,7 @@ from benchmarks.hub import cached_layout, layout
 from benchmarks.peers.datasette import Datasette, datasette
 from benchmarks.peers.roapi import Roapi, roapi
 from benchmarks.product import Product, product
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 
 
 @dataclass(frozen=True, slots=True)

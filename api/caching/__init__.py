@@ -6,5 +6,6 @@ conditional             the same for one JSON object of several commits
 listings                the same for lists that are of no commit
 repeated_requests       finds the cached answer of an identical request without reading it
 response_cache          finished answers in memory, least recently used first out
+revision_choice         which commit a caller asks for: a revision or a time
 revisions               from that choice to snapshots
 """

@@ -12,13 +12,13 @@ from litestar import Litestar, Request, Response
 
 from api.caching.cached_answers import Recall
 from api.caching.conditional import JSON, json_coding
+from api.caching.revision_choice import RevisionChoice
 from api.caching.revisions import commit_at
 from api.engine.engine import Engine
 from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
 from api.http.compression import coded
 from api.http.etags import Validator, etag_of
-from api.rows.queries import RevisionChoice
 
 _FORM: Final = "1"
 """Changes when the same data are written in another way, so that ETags of older versions do not match."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from api.caching.revision_choice import RevisionChoice
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.engine.hub.reader import Commit
 from api.engine.snapshot import Snapshot
 from api.http.errors import DatasetNotReady, RevisionUnknown
-from api.rows.queries import RevisionChoice
 
 REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
 """What may name a revision on the Hub; about anything else it is not asked."""

@@ -1,68 +1,20 @@
 """What there is and how it is: status, health, metrics, dataset information, revisions."""
 
-import asyncio
 from functools import partial
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from api.caching.conditional import json_of
+from api.caching.revision_choice import RevisionChoice, choose_revision
 from api.caching.revisions import Pinned, snapshot_at, snapshots_at
-from api.datasets.schemas import DatasetInfo, ErrorKind, Status
-from api.datasets.service import dataset_infos, status_of
+from api.datasets.schemas import DatasetInfo
+from api.datasets.service import dataset_infos
 from api.engine.engine import Engine
-from api.health.service import HubHealth, SystemHealth, hub_health, system_health
-from api.http.metrics import CONTENT_TYPE, Metrics
-from api.http.openapi import CONDITIONAL, OPEN, QUERIED
-from api.http.problems import catalogue
-from api.rows.queries import RevisionChoice, choose_revision
+from api.http.openapi import CONDITIONAL, QUERIED
 from datahub_assets.settings import Settings
-
-_HUB_DOWN = {**OPEN, 503: ResponseSpec(HubHealth, description="nothing can be served", generate_examples=False)}
-_SYSTEM_DOWN = {**OPEN, 503: ResponseSpec(SystemHealth, description="nothing can be served", generate_examples=False)}
-_NO_STORE = {"Cache-Control": "no-store"}
-
-
-class StatusController(Controller):
-    """How the hub is. Open to all."""
-
-    tags = ["Status"]  # noqa: RUF012 - Litestar reads it from the class
-
-    @get("/api/hub/status", summary="The hub in brief", responses=OPEN)
-    async def status(self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]) -> Response[Status]:
-        """Whether each dataset is there, how many rows it has, and where it is."""
-        return Response(status_of(engine, settings), headers=_NO_STORE)
-
-    @get("/api/hub/health", summary="Health of the hub's data", responses=_HUB_DOWN)
-    async def hub(self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]) -> Response[HubHealth]:
-        """`ok` or `degraded` with the reasons; 503 only when nothing can be served."""
-        health = hub_health(engine, settings)
-        return Response(health, status_code=_code(health.status), headers=_NO_STORE)
-
-    @get("/api/health", summary="Health of the system", responses=_SYSTEM_DOWN)
-    async def system(
-        self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]
-    ) -> Response[SystemHealth]:
-        """The data, the last runs of the workers, the disk."""
-        health = await asyncio.to_thread(system_health, engine, settings)
-        return Response(health, status_code=_code(health.status), headers=_NO_STORE)
-
-    @get("/api/hub/errors", summary="All kinds of errors", responses=OPEN)
-    async def errors(self) -> Response[list[ErrorKind]]:
-        """Every code a problem may carry, with what to do about it; `/errors` is the same as a page.
-
-        The drop-in endpoints answer with the codes of the APIs they stand in for.
-        """
-        kinds = [ErrorKind(kind.code, kind.status, kind.title, kind.meaning, kind.remedy) for kind in catalogue()]
-        return Response(kinds, headers={"Cache-Control": "public, max-age=3600"})
-
-    @get("/metrics", summary="Metrics for Prometheus", media_type="text/plain", responses=OPEN)
-    async def metrics(self, metrics: NamedDependency[Metrics]) -> Response[bytes]:
-        """Requests, cache, age of what is served, what the workers last did."""
-        return Response(await asyncio.to_thread(metrics.text), media_type=CONTENT_TYPE, headers=_NO_STORE)
 
 
 class DatasetsController(Controller):
@@ -90,7 +42,3 @@ class DatasetsController(Controller):
         snapshots = [one.snapshot for one in pinned]
         compute = partial(dataset_infos, snapshots, endpoint=settings.hub_endpoint)
         return await json_of(request, snapshots, compute, lasting=all(one.lasting for one in pinned))
-
-
-def _code(status: str) -> int:
-    return 503 if status == "unavailable" else 200

@@ -4,6 +4,7 @@ coverage                what a snapshot holds of each series, and its gaps
 datafile                one parquet file, opened once: its index of series, its rows mapped from disk
 dataset                 one dataset, kept current
 diff                    what changed between two commits
+create                  the engine on the Hub of the settings
 engine                  all datasets together
 latest                  the newest row of each coin
 parquet                 parquet files read into indexes and Arrow files, by DuckDB

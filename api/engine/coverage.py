@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from api.engine.snapshot import Snapshot
-from datahub_assets.domain.ledgers import GAPS
+from datahub_assets.datasets.candles.ledgers import GAPS
 
 _TABLE: Final = GAPS.name
 

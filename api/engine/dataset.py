@@ -24,7 +24,7 @@ from api.engine.refresh_errors import trouble_of
 from api.engine.snapshot import Snapshot
 from api.engine.snapshot_loader import Library
 from api.http.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
 
 _LOG: Final = logging.getLogger(__name__)

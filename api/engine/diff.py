@@ -12,7 +12,7 @@ import polars as pl
 from api.engine.datafile import DataFile
 from api.engine.snapshot import Snapshot
 from api.http.errors import DiffTooLarge
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 
 MOST_ROWS: Final = 5_000_000
 _SUFFIX: Final = "\0after"

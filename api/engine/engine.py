@@ -15,7 +15,8 @@ from api.engine.hub.reader import HubReader
 from api.engine.parquet import FileReader, connect
 from api.engine.snapshot_loader import Library
 from api.http.errors import DatasetNotReady, UnknownDataset
-from datahub_assets.datasets.registry import DATASETS, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError
 
 _LOG: Final = logging.getLogger(__name__)

@@ -5,12 +5,15 @@ What is done with the rows is not known here.
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from api.engine.datafile import DataFile
 from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
+
+DEFAULT_MAX_AGE_S: Final = 24 * 3600
 
 _KEY = "latest"
 

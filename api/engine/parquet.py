@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from api.engine.datafile import FileIndex, Rows, Span
 from api.engine.hub.catalog import Catalog
-from datahub_assets.datasets.registry import DatasetSpec, Kind
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import Kind
 from datahub_assets.domain.errors import HubContentInvalid
 
 _LOG: Final = logging.getLogger(__name__)

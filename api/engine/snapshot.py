@@ -10,7 +10,7 @@ from pathlib import Path
 
 from api.engine.datafile import DataFile
 from api.engine.hub.reader import Commit, RemoteFile
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,3 +72,7 @@ class Snapshot:
     def size(self) -> int:
         """Bytes of all files of the commit."""
         return sum(file.size for file in self.files)
+
+
+def _url(repo_id: str, *, endpoint: str) -> str:
+    return f"{endpoint}/datasets/{repo_id}"

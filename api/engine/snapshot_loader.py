@@ -16,7 +16,7 @@ from api.engine.hub.catalog import Catalog
 from api.engine.hub.reader import Commit, HubReader, RemoteFile
 from api.engine.parquet import FileReader
 from api.engine.snapshot import Snapshot
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import SUFFIX, is_foreign
 
 _DOWNLOADS_AT_ONCE: Final = 8

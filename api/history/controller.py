@@ -9,16 +9,16 @@ from litestar.params import QueryParameter
 
 from api.caching.conditional import json_of
 from api.caching.listings import listing_of
+from api.caching.revision_choice import RevisionChoice, choose_revision, revision_or_time
 from api.caching.revisions import snapshot_at
-from api.datasets.schemas import Coverage, Diff, Revisions
-from api.datasets.service import revisions_of
 from api.engine.engine import Engine
 from api.engine.hub.reader import FULL_SHA
+from api.history.revisions import revisions_of
+from api.history.schemas import Coverage, Diff, Revisions
 from api.history.service import coverage_of, diff_of
 from api.http.errors import InvalidParameter
 from api.http.openapi import CONDITIONAL, QUERIED, problems
 from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, check_range, example, words
-from api.rows.queries import RevisionChoice, choose_revision, revision_or_time
 
 _PAGE_LIMITS = {"minimum": 1, "maximum": 1000}
 

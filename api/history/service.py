@@ -6,12 +6,12 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from api.datasets.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
 from api.encoders.text import times_as_text
 from api.engine.coverage import gaps, series_coverage
 from api.engine.diff import Difference, difference
 from api.engine.hub.reader import Commit
 from api.engine.snapshot import Snapshot
+from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
 from api.http.errors import UnknownInterval, UnknownSymbol
 from api.http.times import iso
 

@@ -293,3 +293,16 @@ def _comparable(value: str, known: Collection[str]) -> Collection[str]:
     if len(known) <= _COMPARED:
         return known
     return [name for name in sorted(known) if name[:1].lower() == value[:1].lower()][:_COMPARED]
+
+
+class SqlError(DataHubError):
+    """Something about a caller's SQL. `status`, `title` and `headers` are what HTTP says of it."""
+
+    code = "sql_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "The statement cannot be answered"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers that go with the answer."""
+        return {}

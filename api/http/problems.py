@@ -10,8 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from api.http.errors import ApiError, InvalidParameter, RequestTooLarge
-from api.sql.sandbox.errors import SqlError
+from api.http.errors import ApiError, InvalidParameter, RequestTooLarge, SqlError
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
 from datahub_net.bodies import ENDED_EARLY
 

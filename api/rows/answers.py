@@ -12,6 +12,7 @@ from litestar import Litestar, Request, Response
 from litestar.response import Stream
 
 from api.caching.cached_answers import Recall
+from api.caching.revision_choice import RevisionChoice
 from api.caching.revisions import commit_at
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
@@ -22,7 +23,7 @@ from api.http.bodies import INLINE_ROWS, STREAMED_ROWS, body_of, streamed
 from api.http.errors import InvalidCursor
 from api.http.etags import Validator, etag_of
 from api.http.negotiation import choose_form
-from api.rows.queries import Asked, RevisionChoice, RowsRequest
+from api.rows.queries import Asked, RowsRequest
 from api.rows.service import RowsPage, rows_of
 
 _FORM: Final = "1"

@@ -7,10 +7,10 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Stream
 
-from api.datasets.schemas import Candle, MarketRow
 from api.http.openapi import QUERIED, RowsOperation, problems
 from api.rows.answers import RowAnswers
 from api.rows.queries import Asked, ask_candles, ask_market
+from api.rows.schemas import Candle, MarketRow
 
 _PROBLEMS = {**QUERIED, **problems(406)}
 _PRICES = ResponseSpec(list[MarketRow], generate_examples=False)  # type: ignore[valid-type]

@@ -1,7 +1,6 @@
 """What callers may ask of rows, checked and brought into one normal form. Nothing is looked up here."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -9,7 +8,8 @@ from typing import Annotated, Final
 import msgspec
 from litestar.params import QueryParameter
 
-from api.engine.hub.reader import FULL_SHA
+from api.caching.revision_choice import RevisionChoice, choose_revision
+from api.engine.latest import DEFAULT_MAX_AGE_S
 from api.http.errors import InvalidCursor, InvalidParameter
 from api.http.parameters import (
     LIMIT_BOUNDS,
@@ -30,13 +30,11 @@ from api.http.parameters import (
 )
 from api.http.times import parse_time
 from api.rows.cursors import Cursor
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 
 MAX_SERIES: Final = 500
-_MOST_REVISION: Final = 1000
-"""What the Hub does not know is remembered by its name."""
-DEFAULT_MAX_AGE_S: Final = 24 * 3600
-_FULL_NAME: Final = re.compile(rf"(?:[a-z_]+@)?{FULL_SHA.pattern}")
 _AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
 _CANDLE_COLUMNS: Final = (
     *("symbol", "interval", "timestamp"),
@@ -46,23 +44,6 @@ _MARKET_COLUMNS: Final = (
     *("symbol", "price", "market_cap", "volume_24h", "change_24h", "provider", "timestamp"),
     *("coin_id", "name", "market_cap_rank", "high_24h", "low_24h"),
 )
-
-
-class RevisionChoice(msgspec.Struct, frozen=True, array_like=True):
-    """Which commit: a revision, or a time; the current one when both are None."""
-
-    revision: str | None = None
-    as_of_ms: int | None = None
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether a commit is named in full (`<sha>` or `ohlc@<sha>`), so that the choice never means another."""
-        return self.revision is not None and _FULL_NAME.fullmatch(self.revision) is not None
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the newest commit is meant."""
-        return self.revision in {None, "main"} and self.as_of_ms is None
 
 
 class RowsRequest(msgspec.Struct, frozen=True, array_like=True):
@@ -102,24 +83,6 @@ class Asked:
     choice: RevisionChoice
     format: str | None
     numbers: str | None
-
-
-def choose_revision(revision: Revision = None, as_of: AsOf = None) -> RevisionChoice:
-    """The commit a request means. Raises as `revision_or_time`."""
-    return revision_or_time(revision, as_of, names=("revision", "as_of"))
-
-
-def revision_or_time(revision: str | None, as_of: str | None, *, names: tuple[str, str]) -> RevisionChoice:
-    """The commit that two parameters mean, of which one at most may be given; `names` are theirs.
-
-    Raises:
-        InvalidParameter: both are given, one is too long, or the time cannot be read.
-    """
-    if revision is not None and len(revision) > _MOST_REVISION:
-        raise InvalidParameter.of(names[0], revision, valid=f"at most {_MOST_REVISION} characters")
-    if revision is not None and as_of is not None:
-        raise InvalidParameter.of(names[1], as_of, valid=f"either {names[0]} or {names[1]}, not both")
-    return RevisionChoice(revision=revision, as_of_ms=parse_time(names[1], as_of))
 
 
 def ask_candles(

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar.params import QueryParameter
 
+from api.caching.revision_choice import choose_revision
 from api.http.errors import InvalidParameter
 from api.http.parameters import AsOf, FormatName, Numbers, check_depth
-from api.rows.queries import choose_revision
 from api.sql.service import Statement
 
 MOST_VALUES: Final = 1_000

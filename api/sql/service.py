@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from api.access.auth import Principal
 from api.caching.cached_answers import Recall
+from api.caching.revision_choice import RevisionChoice
 from api.caching.revisions import Pinned, revision_name, snapshots_at
 from api.encoders.text import changed, of
 from api.engine.engine import Engine
@@ -30,11 +31,10 @@ from api.http.disconnects import CLOSED_STATUS, CallerLeft, unless_left
 from api.http.etags import VARY, Validator, etag_of
 from api.http.metrics import Metrics
 from api.http.negotiation import Form, choose_form
-from api.rows.queries import RevisionChoice
 from api.sql.sandbox.errors import SqlRejected, SqlUnavailable
 from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
-from datahub_assets.domain.ledgers import parts_of
+from datahub_assets.datasets.ledgers import parts_of
 
 _FORM: Final = "1"
 """Changes when the same answer is written in another way, so that ETags of older versions do not match."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from api.engine.snapshot import Snapshot
 from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
-from datahub_assets.domain.ledgers import parts_of
+from datahub_assets.datasets.ledgers import parts_of
 
 _REMEMBERED: Final = 16
 

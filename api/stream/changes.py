@@ -11,15 +11,14 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from api.datasets.schemas import Restart
 from api.engine.diff import Difference, difference
 from api.engine.hub.reader import Commit
-from api.engine.latest import latest_rows
+from api.engine.latest import DEFAULT_MAX_AGE_S, latest_rows
 from api.engine.snapshot import Snapshot
 from api.history.service import write_diff
 from api.http.errors import DiffTooLarge
-from api.rows.queries import DEFAULT_MAX_AGE_S
-from datahub_assets.datasets.registry import DatasetSpec
+from api.stream.schemas import Restart
+from datahub_assets.datasets.spec import DatasetSpec
 
 MOST_ROWS: Final = 10_000
 """Most rows of each kind in an event; `/api/hub/diff` has the rest."""

@@ -9,12 +9,12 @@ from typing import Final
 
 import msgspec
 
-from api.datasets.schemas import Restart
 from api.engine.engine import Engine
 from api.engine.hub.reader import FULL_SHA
 from api.http.errors import InvalidParameter, UnknownInterval, UnknownSymbol
 from api.stream.changes import Change, Interest, known_names
 from api.stream.feed import Feed
+from api.stream.schemas import Restart
 from api.stream.server_sent_events import HEARTBEAT, event
 from datahub_assets.domain.errors import DataHubError
 

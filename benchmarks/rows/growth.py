@@ -15,8 +15,10 @@ from benchmarks.processes import free_port
 from benchmarks.results import Row, against, ratio_at_most
 from benchmarks.rounds import Effort
 from benchmarks.ticks import candle_tick, prices
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub as Publisher
 from datahub_assets.stores.publish.commit_budget import Limits

@@ -19,7 +19,7 @@ from benchmarks.product import PROBE, Product, product
 from benchmarks.results import Row, against, ours_at_most, ratio_at_most
 from benchmarks.rounds import Effort, alternate
 from benchmarks.world import World
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 
 _OPEN: Final = "data/1h/open.parquet"
 _DEADLINE_S: Final = 30.0

@@ -7,6 +7,7 @@ stored_assets           the assets of cache and Hub
 sensors                 a tick: starts a run, or says why not
 runs                    which runs are alive, and ending those whose process is gone
 run_workers             whether the process of a run is alive
+run_limits              when a run counts as stuck
 error_mapping           our errors as Dagster's
 metadata                what a person sees about a materialization
 resources               the resource of every asset: settings, clock, cache, Hub

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import dagster as dg
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.resources import KEY
-from datahub_assets.ops.dagster.dagster_home import CHAIN_TAG, run_limit_s
+from datahub_assets.defs.run_limits import CHAIN_TAG, run_limit_s
 from datahub_assets.settings import Settings
 
 Body = Callable[[dg.AssetExecutionContext], dg.MaterializeResult[Any]]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.resources import Workshop
 from datahub_assets.domain.errors import DataHubError, HubError, HubRateLimited, SourceRateLimited, Transient
 from datahub_assets.stores.publish import publisher

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain
 from datahub_assets.defs.checks.asset_checks import cache_checks, hub_checks
 from datahub_assets.defs.sensors import chain_sensor

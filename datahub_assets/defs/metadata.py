@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.stores.worker_status import iso
+from datahub_assets.domain.times import iso
 
 _PREVIEW_ROWS = 8
 _PREVIEW_COLUMNS = 10

@@ -3,8 +3,7 @@
 from enum import Enum
 
 import dagster as dg
-
-from datahub_assets.ops.supervise.linux import started_at
+import psutil
 
 _CLOCK_SLACK_S = 2.0
 
@@ -35,3 +34,12 @@ def worker_of(instance: dg.DagsterInstance, run_id: str) -> Worker:
     pid, said_at = said[-1]
     start = started_at(pid)
     return Worker.ALIVE if start is not None and start <= said_at + _CLOCK_SLACK_S else Worker.GONE
+
+
+def started_at(pid: int) -> float | None:
+    """Epoch seconds at which the process with this pid started; None when there is no live one."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.NoSuchProcess:
+        return None

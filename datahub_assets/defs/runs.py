@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain
 from datahub_assets.defs.run_workers import Worker, worker_of
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, runs, source_assets
 from datahub_assets.defs.resources import KEY, Workshop
 from datahub_assets.settings import Settings

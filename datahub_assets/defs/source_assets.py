@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.resources import Workshop
 from datahub_assets.domain.errors import CacheError, SourceRateLimited

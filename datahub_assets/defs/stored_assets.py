@@ -4,11 +4,11 @@ import logging
 
 import dagster as dg
 
-from datahub_assets.datasets.candles.intervals import DAY_MS
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.error_mapping import told_to_dagster
 from datahub_assets.defs.resources import Workshop
+from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Drained
 from datahub_assets.stores.publish import chain_facts

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS
-from datahub_assets.datasets.registry import DatasetSpec
 from datahub_assets.domain.rows import Rejected
+from datahub_assets.domain.tables import TableSpec
+from datahub_assets.domain.times import MINUTE_MS
 
 AHEAD_LIMIT_MS: Final = 5 * MINUTE_MS
 """A row stamped further ahead of this machine's clock than this is not believed."""
@@ -135,7 +135,7 @@ def plausible(name: str, value_ms: int, *, latest_ms: int) -> int:
     return value_ms
 
 
-def rejected(spec: DatasetSpec, *, subject: object, reason: BadField, raw: object) -> Rejected:
+def rejected(spec: TableSpec, *, subject: object, reason: BadField, raw: object) -> Rejected:
     """The row set aside: whom it was about as far as it says so, why, and what upstream sent."""
     named = subject if isinstance(subject, str) and subject.strip() else "?"
     whom = named[:_SHOWN_LIMIT].encode(errors="replace").decode()

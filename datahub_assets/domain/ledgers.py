@@ -4,15 +4,11 @@ How gaps are found lives in `gaps`; nothing here reads or writes.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
-from datahub_assets.datasets.registry import OHLC, Column, DatasetSpec, Kind
-
-RECHECKED_CANDLES: Final = 72
-"""So many of a series' last candles are compared with the exchange's again and again; nobody looks at older ones."""
+from datahub_assets.domain.columns import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,85 +48,3 @@ class LedgerSpec:
         others = [name for name in columns if name not in self.key and name != self.latest]
         ranked = lines.sort([*self.key, self.latest, *others], nulls_last=False)
         return ranked.unique(subset=list(self.key), keep="last", maintain_order=True)
-
-
-def _corrected_columns(spec: DatasetSpec) -> tuple[Column, ...]:
-    """For each value a closed candle carries, the one published before and the one upstream tells now."""
-    fixed = {*spec.key, "closed", "provider", "ingested_at"}
-    values = [column for column in spec.columns if column.name not in fixed]
-    return tuple(
-        Column(f"{prefix}_{column.name}", column.kind, f"{when}: {column.doc}")
-        for column in values
-        for prefix, when in (("old", "before"), ("new", "now"))
-    )
-
-
-GAPS: Final = LedgerSpec(
-    name="gaps",
-    path="gaps/gaps.parquet",
-    summary="Candles that should exist between the first and the last one of a series, and do not (or did not).",
-    columns=(
-        Column("symbol", Kind.TEXT, "pair in the exchange's spelling"),
-        Column("interval", Kind.TEXT, "candle length"),
-        Column("first_time", Kind.TIME, "open time of the first missing candle, UTC"),
-        Column("last_time", Kind.TIME, "open time of the last missing candle, UTC"),
-        Column("candles", Kind.COUNT, "how many candles are missing"),
-        Column(
-            "cause",
-            Kind.TEXT,
-            "`not_fetched`: not asked for successfully yet; `exchange_had_none`: asked again and answered without; "
-            "`quarantined`: it came, and failed a check",
-        ),
-        Column("first_seen", Kind.TIME, "when the gap was noticed, UTC"),
-        Column("asked_at", Kind.TIME, "when the exchange was last asked for it, UTC"),
-        Column("asks", Kind.COUNT, "how often the exchange was asked for it"),
-        Column("healed_at", Kind.TIME, "when the candles arrived after all, UTC; null while they are missing"),
-        Column("updated_at", Kind.TIME, "when this line last changed, UTC"),
-    ),
-    key=("symbol", "interval", "first_time"),
-    latest="updated_at",
-)
-
-CORRECTIONS: Final = LedgerSpec(
-    name="corrections",
-    path="corrections/corrections.parquet",
-    summary="Closed candles whose values the exchange changed afterwards: the old and the new values. Changes of the "
-    f"last {RECHECKED_CANDLES} candles of a series are noticed: those are asked for again about once an hour.",
-    columns=(
-        Column("symbol", Kind.TEXT, "pair in the exchange's spelling"),
-        Column("interval", Kind.TEXT, "candle length"),
-        Column("timestamp", Kind.TIME, "open time of the candle, UTC"),
-        Column("corrected_at", Kind.TIME, "when the new values were fetched, UTC"),
-        Column("previously_at", Kind.TIME, "when the old values were fetched, UTC"),
-        *_corrected_columns(OHLC),
-    ),
-    key=("symbol", "interval", "timestamp", "corrected_at"),
-    latest="previously_at",
-)
-
-LEDGERS: Final[dict[str, tuple[LedgerSpec, ...]]] = {OHLC.name: (GAPS, CORRECTIONS)}
-
-
-def ledgers_of(spec: DatasetSpec) -> tuple[LedgerSpec, ...]:
-    """The ledgers kept beside this dataset."""
-    return LEDGERS.get(spec.name, ())
-
-
-def parts_of(spec: DatasetSpec) -> tuple[DatasetSpec | LedgerSpec, ...]:
-    """The dataset and its ledgers: all that is published to its repo."""
-    return (spec, *ledgers_of(spec))
-
-
-def corrections(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Lines for closed rows of `before` that have other values in `after` (rows of the spec, matched by key)."""
-    values = [column.name for column in spec.columns if column.name not in {*spec.key, "closed", "provider"}]
-    pairs = (
-        before.filter(pl.col("closed"))
-        .select([*spec.key, *(pl.col(name).alias(f"old_{name}") for name in values)])
-        .join(
-            after.filter(pl.col("closed")).select([*spec.key, *(pl.col(name).alias(f"new_{name}") for name in values)]),
-            on=list(spec.key),
-        )
-        .rename({"old_ingested_at": "previously_at", "new_ingested_at": "corrected_at"})
-    )
-    return pairs.select(CORRECTIONS.column_names)

@@ -10,8 +10,8 @@ from typing import Final
 
 import polars as pl
 
-from datahub_assets.datasets.registry import ROLL_DELAY_MS, DatasetSpec, LiveStyle
 from datahub_assets.domain.rows import merge, overlay, supersede
+from datahub_assets.domain.tables import ROLL_DELAY_MS, LiveStyle, TableSpec
 
 DATA_FOLDER: Final = "data/"
 OPEN_NAME: Final = "open.parquet"
@@ -46,7 +46,7 @@ class Plan:
     rows_added: int
 
 
-def is_small(spec: DatasetSpec, path: str) -> bool:
+def is_small(spec: TableSpec, path: str) -> bool:
     """Whether this is a file of the live window or of forming rows: few rows, rewritten or folded soon."""
     folder, name = _split(path)
     if spec.live is LiveStyle.APPEND:
@@ -54,14 +54,14 @@ def is_small(spec: DatasetSpec, path: str) -> bool:
     return name in {OPEN_NAME, TODAY_NAME} and _group(spec, folder) is not None
 
 
-def is_sealed(spec: DatasetSpec, path: str) -> bool:
+def is_sealed(spec: TableSpec, path: str) -> bool:
     """Whether this is the file of a period that has passed."""
     folder, name = _split(path)
     group = _group(spec, folder)
     return group is not None and _is_stamped(name, spec.sealed_period(group).strftime)
 
 
-def is_placed(spec: DatasetSpec, path: str) -> bool:
+def is_placed(spec: TableSpec, path: str) -> bool:
     """Whether rows of the main table are placed in such a file."""
     return is_small(spec, path) or is_sealed(spec, path)
 
@@ -71,7 +71,7 @@ def is_data(path: str) -> bool:
     return path.startswith(DATA_FOLDER) and path.endswith(SUFFIX)
 
 
-def is_foreign(spec: DatasetSpec, path: str) -> bool:
+def is_foreign(spec: TableSpec, path: str) -> bool:
     """Whether readers take this file for ours though no publish writes it: a copy, or somebody's own."""
     return is_data(path) and not is_placed(spec, path)
 
@@ -81,7 +81,7 @@ def live_name(now_ms: int) -> str:
     return f"{datetime.fromtimestamp(now_ms / 1000, UTC):{LIVE_STAMP}}{SUFFIX}"
 
 
-def window_start_at(spec: DatasetSpec, *, now_ms: int, newest: int | None, reached: int) -> int:
+def window_start_at(spec: TableSpec, *, now_ms: int, newest: int | None, reached: int) -> int:
     """First millisecond of the live window: it follows the clock, but neither back nor away from the data.
 
     Args:
@@ -92,12 +92,12 @@ def window_start_at(spec: DatasetSpec, *, now_ms: int, newest: int | None, reach
     return max(spec.window_start(trusted), reached)
 
 
-def sealed_paths(spec: DatasetSpec, rows: pl.DataFrame) -> pl.Series:
+def sealed_paths(spec: TableSpec, rows: pl.DataFrame) -> pl.Series:
     """For each row the sealed file it belongs in, now or once its window has passed."""
     return rows.select(_sealed_path(spec).alias(_PATH))[_PATH]
 
 
-def plan(spec: DatasetSpec, *, small: Files, new: pl.DataFrame, window_start: int, live: str, load: Load) -> Plan:
+def plan(spec: TableSpec, *, small: Files, new: pl.DataFrame, window_start: int, live: str, load: Load) -> Plan:
     """Merge `new` rows into the files and move the rows that left the live window into sealed files.
 
     Afterwards, as before, each key is in one file: placement depends on the row and `window_start` alone, and a live
@@ -138,7 +138,7 @@ def _split(path: str) -> tuple[str, str]:
     return folder + slash, name
 
 
-def _group(spec: DatasetSpec, folder: str) -> str | None:
+def _group(spec: TableSpec, folder: str) -> str | None:
     """Whose files are in this folder: a value of the spec's group, "" for all where there are none, None: nobody's."""
     if spec.group is None:
         return "" if folder == DATA_FOLDER else None
@@ -156,13 +156,13 @@ def _is_stamped(name: str, pattern: str) -> bool:
     return name == f"{moment.strftime(pattern)}{SUFFIX}"
 
 
-def _together(spec: DatasetSpec, *frames: pl.DataFrame | None) -> pl.DataFrame:
+def _together(spec: TableSpec, *frames: pl.DataFrame | None) -> pl.DataFrame:
     """All these rows in one frame, which may be empty."""
     empty = pl.DataFrame(schema=spec.polars_schema())
     return pl.concat([empty, *(frame.select(spec.column_names) for frame in frames if frame is not None)])
 
 
-def _sealed(spec: DatasetSpec, before: pl.DataFrame | None, rows: pl.DataFrame) -> pl.DataFrame:
+def _sealed(spec: TableSpec, before: pl.DataFrame | None, rows: pl.DataFrame) -> pl.DataFrame:
     """A sealed file with rows that arrive in it."""
     stored = _together(spec, before)
     return overlay(spec, stored=stored, changes=supersede(spec, stored=stored, incoming=rows))
@@ -176,7 +176,7 @@ def _height(frame: pl.DataFrame | None) -> int:
     return 0 if frame is None else frame.height
 
 
-def _sealed_path(spec: DatasetSpec) -> pl.Expr:
+def _sealed_path(spec: TableSpec) -> pl.Expr:
     """Path of the sealed file a row belongs in once it left the window."""
     moment = pl.col("timestamp")
     if spec.group is None:
@@ -189,7 +189,7 @@ def _sealed_path(spec: DatasetSpec) -> pl.Expr:
     return _folder(spec) + name + pl.lit(SUFFIX)
 
 
-def _folder(spec: DatasetSpec) -> pl.Expr:
+def _folder(spec: TableSpec) -> pl.Expr:
     if spec.group is None:
         return pl.lit(DATA_FOLDER)
     return pl.lit(DATA_FOLDER) + pl.col(spec.group) + pl.lit("/")
@@ -200,7 +200,7 @@ def _past(window_start: int) -> pl.Expr:
 
 
 def _placed(
-    spec: DatasetSpec, *, small: Files, changed: pl.DataFrame, window_start: int, live: str
+    spec: TableSpec, *, small: Files, changed: pl.DataFrame, window_start: int, live: str
 ) -> dict[str, pl.DataFrame]:
     """All rows of the small files and all changed ones, by the path they belong in now."""
     key = list(spec.key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.domain.tables import TableSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +19,9 @@ class Rejected:
     raw: str
 
     @classmethod
-    def of(cls, spec: DatasetSpec, *, subject: str, reason: str, raw: object) -> "Rejected":
+    def of(cls, spec: TableSpec, *, subject: str, reason: str, raw: object) -> "Rejected":
         """Keep what upstream sent word for word as JSON (NaN and Infinity stay readable as such)."""
         return cls(dataset=spec.name, subject=subject, reason=reason, raw=json.dumps(raw, default=str))
-
-
-def candle_of(rejected: Rejected) -> tuple[str, int] | None:
-    """Which candle a rejected kline was: its series (`BTCUSDT 1h`) and open time, None when it does not say."""
-    try:
-        raw = json.loads(rejected.raw)
-    except ValueError:
-        return None
-    open_time = raw[0] if isinstance(raw, list) and raw else None
-    return (rejected.subject, open_time) if type(open_time) is int and open_time >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +32,12 @@ class Checked:
     rejected: tuple[Rejected, ...]
 
 
-def frame_of(spec: DatasetSpec, rows: Sequence[dict[str, object]]) -> pl.DataFrame:
+def frame_of(spec: TableSpec, rows: Sequence[dict[str, object]]) -> pl.DataFrame:
     """Rows as a frame of exactly the spec's columns and types; times as integer milliseconds or datetimes."""
     return pl.DataFrame(rows, schema=spec.polars_schema(), orient="row")
 
 
-def merge(spec: DatasetSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+def merge(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """One row per key, sorted by the spec's order: closed beats open, then the later `ingested_at` wins.
 
     The remaining columns break ties, so the outcome depends neither on the order of frames nor on that of rows.
@@ -64,12 +54,12 @@ def merge(spec: DatasetSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     return ranked.unique(subset=list(spec.key), keep="last", maintain_order=True).sort(list(spec.file_order))
 
 
-def content_columns(spec: DatasetSpec) -> list[str]:
+def content_columns(spec: TableSpec) -> list[str]:
     """The columns that make a row what it is: all but the time it was fetched."""
     return [name for name in spec.column_names if name != "ingested_at"]
 
 
-def supersede(spec: DatasetSpec, *, stored: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
+def supersede(spec: TableSpec, *, stored: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
     """The rows that `incoming` adds to `stored` or changes in it, one per key, by the rule of `merge`.
 
     A row that says the same as the stored one is not among them, whenever it was fetched: so `ingested_at` changes only
@@ -81,7 +71,7 @@ def supersede(spec: DatasetSpec, *, stored: pl.DataFrame, incoming: pl.DataFrame
     return winners.join(stored, on=content_columns(spec), how="anti", nulls_equal=True, maintain_order="left")
 
 
-def overlay(spec: DatasetSpec, *, stored: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
+def overlay(spec: TableSpec, *, stored: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     """`stored` with `changes` (of `supersede`) in place of the rows of the same keys, in the spec's order."""
     kept = stored.select(spec.column_names).join(changes, on=list(spec.key), how="anti")
     return pl.concat([kept, changes.select(spec.column_names)]).sort(list(spec.file_order))

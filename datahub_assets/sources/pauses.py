@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from datahub_assets.datasets.candles.intervals import DAY_MS
 from datahub_assets.domain.errors import SourceRateLimited
+from datahub_assets.domain.times import DAY_MS
 
 _LONGEST_MS: Final = 3 * DAY_MS  # Binance's longest ban; a garbled time must not silence us for years
 

@@ -12,10 +12,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
 from datahub_assets.domain.rows import Checked, Rejected
+from datahub_assets.domain.times import HOUR_MS
 from datahub_files.private import private_folder
 
 _REJECTED: Final = b"datahub.rejected"

@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
+from datahub_assets.domain.times import iso
 from datahub_files.private import make
 
 FILE_NAME = "worker-status.json"
@@ -61,18 +62,6 @@ class _Chain(BaseModel):
 
 class _File(BaseModel):
     chains: dict[str, _Chain]
-
-
-def iso(time_ms: int | None) -> str | None:
-    """Epoch milliseconds as ISO 8601 UTC with a `Z`."""
-    if time_ms is None:
-        return None
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def ms(time: str | None) -> int | None:
-    """What `iso` wrote, as epoch milliseconds again."""
-    return None if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from api.asgi import create_app_with, create_engine
-from datahub_assets.datasets.registry import MARKET, OHLC
+from api.asgi import create_app_with
+from api.engine.create import create_engine
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.workers import Workers, candles, prices

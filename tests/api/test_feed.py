@@ -13,7 +13,7 @@ from api.http.errors import TooManyStreams
 from api.stream import subscribers
 from api.stream.changes import Change, Interest
 from api.stream.feed import MOST_LISTENERS, MOST_OF_ONE, QUEUED, Feed
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from tests.api.workers import NOW_MS, candles
 
 

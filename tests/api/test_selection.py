@@ -17,7 +17,7 @@ from api.engine.hub.reader import Commit
 from api.engine.parquet import FileReader, connect
 from api.engine.selection import NotResident, Position, RowQuery, select
 from api.engine.snapshot import Snapshot
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from tests.api.workers import HOUR_MS, candles
 
 SYMBOLS = ("AAA", "BBB", "CCC")

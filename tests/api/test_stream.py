@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from api.stream.feed import MOST_OF_ONE
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.conftest import until
 from tests.api.following import following

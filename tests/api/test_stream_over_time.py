@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from api.asgi import create_app_with, create_engine
+from api.asgi import create_app_with
+from api.engine.create import create_engine
 from api.http import delivery
 from api.stream import subscribers
 from api.stream.feed import Feed
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.conftest import until

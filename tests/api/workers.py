@@ -7,7 +7,9 @@ from typing import Any
 import polars as pl
 
 from datahub_assets.datasets.candles.intervals import interval as interval_of
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import frame_of
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain
 from datahub_assets.defs.resources import KEY, Workshop

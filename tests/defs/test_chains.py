@@ -10,9 +10,12 @@ from huggingface_hub import HfApi
 from pydantic import SecretStr
 
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.registry import DATASETS, MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, error_mapping
-from datahub_assets.domain.ledgers import CORRECTIONS
 from datahub_assets.domain.partitions import is_small
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.stores import landing

@@ -9,10 +9,10 @@ import polars as pl
 
 from datahub_assets.datasets.candles import refetch_gaps
 from datahub_assets.datasets.candles.gaps import Cause
-from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.ledgers import GAPS
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs import chain
-from datahub_assets.domain.ledgers import GAPS
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.recovery import inherited_gaps
 from tests.defs.conftest import NOON_MS, Bench

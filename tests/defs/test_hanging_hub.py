@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs import error_mapping
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache

@@ -3,7 +3,9 @@
 import pytest
 from huggingface_hub import HfApi
 
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from tests.defs.conftest import Bench
 
 

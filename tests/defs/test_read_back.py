@@ -7,9 +7,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs.checks import read_back
+from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer

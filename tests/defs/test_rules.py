@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import error_mapping
 from datahub_assets.defs.checks import rules
 from datahub_assets.domain.errors import (

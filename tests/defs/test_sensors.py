@@ -10,7 +10,8 @@ import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.test_utils import create_run_for_test
 
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs import chain, retention, runs
 from datahub_assets.defs.run_workers import Worker, worker_of
 from datahub_assets.defs.runs import LiveRun

@@ -15,7 +15,7 @@ import pytest
 
 from datahub_assets.datasets.candles.client import fetch, hosts
 from datahub_assets.datasets.market import client
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain, error_mapping
 from datahub_assets.defs.resources import KEY, Workshop

@@ -12,8 +12,10 @@ import polars as pl
 
 from api.engine.engine import Engine
 from api.engine.hub.reader import HubReader
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.ledgers import GAPS
+from datahub_assets.datasets.candles.ledgers import GAPS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.settings import Settings
 from tests.faults.hubview import Commit, HubView, Rows, keyed
 from tests.faults.witness import CONTENT, Key, Row, Versions

@@ -14,7 +14,8 @@ import polars as pl
 import pyarrow.parquet as pq
 import yaml
 
-from datahub_assets.datasets.registry import MARKET, DatasetSpec
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 
 Rows = dict[tuple[object, ...], tuple[object, ...]]
 """By key, whole rows; times in epoch ms."""

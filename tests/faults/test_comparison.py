@@ -6,7 +6,7 @@ from contextlib import closing
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.stores.hub import layout
 from tests.faults.conftest import OpenWorld
 from tests.faults.hubview import HubView

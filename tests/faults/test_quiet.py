@@ -2,7 +2,7 @@
 
 import pytest
 
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.hubview import HubView
 from tests.faults.world import GAP_MS, all_succeeded

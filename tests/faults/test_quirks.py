@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from tests.faults.conftest import OpenWorld
 from tests.faults.hubview import HubView
 from tests.faults.world import HISTORY, World, all_succeeded

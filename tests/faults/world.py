@@ -16,7 +16,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from datahub_assets.datasets.registry import DATASETS, MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.settings import Settings
 from datahub_assets.stores import landing
 from localhub.testing import HubServer

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.defs.run_limits import run_limit_s
 from datahub_assets.domain.errors import HubRefused, SettingsError
 from datahub_assets.ops.commands import consent
 from datahub_assets.ops.commands.up import up, welcome
@@ -174,7 +175,7 @@ def test_dagster_accepts_what_is_written_for_it(tmp_path: Path, launcher: str) -
         assert instance.run_coordinator.dequeue_interval_seconds == 1  # type: ignore[attr-defined]
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
-        assert instance.run_monitoring_max_runtime_seconds == dagster_home.run_limit_s(settings)
+        assert instance.run_monitoring_max_runtime_seconds == run_limit_s(settings)
         limits = instance.get_concurrency_config()
         assert limits.pool_config.default_pool_limit == 1
         assert limits.run_queue_config is not None
@@ -210,9 +211,9 @@ def test_a_home_whose_name_is_no_url_says_what_stands_in_its_way(
 
 
 def test_the_limit_of_a_run_grows_with_what_there_is_to_fetch(tmp_path: Path) -> None:
-    assert dagster_home.run_limit_s(settings_of(tmp_path)) == 720
+    assert run_limit_s(settings_of(tmp_path)) == 720
     everything = settings_of(tmp_path, DATAHUB_SYMBOLS="all:USDT", DATAHUB_HISTORY_CANDLES="100000")
-    assert dagster_home.run_limit_s(everything) > 3600
+    assert run_limit_s(everything) > 3600
 
 
 def deep_home(tmp_path: Path) -> Path:

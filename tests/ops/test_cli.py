@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from huggingface_hub import HfApi
 
 from datahub_assets.cli import main
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings, setting_rows
 from datahub_assets.stores.cache import repo_state

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.ops.commands.doctor import Finding, findings
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import database

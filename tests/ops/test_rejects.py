@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from datahub_assets.cli import main
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.stores.cache import database
 from datahub_assets.stores.cache.cache import Cache

@@ -9,13 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from datahub_assets.cli import main
-from datahub_assets.datasets.registry import DATASETS, MARKET
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.domain.times import iso, ms
 from datahub_assets.ops.commands import ticks
 from datahub_assets.ops.commands.doctor import Check, Unwell, checks
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
-from datahub_assets.stores.worker_status import WorkerStatus, iso, ms
+from datahub_assets.stores.worker_status import WorkerStatus
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -16,7 +16,7 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.errors import DagsterInvariantViolationError
 from dagster._core.launcher.base import LaunchRunContext, ResumeRunContext, WorkerStatus
 
-from datahub_assets.ops.supervise.linux import started_at
+from datahub_assets.defs.run_workers import started_at
 from datahub_assets.ops.warm.launcher import WarmRunLauncher
 from tests.ops.warm_server import Server
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.stores.worker_status import WorkerStatus, iso
+from datahub_assets.domain.times import iso
+from datahub_assets.stores.worker_status import WorkerStatus
 
 NOON_MS = 1_763_985_600_000
 

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from datahub_assets.ops.supervise.linux import started_at
+from datahub_assets.defs.run_workers import started_at
 from datahub_assets.ops.warm.protocol import Launch, Stop, ask
 from datahub_assets.ops.warm.server import READY
 

@@ -15,7 +15,7 @@ import pytest
 from huggingface_hub import close_session
 
 from api.engine.hub.reader import HubReader
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import HubUnavailable, SourceUnavailable
 from datahub_assets.ops.supervise.process import answers
 from datahub_assets.sources.http import Http

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.process import process, serving_process
 from tests.api.workers import Workers, candles, prices

@@ -15,11 +15,12 @@ from litestar.testing import TestClient
 
 from api.access.auth import Authenticator
 from api.access.unknown_tokens import UnknownTokenLimit
-from api.asgi import create_app_with, create_engine
+from api.asgi import create_app_with
+from api.engine.create import create_engine
 from api.engine.hub.reader import Account
 from api.http.errors import RepeatedHeader, TokenRefused, TooManyUnknownTokens
 from api.middleware.arrival import Arrival
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import DataHubError, HubRefused, HubUnavailable, SettingsError
 from datahub_assets.settings import Settings
 from datahub_net.forwarded import behind_proxies

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from datahub_assets.datasets.candles.client.request_weight import WeightBudget
-from datahub_assets.datasets.candles.intervals import DAY_MS, MINUTE_MS
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -15,6 +14,7 @@ from datahub_assets.domain.errors import (
     SourceRejected,
     SourceUnavailable,
 )
+from datahub_assets.domain.times import DAY_MS, MINUTE_MS
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Reply
 from datahub_assets.sources.pauses import Pauses

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, SECOND_MS
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache

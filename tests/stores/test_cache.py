@@ -6,10 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Checked, Rejected
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache, Upserted
 from datahub_assets.stores.cache.tables import Outbox, Table

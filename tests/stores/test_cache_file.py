@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
+from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.cache import database
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.schema import FORMAT

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from huggingface_hub import constants
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import (
     HubBusy,
     HubContentInvalid,
@@ -21,6 +21,7 @@ from datahub_assets.domain.errors import (
     HubRefused,
     HubUnavailable,
 )
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH

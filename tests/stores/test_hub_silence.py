@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.errors import (
     HubError,
     HubUnavailable,
 )
+from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.hub import http
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import publisher

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from tests.stores.killed import Job, Moment, run_and_die

@@ -7,10 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
 from datahub_assets.domain.rows import Checked, Rejected
+from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import landing
 from tests.stores.world import START_MS, candles, market
 

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.datasets.registry import MARKET, OHLC, Column, DatasetSpec, Kind
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import Column, Kind
 from datahub_assets.domain.errors import HubContentInvalid
-from datahub_assets.domain.ledgers import CORRECTIONS, GAPS, LedgerSpec
+from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.stores.hub import layout
 from tests.stores.world import START_MS, candles
 

@@ -6,10 +6,11 @@ import polars as pl
 import pytest
 
 from datahub_assets.datasets.candles.gaps import TAIL_GRACE_MS, Cause
-from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS, interval
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
 from datahub_assets.datasets.candles.rows import check_klines
-from datahub_assets.datasets.registry import OHLC
-from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer

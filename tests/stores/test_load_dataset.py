@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.domain.times import HOUR_MS
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, candles, in_cache, market
 

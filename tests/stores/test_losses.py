@@ -6,11 +6,13 @@ import polars as pl
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.checks import read_back
-from datahub_assets.domain.ledgers import CORRECTIONS
 from datahub_assets.domain.partitions import is_data, is_small
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.tables import Table

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.history import commit_count, squash

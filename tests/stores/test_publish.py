@@ -5,9 +5,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.ledgers import LEDGERS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.ledgers import LEDGERS
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import card
 from datahub_assets.stores.hub.client import Hub

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Rejected
+from datahub_assets.domain.times import DAY_MS, HOUR_MS
 from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Cache, Pruned
 from datahub_assets.stores.cache.quarantine import Dropped, Group

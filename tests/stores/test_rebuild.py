@@ -8,12 +8,13 @@ import polars as pl
 import pytest
 
 from datahub_assets.datasets.candles.gaps import TAIL_GRACE_MS
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import CacheUnusable, HubUnavailable
-from datahub_assets.domain.ledgers import CORRECTIONS, GAPS
 from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Rejected
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS, interval
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Checked, Rejected, content_columns, frame_of
+from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout

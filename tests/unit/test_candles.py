@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS, interval
+from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import check_klines
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.fields import AHEAD_LIMIT_MS
 from datahub_assets.domain.rows import Checked
+from datahub_assets.domain.times import HOUR_MS
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 

@@ -3,8 +3,13 @@
 import pyarrow as pa
 import pytest
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub_assets.datasets.registry import DATASETS, MARKET, OHLC, DatasetSpec, Kind, Period
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import Kind
+from datahub_assets.domain.tables import Period
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 specs = pytest.mark.parametrize("spec", DATASETS.values(), ids=DATASETS.keys())
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, INTERVALS, Interval, interval
+from datahub_assets.datasets.candles.intervals import INTERVALS, Interval, interval
+from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines may be busy
 

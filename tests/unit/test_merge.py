@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datahub_assets.datasets.registry import MARKET, OHLC, DatasetSpec
-from datahub_assets.domain.ledgers import CORRECTIONS, GAPS, corrections
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS, corrections
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import content_columns, frame_of, merge, overlay, supersede
 
 HOUR_MS = 3_600_000

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS, interval
-from datahub_assets.datasets.registry import MARKET, OHLC, ROLL_DELAY_MS, DatasetSpec, LiveStyle
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import (
     is_data,
     is_foreign,
@@ -21,6 +23,8 @@ from datahub_assets.domain.partitions import (
     window_start_at,
 )
 from datahub_assets.domain.rows import content_columns, frame_of, overlay, supersede
+from datahub_assets.domain.tables import ROLL_DELAY_MS, LiveStyle
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 Files = dict[str, pl.DataFrame]
 START_MS = int(datetime(2025, 12, 31, 21, tzinfo=UTC).timestamp() * 1000)  # three hours before day, month and year end

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from datahub_assets.datasets.registry import DATASETS, MARKET, DatasetSpec
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Rejected, frame_of
 
 

@@ -13,14 +13,14 @@ from litestar.params import FromPath, QueryParameter
 
 from api.access.guards import ANYTHING, known_parameters_only
 from api.caching.computed_answers import DropInAnswers
+from api.caching.revision_choice import RevisionChoice, choose_revision
 from api.caching.revisions import snapshot_at
 from api.dropin.binance.errors import binance_answer, binance_problems
 from api.dropin.binance.exchange_info import ask_pairs, exchange_info
 from api.dropin.binance.klines import MOST_KLINES, ask_klines, klines_json
 from api.engine.engine import Engine
 from api.http.openapi import CONDITIONAL
-from api.rows.queries import RevisionChoice, choose_revision
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.settings import Settings
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}

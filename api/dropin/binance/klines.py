@@ -13,8 +13,9 @@ from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, m
 from api.engine.snapshot import Snapshot
 from api.rows.queries import RowsRequest
 from api.rows.service import rows_of
-from datahub_assets.datasets.candles.intervals import INTERVALS, MINUTE_MS
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.intervals import INTERVALS
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.domain.times import MINUTE_MS
 
 MOST_KLINES: Final = 1000
 _USUAL_KLINES: Final = 500

@@ -15,7 +15,7 @@ from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
 from api.rows.queries import RowsRequest
 from api.rows.service import rows_of
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 
 _TIMES: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
 _ALL: Final = RowsRequest(

@@ -12,12 +12,12 @@ from litestar.params import FromPath, QueryParameter
 
 from api.access.guards import each_parameter_once
 from api.caching.computed_answers import DropInAnswers
+from api.caching.revision_choice import RevisionChoice, choose_revision
 from api.dropin.coingecko.coins import NOT_CARRIED, markets_json, prices_json
 from api.dropin.coingecko.errors import coingecko_answer, coingecko_problems
 from api.dropin.coingecko.queries import MOST_PER_PAGE, ORDERS, Lookup, ask_lookup, ask_markets, ask_prices
 from api.http.openapi import CONDITIONAL
-from api.rows.queries import RevisionChoice, choose_revision
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 
 _SERVED: Final = ("ping", "coins/markets", "simple/price")
 _GUARDED: Final = coingecko_problems(400, 401, 403, 429, 503)

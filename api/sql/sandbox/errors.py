@@ -14,22 +14,9 @@ DataHubError
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
 
-from datahub_assets.domain.errors import DataHubError, Terminal, Transient
-
-
-class SqlError(DataHubError):
-    """Something about a caller's SQL. `status`, `title` and `headers` are what HTTP says of it."""
-
-    code = "sql_error"
-    status: ClassVar[int] = 500
-    title: ClassVar[str] = "The statement cannot be answered"
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers that go with the answer."""
-        return {}
+from api.http.errors import SqlError
+from datahub_assets.domain.errors import Terminal, Transient
 
 
 class SqlPlaced(SqlError):

@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 
-from api.sql.sandbox.errors import SqlBusy, SqlError, SqlTimeout, SqlTooLarge, SqlUnavailable
+from api.http.errors import SqlError
+from api.sql.sandbox.errors import SqlBusy, SqlTimeout, SqlTooLarge, SqlUnavailable
 from api.sql.sandbox.fork_client import Nursery
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.messages import WireBroken

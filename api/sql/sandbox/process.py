@@ -16,17 +16,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from api.http.errors import SqlError
 from api.sql.sandbox import messages
-from api.sql.sandbox.errors import (
-    PLACED,
-    PLAIN,
-    SqlCrashed,
-    SqlError,
-    SqlMemory,
-    SqlTimeout,
-    SqlTooLarge,
-    SqlUnavailable,
-)
+from api.sql.sandbox.errors import PLACED, PLAIN, SqlCrashed, SqlMemory, SqlTimeout, SqlTooLarge, SqlUnavailable
 from api.sql.sandbox.fork_client import Nursery
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.snapshot import SqlSnapshot

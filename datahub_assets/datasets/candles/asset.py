@@ -4,7 +4,7 @@ import dagster as dg
 
 from datahub_assets.datasets.candles import refetch_gaps
 from datahub_assets.datasets.candles.client.fetch import fetch_candles
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs import chain, source_assets
 from datahub_assets.defs.error_mapping import told_to_dagster
 from datahub_assets.defs.resources import Workshop

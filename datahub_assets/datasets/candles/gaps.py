@@ -10,7 +10,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Final
 
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, MINUTE_MS, Interval
+from datahub_assets.datasets.candles.intervals import Interval
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 TAIL_GRACE_MS: Final = 10 * MINUTE_MS
 """A candle counts as missing this long after it closed, so that the wait for the next tick is no gap."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datahub_assets.datasets.candles.client.fetch import fetch_ranges
 from datahub_assets.datasets.candles.client.pages import Range
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.rows import candle_of
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs.resources import Workshop
 from datahub_assets.domain.errors import SourceError, Terminal
-from datahub_assets.domain.rows import candle_of
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache.cache import Cache

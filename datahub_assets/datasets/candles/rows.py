@@ -4,11 +4,12 @@ A kline is a list of 12: open time, open, high, low, close, volume, close time, 
 volume, taker quote volume, ignore (rest-api.md, "Kline/Candlestick data").
 """
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
 from datahub_assets.datasets.candles.intervals import Interval
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField, decimal, not_negative, positive, shown
 from datahub_assets.domain.rows import Checked, Rejected, frame_of
@@ -87,3 +88,13 @@ def _prices(kline: Sequence[object]) -> dict[str, float]:
         if not prices["low"] <= prices[name] <= prices["high"]:
             raise BadField(f"{name} {prices[name]} is outside of low {prices['low']} and high {prices['high']}")
     return prices
+
+
+def candle_of(rejected: Rejected) -> tuple[str, int] | None:
+    """Which candle a rejected kline was: its series (`BTCUSDT 1h`) and open time, None when it does not say."""
+    try:
+        raw = json.loads(rejected.raw)
+    except ValueError:
+        return None
+    open_time = raw[0] if isinstance(raw, list) and raw else None
+    return (rejected.subject, open_time) if type(open_time) is int and open_time >= 0 else None

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from datahub_assets.datasets.market import client
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs import chain, source_assets
 from datahub_assets.defs.error_mapping import told_to_dagster
 from datahub_assets.defs.resources import Workshop

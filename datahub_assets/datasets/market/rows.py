@@ -6,7 +6,7 @@ Fields and which of them may be null: CoinGecko's published OpenAPI document (`/
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField, Number
 from datahub_assets.domain.rows import Checked, Rejected, frame_of

@@ -5,12 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.candles.ledgers import GAPS
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain
 from datahub_assets.defs.checks import read_back, rules
 from datahub_assets.defs.resources import KEY, Workshop
 from datahub_assets.domain.errors import HubContentInvalid, HubError
-from datahub_assets.domain.ledgers import GAPS, ledgers_of
 from datahub_assets.domain.partitions import is_foreign
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.publish import chain_facts, losses

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import is_small, live_name
 from datahub_assets.domain.rows import content_columns
 from datahub_assets.stores.cache import repo_state

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS
-from datahub_assets.datasets.registry import DatasetSpec, Kind
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import Kind
+from datahub_assets.domain.times import MINUTE_MS
 
 AHEAD_MS = 5 * MINUTE_MS
 _SHOWN = 5

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from datahub_assets.datasets.registry import DATASETS, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRateLimited, HubUnavailable, SettingsError
 from datahub_assets.ops.errors import NotAgreed
 from datahub_assets.settings import Settings

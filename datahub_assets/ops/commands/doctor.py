@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from datahub_assets.datasets.registry import DATASETS, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
 from datahub_assets.ops.commands import ticks
 from datahub_assets.ops.commands.hub_queries import first_answer

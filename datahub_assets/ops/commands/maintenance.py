@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from datahub_assets.datasets.registry import DATASETS, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheUnusable
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.supervise import environment, stack

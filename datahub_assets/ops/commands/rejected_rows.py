@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import iso
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.worker_status import iso
 
 NEWEST: Final = 20
 """Rows of a dataset that are shown as upstream sent them."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from datahub_assets.datasets.registry import DATASETS, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubError
 from datahub_assets.ops.commands import hub_queries, ticks
 from datahub_assets.settings import Settings

@@ -2,14 +2,15 @@
 
 from typing import Final
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS, SECOND_MS
-from datahub_assets.datasets.registry import DATASETS, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.defs.run_limits import run_limit_s
 from datahub_assets.domain.errors import CacheError
-from datahub_assets.ops.dagster.dagster_home import run_limit_s
+from datahub_assets.domain.times import MINUTE_MS, SECOND_MS, ms
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
-from datahub_assets.stores.worker_status import WorkerStatus, ms
+from datahub_assets.stores.worker_status import WorkerStatus
 
 SILENT_MS: Final = 5 * MINUTE_MS
 

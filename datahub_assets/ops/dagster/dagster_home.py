@@ -9,25 +9,14 @@ from typing import Any
 import yaml
 
 from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.defs.run_limits import CHAIN_TAG, run_limit_s
 from datahub_assets.ops.dagster import runtime_folder
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
 from datahub_files.private import UnsafePath, private_folder
 
-CHAIN_TAG = "datahub/chain"
-"""Tag of every run that a job of ours starts: the chain it belongs to."""
 LOCATION = "datahub"
 CODE_MODULE = "datahub_assets.definitions"
-_WEIGHT_PER_MINUTE = 6000  # Binance's request budget, see sources
-_CANDLES_PER_PAGE = 1000
-_WEIGHT_PER_PAGE = 2
-
-
-def run_limit_s(settings: Settings) -> int:
-    """Seconds after which a run counts as stuck: ten minutes, and twice what the first fill's request budget takes."""
-    symbols = 500 if isinstance(settings.symbols, str) else len(settings.symbols)
-    pages = symbols * len(settings.intervals) * -(-settings.history_candles // _CANDLES_PER_PAGE)
-    return 600 + 2 * 60 * (pages * _WEIGHT_PER_PAGE // _WEIGHT_PER_MINUTE + 1)
 
 
 def instance_config(settings: Settings) -> dict[str, Any]:

@@ -44,15 +44,6 @@ def signal_group(group: int, signum: int) -> None:
         return
 
 
-def started_at(pid: int) -> float | None:
-    """Epoch seconds at which the process with this pid started; None when there is no live one."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.NoSuchProcess:
-        return None
-
-
 def sweep(pids_to_spare: Iterable[int] = (), *, grace_s: float = 1.0) -> list[int]:
     """Kill whatever still descends from this process, reap it, and say which pids had to be killed."""
     spared = frozenset(pids_to_spare)

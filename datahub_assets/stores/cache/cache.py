@@ -14,11 +14,13 @@ from typing import Any, Final, Self
 import polars as pl
 
 from datahub_assets.datasets.candles.gaps import Coverage
-from datahub_assets.datasets.candles.intervals import HOUR_MS
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, corrections
+from datahub_assets.datasets.ledgers import ledgers_of, parts_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheUnusable
-from datahub_assets.domain.ledgers import CORRECTIONS, LedgerSpec, corrections, ledgers_of, parts_of
+from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.rows import Rejected, merge, supersede
+from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache import quarantine, repo_state, schema, series
 from datahub_assets.stores.cache.database import Database

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from datahub_assets.datasets.candles.intervals import DAY_MS
-from datahub_assets.datasets.registry import DatasetSpec
-from datahub_assets.domain.rows import Rejected, candle_of
+from datahub_assets.datasets.candles.rows import candle_of
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.rows import Rejected
+from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.database import Database
 
 RETENTION_MS: Final = 90 * DAY_MS

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from datahub_assets.datasets.ledgers import LEDGERS
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheUnusable
-from datahub_assets.domain.ledgers import LEDGERS
 from datahub_assets.stores.cache import quarantine, repo_state, series
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.tables import Table

@@ -13,9 +13,10 @@ import polars as pl
 
 from datahub_assets.datasets.candles import gaps
 from datahub_assets.datasets.candles.gaps import Cause, Change, Coverage, Gap
-from datahub_assets.datasets.candles.intervals import DAY_MS, Interval, interval
-from datahub_assets.datasets.registry import DatasetSpec
-from datahub_assets.domain.ledgers import GAPS
+from datahub_assets.datasets.candles.intervals import Interval, interval
+from datahub_assets.datasets.candles.ledgers import GAPS
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.tables import Table
 

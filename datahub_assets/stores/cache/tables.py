@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from datahub_assets.datasets.registry import Column, DatasetSpec, Kind
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import Column, Kind
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.stores.cache.database import Database, quoted
 

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import yaml
 
-from datahub_assets.datasets.registry import DatasetSpec, LiveStyle
-from datahub_assets.domain.ledgers import LedgerSpec, ledgers_of
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, is_placed
+from datahub_assets.domain.tables import LiveStyle
 
 CARD_PATH: Final = "README.md"
 _STATE: Final = "datahub"

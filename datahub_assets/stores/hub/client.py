@@ -23,7 +23,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRefused
 from datahub_assets.stores.cache.repo_state import RemoteFile
 from datahub_assets.stores.hub.http import bounded, install

@@ -3,15 +3,15 @@
 from collections import Counter
 from typing import Any
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS
-from datahub_assets.datasets.registry import DatasetSpec
-from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.datasets.candles.ledgers import GAPS
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import HOUR_MS, iso
 from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache, every
 from datahub_assets.stores.cache.series import Followed
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.publish import commit_budget
-from datahub_assets.stores.worker_status import iso
 
 
 def cached_rows(cache: Cache, spec: DatasetSpec) -> int:

@@ -7,8 +7,9 @@ halves and comes back slowly. Committing itself is the publisher's.
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
-from datahub_assets.datasets.registry import DATASETS, DatasetSpec
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, SECOND_MS
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.database import Database

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from datahub_assets.datasets.registry import DatasetSpec
-from datahub_assets.domain.ledgers import LedgerSpec, ledgers_of
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import Plan, is_small, live_name, plan, window_start_at
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache

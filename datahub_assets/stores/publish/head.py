@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.partitions import is_placed, is_sealed
 from datahub_assets.stores.cache import repo_state

@@ -11,10 +11,10 @@ from typing import Final
 
 import polars as pl
 
-from datahub_assets.datasets.candles.intervals import DAY_MS
-from datahub_assets.datasets.registry import DatasetSpec
-from datahub_assets.domain.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import Plan, is_placed, is_sealed, is_small, sealed_paths
+from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import quoted
 from datahub_assets.stores.cache.repo_state import Remote

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, corrections
+from datahub_assets.datasets.ledgers import ledgers_of, parts_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import (
     HubBusy,
     HubConflict,
@@ -23,7 +25,6 @@ from datahub_assets.domain.errors import (
     HubRateLimited,
     HubUnavailable,
 )
-from datahub_assets.domain.ledgers import CORRECTIONS, corrections, ledgers_of, parts_of
 from datahub_assets.domain.partitions import sealed_paths
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache

@@ -10,8 +10,9 @@ import polars as pl
 from datahub_assets.datasets.candles import gaps
 from datahub_assets.datasets.candles.gaps import Cause, Gap
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.registry import DatasetSpec
-from datahub_assets.domain.ledgers import GAPS, ledgers_of
+from datahub_assets.datasets.candles.ledgers import GAPS
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.stores.cache import repo_state, series
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.tables import Table

@@ -9,9 +9,9 @@ from typing import Final
 
 import polars as pl
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubNotFound
-from datahub_assets.domain.ledgers import ledgers_of
 from datahub_assets.domain.partitions import is_placed, is_small
 from datahub_assets.stores.cache import repo_state, series
 from datahub_assets.stores.cache.cache import Cache

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from datahub_assets.datasets.registry import DatasetSpec
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS
+from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheError
-from datahub_assets.domain.ledgers import CORRECTIONS, ledgers_of
 from datahub_assets.domain.rows import Checked
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache

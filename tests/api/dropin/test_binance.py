@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from api.dropin.binance.exchange_info import QUOTES
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.rows import frame_of
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.workers import DAY_MS, NOW_MS, Workers, prices

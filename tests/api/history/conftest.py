@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices

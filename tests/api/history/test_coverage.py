@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from tests.api.conftest import Client, until
 from tests.api.history.conftest import URL
 from tests.api.workers import Workers, candles

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.history.conftest import INFO, URL, History

@@ -7,7 +7,8 @@ import pytest
 
 from api.engine.engine import Engine
 from api.engine.hub.reader import HubReader
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.workers import Workers, candles, prices
 

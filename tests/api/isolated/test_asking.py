@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.engine.engine import Engine
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.faults import FOREVER
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until

@@ -8,7 +8,8 @@ import pytest
 
 from api.engine.engine import Engine
 from api.engine.hub.reader import HubReader, RemoteFile
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import HubContentInvalid, HubNotFound, HubRefused, HubUnavailable
 from localhub.testing import HubServer
 from tests.api.workers import NOW_MS, Workers, candles, prices

@@ -12,7 +12,8 @@ from huggingface_hub import CommitOperationCopy, HfApi
 
 from api.engine import poller
 from api.health import service as health
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.process import free_port, serving_process

@@ -15,7 +15,7 @@ from api.engine.refresh_errors import RefreshFailed, trouble_of
 from api.stream import feed as stream
 from api.stream.changes import Interest, change_between
 from api.stream.feed import Feed
-from datahub_assets.datasets.registry import MARKET
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import DataHubError, HubUnavailable, StorageFailed
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until

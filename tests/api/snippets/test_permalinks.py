@@ -5,7 +5,8 @@ from pathlib import Path
 
 import httpx
 
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.snippets.queries import QUERIES

@@ -18,7 +18,8 @@ from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
 from datahub_assets.datasets.candles.intervals import INTERVALS
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 
 SECRET = "s3cret-that-must-not-get-out"
 START_MS = 1_735_689_600_000  # 2025-01-01

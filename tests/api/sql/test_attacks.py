@@ -11,7 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from api.sql.sandbox.errors import SqlCrashed, SqlError, SqlInvalid, SqlMemory, SqlRejected, SqlTimeout, SqlTooLarge
+from api.http.errors import SqlError
+from api.sql.sandbox.errors import SqlCrashed, SqlInvalid, SqlMemory, SqlRejected, SqlTimeout, SqlTooLarge
 from tests.api.sql import attacks
 from tests.api.sql.conftest import CANDLES, SECRET, SYMBOLS, Sandbox
 

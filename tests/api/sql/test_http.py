@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from api.sql.sandbox.pool import SandboxPool
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from tests.api.conftest import Client, until
 from tests.api.workers import Workers, candles
 

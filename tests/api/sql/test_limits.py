@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from api.sql.sandbox.errors import SqlBusy, SqlCrashed, SqlError, SqlMemory, SqlTimeout, SqlTooLarge, SqlUnavailable
+from api.http.errors import SqlError
+from api.sql.sandbox.errors import SqlBusy, SqlCrashed, SqlMemory, SqlTimeout, SqlTooLarge, SqlUnavailable
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.pool import SandboxPool
 from api.sql.sandbox.snapshot import SqlSnapshot

@@ -7,7 +7,8 @@ import pytest
 
 from api.sql.sandbox.errors import SqlInvalid, SqlUnavailable
 from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
-from datahub_assets.datasets.registry import MARKET, OHLC
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from tests.api.sql.conftest import CANDLES, SYMBOLS, Sandbox, candles, write_arrow
 
 

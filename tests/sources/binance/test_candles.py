@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS
 from datahub_assets.domain.errors import SourceRejected
+from datahub_assets.domain.times import HOUR_MS
 from tests.fakes import Clock, FakeBinance
 from tests.sources.binance.conftest import KLINES, NEWEST_HOUR, Fetch, reference, rows_of, series
 from tests.sources.conftest import NOW_MS

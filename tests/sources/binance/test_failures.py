@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from datahub_assets.datasets.candles.intervals import HOUR_MS
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -13,6 +12,7 @@ from datahub_assets.domain.errors import (
     SourceRejected,
     SourceUnavailable,
 )
+from datahub_assets.domain.times import HOUR_MS
 from tests.fakes import FakeBinance
 from tests.sources.binance.conftest import KLINES, NEWEST_HOUR, Fetch, reference, rows_of, series
 from tests.sources.conftest import NOW_MS

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from datahub_assets.datasets.candles.client import Binance
-from datahub_assets.datasets.candles.intervals import MINUTE_MS, interval
+from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.domain.errors import SourceRateLimited
+from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http
 from tests.fakes import Clock, FakeBinance

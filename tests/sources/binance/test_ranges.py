@@ -1,7 +1,8 @@
 """Asking again for what is missing."""
 
 from datahub_assets.datasets.candles.client import Range, fetch_ranges
-from datahub_assets.datasets.candles.intervals import DAY_MS, HOUR_MS, interval
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.domain.times import DAY_MS, HOUR_MS
 from datahub_assets.sources.backoff import Backoff
 from tests.fakes import Clock, FakeBinance
 from tests.sources.binance.conftest import KLINES, NEWEST_HOUR, rows_of

@@ -17,7 +17,7 @@ from datahub_assets.datasets.candles.client.pages import Range, pages, to_presen
 from datahub_assets.datasets.candles.client.rest import Binance
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import check_klines
-from datahub_assets.datasets.registry import OHLC
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.errors import SourceError, SourceRateLimited, SourceRejected, Terminal
 from datahub_assets.domain.rows import Checked, Rejected, frame_of, merge
 from datahub_assets.settings import Settings

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from datahub_assets.datasets.candles.client.rest import MOST_KLINES, Binance
-from datahub_assets.datasets.candles.intervals import HOUR_MS, Interval
-from datahub_assets.domain.ledgers import RECHECKED_CANDLES
+from datahub_assets.datasets.candles.intervals import Interval
+from datahub_assets.datasets.candles.ledgers import RECHECKED_CANDLES
+from datahub_assets.domain.times import HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the exchange's, so its clock counts, not ours.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from datahub_assets.datasets.candles.intervals import MINUTE_MS
+from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.sources.backoff import Sleep
 from datahub_assets.sources.pauses import paused
 

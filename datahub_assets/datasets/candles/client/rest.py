@@ -13,7 +13,7 @@ import msgspec
 
 from datahub_assets.datasets.candles.client.hosts import Hosts
 from datahub_assets.datasets.candles.client.request_weight import WeightBudget
-from datahub_assets.datasets.candles.intervals import DAY_MS, Interval
+from datahub_assets.datasets.candles.intervals import Interval
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -21,6 +21,7 @@ from datahub_assets.domain.errors import (
     SourceRateLimited,
     SourceUnavailable,
 )
+from datahub_assets.domain.times import DAY_MS
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http
 from datahub_assets.sources.pauses import PAUSES
