@@ -21,9 +21,9 @@ class DatasetsController(Controller):
     """What the datasets are and were."""
 
     path = "/api/hub"
-    tags = ["Datasets"]  # noqa: RUF012
-    security = [{"bearer": []}]  # noqa: RUF012
-    dependencies = {"choice": Provide(choose_revision, sync_to_thread=False)}  # noqa: RUF012
+    tags = ["Datasets"]
+    security = [{"bearer": []}]
+    dependencies = {"choice": Provide(choose_revision, sync_to_thread=False)}
 
     @get("/dataset-info", summary="Everything about the datasets", responses={**CONDITIONAL, **QUERIED})
     async def dataset_info(

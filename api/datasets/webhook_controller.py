@@ -17,7 +17,7 @@ from datahub_assets.settings import Settings
 class WebhookController(Controller):
     """What the Hub calls."""
 
-    tags = ["Hub"]  # noqa: RUF012 - Litestar reads it from the class
+    tags = ["Hub"]
 
     @post(
         "/api/hub/webhook",

@@ -27,7 +27,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class StatusController(Controller):
     """How the hub is. Open to all."""
 
-    tags = ["Status"]  # noqa: RUF012 - Litestar reads it from the class
+    tags = ["Status"]
 
     @get("/api/hub/status", summary="The hub in brief", responses=OPEN)
     async def status(self, engine: NamedDependency[Engine], settings: NamedDependency[Settings]) -> Response[Status]:

@@ -27,8 +27,8 @@ class HistoryController(Controller):
     """How the datasets came to be what they are."""
 
     path = "/api/hub"
-    tags = ["Datasets"]  # noqa: RUF012 - Litestar reads it from the class
-    security = [{"bearer": []}]  # noqa: RUF012
+    tags = ["Datasets"]
+    security = [{"bearer": []}]
 
     @get("/revisions", summary="Commits of a dataset", responses={**CONDITIONAL, **QUERIED})
     async def revisions(

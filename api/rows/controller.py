@@ -21,8 +21,8 @@ class RowsController(Controller):
     """Prices and candles."""
 
     path = "/api/hub"
-    tags = ["Rows"]  # noqa: RUF012 - Litestar reads it from the class
-    security = [{"bearer": []}]  # noqa: RUF012
+    tags = ["Rows"]
+    security = [{"bearer": []}]
 
     @get(
         "/market",

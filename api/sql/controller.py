@@ -64,8 +64,8 @@ class SqlController(Controller):
     """One read-only statement in DuckDB's dialect over the tables `market`, `ohlc`, `gaps` and `corrections`."""
 
     path = "/api/hub/sql"
-    tags = ["SQL"]  # noqa: RUF012 - Litestar reads it from the class
-    security = [{"bearer": []}]  # noqa: RUF012
+    tags = ["SQL"]
+    security = [{"bearer": []}]
 
     @get(
         summary="Run SQL",

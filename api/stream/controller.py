@@ -38,8 +38,8 @@ class StreamController(Controller):
     """What is new."""
 
     path = "/api/hub/stream"
-    tags = ["Live"]  # noqa: RUF012 - Litestar reads it from the class
-    security = [{"bearer": []}]  # noqa: RUF012
+    tags = ["Live"]
+    security = [{"bearer": []}]
 
     @get(summary="Follow new commits", responses={200: _EVENTS, **QUERIED, **problems(429)})
     async def follow(

@@ -46,9 +46,9 @@ class SnippetsController(Controller):
     """Queries as permalinks and as code."""
 
     path = _OWN_PATH
-    tags = ["Rows"]  # noqa: RUF012 - Litestar reads it from the class
-    security = [{"bearer": []}]  # noqa: RUF012
-    guards = [each_parameter_once]  # noqa: RUF012
+    tags = ["Rows"]
+    security = [{"bearer": []}]
+    guards = [each_parameter_once]
 
     @get(summary="A query as a permalink and as code", responses=_ANSWERED, operation_class=QueriedOperation)
     async def snippets(

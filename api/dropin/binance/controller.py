@@ -46,11 +46,11 @@ class BinanceController(Controller):
     """`/binance/api/v3`: set a client's base URL to it, and its API key to a token of this hub."""
 
     path = "/binance/api/v3"
-    tags = ["Drop-in: Binance"]  # noqa: RUF012 - Litestar reads it from the class
-    security = [{"bearer": []}, {"binanceKey": []}]  # noqa: RUF012
-    guards = [known_parameters_only]  # noqa: RUF012
-    exception_handlers = {Exception: binance_answer}  # noqa: RUF012
-    dependencies = {"choice": Provide(choose_revision, sync_to_thread=False)}  # noqa: RUF012
+    tags = ["Drop-in: Binance"]
+    security = [{"bearer": []}, {"binanceKey": []}]
+    guards = [known_parameters_only]
+    exception_handlers = {Exception: binance_answer}
+    dependencies = {"choice": Provide(choose_revision, sync_to_thread=False)}
 
     @get("/ping", summary="Whether the server answers", responses=_GUARDED)
     async def ping(self) -> Response[dict[str, str]]:

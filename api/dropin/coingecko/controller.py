@@ -53,17 +53,17 @@ class CoinGeckoController(Controller):
     """
 
     path = "/coingecko/api/v3"
-    tags = ["Drop-in: CoinGecko"]  # noqa: RUF012 - Litestar reads it from the class
-    security = [  # noqa: RUF012
+    tags = ["Drop-in: CoinGecko"]
+    security = [
         {"bearer": []},
         {"coingeckoDemoKey": []},
         {"coingeckoProKey": []},
         {"coingeckoDemoParameter": []},
         {"coingeckoProParameter": []},
     ]
-    guards = [each_parameter_once]  # noqa: RUF012
-    exception_handlers = {Exception: coingecko_answer}  # noqa: RUF012
-    dependencies = {  # noqa: RUF012
+    guards = [each_parameter_once]
+    exception_handlers = {Exception: coingecko_answer}
+    dependencies = {
         "choice": Provide(choose_revision, sync_to_thread=False),
         "lookup": Provide(choose_coins, sync_to_thread=False),
     }
