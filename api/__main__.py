@@ -1,4 +1,4 @@
-"""`python -m api serve`: the API in a process of its own. What it serves is built in `asgi`."""
+"""`python -m api serve`: the API in a process of its own."""
 
 import logging
 import logging.config

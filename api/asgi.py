@@ -14,10 +14,10 @@ from api.access.auth import ACCEPTED_FOR_S, Authenticator
 from api.access.guards import known_parameters_only, token_guard
 from api.access.rate_limit import RateLimiter
 from api.access.unknown_tokens import UnknownTokenLimit
-from api.caching.cached_answers import Recall
+from api.caching.cached_answers import CachedAnswers
 from api.caching.computed_answers import DropInAnswers
-from api.caching.repeated_requests import HotAnswers
-from api.caching.response_cache import AnswerCache
+from api.caching.repeated_requests import RepeatedRequests
+from api.caching.response_cache import ResponseCache
 from api.datasets.controller import DatasetsController
 from api.datasets.webhook_controller import WebhookController
 from api.dropin.binance.controller import BinanceController
@@ -30,7 +30,7 @@ from api.health.controller import StatusController
 from api.history.controller import HistoryController
 from api.http.metrics import Metrics
 from api.http.problems import problem_response
-from api.middleware.outermost import Front
+from api.middleware.outermost import OuterMiddleware
 from api.middleware.refusals import body_refusal
 from api.rows.answers import RowAnswers
 from api.rows.controller import RowsController
@@ -67,7 +67,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
 
     `accepted_for_s` is how long a token the Hub accepted is not asked about again.
     """
-    metrics, cache, limiter = Metrics(), AnswerCache(_CACHE_BYTES), RateLimiter(settings.rate_limit_per_min)
+    metrics, cache, limiter = Metrics(), ResponseCache(_CACHE_BYTES), RateLimiter(settings.rate_limit_per_min)
     metrics.registry.register(EngineCollector(engine, settings))
     authenticator = Authenticator(
         owner_token=settings.owner_token,
@@ -80,7 +80,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
     poller = Poller(engine, poll_s=settings.poll_s, changed=feed.changed)
     pool = SandboxPool.of(settings)
     metrics.registry.register(SandboxCollector(pool))
-    recall = Recall(cache, metrics)
+    cached_answers = CachedAnswers(cache, metrics)
     parts: dict[str, Any] = {
         "engine": engine,
         "settings": settings,
@@ -88,7 +88,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         "poller": poller,
         "feed": feed,
         "authenticator": authenticator,
-        "statements": SqlAnswers(engine, pool, recall, metrics=metrics),
+        "statements": SqlAnswers(engine, pool, cached_answers, metrics=metrics),
     }
     guarded = token_guard(authenticator, limiter)
     app = Litestar(
@@ -103,8 +103,8 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         openapi_config=openapi_config(version("crypto-data-hub")),
         state=State(
             {
-                "row_answers": RowAnswers(engine, recall),
-                "drop_in_answers": DropInAnswers(engine, recall),
+                "row_answers": RowAnswers(engine, cached_answers),
+                "drop_in_answers": DropInAnswers(engine, cached_answers),
                 "feed": feed,
             }
         ),
@@ -112,7 +112,9 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         logging_config=None,
     )
     limited = BodyLimit(app.asgi_handler, max_bytes=_BODY_BYTES, seconds=_BODY_S, refuse=body_refusal)
-    front = Front(limited, authenticator=authenticator, limiter=limiter, hot=HotAnswers(cache), metrics=metrics)
+    front = OuterMiddleware(
+        limited, authenticator=authenticator, limiter=limiter, hot=RepeatedRequests(cache), metrics=metrics
+    )
     app.asgi_handler = behind_proxies(front, settings.trusted_proxies)
     return app
 

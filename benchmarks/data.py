@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from benchmarks.candles import NOW_MS, SEED, candles
 from benchmarks.environment import FOLDER
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.domain.columns import Kind
+from datahub_assets.domain.columns import ColumnKind
 
 FILES: Final = FOLDER / "data" / f"{SEED}-{NOW_MS}"
 """Folder of all files made from this seed; another seed or end makes another folder."""
@@ -20,7 +20,12 @@ FILES: Final = FOLDER / "data" / f"{SEED}-{NOW_MS}"
 SMALL_SYMBOLS: Final = 13
 """Pairs of the small history that refresh times are compared with: about 100 thousand candles."""
 
-_SQLITE_TYPES: Final = {Kind.TEXT: "TEXT", Kind.NUMBER: "REAL", Kind.COUNT: "INTEGER", Kind.FLAG: "INTEGER"}
+_SQLITE_TYPES: Final = {
+    ColumnKind.TEXT: "TEXT",
+    ColumnKind.NUMBER: "REAL",
+    ColumnKind.COUNT: "INTEGER",
+    ColumnKind.FLAG: "INTEGER",
+}
 _PEER_ORDER: Final = ("symbol", "interval", "timestamp")
 
 
@@ -66,7 +71,7 @@ def _write_parquet(path: Path) -> None:
 
 
 def _write_sqlite(path: Path) -> None:
-    times = [column.name for column in OHLC.columns if column.kind is Kind.TIME]
+    times = [column.name for column in OHLC.columns if column.kind is ColumnKind.TIME]
     rows = frame().sort(_PEER_ORDER).with_columns(iso(name) for name in times)
     columns = ", ".join(f'"{column.name}" {_SQLITE_TYPES.get(column.kind, "TEXT")}' for column in OHLC.columns)
     marks = ", ".join("?" * len(OHLC.columns))

@@ -1,4 +1,4 @@
-"""`datahub`: the command line. Options, questions, exit codes; what a command does lives in `ops` and `stores`.
+"""`datahub`: the command line. Options, questions, exit codes.
 
 Modules are imported by the command that needs them: `datahub token` should not wait for Dagster or polars.
 Exit codes: 0 done and well, 1 it could not be done or something is not well, 2 wrong usage or settings.

@@ -1,4 +1,4 @@
-"""The only Dagster entry: every chain of every dataset, from the settings. Logic lives in `defs` and further in."""
+"""Dagster's only entry: all objects of every dataset, from the settings."""
 
 from importlib import import_module
 
@@ -7,12 +7,12 @@ import dagster as dg
 from datahub_assets.datasets.registry import PACKAGES
 from datahub_assets.defs.hub_maintenance import hub_maintenance, hub_maintenance_schedule
 from datahub_assets.defs.jobs import chain_definitions
-from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.defs.retention import run_retention_sensor
 from datahub_assets.settings import Settings
 
 
-def build(settings: Settings, workshop: Workshop | None = None) -> dg.Definitions:
+def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Definitions:
     """All definitions. A dataset's source asset is `source_asset` in the module `asset` of its package."""
     chains = [
         chain_definitions(
@@ -26,7 +26,7 @@ def build(settings: Settings, workshop: Workshop | None = None) -> dg.Definition
         jobs=[hub_maintenance],
         schedules=[hub_maintenance_schedule],
         sensors=[run_retention_sensor],
-        resources={KEY: workshop or Workshop(settings)},
+        resources={KEY: datahub or DataHubResource(settings)},
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(*chains, common)

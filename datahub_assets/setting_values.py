@@ -1,7 +1,6 @@
 """What values of settings look like, each kind as a type that reads and checks its text.
 
-Which settings there are, and their defaults, is `settings`. What a check raises says what would be valid; the name and
-the value are put before it there.
+What a check raises says what would be valid; the name and the value are put before it there.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The one table of settings: environment in, frozen typed values out. Nothing else reads the environment.
+"""The one table of settings: environment in, frozen typed values out. No other module reads the environment.
 
 The table feeds the code, `datahub up --help` and the README; no default lives anywhere else. Proxies are no settings of
 ours: `datahub_net.proxies` reads those variables, and here is only seen that they can be used.

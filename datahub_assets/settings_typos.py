@@ -1,4 +1,4 @@
-"""Variables that look like settings and are none: most likely misspelt. What settings there are is `settings`."""
+"""Variables that look like settings and are none: most likely misspelt."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

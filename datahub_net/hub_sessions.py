@@ -20,7 +20,7 @@ class HubSession(httpx2.Client):
 
     def __init__(self) -> None:
         super().__init__(
-            transport=_Transport(environment_proxies()),
+            transport=_HubTransport(environment_proxies()),
             follow_redirects=True,
             timeout=None,
             cookies=no_cookies(),
@@ -34,7 +34,7 @@ class AsyncHubSession(httpx2.AsyncClient):
 
     def __init__(self) -> None:
         super().__init__(
-            transport=_AsyncTransport(environment_proxies()),
+            transport=_AsyncHubTransport(environment_proxies()),
             follow_redirects=True,
             timeout=None,
             cookies=no_cookies(),
@@ -53,7 +53,7 @@ async def _keep_secrets_home(request: httpx2.Request) -> None:
     keep_secrets_home(request)
 
 
-class _Transport(httpx2.BaseTransport):
+class _HubTransport(httpx2.BaseTransport):
     def __init__(self, proxies: Proxies) -> None:
         self._routes = Routes(proxies, lambda proxy: httpx2.HTTPTransport(**_options(proxy)))
 
@@ -65,7 +65,7 @@ class _Transport(httpx2.BaseTransport):
             transport.close()
 
 
-class _AsyncTransport(httpx2.AsyncBaseTransport):
+class _AsyncHubTransport(httpx2.AsyncBaseTransport):
     def __init__(self, proxies: Proxies) -> None:
         self._routes = Routes(proxies, lambda proxy: httpx2.AsyncHTTPTransport(**_options(proxy)))
 

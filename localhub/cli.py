@@ -1,4 +1,4 @@
-"""The command line: serve, gc, token. What the commands do is elsewhere; here they get their options and print."""
+"""The command line: serve, gc, token. Options and output."""
 
 import argparse
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from datahub_files.private import check_folder
 from datahub_net.log_limit import limit_repeats
-from localhub.errors import HubError
+from localhub.errors import LocalHubError
 from localhub.store import accounts
 from localhub.store.accounts import Role, owner_token
 from localhub.store.collect import DEFAULT_GRACE_S, collect
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run: Callable[[argparse.Namespace], None] = options.run
     try:
         run(options)
-    except (HubError, HomeInUseError, OSError, ValueError) as error:
+    except (LocalHubError, HomeInUseError, OSError, ValueError) as error:
         sys.exit(f"localhub: {error}")
 
 
@@ -203,7 +203,7 @@ def _made_token(home: Home, options: argparse.Namespace) -> str:
     try:
         with home.database.write() as con:
             return accounts.add_token(con, name=options.add, user=options.user or options.add, role=role)
-    except HubError as error:
+    except LocalHubError as error:
         if error.status is not HTTPStatus.CONFLICT:
             raise
         own = (sys.executable, "-m", "localhub", "token", "--home", str(options.home), "--revoke", options.add)

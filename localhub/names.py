@@ -1,6 +1,6 @@
 """What a repository, a branch and a path may be called.
 
-Pure checks, raising a 400 `HubError` that says what is wrong; nothing here looks at what exists.
+Pure checks; each raises a 400 `HubError` that says what is wrong.
 
 Repository names follow the rules huggingface_hub documents in `utils/_validators.py`; refs follow `git check-ref-
 format`.

@@ -1,6 +1,6 @@
 """A Hub for tests: the real server in a thread of this process, and misbehaviour to order.
 
-How it misbehaves is in `localhub.faults`. It can only be asked for in Python, and production never imports either.
+It can only be asked for in Python, and production never imports either.
 
     with HubServer(tmp_path / "hub") as hub:
         api = HfApi(endpoint=hub.url, token=hub.token)
@@ -29,7 +29,7 @@ from localhub.server import open_site
 from localhub.store import accounts, refs, repos
 from localhub.store.accounts import Role
 from localhub.store.collect import Freed, collect
-from localhub.store.commits import Put, Words, stage
+from localhub.store.commits import CommitMessage, Put, stage
 from localhub.store.trees import View
 from localhub.webhook import Webhook
 
@@ -139,7 +139,7 @@ class HubServer:
             to = refs.branch(con, repo, branch)
             view = View(line=to.line, commit_id=to.head.id, live=True)
             changes = stage(con, view, [Put(path=path, file=file) for path, file in contents.items()])
-            words = Words(author=self.owner, title="Somebody else's commit")
+            words = CommitMessage(author=self.owner, title="Somebody else's commit")
             return refs.commit_to(con, repo, to, changes=changes, words=words).sha
 
     def _rival_commit(self, scope: Scope) -> None:

@@ -1,6 +1,6 @@
 """Telling one configured URL about changes, in the Hub's webhook format, without ever holding up a request.
 
-What happened is decided by the endpoints; this module only words and delivers it.
+The endpoints hand it events; it writes and delivers them.
 
 The payload is version 3 as read by huggingface_hub 2.4 (`_webhooks_payload.py`); the secret travels in `X-Webhook-
 Secret`.

@@ -1,7 +1,6 @@
 """Takes the token from where Binance's and CoinGecko's clients put their API key, before anything else sees it.
 
-From here on it is a bearer token in a header like any other, and a query string no longer holds it. Whose it is, is
-not known here.
+From here on it is a bearer token in a header like any other, and a query string no longer holds it.
 """
 
 from typing import Any, Final, cast

@@ -1,8 +1,6 @@
 """Decides whose a bearer token is: the server's own, or one the Hub's whoami accepts.
 
 Tokens are never kept, logged or shown.
-
-Routes and status codes are `guards`' and `errors`' business.
 """
 
 import asyncio
@@ -57,7 +55,7 @@ class _Verdict:
 
 
 class Authenticator:
-    """Tokens to principals. `recall` answers from memory only, `authenticate` may ask the Hub."""
+    """Tokens to principals. `known_principal` answers from memory only, `authenticate` may ask the Hub."""
 
     def __init__(
         self,
@@ -84,7 +82,7 @@ class Authenticator:
         self._owner_digest: bytes | None = None
         self._owner_read_s = -_OWNER_REREAD_S
 
-    def recall(self, header: bytes | None) -> Principal | None:
+    def known_principal(self, header: bytes | None) -> Principal | None:
         """The principal of an `Authorization` header if it is known to be good now, without asking anyone."""
         token = _bearer(header)
         if token is None:
@@ -105,7 +103,7 @@ class Authenticator:
             TooManyUnknownTokens: the Hub may not be asked about it now.
             HubError: the Hub cannot be asked about a token that is not known.
         """
-        known = self.recall(header)
+        known = self.known_principal(header)
         if known is not None:
             return known
         token = _bearer(header)
@@ -170,8 +168,8 @@ class Authenticator:
             good_until_s = min(self._clock() + self._ask_again_s, stale.at_s + _STALE_FOR_S)
             return self._remember(digest, replace(stale, good_until_s=good_until_s))
         now_s = self._clock()
-        lasting_s = _REFUSED_FOR_S if account is None else self._accepted_for_s
-        return self._remember(digest, _Verdict(account=account, at_s=now_s, good_until_s=now_s + lasting_s))
+        valid_s = _REFUSED_FOR_S if account is None else self._accepted_for_s
+        return self._remember(digest, _Verdict(account=account, at_s=now_s, good_until_s=now_s + valid_s))
 
     @property
     def _ask_again_s(self) -> float:

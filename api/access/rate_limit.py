@@ -1,7 +1,4 @@
-"""Counts requests per token in windows of a minute.
-
-Whose token it is, and what an answer says about it, is not known here.
-"""
+"""Counts requests per token in windows of a minute."""
 
 import math
 import time

@@ -1,7 +1,4 @@
-"""How many unknown tokens the Hub may be asked about: from each client address and in all, a minute and at once.
-
-What the Hub says of them is `auth`'s business.
-"""
+"""How many unknown tokens the Hub may be asked about: from each client address and in all, a minute and at once."""
 
 import time
 from collections import Counter, OrderedDict

@@ -1,21 +1,21 @@
-"""Answers that need not be made: the caller has them, or they are in memory. How they are made is not known here."""
+"""Answers that need not be computed again: the caller holds them (304), or they are in the response cache."""
 
 from typing import Any
 
 from litestar import Request, Response
 
-from api.caching.repeated_requests import Hot
-from api.caching.response_cache import Answer, AnswerCache
+from api.caching.repeated_requests import RepeatableAnswer
+from api.caching.response_cache import CachedResponse, ResponseCache
 from api.engine.dataset import Dataset
 from api.http.compression import said_of
 from api.http.etags import Validator
 from api.http.metrics import Metrics
 
 
-class Recall:
+class CachedAnswers:
     """Looks for finished answers, and keeps them."""
 
-    def __init__(self, cache: AnswerCache, metrics: Metrics) -> None:
+    def __init__(self, cache: ResponseCache, metrics: Metrics) -> None:
         self._cache = cache
         self._metrics = metrics
 
@@ -36,8 +36,8 @@ class Recall:
         If it names that commit, or means the `newest` whichever that is, the same words are answered without coming
         here again.
         """
-        if newest or validator.lasting:
-            hot = Hot(validator.etag.encode(), None if validator.lasting else dataset, sha)
+        if newest or validator.immutable:
+            hot = RepeatableAnswer(validator.etag.encode(), None if validator.immutable else dataset, sha)
             request.scope["state"]["hot"] = hot
         return self.find(request, validator)
 
@@ -56,12 +56,12 @@ class Recall:
         `more` are headers of its own.
         """
         headers = validator.headers | more | said_of(coding)
-        answer = Answer(etag=validator.etag.encode(), body=body, headers=headers, media_type=media_type)
+        answer = CachedResponse(etag=validator.etag.encode(), body=body, headers=headers, media_type=media_type)
         self._cache.put(answer)
         return _sent(request, answer, validator)
 
 
-def _sent(request: Request[Any, Any, Any], answer: Answer, validator: Validator) -> Response[bytes]:
+def _sent(request: Request[Any, Any, Any], answer: CachedResponse, validator: Validator) -> Response[bytes]:
     return validator.unchanged(request, exists=True) or Response(
         answer.body, status_code=200, headers=answer.headers | validator.lifetime, media_type=answer.media_type
     )

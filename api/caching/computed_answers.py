@@ -1,7 +1,4 @@
-"""Answers that are a function of one dataset's commit and a query: commit, ETag, memory, bytes, in that order.
-
-How the bytes are made is the caller's business.
-"""
+"""Answers that are a function of one dataset's commit and a query: commit, ETag, memory, bytes, in that order."""
 
 import asyncio
 import time
@@ -10,7 +7,7 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from litestar import Litestar, Request, Response
 
-from api.caching.cached_answers import Recall
+from api.caching.cached_answers import CachedAnswers
 from api.caching.conditional import JSON, json_coding
 from api.caching.revision_choice import RevisionChoice
 from api.caching.revisions import commit_at
@@ -38,9 +35,9 @@ class Compute(Protocol):
 class DropInAnswers:
     """Answers of the drop-in endpoints; hot ones are sent without coming here again."""
 
-    def __init__(self, engine: Engine, recall: Recall) -> None:
+    def __init__(self, engine: Engine, cached_answers: CachedAnswers) -> None:
         self._engine = engine
-        self._recall = recall
+        self._cached_answers = cached_answers
 
     @classmethod
     def of(cls, app: Litestar) -> "DropInAnswers":
@@ -67,14 +64,16 @@ class DropInAnswers:
         commit = await commit_at(dataset, choice)
         coding = json_coding(request)
         etag = etag_of(_FORM, type(query).__name__, commit.sha, query, coding)
-        validator = Validator(etag, commit.sha, lasting=choice.is_lasting)
-        found = self._recall.find_of(request, validator, dataset=dataset, sha=commit.sha, newest=choice.is_current)
+        validator = Validator(etag, commit.sha, immutable=choice.is_immutable)
+        found = self._cached_answers.find_of(
+            request, validator, dataset=dataset, sha=commit.sha, newest=choice.is_current
+        )
         if found is not None:
             return found
         began_s = time.perf_counter()
         body, used = coded(await _computed(compute, await dataset.at(commit)), coding)
         request.scope["state"]["timing"] = [f"rows;dur={(time.perf_counter() - began_s) * 1000:.2f}"]
-        return self._recall.keep(request, validator, body, media_type=JSON, coding=used)
+        return self._cached_answers.keep(request, validator, body, media_type=JSON, coding=used)
 
 
 async def _computed(compute: Compute, snapshot: Snapshot) -> bytes:

@@ -27,19 +27,19 @@ async def json_of(
     compute: Callable[[], Any],
     *,
     compared_to: Snapshot | None = None,
-    lasting: bool = False,
+    immutable: bool = False,
 ) -> Response[Any]:
     """What `compute` makes of the snapshots and the request's parameters, in a thread; 304 if the caller has it.
 
-    `X-Revision` names `snapshots`, and `X-Compared-To` what they are compared to. `lasting` says that the request named
-    its commits in full, so that the answer never changes. Raises as `compute`.
+    `X-Revision` names `snapshots`, and `X-Compared-To` what they are compared to. `immutable` says that the request
+    named its commits in full, so that the answer never changes. Raises as `compute`.
     """
     coding = json_coding(request)
     asked = sorted((name, str(value)) for name, value in request.query_params.multi_items())
     base = None if compared_to is None else compared_to.sha
     commits = [base, *(snapshot.sha for snapshot in snapshots)]
     etag = etag_of(_FORM, request.scope["path"], asked, commits, coding)
-    validator = Validator(etag, revision_name(snapshots), base, lasting=lasting, vary=JSON_VARY)
+    validator = Validator(etag, revision_name(snapshots), base, immutable=immutable, vary=JSON_VARY)
     unchanged = validator.unchanged(request)
     if unchanged is not None:
         return unchanged

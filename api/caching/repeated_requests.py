@@ -1,14 +1,11 @@
-"""Which cached answer a request of the same URL and the same form gets again, found without routing it anew.
-
-Who may have it is not decided here.
-"""
+"""Which cached answer a request of the same URL and the same form gets again, found without routing it anew."""
 
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from api.caching.response_cache import Answer, AnswerCache
+from api.caching.response_cache import CachedResponse, ResponseCache
 from api.engine.dataset import Dataset
 from api.http.negotiation import coding_accepted, format_accepted
 
@@ -21,7 +18,7 @@ _NormalKey = tuple[str, bytes | str, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Hot:
+class RepeatableAnswer:
     """An answer's ETag, and the commit it holds for while `dataset` serves it; for ever without a dataset."""
 
     etag: bytes
@@ -34,14 +31,14 @@ class Hot:
         return self.dataset is None or self.dataset.serves(self.sha)
 
 
-class HotAnswers:
+class RepeatedRequests:
     """The requests answered lately, and their answers as long as the cache keeps them."""
 
-    def __init__(self, cache: AnswerCache) -> None:
+    def __init__(self, cache: ResponseCache) -> None:
         self._cache = cache
-        self._known: OrderedDict[_NormalKey, tuple[Hot, str]] = OrderedDict()
+        self._known: OrderedDict[_NormalKey, tuple[RepeatableAnswer, str]] = OrderedDict()
 
-    def find(self, key: RequestKey) -> tuple[Hot, str, Answer] | None:
+    def find(self, key: RequestKey) -> tuple[RepeatableAnswer, str, CachedResponse] | None:
         """What is known of a request, its route's path, and the answer; None when it must go the long way."""
         normal = _normal(key)
         known = self._known.get(normal)
@@ -54,7 +51,7 @@ class HotAnswers:
             return None
         return hot, path, answer
 
-    def remember(self, key: RequestKey, hot: Hot, *, path: str) -> None:
+    def remember(self, key: RequestKey, hot: RepeatableAnswer, *, path: str) -> None:
         """Say which answer a request got."""
         normal = _normal(key)
         self._known[normal] = (hot, path)

@@ -1,7 +1,4 @@
-"""Finished answers in memory, bounded in bytes, least recently used first out.
-
-What an answer means is not known here.
-"""
+"""Finished answers in memory, bounded in bytes, least recently used first out."""
 
 import threading
 from collections import OrderedDict
@@ -10,7 +7,7 @@ from functools import cached_property
 
 
 @dataclass(frozen=True)
-class Answer:
+class CachedResponse:
     """A finished answer: its body, and the headers that belong to it whoever asks, the strong ETag among them."""
 
     etag: bytes
@@ -36,16 +33,16 @@ class Answer:
         return [(name, value) for name, value in self.raw_headers if name in {b"etag", b"vary", b"x-revision"}]
 
 
-class AnswerCache:
+class ResponseCache:
     """Answers by ETag. An ETag names the commit, the query and the form, so what is here is never out of date."""
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget = budget_bytes
-        self._answers: OrderedDict[bytes, Answer] = OrderedDict()
+        self._answers: OrderedDict[bytes, CachedResponse] = OrderedDict()
         self._weight = 0
         self._lock = threading.Lock()
 
-    def get(self, etag: bytes) -> Answer | None:
+    def get(self, etag: bytes) -> CachedResponse | None:
         """The answer of that ETag, if it is still here."""
         with self._lock:
             answer = self._answers.get(etag)
@@ -53,7 +50,7 @@ class AnswerCache:
                 self._answers.move_to_end(etag)
             return answer
 
-    def put(self, answer: Answer) -> None:
+    def put(self, answer: CachedResponse) -> None:
         """Keep an answer, unless it would take more than a sixteenth of the room."""
         if answer.weight > self._budget // 16:
             return

@@ -27,7 +27,7 @@ class RevisionChoice(msgspec.Struct, frozen=True, array_like=True):
     as_of_ms: int | None = None
 
     @property
-    def is_lasting(self) -> bool:
+    def is_immutable(self) -> bool:
         """Whether a commit is named in full (`<sha>` or `ohlc@<sha>`), so that the choice never means another."""
         return self.revision is not None and _FULL_NAME.fullmatch(self.revision) is not None
 

@@ -8,7 +8,7 @@ from typing import Final
 from api.caching.revision_choice import RevisionChoice
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.http.errors import DatasetNotReady, RevisionUnknown
 
@@ -16,7 +16,7 @@ REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
 """What may name a revision on the Hub; about anything else it is not asked."""
 
 
-async def commit_at(dataset: Dataset, choice: RevisionChoice) -> Commit:
+async def commit_at(dataset: Dataset, choice: RevisionChoice) -> HubCommit:
     """The commit a caller means. A revision that is not known here may be a new tag, so the Hub is asked about it.
 
     Raises:
@@ -45,7 +45,7 @@ class Pinned:
     """A dataset's snapshot, and whether the caller named its commit in full, so that it never changes."""
 
     snapshot: Snapshot
-    lasting: bool
+    immutable: bool
 
 
 async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
@@ -69,9 +69,9 @@ async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
                 raise
             unknown.append(error)
             if choice.as_of_ms is None:
-                pinned.append(Pinned(dataset.current, lasting=False))
+                pinned.append(Pinned(dataset.current, immutable=False))
             continue
-        pinned.append(Pinned(await dataset.at(commit), lasting=wanted.is_lasting))
+        pinned.append(Pinned(await dataset.at(commit), immutable=wanted.is_immutable))
     if len(unknown) == len(ready):
         raise unknown[0]
     return pinned

@@ -36,9 +36,9 @@ class DatasetsController(Controller):
     ) -> Response[dict[str, DatasetInfo]]:
         """Repo, revision, files and sizes, rows, columns and types, coverage, update time, per dataset."""
         if dataset is not None:
-            pinned = [Pinned(await snapshot_at(engine, dataset, choice), lasting=choice.is_lasting)]
+            pinned = [Pinned(await snapshot_at(engine, dataset, choice), immutable=choice.is_immutable)]
         else:
             pinned = await snapshots_at(engine, choice)
         snapshots = [one.snapshot for one in pinned]
         compute = partial(dataset_infos, snapshots, endpoint=settings.hub_endpoint)
-        return await json_of(request, snapshots, compute, lasting=all(one.lasting for one in pinned))
+        return await json_of(request, snapshots, compute, immutable=all(one.immutable for one in pinned))

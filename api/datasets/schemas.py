@@ -1,4 +1,4 @@
-"""The shapes of answers, for the documentation and for encoding what is not rows. What fills them is elsewhere."""
+"""The shapes of answers, for the documentation and for encoding what is not rows."""
 
 import msgspec
 

@@ -1,9 +1,9 @@
-"""Describes what is served: status, dataset information, revisions. Rows themselves, and HTTP, are not its business."""
+"""Describes what is served: status, dataset information, revisions."""
 
 from collections.abc import Sequence
 
 from api.datasets.schemas import ColumnInfo, DatasetInfo, FileInfo, GroupCoverage
-from api.engine.snapshot import Snapshot, _url
+from api.engine.snapshot import Snapshot, dataset_url
 from api.http.times import iso
 
 
@@ -19,7 +19,7 @@ def dataset_info(snapshot: Snapshot, *, endpoint: str) -> DatasetInfo:
         name=spec.name,
         title=spec.title,
         repo=snapshot.repo_id,
-        url=_url(snapshot.repo_id, endpoint=endpoint),
+        url=dataset_url(snapshot.repo_id, endpoint=endpoint),
         revision=snapshot.sha,
         updated_at=iso(snapshot.commit.at_ms),
         rows=snapshot.rows,

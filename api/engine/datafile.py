@@ -1,7 +1,4 @@
-"""One parquet file of a commit, opened once per content: an index of its series, and its rows mapped from disk.
-
-How a parquet is read is said in `reading`; selecting rows from what was read, in `selection`.
-"""
+"""One parquet file of a commit, opened once per content: an index of its series, and its rows mapped from disk."""
 
 import threading
 import time

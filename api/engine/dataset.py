@@ -1,7 +1,5 @@
 """One dataset as the API serves it: the current snapshot kept current, and older ones by revision or time.
 
-No answers here.
-
 A refresh runs in any thread; readers take the current snapshot by one attribute read, so they never wait for it and
 never see half of it.
 """
@@ -18,11 +16,11 @@ from typing import Final
 
 from api.engine.hub.catalog import Catalog
 from api.engine.hub.commits import CommitIndex
-from api.engine.hub.reader import Commit, HubReader
-from api.engine.hub.revision_lookup import RevisionAsker
-from api.engine.refresh_errors import trouble_of
+from api.engine.hub.reader import HubCommit, HubReader
+from api.engine.hub.revision_lookup import RevisionLookup
+from api.engine.refresh_errors import refresh_error
 from api.engine.snapshot import Snapshot
-from api.engine.snapshot_loader import Library
+from api.engine.snapshot_loader import SnapshotLoader
 from api.http.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
@@ -44,12 +42,12 @@ class Freshness:
 class Dataset:
     """One dataset as the API serves it: its current snapshot, and older ones on demand."""
 
-    def __init__(self, spec: DatasetSpec, *, library: Library, hub: HubReader, catalog: Catalog) -> None:
+    def __init__(self, spec: DatasetSpec, *, library: SnapshotLoader, hub: HubReader, catalog: Catalog) -> None:
         self.spec = spec
         self.library = library
         self.freshness = Freshness()
         self.commits = CommitIndex(library.source, library.repo_id, hub=hub, catalog=catalog)
-        self._asker = RevisionAsker(self.commits.ask, name=spec.name)
+        self._asker = RevisionLookup(self.commits.ask, name=spec.name)
         self._hub = hub
         self._catalog = catalog
         self._refreshing = threading.Lock()
@@ -103,7 +101,7 @@ class Dataset:
             try:
                 changed = self._refresh()
             except Exception as error:
-                trouble = trouble_of(error)
+                trouble = refresh_error(error)
                 self.freshness = Freshness(seen_at_s=self.freshness.seen_at_s, error=trouble)
                 if trouble is error:
                     raise
@@ -131,14 +129,14 @@ class Dataset:
         self.commits.refresh_refs()
         return True
 
-    def _history(self, sha: str) -> tuple[Commit, Iterator[Commit]]:
+    def _history(self, sha: str) -> tuple[HubCommit, Iterator[HubCommit]]:
         history = self._hub.commits(self.repo_id, sha)
         head = next(history, None)
         if head is None:
             raise HubContentInvalid(f"the Hub names no commit behind {sha} of {self.repo_id}")
         return head, history
 
-    def find(self, *, revision: str | None = None, as_of_ms: int | None = None) -> Commit:
+    def find(self, *, revision: str | None = None, as_of_ms: int | None = None) -> HubCommit:
         """The commit of a branch, tag or sha, or the last one made at `as_of_ms` or before, or the current one.
 
         Raises:
@@ -159,16 +157,16 @@ class Dataset:
             raise DatasetNotReady(f"the index of {self.spec.name}'s commits is still being made")
         raise RevisionUnknown(f"{self.spec.name} has no {what}; see /api/hub/revisions")
 
-    async def ask(self, revision: str) -> Commit | None:
-        """The commit of a revision `find` does not know, asked of the Hub. Raises as `RevisionAsker.ask`."""
+    async def ask(self, revision: str) -> HubCommit | None:
+        """The commit of a revision `find` does not know, asked of the Hub. Raises as `RevisionLookup.ask`."""
         return await self._asker.ask(self.plain(revision))
 
     def plain(self, revision: str) -> str:
         """A revision of this dataset without its name: `ohlc@<sha>` means `<sha>`."""
         return revision.removeprefix(f"{self.spec.name}@")
 
-    def held(self, commit: Commit) -> Snapshot | None:
-        """The snapshot of a commit if it is at hand."""
+    def held(self, commit: HubCommit) -> Snapshot | None:
+        """The snapshot of a commit if it is in memory."""
         if self._current is not None and self._current.sha == commit.sha:
             return self._current
         with self._older_lock:
@@ -177,11 +175,11 @@ class Dataset:
                 self._older.move_to_end(commit.sha)
             return held
 
-    async def at(self, commit: Commit) -> Snapshot:
+    async def at(self, commit: HubCommit) -> Snapshot:
         """The snapshot of a commit; what is not here is fetched from the Hub, once for all who wait for it.
 
         Raises:
-            HubError: it could not be had.        RevisionUnknown: the Hub does not hold it any more.
+            HubError: it could not be fetched.        RevisionUnknown: the Hub does not hold it any more.
             TooManyRevisions: as many others are being fetched as may be.
         """
         held = self.held(commit)
@@ -212,7 +210,7 @@ class Dataset:
         self._asker.close()
         self._threads.shutdown(cancel_futures=True)
 
-    def _load(self, commit: Commit) -> Snapshot:
+    def _load(self, commit: HubCommit) -> Snapshot:
         try:
             snapshot = self.library.snapshot(commit)
         except HubNotFound as error:

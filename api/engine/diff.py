@@ -1,7 +1,4 @@
-"""What changed in the rows of a dataset between two commits. Files both commits hold are not looked at.
-
-How a difference is written is not known here.
-"""
+"""What changed in the rows of a dataset between two commits. Files both commits hold are not looked at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

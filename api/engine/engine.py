@@ -1,4 +1,4 @@
-"""All datasets the API serves, over one Hub, one folder and one DuckDB. HTTP is not known here."""
+"""All datasets the API serves, over one Hub, one folder and one DuckDB."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ from api.engine.hub.blobs import BlobStore
 from api.engine.hub.catalog import Catalog
 from api.engine.hub.reader import HubReader
 from api.engine.parquet import FileReader, connect
-from api.engine.snapshot_loader import Library
+from api.engine.snapshot_loader import SnapshotLoader
 from api.http.errors import DatasetNotReady, UnknownDataset
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
@@ -188,7 +188,7 @@ class Engine:
 
     def _dataset(self, spec: DatasetSpec, repo_id: str) -> Dataset:
         reader = FileReader(spec, connection=self._connection, catalog=self._catalog, mapped=self._root / "mapped")
-        library = Library(
+        library = SnapshotLoader(
             spec,
             repo_id=repo_id,
             source=f"{self._endpoint}/{repo_id}",

@@ -1,7 +1,4 @@
-"""The newest row of each coin of a snapshot, found in the files' indexes.
-
-What is done with the rows is not known here.
-"""
+"""The newest row of each coin of a snapshot, found in the files' indexes."""
 
 from collections import defaultdict
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Reads a dataset's parquet files with DuckDB: into an index of series, and into Arrow files that can be mapped.
-
-Which files belong to a commit, and where they come from, is not known here.
-"""
+"""Reads a dataset's parquet files with DuckDB: into an index of series, and into Arrow files that can be mapped."""
 
 import hashlib
 import logging
@@ -20,7 +17,7 @@ import pyarrow as pa
 from api.engine.datafile import FileIndex, Rows, Span
 from api.engine.hub.catalog import Catalog
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import Kind
+from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
 
 _LOG: Final = logging.getLogger(__name__)
@@ -28,11 +25,11 @@ _BATCH_ROWS: Final = 100_000
 _FORM: Final = "1"
 """Changes when the way files are read or kept does, so that what an older version kept is not taken for ours."""
 _DUCKDB_TYPES: Final = {
-    Kind.TEXT: "VARCHAR",
-    Kind.NUMBER: "DOUBLE",
-    Kind.COUNT: "BIGINT",
-    Kind.FLAG: "BOOLEAN",
-    Kind.TIME: "TIMESTAMP WITH TIME ZONE",
+    ColumnKind.TEXT: "VARCHAR",
+    ColumnKind.NUMBER: "DOUBLE",
+    ColumnKind.COUNT: "BIGINT",
+    ColumnKind.FLAG: "BOOLEAN",
+    ColumnKind.TIME: "TIMESTAMP WITH TIME ZONE",
 }
 
 

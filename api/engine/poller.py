@@ -1,6 +1,6 @@
 """Keeps the datasets current: looks at the Hub every few seconds, and at once when it is told of a commit.
 
-It never stops on an error, whatever it is: each is logged, told in the dataset's freshness, and tried past.
+No error stops it: each is logged, shown in the dataset's freshness, and the next look is tried.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What stands for an error nobody typed, where the datasets are kept current. Nothing is caught here."""
+"""The error that stands for an unexpected one while datasets are kept current."""
 
 import sqlite3
 
@@ -6,12 +6,12 @@ from datahub_assets.domain.errors import DataHubError, StorageFailed, Terminal
 
 
 class RefreshFailed(Terminal, DataHubError):
-    """Something nobody expected went wrong while a commit was taken in; the log has it."""
+    """An unexpected error while a commit was taken in; the log has it."""
 
     code = "refresh_failed"
 
 
-def trouble_of(error: Exception) -> DataHubError:
+def refresh_error(error: Exception) -> DataHubError:
     """The typed error that stands for `error`, or itself. Its message discloses no path."""
     if isinstance(error, DataHubError):
         return error

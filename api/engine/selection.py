@@ -1,6 +1,6 @@
 """Selects rows of a snapshot by series, time and position: slices of sorted files, newest or oldest first, no scan.
 
-Rows come out as polars frames; their encoding, and what a caller may ask for, is not known here.
+Rows are returned as polars frames.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ class RowQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SelectedRows:
     """Rows in ascending order of (time, series), and the position to go on from; None when these are all."""
 
     frame: pl.DataFrame
@@ -74,7 +74,7 @@ class NotResident(Exception):
     """The rows lie in a file that would have to be read from parquet first."""
 
 
-def select(snapshot: Snapshot, query: RowQuery, *, resident_only: bool = False) -> Page:
+def select(snapshot: Snapshot, query: RowQuery, *, resident_only: bool = False) -> SelectedRows:
     """The page of rows a query means. Its cost depends on the rows it returns, not on how much history there is.
 
     Raises:
@@ -170,12 +170,12 @@ def _nearest(pieces: Sequence[_Piece], *, wanted: int, forward: bool) -> tuple[l
     return kept, edge
 
 
-def _page(snapshot: Snapshot, query: RowQuery, pieces: Sequence[_Piece]) -> Page:
+def _page(snapshot: Snapshot, query: RowQuery, pieces: Sequence[_Piece]) -> SelectedRows:
     series = snapshot.spec.sort[0]
     columns = list(dict.fromkeys((*query.columns, series, "timestamp")))
     if not pieces:
         schema = snapshot.spec.polars_schema()
-        return Page(pl.DataFrame(schema={name: schema[name] for name in columns}), None)
+        return SelectedRows(pl.DataFrame(schema={name: schema[name] for name in columns}), None)
     ordered = sorted(pieces, key=lambda piece: int(piece.times[0]))
     # Columns by index and not by `select`, which would go through the query planner: that costs more than the rest.
     frames = [piece.rows.frame.slice(piece.first, piece.count)[columns] for piece in ordered]
@@ -183,7 +183,7 @@ def _page(snapshot: Snapshot, query: RowQuery, pieces: Sequence[_Piece]) -> Page
     if any(int(one.times[-1]) >= int(two.times[0]) for one, two in pairwise(ordered)):
         frame = frame.sort("timestamp", series)
     if frame.height <= query.limit:
-        return Page(frame, None)
+        return SelectedRows(frame, None)
     frame = frame.head(query.limit) if query.forward else frame.tail(query.limit)
     at, name = frame[-1 if query.forward else 0, ["timestamp", series]].row(0)
-    return Page(frame, Position(at_ms=round(at.timestamp() * 1000), series=name))
+    return SelectedRows(frame, Position(at_ms=round(at.timestamp() * 1000), series=name))

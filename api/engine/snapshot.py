@@ -1,7 +1,4 @@
-"""A commit of a dataset as it lies on this machine: immutable, and the only thing answers are computed from.
-
-Getting the files here is `library`'s business; choosing rows is `selection`'s.
-"""
+"""A commit of a dataset on this machine's disk: immutable, and all that answers are computed from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from api.engine.datafile import DataFile
-from api.engine.hub.reader import Commit, RemoteFile
+from api.engine.hub.reader import HubCommit, HubFile
 from datahub_assets.datasets.spec import DatasetSpec
 
 
@@ -26,13 +23,13 @@ class Snapshot:
 
     spec: DatasetSpec
     repo_id: str
-    commit: Commit
-    files: tuple[RemoteFile, ...]
+    commit: HubCommit
+    files: tuple[HubFile, ...]
     groups: Mapping[str | None, tuple[DataFile, ...]]
     tables: Mapping[str, tuple[Path, ...]]
     blobs: frozenset[str]
     memory: dict[object, object] = field(default_factory=dict)
-    """Small things computed once from this snapshot, by whoever computes them."""
+    """Small results computed once from this snapshot."""
 
     @property
     def sha(self) -> str:
@@ -74,5 +71,6 @@ class Snapshot:
         return sum(file.size for file in self.files)
 
 
-def _url(repo_id: str, *, endpoint: str) -> str:
+def dataset_url(repo_id: str, *, endpoint: str) -> str:
+    """Where the page of a dataset is on the Hub."""
     return f"{endpoint}/datasets/{repo_id}"

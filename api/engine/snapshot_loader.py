@@ -1,7 +1,4 @@
-"""Turns commits of a dataset into snapshots: fetches only contents that are not here, reads only files not seen yet.
-
-Which commit is served is decided in `engine`.
-"""
+"""Turns commits of a dataset into snapshots: fetches only contents that are not here, reads only files not seen yet."""
 
 import weakref
 from collections import defaultdict
@@ -13,7 +10,7 @@ from typing import Final
 from api.engine.datafile import DataFile
 from api.engine.hub.blobs import BlobStore
 from api.engine.hub.catalog import Catalog
-from api.engine.hub.reader import Commit, HubReader, RemoteFile
+from api.engine.hub.reader import HubCommit, HubFile, HubReader
 from api.engine.parquet import FileReader
 from api.engine.snapshot import Snapshot
 from datahub_assets.datasets.spec import DatasetSpec
@@ -22,7 +19,7 @@ from datahub_assets.domain.partitions import SUFFIX, is_foreign
 _DOWNLOADS_AT_ONCE: Final = 8
 
 
-class Library:
+class SnapshotLoader:
     """Snapshots of one dataset's repo. Safe to share between threads."""
 
     def __init__(
@@ -46,7 +43,7 @@ class Library:
         self._open: weakref.WeakValueDictionary[tuple[str, str | None], DataFile] = weakref.WeakValueDictionary()
         self._alive: weakref.WeakSet[Snapshot] = weakref.WeakSet()
 
-    def snapshot(self, commit: Commit) -> Snapshot:
+    def snapshot(self, commit: HubCommit) -> Snapshot:
         """The snapshot of a commit.
 
         Raises:
@@ -71,7 +68,7 @@ class Library:
         self._alive.add(snapshot)
         return snapshot
 
-    def is_here(self, commit: Commit) -> bool:
+    def is_here(self, commit: HubCommit) -> bool:
         """Whether all of a commit is on this machine, so that its snapshot can be had without the Hub."""
         files = self._catalog.tree(self.source, commit.sha)
         return files is not None and all(self._blobs.has(file) for file in _parquet(self.spec, files))
@@ -84,10 +81,10 @@ class Library:
         """Contents that some snapshot in use still needs."""
         return set().union(*(snapshot.blobs for snapshot in list(self._alive)))
 
-    def _fetch(self, sha: str, files: Sequence[RemoteFile]) -> None:
+    def _fetch(self, sha: str, files: Sequence[HubFile]) -> None:
         wanted = {file.content_id: file for file in files if not self._blobs.has(file)}
 
-        def fetch(file: RemoteFile) -> None:
+        def fetch(file: HubFile) -> None:
             self._blobs.fetch(file, lambda remote, target: self._hub.download(self.repo_id, sha, remote, target))
 
         if len(wanted) == 1:
@@ -98,7 +95,7 @@ class Library:
                     pass
 
     def _arrange(
-        self, files: Sequence[RemoteFile]
+        self, files: Sequence[HubFile]
     ) -> tuple[dict[str | None, tuple[DataFile, ...]], dict[str, tuple[Path, ...]]]:
         """Files by group, newest rows first, and paths by SQL table."""
         groups: defaultdict[str | None, list[DataFile]] = defaultdict(list)
@@ -119,7 +116,7 @@ class Library:
         }
         return ordered, {table: tuple(paths) for table, paths in tables.items()}
 
-    def _data_file(self, file: RemoteFile, *, group: str | None, path: Path) -> DataFile:
+    def _data_file(self, file: HubFile, *, group: str | None, path: Path) -> DataFile:
         key = (file.content_id, group)
         known = self._open.get(key)
         if known is None:
@@ -133,6 +130,6 @@ class Library:
         return known
 
 
-def _parquet(spec: DatasetSpec, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+def _parquet(spec: DatasetSpec, files: Sequence[HubFile]) -> list[HubFile]:
     """The files rows are read from. Somebody's copy of one is none of them: each key would be there twice."""
     return [file for file in files if file.path.endswith(SUFFIX) and not is_foreign(spec, file.path)]

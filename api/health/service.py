@@ -1,4 +1,4 @@
-"""How the hub's data and the system are: what is served, how old it is, what the workers last said. No HTTP here."""
+"""How the hub's data and the system are: what is served, how old it is, what the workers last said."""
 
 import shutil
 import time

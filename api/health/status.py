@@ -1,7 +1,7 @@
 """The hub in brief: its status, and where its datasets are."""
 
 from api.engine.engine import Engine
-from api.engine.snapshot import _url
+from api.engine.snapshot import dataset_url
 from api.health.schemas import DatasetStatus, Status
 from api.health.service import hub_health
 from api.http.times import iso
@@ -28,7 +28,7 @@ def status_of(engine: Engine, settings: Settings) -> Status:
 
 def _brief(engine: Engine, name: str, *, endpoint: str) -> DatasetStatus:
     dataset = engine.datasets.get(name)
-    url = _url(dataset.repo_id, endpoint=endpoint) if dataset is not None else None
+    url = dataset_url(dataset.repo_id, endpoint=endpoint) if dataset is not None else None
     if dataset is None or not dataset.is_ready:
         return DatasetStatus(available=False, records=0, url=url, revision=None, newest_row=None)
     snapshot = dataset.current

@@ -79,9 +79,9 @@ class HistoryController(Controller):
             revision_or_time(later, later_as_of, names=("to", "to_as_of")),
         )
         one, two = [await snapshot_at(engine, dataset, choice) for choice in choices]
-        lasting = all(FULL_SHA.fullmatch(choice.revision or "") for choice in choices)
+        immutable = all(FULL_SHA.fullmatch(choice.revision or "") for choice in choices)
         compute = partial(diff_of, one, two, limit=limit)
-        return await json_of(request, (two,), compute, compared_to=one, lasting=lasting)
+        return await json_of(request, (two,), compute, compared_to=one, immutable=immutable)
 
     @get(
         "/coverage",
@@ -102,4 +102,4 @@ class HistoryController(Controller):
         """Rows, first and last time per series, and the gap ledger: since when, why, healed or not."""
         snapshot = await snapshot_at(engine, dataset, choice)
         compute = partial(coverage_of, snapshot, symbols=words(symbol), interval=interval)
-        return await json_of(request, (snapshot,), compute, lasting=choice.is_lasting)
+        return await json_of(request, (snapshot,), compute, immutable=choice.is_immutable)

@@ -1,4 +1,4 @@
-"""Writes differences and coverage as answers. How they are found is `engine`'s business."""
+"""Writes differences and coverage as answers."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,7 +9,7 @@ import polars as pl
 from api.encoders.text import times_as_text
 from api.engine.coverage import gaps, series_coverage
 from api.engine.diff import Difference, difference
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
 from api.http.errors import UnknownInterval, UnknownSymbol
@@ -22,7 +22,7 @@ def diff_of(earlier: Snapshot, later: Snapshot, *, limit: int) -> Diff:
     return write_diff(found, dataset=later.spec.name, earlier=earlier.commit, later=later.commit, limit=limit)
 
 
-def write_diff(found: Difference, *, dataset: str, earlier: Commit, later: Commit, limit: int) -> Diff:
+def write_diff(found: Difference, *, dataset: str, earlier: HubCommit, later: HubCommit, limit: int) -> Diff:
     """A difference as an answer, at most `limit` rows of each kind."""
     counts = DiffCounts(added=found.added.height, changed=found.after.height, removed=found.removed.height)
     return Diff(

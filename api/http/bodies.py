@@ -1,4 +1,4 @@
-"""Writes rows as the body of an answer, whole or chunk by chunk. Which rows and which headers is decided elsewhere."""
+"""Writes rows as the body of an answer, whole or chunk by chunk."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping

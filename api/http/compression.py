@@ -1,4 +1,4 @@
-"""Content codings of answer bodies, whole or chunk by chunk. When to compress is decided in `negotiation`."""
+"""Content codings of answer bodies, whole or chunk by chunk."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -20,9 +20,9 @@ def compressed(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
         return
     if coding == "zstd":
         squeeze = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
-        yield from _squeezed(chunks, squeeze)
+        yield from _compressed_chunks(chunks, squeeze)
         return
-    yield from _squeezed(chunks, zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW))
+    yield from _compressed_chunks(chunks, zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW))
 
 
 def coded(body: bytes, coding: str) -> tuple[bytes, str]:
@@ -37,7 +37,9 @@ def said_of(coding: str) -> dict[str, str]:
     return {"Content-Encoding": coding} if coding else {}
 
 
-def _squeezed(chunks: Iterable[bytes], squeeze: "zstandard.ZstdCompressionObj | zlib._Compress") -> Iterator[bytes]:
+def _compressed_chunks(
+    chunks: Iterable[bytes], squeeze: "zstandard.ZstdCompressionObj | zlib._Compress"
+) -> Iterator[bytes]:
     for chunk in chunks:
         out = squeeze.compress(chunk)
         if out:

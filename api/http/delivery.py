@@ -1,7 +1,4 @@
-"""Sends the body of an answer, a large one in pieces, and gives up on a client that does not take them.
-
-What is sent is not known here.
-"""
+"""Sends the body of an answer, a large one in pieces, and disconnects a client that does not read them."""
 
 import asyncio
 import logging
@@ -12,7 +9,7 @@ from litestar.types import Message, Send
 
 _LOG: Final = logging.getLogger(__name__)
 PATIENCE_S: Final = 30.0
-"""A client that takes longer for one piece is hung up on."""
+"""A client that takes longer for one piece is disconnected."""
 PIECE_BYTES: Final = 256 * 1024
 """Most that is sent at once: a server takes what it is given whole, and keeps it while the client does not read.
 
@@ -44,7 +41,7 @@ class Delivery:
         try:
             await self._waiting.__aexit__(kind, error, trace)
         except TimeoutError:
-            _LOG.info("a client did not read its answer for %g s and is hung up on", self._patience_s)
+            _LOG.info("a client did not read its answer for %g s and is disconnected", self._patience_s)
             return True
         return False
 

@@ -1,4 +1,4 @@
-"""Notices that a caller is gone before the answer is there, so that nothing is computed for nobody."""
+"""Notices that a client has disconnected before its answer is finished, and stops the work."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,7 +11,7 @@ CLOSED_STATUS: Final = 499
 """What access logs say of a request whose caller went away; nginx made it common. Nobody gets to see it."""
 
 
-class CallerLeft(Exception):
+class ClientDisconnected(Exception):
     """The caller closed the connection."""
 
 
@@ -21,13 +21,13 @@ async def left(receive: Receive) -> None:
         pass
 
 
-async def unless_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def unless_disconnected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """What `work` returns or raises; it is cancelled when the caller goes.
 
     Raises:
-        CallerLeft: the caller went first.
+        ClientDisconnected: the caller went first.
     """
-    return await unless(left(receive), work, error=CallerLeft)
+    return await unless(left(receive), work, error=ClientDisconnected)
 
 
 async def unless(event: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T], *, error: type[Exception]) -> T:

@@ -1,6 +1,6 @@
-"""The errors of the API, each with its HTTP status and a stable code. How callers see them is in `problems`.
+"""The errors of the API, each with its HTTP status and a stable code.
 
-Errors of the Hub are `datahub_assets.domain.errors`'.
+Errors of the Hub are in `datahub_assets.domain.errors`.
 
 ApiError
 ├── InvalidParameter 400 · UnknownParameter 400 · RepeatedParameter 400 · RepeatedHeader 400 · ConflictingKeys 400

@@ -1,7 +1,4 @@
-"""What lets a caller keep an answer and ask whether it still holds: its strong ETag, its lifetime, and the 304.
-
-What an answer says is not known here, and answers are not kept here.
-"""
+"""Conditional requests: the strong ETag of an answer, its lifetime, and the 304."""
 
 import hashlib
 from dataclasses import dataclass
@@ -45,7 +42,7 @@ class Validator:
     etag: str
     revision: str | None = None
     compared_to: str | None = None
-    lasting: bool = False
+    immutable: bool = False
     vary: str = VARY
 
     @property
@@ -61,7 +58,7 @@ class Validator:
     @property
     def lifetime(self) -> dict[str, str]:
         """How long this caller may keep it; the same answer may be asked for with its commit and without."""
-        return {"Cache-Control": IMMUTABLE if self.lasting else REVALIDATE}
+        return {"Cache-Control": IMMUTABLE if self.immutable else REVALIDATE}
 
     def unchanged(self, request: Request[Any, Any, Any], *, exists: bool = False) -> Response[bytes] | None:
         """The 304 for a caller who has the answer already; POST has none (RFC 9110, 13.1.2).

@@ -1,4 +1,4 @@
-"""Chooses an answer's format and content coding from what the caller says. The formats themselves are in `encoders`."""
+"""Chooses an answer's format and content coding from what the caller says."""
 
 import re
 from collections.abc import Mapping

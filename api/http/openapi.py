@@ -1,4 +1,4 @@
-"""What operations may answer besides success, for the OpenAPI schema. The errors themselves are in `errors`."""
+"""What operations may answer besides success, for the OpenAPI schema."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

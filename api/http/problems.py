@@ -1,4 +1,4 @@
-"""Errors as callers see them: RFC 9457 problem details, and the catalogue of all kinds. The errors are in `errors`."""
+"""Errors as callers see them: RFC 9457 problem details, and the catalogue of all kinds."""
 
 import logging
 import re
@@ -55,7 +55,7 @@ _REMEDIES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """A kind of error: its stable code, its status, and what it means."""
 
     code: str
@@ -71,24 +71,24 @@ class Kind:
 
 # What Litestar answers by itself, by status; `errors` has no class for these.
 _OF_FRAMEWORK: Final = {
-    404: Kind("not_found", 404, "There is nothing here", "No endpoint has this path."),
-    405: Kind("method_not_allowed", 405, "The method is not allowed", "The endpoint does not know this method."),
-    413: Kind(RequestTooLarge.code, 413, RequestTooLarge.title, str(RequestTooLarge.__doc__)),
+    404: ProblemKind("not_found", 404, "There is nothing here", "No endpoint has this path."),
+    405: ProblemKind("method_not_allowed", 405, "The method is not allowed", "The endpoint does not know this method."),
+    413: ProblemKind(RequestTooLarge.code, 413, RequestTooLarge.title, str(RequestTooLarge.__doc__)),
 }
-_INVALID: Final = Kind("request_invalid", 400, "The request is not valid", "The request cannot be understood.")
-_INTERNAL: Final = Kind(
-    "internal_error", 500, "Something is wrong on this server", "Nobody expected this; the server's log has it."
+_INVALID: Final = ProblemKind("request_invalid", 400, "The request is not valid", "The request cannot be understood.")
+_INTERNAL: Final = ProblemKind(
+    "internal_error", 500, "Something is wrong on this server", "An unexpected error; the server's log has it."
 )
 
 
-def catalogue() -> list[Kind]:
+def catalogue() -> list[ProblemKind]:
     """Every kind of error an answer may carry, by code."""
     found = {kind.code: kind for kind in (*_OF_FRAMEWORK.values(), _INVALID, _INTERNAL)}
     pending: list[type[DataHubError]] = [ApiError, HubError, SqlError]
     while pending:
         error = pending.pop()
         pending.extend(error.__subclasses__())
-        found[error.code] = Kind(error.code, _status(error), _title(error), " ".join(str(error.__doc__).split()))
+        found[error.code] = ProblemKind(error.code, _status(error), _title(error), " ".join(str(error.__doc__).split()))
     return [found[code] for code in sorted(found)]
 
 
@@ -105,7 +105,7 @@ def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -
 
 
 def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
-    """What an error of a request means to its caller, as `problem_of`; what nobody expected is logged."""
+    """What an error of a request means to its caller, as `problem_of`; an unexpected error is logged."""
     request_id = str(request.scope.get("state", {}).get("request_id", ""))
     problem, headers = problem_of(error, request_id=request_id, given=request.query_params)
     is_expected = isinstance(error, DataHubError) or request.scope.get(ENDED_EARLY, False)
@@ -135,7 +135,7 @@ def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[st
     if position is not None:
         fields.setdefault("position", position)
     detail = "the Hub could not be read; see the server's log" if isinstance(error, HubError) else str(error)
-    kind = Kind(error.code, _status(type(error)), _title(type(error)), "")
+    kind = ProblemKind(error.code, _status(type(error)), _title(type(error)), "")
     return _problem(kind, detail, request_id, **fields), headers
 
 
@@ -144,14 +144,14 @@ def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, 
     headers = dict(error.headers or {})
     status = error.status_code
     if isinstance(error, ValidationException):
-        kind = Kind(InvalidParameter.code, status, InvalidParameter.title, "")
+        kind = ProblemKind(InvalidParameter.code, status, InvalidParameter.title, "")
         if not isinstance(error.extra, list) or not error.extra:
             return _problem(kind, _without_url(error.detail), request_id), headers
         name = str(error.extra[0].get("key"))
         detail = "; ".join(_not_valid(item, given) for item in error.extra)
         return _problem(kind, detail, request_id, parameter=name, value=str(given.get(name, ""))[:_SHOWN]), headers
     kind = _OF_FRAMEWORK.get(status) or (_INTERNAL if status >= _SERVER_ERROR else _INVALID)
-    return _problem(Kind(kind.code, status, kind.title, ""), error.detail, request_id), headers
+    return _problem(ProblemKind(kind.code, status, kind.title, ""), error.detail, request_id), headers
 
 
 def _not_valid(item: Mapping[str, Any], given: Mapping[str, Any]) -> str:
@@ -166,7 +166,7 @@ def _without_url(detail: str) -> str:
     return detail.partition(" for path ")[0]
 
 
-def _problem(kind: Kind, detail: str, request_id: str, **fields: Any) -> Problem:
+def _problem(kind: ProblemKind, detail: str, request_id: str, **fields: Any) -> Problem:
     """The problem; what looks like a token in it, wherever the caller put that, is cut short."""
     shown: dict[str, Any] = {name: _cut(said) if isinstance(said, str) else said for name, said in fields.items()}
     return Problem(

@@ -1,7 +1,8 @@
-"""The outermost layer of every request: its id, HEAD, timing, rate-limit headers, metrics, and answers that are hot.
+"""The outermost layer of every request: its id, HEAD, timing, rate-limit headers, metrics, and answers to repeated
+requests.
 
-A hot answer is sent without routing. Authentication and the rate limit hold for it as for any other; whatever is not
-plainly fine goes the long way, where errors are made.
+An identical request is answered from the cache without routing. Authentication and the rate limit hold for it as for
+any other; whatever is not plainly fine goes the long way, where errors are made.
 """
 
 from typing import Any, Final, cast
@@ -11,7 +12,7 @@ from litestar.types import ASGIApp, HTTPResponseBodyEvent, HTTPScope, Message, R
 from api.access.api_keys import KEY_HEADERS
 from api.access.auth import Authenticator
 from api.access.rate_limit import Allowance, RateLimiter
-from api.caching.repeated_requests import HotAnswers, RequestKey
+from api.caching.repeated_requests import RepeatedRequests, RequestKey
 from api.http.delivery import PIECE_BYTES, Delivery
 from api.http.disconnects import CLOSED_STATUS
 from api.http.errors import ApiError
@@ -53,7 +54,7 @@ _IMMUTABLE: Final = (b"cache-control", IMMUTABLE.encode())
 _REVALIDATE: Final = (b"cache-control", REVALIDATE.encode())
 
 
-class Front:
+class OuterMiddleware:
     """An ASGI layer around the application."""
 
     def __init__(
@@ -62,7 +63,7 @@ class Front:
         *,
         authenticator: Authenticator,
         limiter: RateLimiter,
-        hot: HotAnswers,
+        hot: RepeatedRequests,
         metrics: Metrics,
     ) -> None:
         self._app = app
@@ -94,7 +95,7 @@ class Front:
         found = self._hot.find(key)
         if found is None or scope["method"] not in {"GET", "HEAD"}:
             return False
-        principal = self._authenticator.recall(arrival.authorization)
+        principal = self._authenticator.known_principal(arrival.authorization)
         if principal is None:
             return False
         allowance = self._limiter.take(principal.digest)

@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl, urlencode
 from litestar import Litestar, Request, Response
 from litestar.response import Stream
 
-from api.caching.cached_answers import Recall
+from api.caching.cached_answers import CachedAnswers
 from api.caching.revision_choice import RevisionChoice
 from api.caching.revisions import commit_at
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.engine.selection import NotResident
 from api.engine.snapshot import Snapshot
 from api.http.bodies import INLINE_ROWS, STREAMED_ROWS, body_of, streamed
@@ -34,9 +34,9 @@ _NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
 class RowAnswers:
     """Answers of the row endpoints."""
 
-    def __init__(self, engine: Engine, recall: Recall) -> None:
+    def __init__(self, engine: Engine, cached_answers: CachedAnswers) -> None:
         self._engine = engine
-        self._recall = recall
+        self._cached_answers = cached_answers
 
     @classmethod
     def of(cls, app: Litestar) -> "RowAnswers":
@@ -53,8 +53,10 @@ class RowAnswers:
         dataset = self._engine.dataset(query.dataset)
         commit = await _commit(dataset, query, choice)
         etag = etag_of(_FORM, commit.sha, query, form.format.name, form.numbers_as_text, form.coding)
-        validator = Validator(etag, commit.sha, lasting=query.pinned is not None or choice.is_lasting)
-        found = self._recall.find_of(request, validator, dataset=dataset, sha=commit.sha, newest=choice.is_current)
+        validator = Validator(etag, commit.sha, immutable=query.pinned is not None or choice.is_immutable)
+        found = self._cached_answers.find_of(
+            request, validator, dataset=dataset, sha=commit.sha, newest=choice.is_current
+        )
         if found is not None:
             return found
         page = await self._page(request, dataset, commit, query)
@@ -64,10 +66,12 @@ class RowAnswers:
         began_s = time.perf_counter()
         body, coding = await body_of(page.frame, form)
         request.scope["state"]["timing"].append(f"encode;dur={(time.perf_counter() - began_s) * 1000:.2f}")
-        return self._recall.keep(request, validator, body, media_type=form.format.media_type, coding=coding, **more)
+        return self._cached_answers.keep(
+            request, validator, body, media_type=form.format.media_type, coding=coding, **more
+        )
 
     async def _page(
-        self, request: Request[Any, Any, Any], dataset: Dataset, commit: Commit, query: RowsRequest
+        self, request: Request[Any, Any, Any], dataset: Dataset, commit: HubCommit, query: RowsRequest
     ) -> RowsPage:
         began_s = time.perf_counter()
         snapshot = await dataset.at(commit)
@@ -78,7 +82,7 @@ class RowAnswers:
         return page
 
 
-async def _commit(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) -> Commit:
+async def _commit(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) -> HubCommit:
     if query.pinned is None:
         return await commit_at(dataset, choice)
     if not choice.is_current and choice.revision != query.pinned:

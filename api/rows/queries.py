@@ -1,4 +1,4 @@
-"""What callers may ask of rows, checked and brought into one normal form. Nothing is looked up here."""
+"""What callers may ask of rows, checked and brought into one normal form."""
 
 import hashlib
 from collections.abc import Sequence

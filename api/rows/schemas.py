@@ -8,14 +8,14 @@ from msgspec import Meta
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import Kind
+from datahub_assets.domain.columns import ColumnKind
 
 _TYPES = {
-    Kind.TEXT: str | None,
-    Kind.NUMBER: float | None,
-    Kind.COUNT: int | None,
-    Kind.FLAG: bool | None,
-    Kind.TIME: str | None,
+    ColumnKind.TEXT: str | None,
+    ColumnKind.NUMBER: float | None,
+    ColumnKind.COUNT: int | None,
+    ColumnKind.FLAG: bool | None,
+    ColumnKind.TIME: str | None,
 }
 
 
@@ -23,7 +23,7 @@ def _row_struct(name: str, spec: DatasetSpec) -> type[msgspec.Struct]:
     """A row of a dataset as JSON: `columns=` may leave any column out, `numbers=string` turns numbers into text."""
     fields = []
     for column in spec.columns:
-        kind = float | str | None if column.kind is Kind.NUMBER else _TYPES[column.kind]
+        kind = float | str | None if column.kind is ColumnKind.NUMBER else _TYPES[column.kind]
         fields.append((column.name, Annotated[kind | msgspec.UnsetType, Meta(description=column.doc)], msgspec.UNSET))
     return msgspec.defstruct(name, fields, module=__name__)
 

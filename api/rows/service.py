@@ -1,4 +1,4 @@
-"""Answers a normalised request for rows from a snapshot. How the rows are written, and HTTP, are not known here."""
+"""Answers a normalised request for rows from a snapshot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""What callers may ask of SQL in a URL, checked and brought into one form. What the statement says is not looked at.
-
-Its siblings for rows are in `queries`.
-"""
+"""What callers may ask of SQL in a URL, checked and brought into one form."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final

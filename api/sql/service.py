@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.access.auth import Principal
-from api.caching.cached_answers import Recall
+from api.caching.cached_answers import CachedAnswers
 from api.caching.revision_choice import RevisionChoice
 from api.caching.revisions import Pinned, revision_name, snapshots_at
 from api.encoders.text import changed, of
@@ -27,7 +27,7 @@ from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.http.bodies import STREAMED_ROWS, body_of, streamed
 from api.http.compression import coded, said_of
-from api.http.disconnects import CLOSED_STATUS, CallerLeft, unless_left
+from api.http.disconnects import CLOSED_STATUS, ClientDisconnected, unless_disconnected
 from api.http.etags import VARY, Validator, etag_of
 from api.http.metrics import Metrics
 from api.http.negotiation import Form, choose_form
@@ -56,10 +56,10 @@ class Statement:
 class SqlAnswers:
     """Answers of the SQL endpoints."""
 
-    def __init__(self, engine: Engine, pool: SandboxPool, recall: Recall, *, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, pool: SandboxPool, cached_answers: CachedAnswers, *, metrics: Metrics) -> None:
         self._engine = engine
         self._pool = pool
-        self._recall = recall
+        self._cached_answers = cached_answers
         self._metrics = metrics
         self._tables = SqlTables()
         self._uses: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
@@ -77,13 +77,13 @@ class SqlAnswers:
         known = self._uses.get(digest)
         if known is not None:
             self._uses.move_to_end(digest)
-            found = self._recall.find(request, _validator(_used(pinned, known), digest, form))
+            found = self._cached_answers.find(request, _validator(_used(pinned, known), digest, form))
             if found is not None:
                 return found
         running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
         try:
-            result = await unless_left(request.receive, running)
-        except CallerLeft:
+            result = await unless_disconnected(request.receive, running)
+        except ClientDisconnected:
             return Response(b"", status_code=CLOSED_STATUS, headers={"Cache-Control": "no-store"})
         except SqlRejected:
             self._check_there(statement, pinned)
@@ -149,7 +149,7 @@ class SqlAnswers:
                 return streamed(frame, form, headers)
             body, coding = await body_of(frame, form)
         if validator is not None:
-            return self._recall.keep(request, validator, body, media_type=form.format.media_type, coding=coding)
+            return self._cached_answers.keep(request, validator, body, media_type=form.format.media_type, coding=coding)
         return Response(body, status_code=200, headers=headers | said_of(coding), media_type=form.format.media_type)
 
     def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
@@ -204,7 +204,7 @@ def _digest(statement: Statement) -> bytes:
 def _validator(used: Sequence[Pinned], digest: bytes, form: Form) -> Validator:
     commits = [(entry.snapshot.spec.name, entry.snapshot.sha) for entry in used]
     etag = etag_of(_FORM, commits, digest, form.format.name, form.numbers_as_text, form.coding)
-    return Validator(etag, _revision(used), lasting=all(entry.lasting for entry in used))
+    return Validator(etag, _revision(used), immutable=all(entry.immutable for entry in used))
 
 
 def _presented(result: SqlResult, form: Form) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Snapshots of datasets as tables for SQL: each dataset and each of its ledgers by name. Nothing is run here."""
+"""Snapshots of datasets as tables for SQL: each dataset and each of its ledgers by name."""
 
 import hashlib
 from collections import OrderedDict

@@ -1,7 +1,4 @@
-"""What a commit changed, computed once, and written for each follower as far as it is of interest to them.
-
-Following commits, and sending, is the business of `stream`.
-"""
+"""What a commit changed: computed once, and written for each subscriber as far as it asked for it."""
 
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
@@ -12,7 +9,7 @@ import msgspec
 import polars as pl
 
 from api.engine.diff import Difference, difference
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.engine.latest import DEFAULT_MAX_AGE_S, latest_rows
 from api.engine.snapshot import Snapshot
 from api.history.service import write_diff
@@ -58,12 +55,12 @@ class Interest:
 
 
 @dataclass(frozen=True)
-class Change:
+class CommitChange:
     """From one commit of a dataset to a later one; `found` is None where too much differs to say what."""
 
     spec: DatasetSpec
-    earlier: Commit
-    later: Commit
+    earlier: HubCommit
+    later: HubCommit
     found: Difference | None = field(repr=False)
 
     @property
@@ -101,13 +98,13 @@ class Change:
         return msgspec.json.encode(diff)
 
 
-def change_between(earlier: Snapshot, later: Snapshot) -> Change:
+def change_between(earlier: Snapshot, later: Snapshot) -> CommitChange:
     """What changed from one commit to a later one of the same dataset."""
     try:
         found = difference(earlier, later)
     except DiffTooLarge:
         found = None
-    return Change(later.spec, earlier.commit, later.commit, found)
+    return CommitChange(later.spec, earlier.commit, later.commit, found)
 
 
 def known_names(snapshot: Snapshot) -> frozenset[str]:

@@ -17,7 +17,7 @@ from api.http.openapi import QUERIED, problems
 from api.http.parameters import WordList, words
 from api.stream.feed import Feed
 from api.stream.server_sent_events import MEDIA_TYPE, EventStream
-from api.stream.subscribers import interest_of, position_of, told
+from api.stream.subscribers import events_for, interest_of, position_of
 
 
 class ServerSentEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,9 +65,9 @@ class StreamController(Controller):
 
         The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
         `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told,
-        and rows must be read anew. Every 15 s without an event there is a comment. Who does not keep up is hung up on,
-        and can go on with `Last-Event-ID`. A stream ends within five minutes of its token being revoked. An account may
-        have 32 streams open at once.
+        and rows must be read anew. Every 15 s without an event there is a comment. A client that reads too slowly is
+        disconnected, and can go on with `Last-Event-ID`. A stream ends within five minutes of its token being revoked.
+        An account may have 32 streams open at once.
         """
         interest = await interest_of(engine, datasets=words(dataset), symbols=words(symbol), interval=interval)
         since = position_of(last_event_id, interest, engine)
@@ -78,6 +78,6 @@ class StreamController(Controller):
         async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             with feed.place(principal.name):
                 refused = partial(authenticator.refused, header, address=address)
-                await EventStream(told(feed, interest, since=since), refused=refused)(scope, receive, send)
+                await EventStream(events_for(feed, interest, since=since), refused=refused)(scope, receive, send)
 
         return stream

@@ -1,7 +1,6 @@
-"""Follows the commits the engine serves, and hands each one's changes to whoever listens.
+"""Follows the commits the engine serves, and hands the changes of each to its subscribers.
 
-A change is found once, whoever listens. Listeners have a bounded queue; one that falls behind is let go. How an event
-is written is said in `changes`; HTTP is the controller's.
+A change is computed once for all subscribers. Each has a bounded queue; one that falls behind is disconnected.
 """
 
 import asyncio
@@ -14,10 +13,10 @@ from typing import Final
 
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.http.errors import TooManyStreams
-from api.stream.changes import Change, Interest, change_between
+from api.stream.changes import CommitChange, Interest, change_between
 from datahub_assets.domain.errors import DataHubError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -34,11 +33,11 @@ _TRY_AGAIN_S: Final = 2.0
 
 
 @dataclass(eq=False)
-class Listener:
+class Subscriber:
     """One who follows: what is of interest, and what waits to be sent; None in the queue ends it."""
 
     interest: Interest
-    queue: "asyncio.Queue[Change | None]" = field(default_factory=lambda: asyncio.Queue(QUEUED))
+    queue: "asyncio.Queue[CommitChange | None]" = field(default_factory=lambda: asyncio.Queue(QUEUED))
 
 
 class Feed:
@@ -46,11 +45,11 @@ class Feed:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Subscriber] = set()
         self._places: Counter[str] = Counter()
         self._announced: dict[str, Snapshot] = {}
         self._told: dict[str, str] = {}
-        self._known: OrderedDict[tuple[str, str, str], Change] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, str], CommitChange] = OrderedDict()
         self._known_rows = 0
         self._failing: set[str] = set()
         self._news = asyncio.Event()
@@ -71,7 +70,7 @@ class Feed:
     def end(self) -> None:
         """Let all listeners go, as the server stops."""
         for listener in list(self._listeners):
-            self._let_go(listener)
+            self._drop(listener)
 
     def changed(self, _: str) -> None:
         """Say that a dataset has a new commit."""
@@ -104,16 +103,16 @@ class Feed:
                 del self._places[account]
 
     @contextlib.contextmanager
-    def listening(self, interest: Interest) -> Iterator[Listener]:
+    def listening(self, interest: Interest) -> Iterator[Subscriber]:
         """A listener that gets all changes after `state`, as long as the context lasts."""
-        listener = Listener(interest)
+        listener = Subscriber(interest)
         self._listeners.add(listener)
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
 
-    async def missed(self, name: str, since: str, until: str) -> AsyncIterator[Change]:
+    async def missed(self, name: str, since: str, until: str) -> AsyncIterator[CommitChange]:
         """What changed in a dataset from one commit to another, commit by commit unless there are too many.
 
         Raises:
@@ -150,25 +149,25 @@ class Feed:
         if told is not None and self._told[name] != current.sha and self._listeners:
             try:
                 async for change in self.missed(name, self._told[name], current.sha):
-                    self._tell(change)
+                    self._publish(change)
             except DataHubError as error:
                 _LOG.warning("%s: what changed up to %s is told at once: %s", name, current.sha, error)
-                self._tell(await asyncio.to_thread(change_between, told, current))
+                self._publish(await asyncio.to_thread(change_between, told, current))
         self._announced[name] = current
         self._told[name] = current.sha
 
-    def _tell(self, change: Change) -> None:
+    def _publish(self, change: CommitChange) -> None:
         self._told[change.spec.name] = change.later.sha
         for listener in list(self._listeners):
             if change.spec.name not in listener.interest.datasets:
                 continue
             if listener.queue.full():
-                _LOG.info("a client that follows %s is too slow and is let go", change.spec.name)
-                self._let_go(listener)
+                _LOG.info("a client that follows %s reads too slowly and is disconnected", change.spec.name)
+                self._drop(listener)
             else:
                 listener.queue.put_nowait(change)
 
-    def _let_go(self, listener: Listener) -> None:
+    def _drop(self, listener: Subscriber) -> None:
         """End a listener, whatever waits for it."""
         self._listeners.discard(listener)
         with contextlib.suppress(asyncio.QueueEmpty):
@@ -176,7 +175,7 @@ class Feed:
                 listener.queue.get_nowait()
         listener.queue.put_nowait(None)
 
-    def _between(self, dataset: Dataset, earlier: Commit, later: Commit) -> list[Commit]:
+    def _between(self, dataset: Dataset, earlier: HubCommit, later: HubCommit) -> list[HubCommit]:
         """Commits after `earlier` up to `later`, oldest first; `later` alone if they are many or not known."""
         if earlier.sha == later.sha:
             return []
@@ -187,7 +186,7 @@ class Feed:
             return [later]
         return newer[: shas.index(earlier.sha)][::-1]
 
-    async def _change(self, dataset: Dataset, earlier: Commit, later: Commit) -> Change:
+    async def _change(self, dataset: Dataset, earlier: HubCommit, later: HubCommit) -> CommitChange:
         key = (dataset.spec.name, earlier.sha, later.sha)
         known = self._known.get(key)
         if known is not None:
@@ -201,7 +200,7 @@ class Feed:
             self._known_rows -= dropped.rows
         return change
 
-    async def _snapshot(self, dataset: Dataset, commit: Commit) -> Snapshot:
-        """The snapshot of a commit; the one told of last is at hand."""
+    async def _snapshot(self, dataset: Dataset, commit: HubCommit) -> Snapshot:
+        """The snapshot of a commit; the last one announced is in memory."""
         told = self._announced.get(dataset.spec.name)
         return told if told is not None and told.sha == commit.sha else await dataset.at(commit)

@@ -1,7 +1,4 @@
-"""Server-sent events over ASGI: how they are written (HTML standard, "Server-sent events"), and when sending ends.
-
-What is sent is not known here; that a client does not take it is `delivery`'s business.
-"""
+"""Server-sent events over ASGI: how they are written (HTML standard, "Server-sent events"), and when sending ends."""
 
 import asyncio
 import contextlib
@@ -11,7 +8,7 @@ from typing import Any, Final
 
 from litestar.types import Receive, Scope, Send
 
-from api.http.disconnects import CallerLeft, unless, unless_left
+from api.http.disconnects import ClientDisconnected, unless, unless_disconnected
 
 _LOG: Final = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "text/event-stream"
@@ -52,8 +49,8 @@ class EventStream:
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send until it ends."""
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        with contextlib.suppress(CallerLeft):
-            await unless_left(receive, self._send(send))
+        with contextlib.suppress(ClientDisconnected):
+            await unless_disconnected(receive, self._send(send))
 
     async def _send(self, send: Send) -> None:
         try:

@@ -1,7 +1,4 @@
-"""One follower of the datasets: what it wants to hear of, where it goes on, and the events it is told.
-
-Which commits there are, and what they changed, comes from `stream`; sending is `eventstream`'s business.
-"""
+"""One subscriber of the datasets: what it asked for, where it continues, and the events it is sent."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -12,7 +9,7 @@ import msgspec
 from api.engine.engine import Engine
 from api.engine.hub.reader import FULL_SHA
 from api.http.errors import InvalidParameter, UnknownInterval, UnknownSymbol
-from api.stream.changes import Change, Interest, known_names
+from api.stream.changes import CommitChange, Interest, known_names
 from api.stream.feed import Feed
 from api.stream.schemas import Restart
 from api.stream.server_sent_events import HEARTBEAT, event
@@ -69,7 +66,7 @@ def position_of(event_id: str | None, interest: Interest, engine: Engine) -> dic
     return dict.fromkeys(found[:1] or interest.datasets, lone)
 
 
-async def told(feed: Feed, interest: Interest, *, since: Mapping[str, str]) -> AsyncIterator[bytes]:
+async def events_for(feed: Feed, interest: Interest, *, since: Mapping[str, str]) -> AsyncIterator[bytes]:
     """The events of one follower, from where it was on; comments in between when there are none."""
     with feed.listening(interest) as listener:
         now = {name: sha for name, sha in feed.state.items() if name in interest.datasets}
@@ -112,7 +109,7 @@ async def _caught_up(
         yield event("restart", msgspec.json.encode(restart), event_id=_event_id(at, interest))
 
 
-def _kind(change: Change) -> str:
+def _kind(change: CommitChange) -> str:
     return "commit" if change.found is not None else "restart"
 
 

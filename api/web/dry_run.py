@@ -1,7 +1,6 @@
-"""Asks this very application, as the caller of a request would, and hangs up once it is clear what the answer is.
+"""Sends a request to this application itself and stops as soon as its status is known.
 
-So whatever the endpoint checks is checked, and what it refuses is refused in its own words. What is asked, and why, is
-not known here.
+So a query is checked by the endpoint that would answer it, and refused with that endpoint's error.
 """
 
 import asyncio
@@ -12,16 +11,16 @@ from typing import Any, Final, cast
 from litestar import Request
 from litestar.types import HTTPScope, Message, ReceiveMessage
 
-from api.http.disconnects import CallerLeft, unless_left
+from api.http.disconnects import ClientDisconnected, unless_disconnected
 
 _REFUSED: Final = 400
 _SAME: Final = ("asgi", "http_version", "scheme", "root_path", "client", "server")
 _SAID_BY: Final = frozenset({"retry-after", "www-authenticate", "allow"})
-"""Headers that belong to a refusal; the others are made anew for whoever repeats it."""
+"""Headers of an error that are passed on."""
 
 
 @dataclass
-class Heard:
+class DryRunResult:
     """How an answer began; of a refusal the body too."""
 
     status: int = 0
@@ -44,9 +43,9 @@ class Heard:
         return {name: value for name, value in self.headers.items() if name in _SAID_BY}
 
 
-async def rehearse(request: Request[Any, Any, Any], path: str, query_string: str) -> Heard:
+async def dry_run(request: Request[Any, Any, Any], path: str, query_string: str) -> DryRunResult:
     """The beginning of what a GET of that path answers to the caller of `request`. It counts as a request of theirs."""
-    heard, begun = Heard(), asyncio.Event()
+    heard, begun = DryRunResult(), asyncio.Event()
 
     async def receive() -> ReceiveMessage:
         await begun.wait()
@@ -61,8 +60,8 @@ async def rehearse(request: Request[Any, Any, Any], path: str, query_string: str
         elif message["type"] == "http.response.body" and heard.is_refusal:
             heard.body += message["body"]
 
-    with contextlib.suppress(CallerLeft):
-        await unless_left(receive, request.app(_scope(request, path, query_string), receive, send))
+    with contextlib.suppress(ClientDisconnected):
+        await unless_disconnected(receive, request.app(_scope(request, path, query_string), receive, send))
     return heard
 
 

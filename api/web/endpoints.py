@@ -1,7 +1,4 @@
-"""What this application answers to a GET, read off its routes: paths, parameters, and whether the answer is a table.
-
-Requests, and what becomes of them, are not known here.
-"""
+"""What this application answers to a GET, read off its routes: paths, parameters, and whether the answer is a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

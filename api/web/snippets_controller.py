@@ -15,7 +15,7 @@ from api.engine.engine import Engine
 from api.http.etags import COMPARED_TO
 from api.http.openapi import QUERIED, problems
 from api.http.parameters import example
-from api.web.dry_run import rehearse
+from api.web.dry_run import dry_run
 from api.web.endpoints import Endpoint, endpoints_of
 from api.web.snippets import Snippets, query_of, snippets_of
 from datahub_assets.settings import Settings
@@ -73,7 +73,7 @@ class SnippetsController(Controller):
         """
         further = [(name, value) for name, value in request.query_params.multi_items() if name != "path"]
         query = query_of(path, further, endpoints=_endpoints(request))
-        heard = await rehearse(request, query.endpoint.path, query.query_string)
+        heard = await dry_run(request, query.endpoint.path, query.query_string)
         if heard.is_refusal:
             said = heard.refusal_headers | {"Cache-Control": "no-store"}
             return Response(heard.body, status_code=heard.status, media_type=heard.media_type, headers=said)

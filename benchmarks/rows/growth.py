@@ -21,7 +21,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub as Publisher
-from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import publish
 
 _PAIRS: Final = 20
@@ -30,7 +30,7 @@ _YEARS_DAYS: Final = 5 * 365
 _FIRST_MS: Final = NOW_MS + 20 * MINUTE_MS
 """12:50 UTC: the ticks that follow see an hour's candles close (13:00) and an hour of prices fold (13:10)."""
 _TICKS: Final = 30
-_NO_LIMITS: Final = Limits(publish_interval_s=1, commits_per_hour=100_000)
+_NO_LIMITS: Final = CommitLimits(publish_interval_s=1, commits_per_hour=100_000)
 
 
 def measure(effort: Effort) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The keys, names and options a chain's Dagster objects share, derived from its DatasetSpec. No asset body is here."""
+"""The keys, names and options a chain's Dagster objects share, derived from its DatasetSpec."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -63,7 +63,7 @@ def chain_asset(
     deps: Sequence[dg.AssetKey] = (),
     check_specs: Sequence[dg.AssetCheckSpec] = (),
 ) -> Callable[[Body], dg.AssetsDefinition]:
-    """`@dg.asset` with what all assets of a chain have in common: group, pool, freshness, the workshop."""
+    """`@dg.asset` with what all assets of a chain have in common: group, pool, freshness, the resource."""
     decorator = dg.asset(
         key=key,
         deps=list(deps),

@@ -1,4 +1,4 @@
-"""How the project's errors become Dagster's: transient ones ask for a retry, others fail at once. None is handled."""
+"""How the project's errors become Dagster's: transient ones ask for a retry, others fail at once."""
 
 import random
 import time
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.defs.resources import Workshop
+from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.errors import DataHubError, HubError, HubRateLimited, SourceRateLimited, Transient
 from datahub_assets.stores.publish import publisher
 
@@ -19,8 +19,8 @@ LONGEST_WAIT_S = 15.0
 
 
 @contextmanager
-def told_to_dagster(
-    context: dg.AssetExecutionContext, workshop: Workshop, *, spec: DatasetSpec, jitter: float | None = None
+def raised_for_dagster(
+    context: dg.AssetExecutionContext, datahub: DataHubResource, *, spec: DatasetSpec, jitter: float | None = None
 ) -> Iterator[None]:
     """Run the body of an asset; its errors go to the worker status, and to Dagster by their type.
 
@@ -32,7 +32,7 @@ def told_to_dagster(
     try:
         yield
     except DataHubError as error:
-        workshop.status.failed(spec.name, code=error.code, message=str(error), now_ms=workshop.clock())
+        datahub.status.failed(spec.name, code=error.code, message=str(error), now_ms=datahub.clock())
         wait_s = retry_wait_s(
             error,
             attempt=context.retry_number,
@@ -45,7 +45,7 @@ def told_to_dagster(
         context.log.warning("%s: %s; again in %.0f s", error.code, error, wait_s)
         raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait_s) from error
     except Exception as error:
-        workshop.status.failed(spec.name, code="unexpected", message=repr(error), now_ms=workshop.clock())
+        datahub.status.failed(spec.name, code="unexpected", message=repr(error), now_ms=datahub.clock())
         raise
 
 

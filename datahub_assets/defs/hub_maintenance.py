@@ -3,22 +3,22 @@
 import dagster as dg
 
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.stores.hub.history import MANY_COMMITS, SQUASH_LOSES, commit_count, squash
 
 
 @dg.op(required_resource_keys={KEY}, description=f"Squash every dataset with more than {MANY_COMMITS} commits.")
 def squash_long_histories(context: dg.OpExecutionContext) -> None:
     """Tag the day and squash, dataset by dataset."""
-    workshop: Workshop = context.resources.workshop
-    with workshop.cache() as cache:
-        hub = workshop.hub(cache)
+    datahub: DataHubResource = context.resources.datahub
+    with datahub.cache() as cache:
+        hub = datahub.hub(cache)
         for spec in DATASETS.values():
             count = commit_count(spec, cache=cache, hub=hub)
             if count <= MANY_COMMITS:
                 context.log.info("%s has %d commits: left as it is", hub.repo_id(spec), count)
                 continue
-            squashed = squash(spec, cache=cache, hub=hub, now_ms=workshop.clock())
+            squashed = squash(spec, cache=cache, hub=hub, now_ms=datahub.clock())
             context.log.info("squashed %d commits of %s; tag %s", count, hub.repo_id(spec), squashed.tag)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees about a materialization: counts, times, links, a few rows. Nothing here ends up in the data."""
+"""What a person sees about a materialization: counts, times, links, a few rows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

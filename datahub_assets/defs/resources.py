@@ -1,4 +1,4 @@
-"""What every asset works with: settings, a clock, the cache, the Hub. The one resource; no logic.
+"""What every asset works with: settings, a clock, the cache, the Hub. The one Dagster resource.
 
 A plain object on purpose: the fields of a ConfigurableResource show in Dagster's UI, and tokens must not.
 """
@@ -12,9 +12,9 @@ from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.account import hub_of
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 
-KEY = "workshop"
+KEY = "datahub"
 
 
 def now_ms() -> int:
@@ -23,8 +23,8 @@ def now_ms() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """Tools of the assets. `clock` gives epoch milliseconds UTC."""
+class DataHubResource:
+    """What every asset uses. `clock` gives epoch milliseconds UTC."""
 
     settings: Settings
     clock: Callable[[], int] = now_ms
@@ -43,6 +43,6 @@ class Workshop:
         return self.settings.landing_path
 
     @property
-    def status(self) -> WorkerStatus:
+    def status(self) -> WorkerStatusFile:
         """What the rest of the product is told about the chains."""
-        return WorkerStatus(self.settings.home)
+        return WorkerStatusFile(self.settings.home)

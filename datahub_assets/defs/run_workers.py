@@ -1,4 +1,4 @@
-"""Whether the process of a Dagster run still lives, whichever launcher started it. Nothing is ended here."""
+"""Whether the process of a Dagster run still lives, whichever launcher started it."""
 
 from enum import Enum
 
@@ -20,7 +20,8 @@ class Worker(Enum):
 def worker_of(instance: dg.DagsterInstance, run_id: str) -> Worker:
     """Look at the last process that said "Started process for run": its pid, and that it is no later one's.
 
-    A pid alone proves nothing after a reboot or a long night; a process that started after the run said so is another.
+    A pid alone proves nothing, as pids are reused; a process that started after the run reported its pid is another
+    one.
     """
     said = [
         (int(entry.value), event.timestamp)

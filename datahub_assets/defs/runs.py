@@ -1,4 +1,4 @@
-"""Which runs of a chain are alive, and the end of those whose process is gone. When to start one is the sensor's."""
+"""Which runs of a chain are alive, and the end of those whose process is gone."""
 
 import time
 from dataclasses import dataclass

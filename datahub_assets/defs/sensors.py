@@ -1,4 +1,4 @@
-"""One tick of a chain: start a run, or say why not. What the run does stands in the assets."""
+"""One tick of a chain: start a run, or say why not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import dagster as dg
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, runs, source_assets
-from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.settings import Settings
 
 
@@ -59,12 +59,12 @@ def chain_sensor(spec: DatasetSpec, *, settings: Settings) -> dg.SensorDefinitio
         description=f"Every {settings.tick_s} s: fetch, keep and publish {spec.title.lower()}.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        workshop: Workshop = context.resources.workshop
+        datahub: DataHubResource = context.resources.datahub
         tick = Tick(
-            now_ms=workshop.clock(),
+            now_ms=datahub.clock(),
             tick_s=settings.tick_s,
             live=runs.fail_orphans(context.instance, runs.unfinished(context.instance, spec)),
-            pause_until_ms=source_assets.pause_until_ms(spec, workshop),
+            pause_until_ms=source_assets.pause_until_ms(spec, datahub),
         )
         reason = tick.reason_to_skip()
         if reason is not None:

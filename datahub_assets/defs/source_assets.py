@@ -1,4 +1,4 @@
-"""What every source asset shares: mind the upstream's pauses, land what was fetched, tell a person about it."""
+"""What every source asset shares: respect the upstream's pauses, land what was fetched, and show a summary."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import dagster as dg
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
-from datahub_assets.defs.resources import Workshop
+from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.errors import CacheError, SourceRateLimited
 from datahub_assets.domain.rows import Checked
 from datahub_assets.sources.fetched import Fetched
@@ -20,48 +20,48 @@ _NAMED_FAILURES = 5
 
 
 def accepted_check(spec: DatasetSpec) -> dg.AssetCheckSpec:
-    """The check that warns of rejected rows and of series that could not be had."""
+    """The check that warns of rejected rows and of series that could not be fetched."""
     return dg.AssetCheckSpec(
         ACCEPTED,
         asset=chain.source_key(spec),
-        description="Every row upstream sent passed its checks, and every series could be had.",
+        description="Every row upstream sent passed its checks, and every series was fetched.",
     )
 
 
-def fetch(spec: DatasetSpec, workshop: Workshop, cache: Cache, ask: Callable[[int], Fetched]) -> Fetched:
+def fetch(spec: DatasetSpec, datahub: DataHubResource, cache: Cache, ask: Callable[[int], Fetched]) -> Fetched:
     """Ask the upstream, and keep the pause it wishes for where the next run (another process) finds it.
 
     Args:
-        spec, workshop, cache: whose upstream, and where the pause is kept.
+        spec, datahub, cache: whose upstream, and where the pause is kept.
         ask: does the asking; gets the time (epoch ms) before which nothing may be asked.
 
     Raises:
-        SourceError: nothing could be had.
+        SourceError: nothing could be fetched.
     """
     try:
         fetched = ask(int(cache.note(spec, PAUSE_NOTE, default=0)))
     except SourceRateLimited as error:
         if error.retry_after_s is not None:
-            cache.set_note(spec, PAUSE_NOTE, workshop.clock() + round(1000 * error.retry_after_s))
+            cache.set_note(spec, PAUSE_NOTE, datahub.clock() + round(1000 * error.retry_after_s))
         raise
     if fetched.pause_until_ms is not None:
         cache.set_note(spec, PAUSE_NOTE, fetched.pause_until_ms)
     return fetched
 
 
-def pause_until_ms(spec: DatasetSpec, workshop: Workshop) -> int:
+def pause_until_ms(spec: DatasetSpec, datahub: DataHubResource) -> int:
     """Until when (epoch ms) the upstream wants no request. An unreadable cache is for the run to complain about."""
     try:
-        with workshop.cache() as cache:
+        with datahub.cache() as cache:
             return int(cache.note(spec, PAUSE_NOTE, default=0))
     except CacheError:
         return 0
 
 
-def land(spec: DatasetSpec, workshop: Workshop, fetched: Fetched) -> dg.MaterializeResult[Any]:
+def land(spec: DatasetSpec, datahub: DataHubResource, fetched: Fetched) -> dg.MaterializeResult[Any]:
     """Make what was fetched durable and say what it was."""
-    now_ms = workshop.clock()
-    landing.land(workshop.landing, spec, fetched.checked, now_ms=now_ms)
+    now_ms = datahub.clock()
+    landing.land(datahub.landing, spec, fetched.checked, now_ms=now_ms)
     facts: dict[str, Any] = {
         **metadata.of_rows(spec, fetched.checked.frame, now_ms=now_ms),
         "rejected": len(fetched.checked.rejected),

@@ -6,13 +6,13 @@ import dagster as dg
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
-from datahub_assets.defs.error_mapping import told_to_dagster
-from datahub_assets.defs.resources import Workshop
+from datahub_assets.defs.error_mapping import raised_for_dagster
+from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Drained
 from datahub_assets.stores.publish import chain_facts
-from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import MOST_ROWS, publish
 from datahub_assets.stores.recovery import inherited_gaps
 
@@ -28,10 +28,10 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
         kinds={"sqlite"},
     )
     def cached(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
-        workshop: Workshop = context.resources.workshop
-        with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
-            now_ms = workshop.clock()
-            drained = cache.drain(workshop.landing, spec, now_ms=now_ms, followed=workshop.settings.follows)
+        datahub: DataHubResource = context.resources.datahub
+        with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
+            now_ms = datahub.clock()
+            drained = cache.drain(datahub.landing, spec, now_ms=now_ms, followed=datahub.settings.follows)
             pruned = cache.prune(spec, now_ms=now_ms)
             waiting = cache.waiting(spec)
             saved = drained.upserted
@@ -83,17 +83,17 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
         kinds={"huggingface", "parquet"},
     )
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
-        workshop: Workshop = context.resources.workshop
-        with told_to_dagster(context, workshop, spec=spec), workshop.cache() as cache:
-            hub, limits = workshop.hub(cache), Limits.of(workshop.settings)
-            outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=workshop.clock(), log=context.log)
+        datahub: DataHubResource = context.resources.datahub
+        with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
+            hub, limits = datahub.hub(cache), CommitLimits.of(datahub.settings)
+            outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=datahub.clock(), log=context.log)
             if outcome.reason is not None:
                 context.log.info(outcome.told(spec))
-            now_ms = workshop.clock()
+            now_ms = datahub.clock()
             inherited_gaps.close(spec, cache=cache, now_ms=now_ms)
             known = chain_facts.of_chain(cache, spec, now_ms=now_ms)
             is_waiting = outcome.commit is None and cache.waiting(spec) > 0
-            tell = workshop.status.waited if is_waiting else workshop.status.succeeded
+            tell = datahub.status.waited if is_waiting else datahub.status.succeeded
             tell(spec.name, known, now_ms=now_ms)
             return dg.MaterializeResult(
                 metadata={

@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What a column holds; each kind has one type in each system."""
 
     TEXT = "text"
@@ -20,22 +20,22 @@ class Kind(StrEnum):
     def arrow(self) -> pa.DataType:
         """The parquet type: times are `timestamp[ms, UTC]`, numbers float64, counts int64."""
         return {
-            Kind.TEXT: pa.string(),
-            Kind.NUMBER: pa.float64(),
-            Kind.COUNT: pa.int64(),
-            Kind.FLAG: pa.bool_(),
-            Kind.TIME: pa.timestamp("ms", tz="UTC"),
+            ColumnKind.TEXT: pa.string(),
+            ColumnKind.NUMBER: pa.float64(),
+            ColumnKind.COUNT: pa.int64(),
+            ColumnKind.FLAG: pa.bool_(),
+            ColumnKind.TIME: pa.timestamp("ms", tz="UTC"),
         }[self]
 
     @property
     def polars(self) -> pl.DataType:
         """The polars type of the same values."""
         return {
-            Kind.TEXT: pl.String(),
-            Kind.NUMBER: pl.Float64(),
-            Kind.COUNT: pl.Int64(),
-            Kind.FLAG: pl.Boolean(),
-            Kind.TIME: pl.Datetime("ms", "UTC"),
+            ColumnKind.TEXT: pl.String(),
+            ColumnKind.NUMBER: pl.Float64(),
+            ColumnKind.COUNT: pl.Int64(),
+            ColumnKind.FLAG: pl.Boolean(),
+            ColumnKind.TIME: pl.Datetime("ms", "UTC"),
         }[self]
 
 
@@ -44,5 +44,5 @@ class Column:
     """A column: its name, what it holds, and a line for the dataset card and the API's schema."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     doc: str

@@ -1,4 +1,4 @@
-"""The error tree of the project, each error typed once. No handling, no logging and no HTTP mapping lives here.
+"""The error tree of the project, each error typed once.
 
 DataHubError
 ├── SettingsError (Terminal)

@@ -1,4 +1,4 @@
-"""Reading one field of an upstream row: its value, or the reason why it cannot be used. No dataset is known here.
+"""Reading one field of an upstream row: its value, or the reason why it cannot be used.
 
 Every reader raises `BadField` and nothing else, whatever it is given: upstream rows are somebody else's JSON.
 """

@@ -1,7 +1,4 @@
-"""The ledgers published beside a dataset's rows: what is missing and what upstream changed afterwards, as data.
-
-How gaps are found lives in `gaps`; nothing here reads or writes.
-"""
+"""The ledgers published beside a dataset's rows: what is missing and what upstream changed afterwards, as data."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Checked rows, rejected rows and how two versions of a row merge. What a column means is said in `datasets`."""
+"""Checked rows, rejected rows and how two versions of a row merge."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Why `datahub` cannot do what it was asked, each worth its own advice. Errors of the data live in `domain.errors`."""
+"""Why `datahub` cannot do what it was asked, each worth its own advice."""
 
 from datahub_assets.domain.errors import DataHubError, Terminal
 

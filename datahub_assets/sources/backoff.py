@@ -1,4 +1,4 @@
-"""When to ask again: attempts, jittered pauses, and an upstream's own wish for one. What is asked is not known here."""
+"""When to ask again: attempts, jittered waits, and the wait an upstream asks for."""
 
 import asyncio
 import random

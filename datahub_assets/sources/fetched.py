@@ -1,4 +1,4 @@
-"""What a source hands to its asset: checked rows, and how the fetching went. No HTTP here."""
+"""What a source hands to its asset: checked rows, and how the fetching went."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Fetched:
         checked: good rows in the spec's schema, and the rejected ones.
         requests: HTTP requests made.
         elapsed_s: how long it took.
-        failed: what could not be had and why, by series: (symbol, interval) of candles, ("page", number) of prices.
+        failed: what could not be fetched and why, by series: (symbol, interval) of candles, ("page", number) of prices.
             The rows of everything else are in `checked`.
         pause_until_ms: the upstream wants no request before this time (epoch ms); None when it said no such thing.
             Hand it to the next fetch as `not_before_ms`, also across processes: asking during a ban prolongs it.

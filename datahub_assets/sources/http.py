@@ -1,6 +1,6 @@
-"""HTTP in: one bounded GET, its answer decoded, every failure a SourceError. No retries, and no API known here.
+"""HTTP in: one bounded GET, its answer decoded, every failure a SourceError.
 
-Nothing is logged here, and no message holds a header: that is where keys are.
+No message holds a header, as headers hold keys; nothing is logged.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _EXCERPT_LIMIT: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """An answer: where from (host and port), its status, headers (any case) and body."""
 
     host: str
@@ -130,12 +130,12 @@ class Http:
 
     async def get(
         self, url: str, *, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    ) -> HttpReply:
         """Ask once; any status is a reply.
 
         Raises:
-            SourceUnavailable: no connection, no answer in time, or hung up before the answer.
-            SourceMalformed: hung up in the middle of the answer, or sent something that is not HTTP.
+            SourceUnavailable: no connection, no answer in time, or the connection was closed before the answer.
+            SourceMalformed: the connection was closed within the answer, or the answer is not HTTP.
         """
         host = urlsplit(url).netloc
         self.requests += 1
@@ -147,11 +147,11 @@ class Http:
             raise SourceUnavailable(f"{host} {what}{clients.via(url)}") from error
         except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
             if "without sending a response" in str(error):
-                raise SourceUnavailable(f"{host} hung up without an answer") from error
+                raise SourceUnavailable(f"{host} closed the connection without an answer") from error
             raise SourceMalformed(f"{host} broke off its answer: {error}") from error
         except httpx.HTTPError as error:
             what = f"cannot be reached{clients.via(url)} ({type(error).__name__}: {error})"
             raise SourceUnavailable(f"{host} {what}") from error
         if answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise SourceUnavailable(f"{host} cannot be reached{clients.via(url)}: it asks for a user and a password")
-        return Reply(host=host, status=answer.status_code, headers=answer.headers, content=answer.content)
+        return HttpReply(host=host, status=answer.status_code, headers=answer.headers, content=answer.content)

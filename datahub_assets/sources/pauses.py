@@ -1,4 +1,4 @@
-"""What this process remembers of pauses upstreams asked for, so that no later fetch pokes a ban. No HTTP here."""
+"""The pauses upstreams asked this process for, so that no later fetch breaks one."""
 
 from datetime import UTC, datetime
 from typing import Final

@@ -1,4 +1,4 @@
-"""Landing files: what one fetch brought, made durable before anything else happens to it. No database here."""
+"""Landing files: what one fetch brought, made durable before anything else happens to it."""
 
 import errno
 import json

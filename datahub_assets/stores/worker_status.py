@@ -1,4 +1,4 @@
-"""`worker-status.json`: what the API and the CLI know of the workers. One file, replaced in one step; no database.
+"""`worker-status.json`: the state of the workers, for the API and the CLI. One file, replaced in one step; no database.
 
 Shape: {"chains": {dataset: {"last_tick", "last_success", "last_error": {"code", "message", "at"} | null, "newest_row",
 "last_commit", "rows", "rejected", "commits_last_hour", "gaps_open"}}, "written_at"}; times are ISO 8601 UTC or null.
@@ -52,7 +52,7 @@ class _Error(BaseModel):
     message: str
 
 
-class _Chain(BaseModel):
+class _ChainEntry(BaseModel):
     """What is relied on; a chain may tell more."""
 
     last_tick: _Time | None = None
@@ -60,17 +60,16 @@ class _Chain(BaseModel):
     last_error: _Error | None = None
 
 
-class _File(BaseModel):
-    chains: dict[str, _Chain]
+class _StatusFile(BaseModel):
+    chains: dict[str, _ChainEntry]
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerStatus:
+class WorkerStatusFile:
     """The file in a home. Chains run in different processes, so each change is made under a lock.
 
-    What a chain does is worth more than what is told of it. So a change that the disk refuses is logged, not raised (on
-    a full disk the chain's own error says what to do), and a file that cannot be read counts as none and is written
-    anew.
+    A chain must not fail because its status cannot be written. So an error of the disk is logged, not raised (on a full
+    disk the chain's own error says what to do), and a file that cannot be read counts as none and is written anew.
     """
 
     home: Path
@@ -101,8 +100,8 @@ class WorkerStatus:
         error = {"code": code, "message": message[:_MESSAGE_LENGTH], "at": iso(now_ms)}
         self._change(chain, {"last_error": error}, now_ms=now_ms)
 
-    def mended(self, chain: str, *, code: str, now_ms: int) -> None:
-        """What caused errors of this code is gone: it is not told any more."""
+    def resolved(self, chain: str, *, code: str, now_ms: int) -> None:
+        """The cause of errors of this code is gone: clear the last error if it has this code."""
         error = self.chain(chain)["last_error"]
         if error is not None and error["code"] == code:
             self._change(chain, {"last_error": None}, now_ms=now_ms)
@@ -118,7 +117,7 @@ class WorkerStatus:
     def _look(self) -> tuple[dict[str, Any], str | None]:
         try:
             content = self.path.read_bytes()
-            _File.model_validate_json(content)
+            _StatusFile.model_validate_json(content)
         except FileNotFoundError:
             return copy.deepcopy(_NOTHING), None
         except OSError as error:

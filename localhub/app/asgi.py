@@ -13,7 +13,7 @@ from localhub.app.repos import accounts, files, pages, refs, repos, trees
 from localhub.app.requests import failures
 from localhub.app.requests.site import Site
 from localhub.app.uploads import commits, uploads, xet
-from localhub.errors import HubError
+from localhub.errors import LocalHubError
 
 
 class _RowId(IntegerConvertor):
@@ -77,7 +77,7 @@ def create_app(site: Site) -> ASGIApp:
     app = Starlette(
         routes=[*_routes(), *_web_routes("/{kind}s"), *_web_routes("")],
         exception_handlers={
-            HubError: failures.refused,
+            LocalHubError: failures.refused,
             HTTPException: failures.unrouted,
             OSError: failures.unstored,
             sqlite3.Error: failures.unstored,

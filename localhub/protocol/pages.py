@@ -1,6 +1,6 @@
 """The few HTML pages for a person who follows a link in a browser: what is here, what a repository holds. No scripts.
 
-Every value goes through `_text` or `_link`, which escape it; nothing here decides what may be seen.
+Every value goes through `_text` or `_link`, which escape it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """What a Xet client uploads: xorbs (runs of compressed chunks) and shards (which chunks make which file).
 
-Reading only; where they are kept is `store.xorbs`. Formats: https://huggingface.co/docs/xet, "xorb" and "shard".
+Formats: https://huggingface.co/docs/xet, "xorb" and "shard".
 """
 
 import struct

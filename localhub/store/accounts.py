@@ -1,7 +1,4 @@
-"""Who a token stands for: the owner, whose token is a file, and the others, whose tokens are kept only as hashes.
-
-Whether a caller may do something is decided in `app.access`, not here.
-"""
+"""Who a token stands for: the owner, whose token is a file, and the others, whose tokens are kept only as hashes."""
 
 import hashlib
 import hmac

@@ -7,7 +7,7 @@ and deletes.
 import sqlite3
 from dataclasses import dataclass
 
-from localhub.store.database import Database
+from localhub.store.database import HubDatabase
 from localhub.store.disk.blobs import Blobs
 
 DEFAULT_GRACE_S = 3600.0
@@ -22,7 +22,7 @@ class Freed:
     bytes: int
 
 
-def collect(database: Database, blobs: Blobs, *, grace_s: float = DEFAULT_GRACE_S) -> Freed:
+def collect(database: HubDatabase, blobs: Blobs, *, grace_s: float = DEFAULT_GRACE_S) -> Freed:
     """Remove unreachable commits, and content nobody refers to that was last touched `grace_s` seconds ago or earlier.
 
     The grace covers uploads whose commit is still to come.

@@ -35,7 +35,7 @@ class Commit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class CommitMessage:
     """What a person writes on a commit: its author's name, one line, and the rest."""
 
     author: str
@@ -98,7 +98,7 @@ def add(
     line: int,
     parent: Commit | None,
     changes: trees.Changes,
-    words: Words,
+    words: CommitMessage,
 ) -> Commit:
     """The next commit of `line`; the caller moves the ref in the same transaction.
 

@@ -1,7 +1,4 @@
-"""The SQLite file: its schema, its connections and its two kinds of transaction.
-
-No statement about repositories lives here; those are in the modules named after what they keep.
-"""
+"""The SQLite file: its schema, its connections and its two kinds of transaction."""
 
 import sqlite3
 from collections import deque
@@ -60,7 +57,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 """
 
 
-class Database:
+class HubDatabase:
     """Connections to one SQLite file, handed out per transaction; safe to use from many threads and processes."""
 
     def __init__(self, path: Path) -> None:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from datahub_files.private import check_file, private_folder
-from localhub.store.database import Database
+from localhub.store.database import HubDatabase
 from localhub.store.disk.blobs import Blobs
 from localhub.store.disk.secretfile import secret_in
-from localhub.store.disk.space import Limits, Space
+from localhub.store.disk.space import Space, StorageLimits
 from localhub.store.disk.xorbs import Xorbs
 from localhub.store.quota import quota
 
@@ -32,9 +32,9 @@ class Home:
         private_folder(path)  # private repositories lie here in clear
         self.path = path
         check_file(path / DATABASE)
-        self.database = Database(path / DATABASE)
+        self.database = HubDatabase(path / DATABASE)
         with self.database.read() as con:
-            self.space = Space(path, Limits(quota_bytes=quota(con)))
+            self.space = Space(path, StorageLimits(quota_bytes=quota(con)))
         self.blobs = Blobs(path)
         self.xorbs = Xorbs(path)
         self.signing_key = secret_in(path / "signing.key", make=lambda: secrets.token_hex(32)).encode()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from localhub.errors import revision_not_found
 from localhub.names import DEFAULT_BRANCH, is_short_sha, shown
 from localhub.store import commits, trees
-from localhub.store.commits import Commit, Words
+from localhub.store.commits import Commit, CommitMessage
 from localhub.store.repos import Repo
 
 HEADS = "refs/heads/"
@@ -73,7 +73,7 @@ def branch(con: sqlite3.Connection, repo: Repo, name: str) -> Branch:
     return Branch(name=full_name, head=commits.get(con, row["commit_id"]), line=row["line"])
 
 
-def create_first_branch(con: sqlite3.Connection, repo: Repo, *, changes: trees.Changes, words: Words) -> Commit:
+def create_first_branch(con: sqlite3.Connection, repo: Repo, *, changes: trees.Changes, words: CommitMessage) -> Commit:
     """The default branch of a new repository and its first commit."""
     line = trees.new_line(con, repo_id=repo.id)
     commit = commits.add(con, repo, line=line, parent=None, changes=changes, words=words)
@@ -105,14 +105,16 @@ def delete(con: sqlite3.Connection, repo: Repo, full_name: str) -> Commit | None
     return None if row is None else commits.get(con, row["commit_id"])
 
 
-def commit_to(con: sqlite3.Connection, repo: Repo, to: Branch, *, changes: trees.Changes, words: Words) -> Commit:
+def commit_to(
+    con: sqlite3.Connection, repo: Repo, to: Branch, *, changes: trees.Changes, words: CommitMessage
+) -> Commit:
     """A commit on top of the branch, which points to it from then on."""
     commit = commits.add(con, repo, line=to.line, parent=to.head, changes=changes, words=words)
     con.execute("UPDATE refs SET commit_id = ? WHERE repo_id = ? AND name = ?", (commit.id, repo.id, to.name))
     return commit
 
 
-def squash(con: sqlite3.Connection, repo: Repo, which: Branch, *, words: Words) -> Commit:
+def squash(con: sqlite3.Connection, repo: Repo, which: Branch, *, words: CommitMessage) -> Commit:
     """Replace the history of a branch by one commit holding the same files.
 
     The old commits can still be read by their ids until the next garbage collection.

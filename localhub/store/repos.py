@@ -1,7 +1,4 @@
-"""Repositories by name: create, find, list, rename, delete.
-
-What a repository holds is in `refs`, `commits` and `trees`.
-"""
+"""Repositories by name: create, find, list, rename, delete."""
 
 import secrets
 import sqlite3

@@ -1,7 +1,5 @@
 """Which file and folder a path is at a commit, and how a commit changes that.
 
-Refs and history are elsewhere; nothing here reads or writes content.
-
 Rows live on a line, the run of commits one branch made. A row holds from commit `since` until before commit `until`
 (NULL: still). Folders have rows too, kept in step by each change: how many files are below, which commit last changed
 anything there, and a digest of the (path, oid) pairs below, the sum of their hashes modulo 2**160, so that it follows

@@ -220,7 +220,7 @@ def test_only_allowed_users_may_read(door: Hub, clock: Clock) -> None:
     assert name_of(auth, "hf_alicealice") == "alice"
     with pytest.raises(TokenRefused, match="bob"):
         name_of(auth, "hf_bobbobbob")
-    assert auth.recall(b"Bearer hf_bobbobbob") is None
+    assert auth.known_principal(b"Bearer hf_bobbobbob") is None
 
 
 def test_one_question_for_many_requests_at_once(door: Hub, clock: Clock) -> None:

@@ -13,13 +13,13 @@ from litestar.response import Stream
 
 from api.access.auth import Authenticator
 from api.access.rate_limit import RateLimiter
-from api.caching.repeated_requests import Hot, HotAnswers
-from api.caching.response_cache import Answer, AnswerCache
+from api.caching.repeated_requests import RepeatableAnswer, RepeatedRequests
+from api.caching.response_cache import CachedResponse, ResponseCache
 from api.engine.hub.reader import Account
 from api.http import delivery
 from api.http.delivery import PIECE_BYTES, Delivery
 from api.http.metrics import Metrics
-from api.middleware.outermost import Front
+from api.middleware.outermost import OuterMiddleware
 from tests.api.conftest import until
 from tests.serving import served
 
@@ -42,12 +42,12 @@ async def chunks() -> Stream:
     return Stream(parts(), media_type="application/octet-stream")
 
 
-def front() -> Front:
+def front() -> OuterMiddleware:
     """The outermost layer over two large answers, and a third that is hot."""
-    cache = AnswerCache(1 << 30)
-    hot = HotAnswers(cache)
-    cache.put(Answer(etag=b'"1"', body=LARGE, headers={"ETag": '"1"'}, media_type="application/octet-stream"))
-    hot.remember(("/hot", b"", b"*/*", b"identity"), Hot(b'"1"', None, "a" * 40), path="/hot")
+    cache = ResponseCache(1 << 30)
+    hot = RepeatedRequests(cache)
+    cache.put(CachedResponse(etag=b'"1"', body=LARGE, headers={"ETag": '"1"'}, media_type="application/octet-stream"))
+    hot.remember(("/hot", b"", b"*/*", b"identity"), RepeatableAnswer(b'"1"', None, "a" * 40), path="/hot")
     inner = Litestar([whole, chunks])
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -55,7 +55,7 @@ def front() -> Front:
         await inner.asgi_handler(scope, receive, send)
 
     authenticator = Authenticator(owner_token=lambda: TOKEN, whoami=lambda _: Account("nobody", ()))
-    return Front(app, authenticator=authenticator, limiter=RateLimiter(0), hot=hot, metrics=Metrics())
+    return OuterMiddleware(app, authenticator=authenticator, limiter=RateLimiter(0), hot=hot, metrics=Metrics())
 
 
 @contextmanager

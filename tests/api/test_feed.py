@@ -8,20 +8,20 @@ import polars as pl
 import pytest
 
 from api.engine.diff import Difference
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.http.errors import TooManyStreams
 from api.stream import subscribers
-from api.stream.changes import Change, Interest
+from api.stream.changes import CommitChange, Interest
 from api.stream.feed import MOST_LISTENERS, MOST_OF_ONE, QUEUED, Feed
 from datahub_assets.datasets.candles.spec import OHLC
 from tests.api.workers import NOW_MS, candles
 
 
-def change(*, rows: int = 1, name: str = "BTCUSDT") -> Change:
+def change(*, rows: int = 1, name: str = "BTCUSDT") -> CommitChange:
     added = candles((name,), count=rows)
     none = added.clear()
-    commit = Commit("a" * 40, NOW_MS, "")
-    return Change(OHLC, commit, Commit("b" * 40, NOW_MS, ""), Difference(added, none, none, none))
+    commit = HubCommit("a" * 40, NOW_MS, "")
+    return CommitChange(OHLC, commit, HubCommit("b" * 40, NOW_MS, ""), Difference(added, none, none, none))
 
 
 class Nothing:
@@ -36,11 +36,11 @@ def test_a_follower_that_falls_behind_is_let_go_and_others_are_not() -> None:
         feed = Feed(Nothing())  # type: ignore[arg-type]
         with feed.listening(Interest(("ohlc",))) as slow, feed.listening(Interest(("ohlc",))) as quick:
             for _ in range(QUEUED + 1):
-                feed._tell(change())
+                feed._publish(change())
                 assert quick.queue.get_nowait() is not None
             assert slow.queue.get_nowait() is None
             assert slow.queue.empty(), "what waited for it is gone"
-            feed._tell(change())
+            feed._publish(change())
             assert slow.queue.empty()
             assert not quick.queue.empty()
 
@@ -63,7 +63,7 @@ def test_silence_is_broken_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscribers, "HEARTBEAT_S", 0.01)
 
     async def run() -> list[bytes]:
-        stream = subscribers.told(Feed(Nothing()), Interest(("ohlc",)), since={})  # type: ignore[arg-type]
+        stream = subscribers.events_for(Feed(Nothing()), Interest(("ohlc",)), since={})  # type: ignore[arg-type]
         said = [await anext(stream) for _ in range(3)]
         await stream.aclose()  # type: ignore[attr-defined]
         return said
@@ -74,7 +74,7 @@ def test_silence_is_broken_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_much_to_say_is_said() -> None:
-    untold = Change(OHLC, Commit("a" * 40, 0, ""), Commit("b" * 40, 0, ""), None)
+    untold = CommitChange(OHLC, HubCommit("a" * 40, 0, ""), HubCommit("b" * 40, 0, ""), None)
     text = untold.text(Interest(("ohlc",), ("BTCUSDT",)))
     assert text is not None
     assert json.loads(text) == {"dataset": "ohlc", "revision": "b" * 40, "reason": "too much changed to say what"}

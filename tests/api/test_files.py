@@ -11,7 +11,7 @@ import pytest
 
 from api.engine.hub.blobs import BlobStore
 from api.engine.hub.catalog import Catalog
-from api.engine.hub.reader import RemoteFile
+from api.engine.hub.reader import HubFile
 from api.engine.parquet import FileReader, connect
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
@@ -139,8 +139,8 @@ def test_a_content_is_read_once_restarts_included(reader: MakeReader, tmp_path: 
     assert second.rows(path).frame.equals(rows.frame)
 
 
-def _writes(content: bytes) -> Callable[[RemoteFile, Path], None]:
-    def download(_: RemoteFile, target: Path) -> None:
+def _writes(content: bytes) -> Callable[[HubFile, Path], None]:
+    def download(_: HubFile, target: Path) -> None:
         target.write_bytes(content)
 
     return download
@@ -149,9 +149,9 @@ def _writes(content: bytes) -> Callable[[RemoteFile, Path], None]:
 def test_a_blob_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
     content = b"content"
-    file = RemoteFile("data/x", len(content), hashlib.sha256(content).hexdigest())
+    file = HubFile("data/x", len(content), hashlib.sha256(content).hexdigest())
 
-    def broken(_: RemoteFile, target: Path) -> None:
+    def broken(_: HubFile, target: Path) -> None:
         target.write_bytes(content[:3])
         raise HubUnavailable("broken off")
 
@@ -169,7 +169,7 @@ def test_a_blob_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_blobs_nobody_needs_go_oldest_first(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
-    files = [RemoteFile("x", 100, hashlib.sha256(bytes([number])).hexdigest()) for number in range(5)]
+    files = [HubFile("x", 100, hashlib.sha256(bytes([number])).hexdigest()) for number in range(5)]
     for age, file in enumerate(files):
         path = store.fetch(file, _writes(bytes(100)))
         os.utime(path, (1000 - age, 1000 - age))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from api.engine.datafile import DataFile
 from api.engine.hub.catalog import Catalog
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.engine.parquet import FileReader, connect
 from api.engine.selection import NotResident, Position, RowQuery, select
 from api.engine.snapshot import Snapshot
@@ -48,7 +48,7 @@ def data_file(reader: FileReader, rows: pl.DataFrame) -> DataFile:
 
 def snapshot_of(files: list[DataFile]) -> Snapshot:
     ordered = tuple(sorted(files, key=lambda file: file.max_ms, reverse=True))
-    return Snapshot(OHLC, "local/repo", Commit("0" * 40, 0, ""), (), {"1h": ordered}, {}, frozenset())
+    return Snapshot(OHLC, "local/repo", HubCommit("0" * 40, 0, ""), (), {"1h": ordered}, {}, frozenset())
 
 
 @st.composite

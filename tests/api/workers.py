@@ -13,12 +13,12 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import frame_of
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import publish
 
 NOW_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-LIMITS = Limits(publish_interval_s=1, commits_per_hour=100_000)
+LIMITS = CommitLimits(publish_interval_s=1, commits_per_hour=100_000)
 COINS = (("bitcoin", "BTC", 1.8e12), ("ethereum", "ETH", 4e11), ("tether", "USDT", 1.5e11), ("batcat", "BTC", 1e6))
 
 

@@ -1,4 +1,4 @@
-"""A workshop for the tests of this room: fake upstreams, a real Hub, an account and a home a test."""
+"""A datahub for the tests of this room: fake upstreams, a real Hub, an account and a home a test."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import pytest
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain
-from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.settings import Settings
 from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
@@ -26,7 +26,7 @@ _ACCOUNTS = count(1)
 class Bench:
     """Everything a chain needs, and a Dagster instance that remembers its runs."""
 
-    workshop: Workshop
+    datahub: DataHubResource
     coingecko: FakeCoinGecko
     binance: FakeBinance
     clock: Clock
@@ -36,12 +36,12 @@ class Bench:
     @property
     def hub(self) -> Hub:
         """The Hub as the assets use it."""
-        with self.workshop.cache() as cache:
-            return self.workshop.hub(cache)
+        with self.datahub.cache() as cache:
+            return self.datahub.hub(cache)
 
     @property
     def definitions(self) -> dg.Definitions:
-        return build(self.workshop.settings, self.workshop)
+        return build(self.datahub.settings, self.datahub)
 
     def run(self, spec: DatasetSpec) -> dg.ExecuteInProcessResult:
         """The whole chain in one run."""
@@ -54,7 +54,7 @@ class Bench:
         return job.execute_in_process(instance=self.instance, raise_on_error=False, asset_selection=[key])
 
     def status(self, spec: DatasetSpec) -> dict[str, Any]:
-        return self.workshop.status.chain(spec.name)
+        return self.datahub.status.chain(spec.name)
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +101,9 @@ def bench(
         }
     )
     (tmp_path / "home").mkdir()
-    workshop = Workshop(settings, clock=clock.now_ms)
+    datahub = DataHubResource(settings, clock=clock.now_ms)
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Bench(workshop, coingecko, binance, clock, server, instance)
+        yield Bench(datahub, coingecko, binance, clock, server, instance)
     server.faults.clear()
 
 

@@ -47,7 +47,7 @@ def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | N
 
 
 def on_hub(bench: Bench, spec: DatasetSpec) -> int:
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         seen = repo_state.load(cache.database, spec)
     return 0 if seen is None or seen.rows is None else seen.rows
 
@@ -102,10 +102,10 @@ def test_a_second_run_without_news_makes_no_commit(bench: Bench, spec: DatasetSp
 def test_each_asset_can_be_materialized_alone(bench: Bench, spec: DatasetSpec) -> None:
     source, cached, published = chain.keys(spec)
     assert bench.materialize(spec, source).success
-    assert len(landing.landed(bench.workshop.landing, spec)) == 1
+    assert len(landing.landed(bench.datahub.landing, spec)) == 1
     assert on_hub(bench, spec) == 0
     assert bench.materialize(spec, cached).success
-    assert landing.landed(bench.workshop.landing, spec) == []
+    assert landing.landed(bench.datahub.landing, spec) == []
     assert on_hub(bench, spec) == 0
     assert bench.materialize(spec, published).success
     assert on_hub(bench, spec) > 0
@@ -137,7 +137,7 @@ def test_rejected_rows_beyond_those_kept_are_told(bench: Bench, monkeypatch: pyt
 
 def test_rejected_rows_forgotten_for_their_age_are_told(bench: Bench) -> None:
     old = Rejected.of(MARKET, subject="bitcoin", reason="price is null", raw={})
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         cache.quarantine([old], now_ms=bench.clock.now_ms() - quarantine.RETENTION_MS - 1)
     result = bench.run(MARKET)
     assert materialized(result, chain.cache_key(MARKET))["quarantine_dropped"] == 1
@@ -164,7 +164,7 @@ def test_a_long_pause_is_left_to_a_later_tick(bench: Bench) -> None:
     bench.coingecko.fail("rate_limited", times=None, retry_after_s=119)
     assert not bench.run(MARKET).success
     asked = len(bench.coingecko.requested())
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         pause_until_ms = cache.note(MARKET, "pause_until_ms")
     assert pause_until_ms > bench.clock.now_ms() + 100_000
     assert not bench.run(MARKET).success
@@ -187,8 +187,8 @@ def test_a_hub_that_is_down_keeps_rows_waiting(bench: Bench) -> None:
 
 def test_a_token_that_may_not_write_fails_without_retry(bench: Bench) -> None:
     reader = bench.server.add_user("reader", role="read")
-    settings = bench.workshop.settings.model_copy(update={"hf_token": SecretStr(reader)})
-    result = replace(bench, workshop=replace(bench.workshop, settings=settings)).run(MARKET)
+    settings = bench.datahub.settings.model_copy(update={"hf_token": SecretStr(reader)})
+    result = replace(bench, datahub=replace(bench.datahub, settings=settings)).run(MARKET)
     assert not result.success
     assert bench.status(MARKET)["last_error"]["code"] == "hub_refused"
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
@@ -197,7 +197,7 @@ def test_a_token_that_may_not_write_fails_without_retry(bench: Bench) -> None:
 def test_rows_that_are_not_fit_are_not_published(bench: Bench) -> None:
     bench.run(OHLC)
     before = on_hub(bench, OHLC)
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         table = Table.of(OHLC)
         row = table.read(cache.database, "LIMIT 1").with_columns(high=pl.lit(0.5), low=pl.lit(0.9))
         table.put(cache.database, row, version=10**6)
@@ -227,10 +227,10 @@ def test_a_gap_is_asked_for_again_and_heals(bench: Bench) -> None:
 def test_what_the_hub_lost_is_found_out(bench: Bench) -> None:
     bench.run(MARKET)
     hub = bench.hub
-    api = HfApi(endpoint=bench.server.url, token=bench.workshop.settings.owner_token())
+    api = HfApi(endpoint=bench.server.url, token=bench.datahub.settings.owner_token())
     path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
     api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
-    with bench.workshop.cache() as cache:  # as if that commit had been ours
+    with bench.datahub.cache() as cache:  # as if that commit had been ours
         seen = repo_state.load(cache.database, MARKET)
         assert seen is not None
         files = {name: file for name, file in seen.files.items() if name != path}
@@ -246,7 +246,7 @@ def test_lost_rows_fail_the_check_while_they_are_gone_and_not_once_they_are_back
     bench.run(MARKET)
     bench.clock.advance(MINUTE_MS)
     hub = bench.hub
-    api = HfApi(endpoint=bench.server.url, token=bench.workshop.settings.owner_token())
+    api = HfApi(endpoint=bench.server.url, token=bench.datahub.settings.owner_token())
     path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
     api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
     result = bench.run(MARKET)
@@ -254,7 +254,7 @@ def test_lost_rows_fail_the_check_while_they_are_gone_and_not_once_they_are_back
     assert verdicts(result)["rows_never_shrink"] == (True, None), "the cache had them"
     assert on_hub(bench, MARKET) == 40
 
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         Table.of(MARKET).delete(cache.database, "WHERE commit_id IS NOT NULL")
     for path in [path for path in hub.files(MARKET, revision="main") if "/live/" in path]:
         api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
@@ -299,7 +299,7 @@ def test_a_copy_of_a_file_is_named_left_alone_and_not_counted(bench: Bench, spec
         assert verdicts(result)["rows_never_shrink"] == (True, None)
         assert hub.read(spec, extra, revision="main") == content
 
-    api = HfApi(endpoint=bench.server.url, token=bench.workshop.settings.owner_token())
+    api = HfApi(endpoint=bench.server.url, token=bench.datahub.settings.owner_token())
     for gone in (extra, "data/broken.parquet"):
         api.delete_file(gone, hub.repo_id(spec), repo_type="dataset")
     bench.clock.advance(60 * MINUTE_MS)
@@ -310,15 +310,15 @@ def test_a_copy_of_a_file_is_named_left_alone_and_not_counted(bench: Bench, spec
 
 
 def test_a_candle_corrected_many_hours_later_is_noticed_within_an_hour(bench: Bench) -> None:
-    settings = bench.workshop.settings.model_copy(update={"tick_s": 300})
-    seldom = replace(bench, workshop=replace(bench.workshop, settings=settings))
+    settings = bench.datahub.settings.model_copy(update={"tick_s": 300})
+    seldom = replace(bench, datahub=replace(bench.datahub, settings=settings))
     seldom.run(OHLC)
     old = bench.clock.now_ms() - 20 * 60 * MINUTE_MS
     bench.binance.trade("BTCUSDT", factor=1.5, at_ms=old)
     for _ in range(12):
         seldom.clock.advance(5 * MINUTE_MS)
         assert seldom.run(OHLC).success
-    with seldom.workshop.cache() as cache:
+    with seldom.datahub.cache() as cache:
         lines = Table.of(CORRECTIONS).read(cache.database)
     assert set(lines.select("symbol", "interval", pl.col("timestamp").dt.epoch("ms")).rows()) == {
         ("BTCUSDT", "1h", interval("1h").floor(old)),

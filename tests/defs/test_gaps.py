@@ -24,14 +24,14 @@ MANY = 21
 
 
 def following(bench: Bench, *symbols: str) -> Bench:
-    settings = bench.workshop.settings.model_copy(update={"symbols": symbols})
-    return replace(bench, workshop=replace(bench.workshop, settings=settings))
+    settings = bench.datahub.settings.model_copy(update={"symbols": symbols})
+    return replace(bench, datahub=replace(bench.datahub, settings=settings))
 
 
 def with_a_hole(bench: Bench, *symbols: str) -> None:
     """Hourly candles of these pairs in the cache, without the one of three hours ago."""
     rows = candles(NOON_MS, pairs=1, back=6, intervals=["1h"], skip=[NOON_MS - 3 * HOUR_MS])
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         cache.upsert(OHLC, pl.concat([rows.with_columns(symbol=pl.lit(symbol)) for symbol in symbols]))
 
 
@@ -39,9 +39,9 @@ def ask(bench: Bench) -> set[str | None]:
     """Ask again a minute later; which pairs were asked for."""
     bench.clock.advance(MINUTE_MS)
     bench.binance.forget_requests()
-    with bench.workshop.cache() as cache:
-        refetch_gaps.ask_again(bench.workshop, cache, log=LOG)
-        cache.drain(bench.workshop.landing, OHLC, now_ms=bench.clock.now_ms())
+    with bench.datahub.cache() as cache:
+        refetch_gaps.refetch(bench.datahub, cache, log=LOG)
+        cache.drain(bench.datahub.landing, OHLC, now_ms=bench.clock.now_ms())
     return {request.get("symbol") for request in bench.binance.requested(path="klines")}
 
 
@@ -52,7 +52,7 @@ def test_pairs_the_exchange_no_longer_knows_do_not_keep_others_from_being_asked(
     assert "BTCUSDT" not in ask(bench)
     assert "BTCUSDT" in ask(bench)
     assert ask(bench) == set(), "what was refused is not asked for again at once"
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         known = cache.coverages(OHLC)
     assert known["BTCUSDT", "1h"].gaps == ()
     assert {(gap.cause, gap.asks) for symbol in gone for gap in known[symbol, "1h"].gaps} == {(Cause.NOT_FETCHED, 1)}
@@ -62,12 +62,12 @@ def test_a_pair_taken_out_of_the_settings_is_neither_asked_for_nor_missed(bench:
     with_a_hole(bench, "BTCUSDT", "ETHUSDT")
     bench = following(bench, "ETHUSDT")
     assert ask(bench) == {"ETHUSDT"}
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         before = cache.coverages(OHLC)["BTCUSDT", "1h"]
     assert len(before.gaps) == 1
     bench.clock.advance(5 * HOUR_MS)
     assert bench.run(OHLC).success
-    with bench.workshop.cache() as cache:
+    with bench.datahub.cache() as cache:
         assert cache.coverages(OHLC)["BTCUSDT", "1h"] == before
 
 
@@ -83,7 +83,7 @@ def test_gaps_of_a_pair_taken_out_of_the_settings_are_told_and_fail_no_check(ben
 
 
 def test_every_pair_of_a_quote_is_followed(bench: Bench) -> None:
-    settings = bench.workshop.settings.model_copy(update={"symbols": "all:USDT", "intervals": ("1h",)})
+    settings = bench.datahub.settings.model_copy(update={"symbols": "all:USDT", "intervals": ("1h",)})
     asked = [("ETHUSDT", "1h"), ("ETHBTC", "1h"), ("ETHUSDT", "4h")]
     assert [settings.follows(series) for series in asked] == [True, False, False]
 
@@ -107,11 +107,11 @@ def test_gaps_of_a_machine_that_was_replaced_are_closed(bench: Bench, tmp_path: 
     bench.run(OHLC)
     assert open_lines(bench) > 0
     bench.binance.listings["BTCUSDT"].gaps.clear()
-    settings = bench.workshop.settings.model_copy(update={"home": tmp_path / "another"})
-    other = replace(bench, workshop=replace(bench.workshop, settings=settings))
+    settings = bench.datahub.settings.model_copy(update={"home": tmp_path / "another"})
+    other = replace(bench, datahub=replace(bench.datahub, settings=settings))
     for _ in range(2):
         bench.clock.advance(MINUTE_MS)
         assert other.run(OHLC).success
     assert open_lines(other) == 0
-    with other.workshop.cache() as cache:
+    with other.datahub.cache() as cache:
         assert inherited_gaps.close(OHLC, cache=cache, now_ms=bench.clock.now_ms()) == 0, "once is enough"

@@ -37,14 +37,14 @@ def stopping(bench: Bench, process: HubProcess, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", SILENCE_S)
     monkeypatch.setattr(publisher, "PROMPT_S", SILENCE_S / 2)
     monkeypatch.setattr(error_mapping, "FIRST_WAIT_S", 0.01)
-    settings = bench.workshop.settings.model_copy(
+    settings = bench.datahub.settings.model_copy(
         update={"hf_token": SecretStr(process.token), "hf_endpoint": process.url}
     )
-    return replace(bench, workshop=replace(bench.workshop, settings=settings))
+    return replace(bench, datahub=replace(bench.datahub, settings=settings))
 
 
 def waiting(bench: Bench) -> int:
-    with Cache.open(bench.workshop.settings.cache_path) as cache:
+    with Cache.open(bench.datahub.settings.cache_path) as cache:
         return cache.waiting(MARKET)
 
 
@@ -74,7 +74,7 @@ def test_a_run_waits_once_the_next_fetches_and_all_goes_out_in_one_commit(
 
     os.kill(process.pid, signal.SIGCONT)
     assert stopping.run(MARKET).success
-    with Cache.open(stopping.workshop.settings.cache_path) as cache:
+    with Cache.open(stopping.datahub.settings.cache_path) as cache:
         assert cache.waiting(MARKET) == 0
         known = repo_state.load(cache.database, MARKET)
         commits = cache.database.scalar("SELECT count(*) FROM commits")

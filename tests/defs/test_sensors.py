@@ -44,7 +44,7 @@ def tick(bench: Bench) -> dg.RunRequest | dg.SkipReason:
     context = dg.build_sensor_context(
         instance=bench.instance,
         repository_def=bench.definitions.get_repository_def(),
-        resources={"workshop": bench.workshop},
+        resources={"datahub": bench.datahub},
     )
     outcome = sensor.evaluate_tick(context)
     return outcome.run_requests[0] if outcome.run_requests else dg.SkipReason(outcome.skip_message)
@@ -153,7 +153,7 @@ def test_a_pause_of_the_upstream_survives_the_run_that_heard_of_it(bench: Bench)
 
 
 def test_a_cache_that_cannot_be_read_is_left_to_the_run_to_report(bench: Bench) -> None:
-    bench.workshop.settings.cache_path.write_bytes(b"not a database" * 1000)
+    bench.datahub.settings.cache_path.write_bytes(b"not a database" * 1000)
     assert isinstance(tick(bench), dg.RunRequest)
 
 

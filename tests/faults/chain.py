@@ -18,7 +18,7 @@ from datahub_assets.datasets.market import client
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain, error_mapping
-from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.settings import Settings
 from datahub_assets.sources import pauses
 from datahub_assets.sources.backoff import Backoff
@@ -48,7 +48,7 @@ class Chains:
         self, settings: Settings, clock: Callable[[], int], *, instance: dg.DagsterInstance | None = None
     ) -> None:
         self._instance = instance
-        self._workshop = Workshop(settings, clock=clock)
+        self._workshop = DataHubResource(settings, clock=clock)
         self._definitions = build(settings, self._workshop)
 
     def run_job(self, spec: DatasetSpec) -> Outcome:

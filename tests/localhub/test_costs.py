@@ -11,12 +11,12 @@ import pytest
 
 from localhub.protocol import shapes
 from localhub.store import commits, refs, repos, trees
-from localhub.store.commits import Commit, Put, Words
+from localhub.store.commits import Commit, CommitMessage, Put
 from localhub.store.home import Home
 from localhub.store.repos import Repo
 from localhub.store.trees import View
 
-WORDS = Words(author="a", title="t")
+WORDS = CommitMessage(author="a", title="t")
 
 
 @pytest.fixture

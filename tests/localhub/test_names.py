@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localhub.errors import HubError
+from localhub.errors import LocalHubError
 from localhub.names import check_name, check_path, check_ref, shown
 from localhub.testing import HubServer
 from tests.localhub.wire import post_commit
@@ -89,7 +89,7 @@ def test_bad_create_requests(http: httpx.Client, body: object) -> None:
 
 @pytest.mark.parametrize("namespace", ["../x", "api", "datasets", "x" * 97])
 def test_bad_user_names(hub: HubServer, namespace: str) -> None:
-    with pytest.raises(HubError, match="Invalid name"):
+    with pytest.raises(LocalHubError, match="Invalid name"):
         hub.add_user(namespace)
 
 
@@ -97,7 +97,7 @@ def accepts(check: Callable[[str], str], text: str) -> bool:
     """Whether a check lets `text` through, unchanged. It may refuse with a plain 400 and fail in no other way."""
     try:
         return check(text) == text
-    except HubError as refusal:
+    except LocalHubError as refusal:
         if refusal.status != HTTPStatus.BAD_REQUEST or not refusal.message.isascii():
             raise
         return False

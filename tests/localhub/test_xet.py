@@ -11,7 +11,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from localhub.errors import HubError
+from localhub.errors import LocalHubError
 from localhub.protocol.xet import hash_text, read_shard
 from localhub.testing import HubServer
 from tests.localhub.look import lfs_size
@@ -142,5 +142,5 @@ def test_hashes_are_written_as_xet_does() -> None:
 
 
 def test_shard_without_its_last_record() -> None:
-    with pytest.raises(HubError, match="cut short"):
+    with pytest.raises(LocalHubError, match="cut short"):
         read_shard(shard(NAME, size=1)[:-48])

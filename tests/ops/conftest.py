@@ -10,7 +10,7 @@ import pytest
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain
-from datahub_assets.defs.resources import Workshop
+from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.fakes import FakeBinance, FakeCoinGecko
@@ -31,7 +31,7 @@ class System:
 
     def tick(self) -> None:
         """Run every chain once, in this process."""
-        definitions = build(self.settings, Workshop(self.settings))
+        definitions = build(self.settings, DataHubResource(self.settings))
         with dg.DagsterInstance.ephemeral() as instance:
             for spec in DATASETS.values():
                 definitions.resolve_job_def(chain.job_name(spec)).execute_in_process(instance=instance)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from datahub_assets.ops.supervise.logs import Redactor
-from datahub_assets.ops.supervise.process import Backoff, ProcessSpec
+from datahub_assets.ops.supervise.process import ProcessSpec, RestartDelay
 from datahub_assets.ops.supervise.supervisor import Supervisor
 
 
@@ -37,7 +37,7 @@ def main(logs: str, *processes: str) -> None:
         say=say,
         redact=Redactor(["hf_verysecret"]),
         on_ready=lambda: say("datahub", "all ready"),
-        backoff=lambda: Backoff(first_s=0.1, longest_s=0.3, stable_s=60),
+        backoff=lambda: RestartDelay(first_s=0.1, longest_s=0.3, stable_s=60),
         wave_s=1.0,
     ).run()
 

@@ -22,7 +22,7 @@ from datahub_assets.settings import Settings, setting_rows
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.publish import losses
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 from localhub.testing import HubServer
 from tests.ops.conftest import System
 
@@ -199,7 +199,7 @@ def test_status_tells_the_last_error_and_long_histories(system: System, monkeypa
     system.tick()
     monkeypatch.setattr("datahub_assets.ops.commands.status.MANY_COMMITS", 0)
     settings = system.settings
-    WorkerStatus(settings.home).failed("market", code="source_unavailable", message="no answer", now_ms=0)
+    WorkerStatusFile(settings.home).failed("market", code="source_unavailable", message="no answer", now_ms=0)
     result = datahub("status", env=system.environ)
     assert result.exit_code == 1
     assert "market: source_unavailable: no answer" in result.output
@@ -245,12 +245,12 @@ def test_status_asks_the_cache_whose_the_datasets_are(system: System) -> None:
 
 def test_status_tells_of_a_damaged_worker_status(system: System) -> None:
     system.tick()
-    WorkerStatus(system.settings.home).path.write_text("[]")
+    WorkerStatusFile(system.settings.home).path.write_text("[]")
     result = datahub("status", env=system.environ)
     assert result.exit_code == 1
     assert "worker-status.json cannot be read" in result.output
     assert "nothing has been published yet" not in result.output, "the cache knows better"
-    WorkerStatus(system.settings.home).path.unlink()
+    WorkerStatusFile(system.settings.home).path.unlink()
     assert datahub("status", env=system.environ).exit_code == 0
 
 
@@ -310,7 +310,7 @@ def test_doctor_on_a_fresh_home_advises_to_start(system: System) -> None:
 def test_the_cache_is_rebuilt_from_the_hub(system: System) -> None:
     system.tick()
     system.settings.cache_path.write_bytes(b"not a database" * 1000)
-    told = WorkerStatus(system.settings.home)
+    told = WorkerStatusFile(system.settings.home)
     told.failed("market", code="cache_unusable", message="the cache is damaged: rebuild it", now_ms=0)
     told.failed("ohlc", code="source_blocked", message="firewall", now_ms=0)
     assert datahub("cache", "rebuild", env=system.environ, answer="n\n").exit_code == 1
@@ -320,7 +320,7 @@ def test_the_cache_is_rebuilt_from_the_hub(system: System) -> None:
     result = datahub("status", env=system.environ)
     assert "is damaged" not in result.output
     assert "source_blocked: firewall" in result.output, "a new cache does not mend that"
-    told.mended("ohlc", code="source_blocked", now_ms=0)
+    told.resolved("ohlc", code="source_blocked", now_ms=0)
     assert datahub("status", env=system.environ).exit_code == 0
 
 
@@ -355,7 +355,7 @@ def test_the_readme_says_of_every_store_whether_it_may_be_deleted(tmp_path: Path
     settings = Settings.from_env({"DATAHUB_HOME": str(tmp_path)})
     told = [set(re.findall(r"^\| `([a-z0-9.-]+)/?`", part, flags=re.MULTILINE)) for part in (may, never)]
     assert told == [
-        {settings.dagster_home.name, settings.snapshots_path.name, WorkerStatus(tmp_path).path.name},
+        {settings.dagster_home.name, settings.snapshots_path.name, WorkerStatusFile(tmp_path).path.name},
         {settings.cache_path.name, settings.landing_path.name, settings.localhub_home.name},
     ]
 

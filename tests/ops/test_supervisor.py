@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from datahub_assets.ops.supervise.process import Backoff
+from datahub_assets.ops.supervise.process import RestartDelay
 from datahub_assets.ops.supervise.supervisor import WAVE_S
 
 STAYS = "import time; print('ready'); time.sleep(600)"
@@ -86,7 +86,7 @@ def gone_within(processes: list[psutil.Process], timeout_s: float) -> list[psuti
 
 
 def test_backoff_doubles_up_to_its_limit_and_starts_anew_after_a_stable_life() -> None:
-    backoff = Backoff(first_s=0.5, longest_s=4, stable_s=120)
+    backoff = RestartDelay(first_s=0.5, longest_s=4, stable_s=120)
     assert [backoff.after_exit(lived_s=1) for _ in range(5)] == [0.5, 1, 2, 4, 4]
     assert backoff.after_exit(lived_s=121) == 0.5
     assert backoff.after_exit(lived_s=1) == 1

@@ -13,11 +13,11 @@ from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.times import iso, ms
 from datahub_assets.ops.commands import ticks
-from datahub_assets.ops.commands.doctor import Check, Unwell, checks
+from datahub_assets.ops.commands.doctor import Check, CheckFailed, checks
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -38,7 +38,7 @@ def settings(tmp_path: Path, now_ms: int) -> Iterator[Settings]:
 
 
 def told(settings: Settings, *, last_tick_ms: int, succeeded: bool = True) -> None:
-    status = WorkerStatus(settings.home)
+    status = WorkerStatusFile(settings.home)
     for name in DATASETS:
         status.ticked(name, now_ms=last_tick_ms)
         if succeeded:
@@ -65,7 +65,7 @@ def test_a_stack_that_does_not_tick_is_noticed_with_the_way_out(settings: Settin
         told(settings, last_tick_ms=now_ms - 6 * MINUTE_MS)
     assert ticks.silence(settings, now_ms=now_ms) is not None
     found = check(settings, "ticks")
-    with pytest.raises(Unwell, match=f"no run began: market for {6 if ever else 60} minutes"):
+    with pytest.raises(CheckFailed, match=f"no run began: market for {6 if ever else 60} minutes"):
         found.look()
     assert f"remove {settings.dagster_home}" in found.fix
     shown = CliRunner().invoke(main, ["status"], env={"DATAHUB_HOME": str(settings.home)})
@@ -95,10 +95,10 @@ def test_what_does_not_run_need_not_tick(tmp_path: Path, now_ms: int) -> None:
 
 
 def test_doctor_says_what_to_do_about_a_damaged_worker_status(settings: Settings) -> None:
-    path = WorkerStatus(settings.home).path
+    path = WorkerStatusFile(settings.home).path
     path.write_text("")
     found = check(settings, "worker status")
-    with pytest.raises(Unwell, match="cannot be read"):
+    with pytest.raises(CheckFailed, match="cannot be read"):
         found.look()
     assert found.fix == f"remove {path}"
     check(settings, "ticks").look()  # nothing can be said

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.ops.supervise import environment
-from datahub_assets.ops.warm.protocol import Launch, Reply, Stop, decode, encode
+from datahub_assets.ops.warm.protocol import Launch, LaunchReply, Stop, decode, encode
 from datahub_assets.ops.warm.server import IDLE_THREADS
 from datahub_assets.settings import Settings
 from tests.ops.warm_server import Server, gone
@@ -44,8 +44,8 @@ def server(start: Callable[..., Server]) -> Server:
     return start("tests.ops.warm_rig")
 
 
-@pytest.mark.parametrize("message", [Launch("r", ("a", "b")), Stop("r", 1.5), Reply(7), Reply(None)])
-def test_messages_come_back_as_they_were(message: Launch | Stop | Reply) -> None:
+@pytest.mark.parametrize("message", [Launch("r", ("a", "b")), Stop("r", 1.5), LaunchReply(7), LaunchReply(None)])
+def test_messages_come_back_as_they_were(message: Launch | Stop | LaunchReply) -> None:
     assert decode(encode(message)) == message
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.domain.times import iso
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 
 NOON_MS = 1_763_985_600_000
 
@@ -20,14 +20,14 @@ def test_times_are_iso_utc(time_ms: int | None, text: str | None) -> None:
 
 
 def test_a_missing_file_is_no_run_yet(tmp_path: Path) -> None:
-    status = WorkerStatus(tmp_path)
+    status = WorkerStatusFile(tmp_path)
     assert status.read() == {"chains": {}, "written_at": None}
     assert status.chain("market")["last_tick"] is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_success_clears_the_error_and_keeps_the_rest(tmp_path: Path) -> None:
-    status = WorkerStatus(tmp_path)
+    status = WorkerStatusFile(tmp_path)
     status.ticked("market", now_ms=NOON_MS)
     status.failed("market", code="hub_busy", message="x" * 10_000, now_ms=NOON_MS + 1)
     error = status.chain("market")["last_error"]
@@ -43,17 +43,17 @@ def test_a_success_clears_the_error_and_keeps_the_rest(tmp_path: Path) -> None:
 
 def test_chains_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
     def write(number: int) -> None:
-        WorkerStatus(tmp_path).succeeded(f"chain{number % 4}", {f"fact{number}": number}, now_ms=NOON_MS)
+        WorkerStatusFile(tmp_path).succeeded(f"chain{number % 4}", {f"fact{number}": number}, now_ms=NOON_MS)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(80)))
-    chains = WorkerStatus(tmp_path).read()["chains"]
+    chains = WorkerStatusFile(tmp_path).read()["chains"]
     facts = {name: value for chain in chains.values() for name, value in chain.items() if name.startswith("fact")}
     assert facts == {f"fact{number}": number for number in range(80)}
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
-    status = WorkerStatus(tmp_path)
+    status = WorkerStatusFile(tmp_path)
     status.ticked("market", now_ms=NOON_MS)
 
     def write() -> None:
@@ -70,7 +70,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 def test_a_disk_that_refuses_the_change_is_no_error_of_the_chain(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status = WorkerStatus(tmp_path)
+    status = WorkerStatusFile(tmp_path)
     status.ticked("market", now_ms=NOON_MS)
     status.path.with_suffix(".partial").symlink_to("/dev/full")
     status.failed("market", code="cache_full", message="no space left", now_ms=NOON_MS + 1)
@@ -99,7 +99,7 @@ def test_a_disk_that_refuses_the_change_is_no_error_of_the_chain(
 def test_a_damaged_file_counts_as_none_and_is_written_anew(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status = WorkerStatus(tmp_path)
+    status = WorkerStatusFile(tmp_path)
     status.path.write_bytes(content)
     assert status.read() == {"chains": {}, "written_at": None}
     assert status.chain("market")["last_success"] is None
@@ -112,7 +112,7 @@ def test_a_damaged_file_counts_as_none_and_is_written_anew(
 
 
 def test_something_else_of_that_name_is_no_error_of_the_chain(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    status = WorkerStatus(tmp_path)
+    status = WorkerStatusFile(tmp_path)
     status.path.mkdir()
     status.ticked("market", now_ms=NOON_MS)
     assert status.chain("market")["last_tick"] is None
@@ -121,11 +121,11 @@ def test_something_else_of_that_name_is_no_error_of_the_chain(tmp_path: Path, ca
 
 
 def test_an_error_whose_cause_is_gone_is_not_told_any_more(tmp_path: Path) -> None:
-    status = WorkerStatus(tmp_path)
-    status.mended("market", code="cache_unusable", now_ms=NOON_MS)
+    status = WorkerStatusFile(tmp_path)
+    status.resolved("market", code="cache_unusable", now_ms=NOON_MS)
     assert status.read()["chains"] == {}
     status.failed("market", code="hub_busy", message="later", now_ms=NOON_MS)
-    status.mended("market", code="cache_unusable", now_ms=NOON_MS)
+    status.resolved("market", code="cache_unusable", now_ms=NOON_MS)
     assert status.chain("market")["last_error"]["code"] == "hub_busy"
-    status.mended("market", code="hub_busy", now_ms=NOON_MS)
+    status.resolved("market", code="hub_busy", now_ms=NOON_MS)
     assert status.chain("market")["last_error"] is None

@@ -16,8 +16,8 @@ import pytest
 from litestar._kwargs.extractors import create_query_default_dict
 from litestar._parsers import parse_query_string
 
-from api.caching.repeated_requests import Hot, HotAnswers
-from api.caching.response_cache import Answer, AnswerCache
+from api.caching.repeated_requests import RepeatableAnswer, RepeatedRequests
+from api.caching.response_cache import CachedResponse, ResponseCache
 from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.dropin.coingecko.queries import Lookup, ask_prices
 from api.http.errors import UnknownParameter, UnknownSymbol
@@ -190,9 +190,9 @@ def test_the_format_that_is_liked_best(accept: bytes, name: str | None) -> None:
 
 
 def test_hot_answers_keep_no_header_and_no_long_query() -> None:
-    cache = AnswerCache(1 << 20)
-    cache.put(Answer(b'"1"', b"x", {"ETag": '"1"'}, "text/csv"))
-    hot, found = HotAnswers(cache), Hot(b'"1"', None, "a" * 40)
+    cache = ResponseCache(1 << 20)
+    cache.put(CachedResponse(b'"1"', b"x", {"ETag": '"1"'}, "text/csv"))
+    hot, found = RepeatedRequests(cache), RepeatableAnswer(b'"1"', None, "a" * 40)
     for number in range(200):
         query = b"symbol=" + b"A," * 8_000 + b"%d" % number
         hot.remember(("/x", query, b"text/csv, image/%d" % number, b"gzip, x%d" % number), found, path="/x")
@@ -204,7 +204,7 @@ def test_hot_answers_keep_no_header_and_no_long_query() -> None:
 
 
 def test_a_long_link_counts_for_the_room_an_answer_takes() -> None:
-    assert Answer(b'"1"', b"", {"Link": "x" * 10_000}, "text/csv").weight > 20_000
+    assert CachedResponse(b'"1"', b"", {"Link": "x" * 10_000}, "text/csv").weight > 20_000
 
 
 def test_large_queries_are_not_kept(client: Client) -> None:

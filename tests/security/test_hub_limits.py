@@ -20,11 +20,11 @@ import yaml
 from huggingface_hub import HfApi
 
 from localhub.app.requests.cache import BoundedCache
-from localhub.errors import HubError
+from localhub.errors import LocalHubError
 from localhub.protocol.card import read_card
 from localhub.protocol.patterns import matching_paths
 from localhub.protocol.yaml_block import _Loader
-from localhub.store.disk.space import Limits, Space
+from localhub.store.disk.space import Space, StorageLimits
 from localhub.store.siblings import Siblings, siblings
 from localhub.store.trees import View
 from localhub.testing import HubServer
@@ -266,14 +266,14 @@ def test_the_disk_is_never_filled(hub: HubServer, monkeypatch: pytest.MonkeyPatc
 
 
 def test_unfinished_uploads_count_against_the_quota(tmp_path: Path) -> None:
-    space = Space(tmp_path, Limits(quota_bytes=100, reserve_bytes=0))
+    space = Space(tmp_path, StorageLimits(quota_bytes=100, reserve_bytes=0))
     with space.reserve(60) as first:
-        with pytest.raises(HubError, match="quota"):
+        with pytest.raises(LocalHubError, match="quota"):
             space.reserve(50)
         first.written(10)
-        with pytest.raises(HubError, match="on their way"):
+        with pytest.raises(LocalHubError, match="on their way"):
             space.reserve(50)
-    with space.reserve(90), pytest.raises(HubError, match="quota"):
+    with space.reserve(90), pytest.raises(LocalHubError, match="quota"):
         space.take(1)
 
 

@@ -249,7 +249,7 @@ def test_a_hub_that_cannot_be_asked_keeps_a_token_good_for_an_hour() -> None:
         for now_s[0] in (301.0, 3599.0):
             assert (await auth.authenticate(ALICE)).name == "alice"
         now_s[0] = 3600.0
-        assert auth.recall(ALICE) is None
+        assert auth.known_principal(ALICE) is None
         with pytest.raises(HubUnavailable):
             await auth.authenticate(ALICE)
         door.is_up = True

@@ -150,7 +150,7 @@ def test_a_passing_failure_is_tried_again(
     [
         ("server_error", {"status": 502}, SourceUnavailable, "answered 502: upstream error", 3),
         ("internal_error", {}, SourceUnavailable, "answered 500", 3),
-        ("dropped", {}, SourceUnavailable, "hung up without an answer", 3),
+        ("dropped", {}, SourceUnavailable, "closed the connection without an answer", 3),
         ("truncated", {}, SourceMalformed, "broke off its answer", 3),
         ("cut_json", {}, SourceMalformed, r"no valid JSON: \[\{", 3),
         ("html", {}, SourceMalformed, "answered HTML: <!DOCTYPE", 3),

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from datahub_assets.domain.errors import SourceMalformed, SourceUnavailable
-from datahub_assets.sources.http import Http, Reply
+from datahub_assets.sources.http import Http, HttpReply
 from tests.fakes import FakeBinance
 
 
-def get(binance: FakeBinance, *, silence_timeout_s: float = 8, answer_timeout_s: float = 30) -> Reply:
-    async def ask() -> Reply:
+def get(binance: FakeBinance, *, silence_timeout_s: float = 8, answer_timeout_s: float = 30) -> HttpReply:
+    async def ask() -> HttpReply:
         async with Http(silence_timeout_s=silence_timeout_s, answer_timeout_s=answer_timeout_s) as http:
             return await http.get(f"{binance.url}/api/v3/time")
 
@@ -49,11 +49,11 @@ def test_a_slow_answer_is_an_answer(binance: FakeBinance) -> None:
     ],
 )
 def test_json_is_read_leniently(body: str, value: object) -> None:
-    assert Reply(host="h", status=200, headers={}, content=body.encode()).decoded() == value
+    assert HttpReply(host="h", status=200, headers={}, content=body.encode()).decoded() == value
 
 
 def test_one_nan_does_not_cost_the_answer() -> None:
-    decoded = Reply(host="h", status=200, headers={}, content=b'[{"p": NaN}, {"p": 1}]').decoded()
+    decoded = HttpReply(host="h", status=200, headers={}, content=b'[{"p": NaN}, {"p": 1}]').decoded()
     assert isinstance(decoded, list)
     assert math.isnan(decoded[0]["p"])
     assert decoded[1] == {"p": 1}
@@ -72,4 +72,4 @@ def test_one_nan_does_not_cost_the_answer() -> None:
 )
 def test_what_is_no_json_is_malformed(content: bytes, message: str) -> None:
     with pytest.raises(SourceMalformed, match=message):
-        Reply(host="h", status=200, headers={}, content=content).decoded()
+        HttpReply(host="h", status=200, headers={}, content=content).decoded()

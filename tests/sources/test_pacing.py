@@ -16,7 +16,7 @@ from datahub_assets.domain.errors import (
 )
 from datahub_assets.domain.times import DAY_MS, MINUTE_MS
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.http import Reply
+from datahub_assets.sources.http import HttpReply
 from datahub_assets.sources.pauses import Pauses
 from tests.fakes import Clock
 from tests.sources.conftest import NOW_MS, VirtualSleep
@@ -57,8 +57,8 @@ def test_pauses_are_jittered(chance: float, wait_s: float) -> None:
     assert backoff.wait_s(SourceUnavailable("x"), attempt=3) == 4 * wait_s
 
 
-def reply(status: int, *, headers: dict[str, str] | None = None, body: str = "{}") -> Reply:
-    return Reply(host="h", status=status, headers=headers or {}, content=body.encode())
+def reply(status: int, *, headers: dict[str, str] | None = None, body: str = "{}") -> HttpReply:
+    return HttpReply(host="h", status=status, headers=headers or {}, content=body.encode())
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.account import hub_of
 from datahub_assets.stores.publish import commit_budget
-from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.commit_budget import CommitLimits
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles, market
 
 HOURS = 6
-DEFAULTS = Limits(publish_interval_s=60, commits_per_hour=120)
+DEFAULTS = CommitLimits(publish_interval_s=60, commits_per_hour=120)
 
 
 @pytest.fixture
@@ -32,27 +32,29 @@ def commit(cache: Cache, at_ms: int, *, spec=MARKET) -> None:  # type: ignore[no
     repo_state.add_commit(cache.database, spec, repo="r", sha=sha, at_ms=at_ms, rows=1, size=1)
 
 
-def wait(cache: Cache, now_ms: int, *, limits: Limits = DEFAULTS, spec=MARKET) -> int:  # type: ignore[no-untyped-def]
+def wait(cache: Cache, now_ms: int, *, limits: CommitLimits = DEFAULTS, spec=MARKET) -> int:  # type: ignore[no-untyped-def]
     return commit_budget.wait(cache.database, spec, limits=limits, now_ms=now_ms).ms
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
-    assert Limits.of(Settings()) == DEFAULTS
+    assert CommitLimits.of(Settings()) == DEFAULTS
 
 
 def test_the_first_commit_need_not_wait(cache: Cache) -> None:
     assert wait(cache, START_MS) == 0
 
 
-@pytest.mark.parametrize(("limits", "spacing_s"), [(DEFAULTS, 60), (Limits(300, 120), 300), (Limits(60, 24), 300)])
-def test_commits_keep_the_wished_distance_or_the_even_share(cache: Cache, limits: Limits, spacing_s: int) -> None:
+@pytest.mark.parametrize(
+    ("limits", "spacing_s"), [(DEFAULTS, 60), (CommitLimits(300, 120), 300), (CommitLimits(60, 24), 300)]
+)
+def test_commits_keep_the_wished_distance_or_the_even_share(cache: Cache, limits: CommitLimits, spacing_s: int) -> None:
     commit(cache, START_MS)
     assert 0 < wait(cache, START_MS, limits=limits) <= spacing_s * SECOND_MS
     assert wait(cache, START_MS + (spacing_s - 16) * SECOND_MS, limits=limits) > 0
     assert wait(cache, START_MS + spacing_s * SECOND_MS, limits=limits) == 0
 
 
-def cause(cache: Cache, now_ms: int, limits: Limits) -> str:
+def cause(cache: Cache, now_ms: int, limits: CommitLimits) -> str:
     return commit_budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms).cause
 
 
@@ -60,11 +62,13 @@ def cause(cache: Cache, now_ms: int, limits: Limits) -> str:
     ("limits", "said"),
     [
         (DEFAULTS, "the publish interval of 60 s"),
-        (Limits(300, 120), "the publish interval of 300 s"),
-        (Limits(60, 24), "the commit budget of 24 an hour"),
+        (CommitLimits(300, 120), "the publish interval of 300 s"),
+        (CommitLimits(60, 24), "the commit budget of 24 an hour"),
     ],
 )
-def test_it_is_said_whether_the_interval_or_the_budget_asks_to_wait(cache: Cache, limits: Limits, said: str) -> None:
+def test_it_is_said_whether_the_interval_or_the_budget_asks_to_wait(
+    cache: Cache, limits: CommitLimits, said: str
+) -> None:
     commit(cache, START_MS)
     assert cause(cache, START_MS + SECOND_MS, limits) == said
 
@@ -72,11 +76,11 @@ def test_it_is_said_whether_the_interval_or_the_budget_asks_to_wait(cache: Cache
 def test_it_is_said_when_the_hour_is_used_up_and_when_the_hub_asks_for_a_pause(cache: Cache) -> None:
     for second in range(4):
         commit(cache, START_MS + second * SECOND_MS, spec=OHLC)
-    assert cause(cache, START_MS + MINUTE_MS, Limits(1, 4)) == "the commit budget of 4 an hour"
+    assert cause(cache, START_MS + MINUTE_MS, CommitLimits(1, 4)) == "the commit budget of 4 an hour"
     commit_budget.refused(cache.database, retry_after_s=3600, now_ms=START_MS + MINUTE_MS)
-    assert cause(cache, START_MS + MINUTE_MS, Limits(1, 4)) == "the pause the Hub asked for"
+    assert cause(cache, START_MS + MINUTE_MS, CommitLimits(1, 4)) == "the pause the Hub asked for"
     commit(cache, START_MS + HOUR_MS)
-    later = cause(cache, START_MS + HOUR_MS + 5 * MINUTE_MS, Limits(1, 4))
+    later = cause(cache, START_MS + HOUR_MS + 5 * MINUTE_MS, CommitLimits(1, 4))
     assert later == "the commit budget of 2 an hour (4 until the Hub refused some)"
 
 
@@ -86,7 +90,7 @@ def test_a_tick_that_is_a_little_early_is_not_skipped(cache: Cache) -> None:
 
 
 def test_the_other_dataset_has_its_own_distance_but_shares_the_hour(cache: Cache) -> None:
-    limits = Limits(publish_interval_s=1, commits_per_hour=4)
+    limits = CommitLimits(publish_interval_s=1, commits_per_hour=4)
     for quarter in range(4):
         commit(cache, START_MS + quarter * 10 * MINUTE_MS)
     now_ms = START_MS + 31 * MINUTE_MS
@@ -94,8 +98,8 @@ def test_the_other_dataset_has_its_own_distance_but_shares_the_hour(cache: Cache
     assert wait(cache, START_MS + HOUR_MS, limits=limits, spec=OHLC) == 0
 
 
-@pytest.mark.parametrize("limits", [DEFAULTS, Limits(60, 30), Limits(1, 7), Limits(300, 120)])
-def test_hours_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [DEFAULTS, CommitLimits(60, 30), CommitLimits(1, 7), CommitLimits(300, 120)])
+def test_hours_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits: CommitLimits) -> None:
     landed: list[int] = []
     for tick in range(HOURS * 60):
         for number, spec in enumerate((MARKET, OHLC)):
@@ -137,7 +141,7 @@ def test_an_endless_retry_after_is_cut_to_an_hour(cache: Cache) -> None:
 
 def test_a_clock_that_was_ahead_stops_nothing(site: Site) -> None:
     """For one tick the machine believed to be hours ahead, and the Hub refused something at that time, too."""
-    site.limits = Limits(publish_interval_s=60, commits_per_hour=120)
+    site.limits = CommitLimits(publish_interval_s=60, commits_per_hour=120)
     ahead = START_MS + 8 * HOUR_MS
     for spec, fetch in ((MARKET, market), (OHLC, candles)):
         site.tick(spec, fetch(START_MS), now_ms=ahead)
@@ -156,7 +160,7 @@ def test_the_budget_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_ticks_coalesce_when_the_budget_is_short(site: Site) -> None:
-    site.limits = Limits(publish_interval_s=300, commits_per_hour=120)
+    site.limits = CommitLimits(publish_interval_s=300, commits_per_hour=120)
     commits = 0
     for minute in range(11):
         now_ms = START_MS + minute * MINUTE_MS

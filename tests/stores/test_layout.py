@@ -13,7 +13,7 @@ from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import Column, Kind
+from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.stores.hub import layout
@@ -21,11 +21,11 @@ from tests.stores.world import START_MS, candles
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 VALUES = {
-    Kind.TEXT: st.text(max_size=5),
-    Kind.NUMBER: st.floats(allow_nan=False, allow_infinity=False),
-    Kind.COUNT: st.integers(-(2**63), 2**63 - 1),
-    Kind.FLAG: st.booleans(),
-    Kind.TIME: st.integers(0, 4_102_444_800_000).map(lambda ms: EPOCH + timedelta(milliseconds=ms)),
+    ColumnKind.TEXT: st.text(max_size=5),
+    ColumnKind.NUMBER: st.floats(allow_nan=False, allow_infinity=False),
+    ColumnKind.COUNT: st.integers(-(2**63), 2**63 - 1),
+    ColumnKind.FLAG: st.booleans(),
+    ColumnKind.TIME: st.integers(0, 4_102_444_800_000).map(lambda ms: EPOCH + timedelta(milliseconds=ms)),
 }
 
 

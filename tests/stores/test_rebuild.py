@@ -19,7 +19,7 @@ from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.publish import commit_budget, losses
-from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.recovery import inherited_gaps
 from datahub_assets.stores.recovery.rebuild import move_aside, rebuild
 from localhub.testing import HubServer
@@ -163,7 +163,7 @@ def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
 
 
 def facts_of(cache: Cache, *, now_ms: int) -> tuple[object, ...]:
-    limits = Limits(publish_interval_s=300, commits_per_hour=10)
+    limits = CommitLimits(publish_interval_s=300, commits_per_hour=10)
     return (
         commit_budget.strain(cache.database),
         commit_budget.commits_since(cache.database, now_ms - HOUR_MS),

@@ -23,10 +23,10 @@ from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
-from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import Published, publish
 
-NO_LIMITS = Limits(publish_interval_s=1, commits_per_hour=100_000)
+NO_LIMITS = CommitLimits(publish_interval_s=1, commits_per_hour=100_000)
 START_MS = int(datetime(2025, 11, 22, 9, 30, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -103,7 +103,7 @@ class Site:
 
     home: Path
     hub: Hub
-    limits: Limits = NO_LIMITS
+    limits: CommitLimits = NO_LIMITS
     slept_s: list[float] = field(default_factory=list)
 
     @property

@@ -7,7 +7,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import Kind
+from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.tables import Period
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -52,7 +52,7 @@ class _Typed:
 
 
 def test_an_unknown_column_is_a_key_error() -> None:
-    assert MARKET.column("price").kind is Kind.NUMBER
+    assert MARKET.column("price").kind is ColumnKind.NUMBER
     with pytest.raises(KeyError):
         MARKET.column("colour")
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from datahub_assets.datasets.candles.gaps import (
     ASK_AGAIN_MS,
     TAIL_GRACE_MS,
+    CandleCoverage,
+    CandleGap,
     Cause,
-    Change,
-    Coverage,
-    Gap,
+    CoverageChange,
     arrive,
     asked,
     expected_until,
@@ -27,12 +27,12 @@ HOUR = interval("1h")
 STEP = HOUR.length_ms
 
 
-def missing(coverage: Coverage) -> set[int]:
+def missing(coverage: CandleCoverage) -> set[int]:
     return {slot for gap in coverage.gaps for slot in range(gap.first_time, gap.last_time + STEP, STEP)}
 
 
-def open_lines(ledger: dict[int, Gap]) -> set[int]:
-    return missing(Coverage(0, 0, tuple(gap for gap in ledger.values() if gap.healed_at is None)))
+def open_lines(ledger: dict[int, CandleGap]) -> set[int]:
+    return missing(CandleCoverage(0, 0, tuple(gap for gap in ledger.values() if gap.healed_at is None)))
 
 
 def hours(*numbers: int) -> list[int]:
@@ -54,8 +54,8 @@ STEPS = st.lists(
 def test_a_coverage_knows_exactly_which_candles_are_there(steps: list[tuple[str, object]]) -> None:
     there: set[int] = set()
     until: int | None = None
-    coverage: Coverage | None = None
-    ledger: dict[int, Gap] = {}
+    coverage: CandleCoverage | None = None
+    ledger: dict[int, CandleGap] = {}
     for now_ms, (what, value) in enumerate(steps, start=1):
         change = act(coverage, what, value, now_ms=now_ms)
         if what == "arrive":
@@ -74,7 +74,7 @@ def test_a_coverage_knows_exactly_which_candles_are_there(steps: list[tuple[str,
         assert open_lines(ledger) == expected - there, "the ledger tells the same"
 
 
-def act(coverage: Coverage | None, what: str, value: object, *, now_ms: int) -> Change | None:
+def act(coverage: CandleCoverage | None, what: str, value: object, *, now_ms: int) -> CoverageChange | None:
     if what == "arrive":
         return arrive(coverage, hours(*value), interval=HOUR, now_ms=now_ms)  # type: ignore[misc]
     if coverage is None:
@@ -93,7 +93,7 @@ def act(coverage: Coverage | None, what: str, value: object, *, now_ms: int) -> 
     )
 
 
-def start(*numbers: int) -> Coverage:
+def start(*numbers: int) -> CandleCoverage:
     change = arrive(None, hours(*numbers), interval=HOUR, now_ms=1)
     assert change is not None
     return change.coverage
@@ -162,7 +162,7 @@ def test_a_gap_others_told_of_is_closed_as_far_as_the_candles_are_here(
     first: int, last: int, healed_until: int | None
 ) -> None:
     ours = start(*range(5), *range(7, 10))  # 5 and 6 are missing
-    told = Gap(first * STEP, last * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=50, asks=3)
+    told = CandleGap(first * STEP, last * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=50, asks=3)
     healed = refuted(ours, told, interval=HOUR, now_ms=9)
     if healed_until is None:
         assert healed is None
@@ -203,10 +203,10 @@ def test_gaps_of_a_time_before_the_rows_that_are_left_are_never_told_twice(
 ) -> None:
     """History comes anew, from any side: what is open is exactly what is missing, and what was told keeps its story."""
     told = tuple(
-        Gap(number * STEP, number * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=2, asked_at=2, asks=3)
+        CandleGap(number * STEP, number * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=2, asked_at=2, asks=3)
         for number in sorted(gone)
     )
-    coverage, there = Coverage(0, 5 * STEP, told), set(range(6))
+    coverage, there = CandleCoverage(0, 5 * STEP, told), set(range(6))
     for now_ms, numbers in enumerate(arrivals, start=10):
         change = arrive(coverage, hours(*numbers), interval=HOUR, now_ms=now_ms)
         assert change is not None

@@ -1,7 +1,6 @@
 """Errors as Binance's API answers them: `{"code": -1121, "msg": "Invalid symbol."}`.
 
-Codes and the first sentences of messages are those of its documentation (developers.binance.com, "Errors"). Which
-request deserves which is decided elsewhere.
+Codes and the first sentences of messages are those of its documentation (developers.binance.com, "Errors").
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Binance's klines: its parameters read into our normal form, and candles written as it writes them.
 
 Parameters, their limits and what an answer looks like are those of Binance's REST documentation, `GET /api/v3/klines`
-(developers.binance.com). Nothing is looked up here but rows of a snapshot.
+(developers.binance.com).
 """
 
 import re

@@ -1,6 +1,6 @@
 """CoinGecko's parameters of coins/markets and simple/price, checked and brought into one normal form.
 
-Names, values and precedence are those of its OpenAPI schema (docs.coingecko.com). Nothing is looked up here.
+Names, values and precedence are those of its OpenAPI schema (docs.coingecko.com).
 """
 
 from collections.abc import Mapping

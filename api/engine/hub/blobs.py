@@ -1,11 +1,11 @@
-"""Files of commits on this machine's disk, one per content, named by its hash. What is in them is not known here."""
+"""Files of commits on this machine's disk, one per content, named by its hash."""
 
 import os
 import uuid
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from api.engine.hub.reader import RemoteFile
+from api.engine.hub.reader import HubFile
 
 
 class BlobStore:
@@ -22,14 +22,14 @@ class BlobStore:
         """Where the content lies, or would."""
         return self._root / content_id[:2] / content_id
 
-    def has(self, file: RemoteFile) -> bool:
+    def has(self, file: HubFile) -> bool:
         """Whether the content is here."""
         try:
             return self.path(file.content_id).stat().st_size == file.size
         except FileNotFoundError:
             return False
 
-    def fetch(self, file: RemoteFile, download: Callable[[RemoteFile, Path], None]) -> Path:
+    def fetch(self, file: HubFile, download: Callable[[HubFile, Path], None]) -> Path:
         """The local file of a content, downloaded if it is not here yet. Errors are those of `download`."""
         target = self.path(file.content_id)
         if not self.has(file):

@@ -1,4 +1,4 @@
-"""A budget of events per minute, refilled steadily. What the events are is the owner's business."""
+"""A budget of events per minute, refilled steadily."""
 
 import time
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.engine.hub.reader import Commit, RemoteFile
+from api.engine.hub.reader import HubCommit, HubFile
 from datahub_files.private import check_file, private_folder
 
 _SCHEMA: Final = """
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS commits (
     PRIMARY KEY (source, position)) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS commit_by_sha ON commits (source, sha);
 CREATE INDEX IF NOT EXISTS commit_by_time ON commits (source, at_ms, position);
-CREATE TABLE IF NOT EXISTS strays (
+CREATE TABLE IF NOT EXISTS unlisted_commits (
     source TEXT, sha TEXT, at_ms INTEGER NOT NULL, title TEXT NOT NULL, PRIMARY KEY (source, sha)) STRICT;
 CREATE TABLE IF NOT EXISTS refs (source TEXT, name TEXT, sha TEXT NOT NULL, PRIMARY KEY (source, name)) STRICT;
 CREATE TABLE IF NOT EXISTS contents (
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS contents (
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 _KEPT_TREES: Final = 64
-_KEPT_STRAYS: Final = 1000
+_UNLISTED_KEPT: Final = 1000
 
 
 class Catalog:
@@ -52,23 +52,23 @@ class Catalog:
         with self._lock:
             self._db.close()
 
-    def head(self, source: str) -> Commit | None:
+    def head(self, source: str) -> HubCommit | None:
         """The commit that was served last."""
         return _commit(self._one("SELECT sha, at_ms, title FROM heads WHERE source = ?", source))
 
-    def set_head(self, source: str, commit: Commit) -> None:
+    def set_head(self, source: str, commit: HubCommit) -> None:
         """Remember the commit that is served now."""
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (source, commit.sha, commit.at_ms, commit.title)
             )
 
-    def tree(self, source: str, sha: str) -> tuple[RemoteFile, ...] | None:
+    def tree(self, source: str, sha: str) -> tuple[HubFile, ...] | None:
         """The files of a commit, if they are known."""
         row = self._one("SELECT files FROM trees WHERE source = ? AND sha = ?", source, sha)
-        return None if row is None else msgspec.msgpack.decode(row[0], type=tuple[RemoteFile, ...])
+        return None if row is None else msgspec.msgpack.decode(row[0], type=tuple[HubFile, ...])
 
-    def add_tree(self, source: str, sha: str, files: Sequence[RemoteFile]) -> None:
+    def add_tree(self, source: str, sha: str, files: Sequence[HubFile]) -> None:
         """Remember the files of a commit; the trees remembered longest ago give way."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", (source, sha, msgspec.msgpack.encode(files)))
@@ -78,7 +78,7 @@ class Catalog:
                 (source, _KEPT_TREES),
             )
 
-    def append_commits(self, source: str, newest_first: Sequence[Commit], *, replace: bool) -> None:
+    def append_commits(self, source: str, newest_first: Sequence[HubCommit], *, replace: bool) -> None:
         """Add commits on top of those known; `replace` forgets those first (the history was rewritten)."""
         with self._transaction() as db:
             if replace:
@@ -92,7 +92,7 @@ class Catalog:
                 ],
             )
 
-    def newest_commit(self, source: str) -> Commit | None:
+    def newest_commit(self, source: str) -> HubCommit | None:
         """The newest commit of the index."""
         return _commit(
             self._one(
@@ -101,9 +101,9 @@ class Catalog:
             )
         )
 
-    def commit(self, source: str, sha: str) -> Commit | None:
-        """The commit of that sha, if the index or the strays have it."""
-        for table in ("commits", "strays"):
+    def commit(self, source: str, sha: str) -> HubCommit | None:
+        """The commit of that sha, if the index has it, or the table of commits outside it."""
+        for table in ("commits", "unlisted_commits"):
             found = self._one(f"SELECT sha, at_ms, title FROM {table} WHERE source = ? AND sha = ?", source, sha)  # noqa: S608
             if found is not None:
                 return _commit(found)
@@ -113,19 +113,20 @@ class Catalog:
         """Whether the commit is in the indexed history; one that was only asked for is not."""
         return self._one("SELECT 1 FROM commits WHERE source = ? AND sha = ?", source, sha) is not None
 
-    def add_stray(self, source: str, commit: Commit) -> None:
+    def add_unlisted(self, source: str, commit: HubCommit) -> None:
         """Remember a commit that is not in the indexed history; those remembered longest ago give way."""
         with self._transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO strays VALUES (?, ?, ?, ?)", (source, commit.sha, commit.at_ms, commit.title)
+                "INSERT OR REPLACE INTO unlisted_commits VALUES (?, ?, ?, ?)",
+                (source, commit.sha, commit.at_ms, commit.title),
             )
             db.execute(
-                "DELETE FROM strays WHERE source = ?1 AND rowid NOT IN"
-                " (SELECT rowid FROM strays WHERE source = ?1 ORDER BY rowid DESC LIMIT ?2)",
-                (source, _KEPT_STRAYS),
+                "DELETE FROM unlisted_commits WHERE source = ?1 AND rowid NOT IN"
+                " (SELECT rowid FROM unlisted_commits WHERE source = ?1 ORDER BY rowid DESC LIMIT ?2)",
+                (source, _UNLISTED_KEPT),
             )
 
-    def commit_before(self, source: str, at_ms: int) -> Commit | None:
+    def commit_before(self, source: str, at_ms: int) -> HubCommit | None:
         """The last commit made at `at_ms` or earlier."""
         return _commit(
             self._one(
@@ -136,7 +137,7 @@ class Catalog:
             )
         )
 
-    def commits(self, source: str, *, limit: int, before: str | None = None) -> list[Commit]:
+    def commits(self, source: str, *, limit: int, before: str | None = None) -> list[HubCommit]:
         """Commits newest first, at most `limit`, from the one before sha `before` on."""
         condition = " AND position < (SELECT position FROM commits WHERE source = ?1 AND sha = ?3)" if before else ""
         with self._lock:
@@ -144,7 +145,7 @@ class Catalog:
                 f"SELECT sha, at_ms, title FROM commits WHERE source = ?1{condition} ORDER BY position DESC LIMIT ?2",  # noqa: S608
                 (source, limit, before) if before else (source, limit),
             ).fetchall()
-        return [Commit(*row) for row in rows]
+        return [HubCommit(*row) for row in rows]
 
     def commit_count(self, source: str) -> int:
         """How many commits the index holds."""
@@ -209,5 +210,5 @@ class Catalog:
             self._db.execute("COMMIT")
 
 
-def _commit(row: tuple[Any, ...] | None) -> Commit | None:
-    return None if row is None else Commit(*row)
+def _commit(row: tuple[Any, ...] | None) -> HubCommit | None:
+    return None if row is None else HubCommit(*row)

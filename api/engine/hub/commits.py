@@ -1,4 +1,4 @@
-"""The commits of one dataset, from a local index that follows the Hub's history. Snapshots of them are not known here.
+"""The commits of one dataset, from a local index that follows the Hub's history.
 
 The main branch's history is indexed, and that of tags which a rewritten main branch left behind. Any other commit is
 asked for by its sha, within a budget.
@@ -10,7 +10,7 @@ from typing import Final
 
 from api.engine.hub.call_budget import Budget
 from api.engine.hub.catalog import Catalog
-from api.engine.hub.reader import FULL_SHA, Commit, HubReader
+from api.engine.hub.reader import FULL_SHA, HubCommit, HubReader
 from datahub_assets.domain.errors import HubNotFound
 
 _ASKED_PER_MINUTE: Final = 30
@@ -34,7 +34,7 @@ class CommitIndex:
         newest = self._catalog.newest_commit(self._source)
         return newest is not None and newest.sha == sha
 
-    def follow(self, head: Commit, history: Iterator[Commit]) -> None:
+    def follow(self, head: HubCommit, history: Iterator[HubCommit]) -> None:
         """Take in the commits up to `head`; `history` goes on behind it, newest first, and is read as far as needed.
 
         Raises:
@@ -62,16 +62,16 @@ class CommitIndex:
         if refs != self._catalog.refs(self._source):
             self._catalog.set_refs(self._source, refs)
 
-    def of_time(self, at_ms: int) -> Commit | None:
+    def of_time(self, at_ms: int) -> HubCommit | None:
         """The last commit made at `at_ms` or before."""
         return self._catalog.commit_before(self._source, at_ms)
 
-    def of_revision(self, revision: str) -> Commit | None:
+    def of_revision(self, revision: str) -> HubCommit | None:
         """The commit of a branch, a tag or a sha, as far as it is known here."""
         sha = revision if FULL_SHA.fullmatch(revision) else self._catalog.refs(self._source).get(revision)
         return None if sha is None else self._catalog.commit(self._source, sha)
 
-    def ask(self, revision: str) -> Commit | None:
+    def ask(self, revision: str) -> HubCommit | None:
         """The commit of a revision that is not known here, asked of the Hub if the budget allows it; blocks.
 
         Raises:
@@ -91,14 +91,14 @@ class CommitIndex:
         except HubNotFound:
             return None
         if commit is not None:
-            self._catalog.add_stray(self._source, commit)
+            self._catalog.add_unlisted(self._source, commit)
         return commit
 
     def _may_ask(self) -> bool:
         with self._counting:
             return self._budget.take()
 
-    def _everything(self, head: Commit) -> list[Commit]:
+    def _everything(self, head: HubCommit) -> list[HubCommit]:
         """All commits of the main branch and of tags, newest first; each history is read until it joins another."""
         self.refresh_refs()
         tips = [sha for name, sha in self._catalog.refs(self._source).items() if name != "main"]

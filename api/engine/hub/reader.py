@@ -1,7 +1,5 @@
 """Reads the Hub over HTTP: heads, commits, trees, files and accounts.
 
-Nothing is cached or kept here, nothing is written there.
-
 The calls are those of huggingface_hub. Its `HfApi` reads whole histories at once, retries for minutes and has no time
 limit on listings, which a server that must answer within a second cannot use.
 """
@@ -27,7 +25,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class HubCommit:
     """A commit of a dataset: its 40-hex sha, its time (epoch ms, UTC) and its title."""
 
     sha: str
@@ -36,7 +34,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteFile:
+class HubFile:
     """A file of a commit. `content_id` names its bytes: the LFS sha256 (64 hex), or git's blob sha1 (40 hex)."""
 
     path: str
@@ -78,18 +76,18 @@ class HubReader:
         body = self._json(f"/api/datasets/{repo_id}/revision/{quote(ref, safe='')}", params={"expand": "sha"})
         return _text(body, "sha")
 
-    def commits(self, repo_id: str, sha: str, *, timeout_s: float | None = None) -> Iterator[Commit]:
+    def commits(self, repo_id: str, sha: str, *, timeout_s: float | None = None) -> Iterator[HubCommit]:
         """The history of a commit, newest first; pages are fetched as they are needed."""
         url: str | None = f"/api/datasets/{repo_id}/commits/{sha}"
         while url is not None:
             answer = self._get(url, timeout_s=timeout_s)
             for item in _list(answer):
-                yield Commit(sha=_text(item, "id"), at_ms=_epoch_ms(_text(item, "date")), title=_text(item, "title"))
+                yield HubCommit(sha=_text(item, "id"), at_ms=_epoch_ms(_text(item, "date")), title=_text(item, "title"))
             url = answer.links.get("next", {}).get("url")
 
-    def tree(self, repo_id: str, sha: str) -> tuple[RemoteFile, ...]:
+    def tree(self, repo_id: str, sha: str) -> tuple[HubFile, ...]:
         """All files of a commit."""
-        files: list[RemoteFile] = []
+        files: list[HubFile] = []
         url: str | None = f"/api/datasets/{repo_id}/tree/{sha}?recursive=true"
         while url is not None:
             answer = self._get(url)
@@ -106,7 +104,7 @@ class HubReader:
                 found[_text(item, "name")] = _text(item, "targetCommit")
         return found
 
-    def download(self, repo_id: str, sha: str, file: RemoteFile, target: Path) -> None:
+    def download(self, repo_id: str, sha: str, file: HubFile, target: Path) -> None:
         """Write a file's bytes to `target`, which must not exist yet.
 
         Raises:
@@ -171,7 +169,7 @@ class HubReader:
         return answer
 
 
-def _copy(answer: httpx.Response, out: BinaryIO, file: RemoteFile) -> bool:
+def _copy(answer: httpx.Response, out: BinaryIO, file: HubFile) -> bool:
     """Write the answer's body; whether size and hash are the file's."""
     digest, size = _content_hash(file), 0
     try:
@@ -202,19 +200,19 @@ def _error_of(answer: httpx.Response, url: str) -> Exception:
     return HubNotFound(message)
 
 
-def _content_hash(file: RemoteFile) -> "hashlib._Hash":
+def _content_hash(file: HubFile) -> "hashlib._Hash":
     if len(file.content_id) == hashlib.sha256().digest_size * 2:
         return hashlib.sha256()
     # git names a blob by the sha1 of this header and its bytes; nothing here relies on sha1 against an attacker.
     return hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)
 
 
-def _remote_file(item: Mapping[str, Any]) -> RemoteFile:
+def _remote_file(item: Mapping[str, Any]) -> HubFile:
     lfs = item.get("lfs")
     content_id = _text(lfs, "oid") if lfs else _text(item, "oid")
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", content_id):
         raise HubContentInvalid(f"the Hub named the content of {item.get('path')!r} in an unknown way")
-    return RemoteFile(path=_text(item, "path"), size=int((lfs or item).get("size", 0)), content_id=content_id)
+    return HubFile(path=_text(item, "path"), size=int((lfs or item).get("size", 0)), content_id=content_id)
 
 
 def _mapping(answer: httpx.Response) -> Mapping[str, Any]:

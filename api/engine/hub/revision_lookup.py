@@ -1,6 +1,5 @@
-"""Asks the Hub about revisions nobody here knows, so that a Hub that hangs holds up nothing else on this server.
-
-What is asked, and how many a minute, is said in `commits`.
+"""Asks the Hub for revisions that are not in the index, bounded in number and time, so that a slow Hub delays no other
+request.
 """
 
 import asyncio
@@ -10,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from api.engine.hub.reader import Commit
+from api.engine.hub.reader import HubCommit
 from api.http.errors import DatasetNotReady
 from datahub_assets.domain.errors import HubUnavailable
 
@@ -20,19 +19,19 @@ _UNKNOWN_FOR_S: Final = 5.0
 _UNKNOWN_KEPT: Final = 1000
 
 
-class RevisionAsker:
+class RevisionLookup:
     """Has threads of its own, never a queue, and remembers for seconds what the Hub did not know.
 
     For use from one event loop.
     """
 
-    def __init__(self, ask: Callable[[str], Commit | None], *, name: str) -> None:
+    def __init__(self, ask: Callable[[str], HubCommit | None], *, name: str) -> None:
         self._ask = ask
-        self._asked: dict[str, asyncio.Future[Commit | None]] = {}
+        self._asked: dict[str, asyncio.Future[HubCommit | None]] = {}
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"ask-{name}")
 
-    async def ask(self, revision: str) -> Commit | None:
+    async def ask(self, revision: str) -> HubCommit | None:
         """The commit of a revision; None when there is none. Asked once for all who wait for it.
 
         Raises:
@@ -60,7 +59,7 @@ class RevisionAsker:
         """Wait for what is being asked, and end."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _note(self, revision: str, done: "asyncio.Future[Commit | None]") -> None:
+    def _note(self, revision: str, done: "asyncio.Future[HubCommit | None]") -> None:
         del self._asked[revision]
         if done.cancelled() or done.exception() is not None or done.result() is not None:
             return

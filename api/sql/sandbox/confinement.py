@@ -2,7 +2,7 @@
 
 Needs no privileges itself. Each layer that the system lacks is named in the report, and the others hold without it:
 Landlock (no file may be opened, no TCP; Linux 5.13, any CPU), seccomp (only the system calls that computing takes;
-x86-64), resource limits (memory, CPU, files). How statements are checked is not here.
+x86-64), resource limits (memory, CPU, files).
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What can become of a caller's SQL, each outcome typed once, with its HTTP status. No HTTP handling lives here.
+"""What can become of a caller's SQL, each outcome typed once, with its HTTP status.
 
 DataHubError
 └── SqlError

@@ -1,4 +1,4 @@
-"""The server's end of the nursery: starts it, has it fork workers, learns how they ended. No statements here.
+"""The server's end of the fork server: starts it, has it fork workers, and asks it how they ended.
 
 Everything here blocks; call it in threads.
 """
@@ -34,11 +34,12 @@ _ENVIRONMENT: Final = {
     "TZ": "UTC",
 }
 _ANSWER_TIMEOUT_S: Final = 60.0
-_LAST_WORDS_CHARS: Final = 2000
+_STDERR_TAIL_CHARS: Final = 2000
 
 
-class Nursery:
-    """A process to fork workers from, started when first needed and again if it is gone. Safe to share by threads."""
+class ForkServerClient:
+    """Starts the process that workers are forked from when first needed, and again if it is gone. Safe to share by
+    threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -61,14 +62,14 @@ class Nursery:
                 return int(messages.receive(sock)["pid"]), ours
         except OSError as error:
             ours.close()
-            said = self.last_words()
+            said = self.stderr_tail()
             self.close()
             raise SqlUnavailable(f"no SQL worker can be started: {said or error}") from error
         finally:
             theirs.close()
 
     def reap(self, pid: int) -> int | None:
-        """Wait for the end of a worker that was killed; its exit status, None when nobody knows any more."""
+        """Wait for the end of a worker that was killed; its exit status, None when it is not known any more."""
         with self._lock:
             if self._sock is None:
                 return None
@@ -79,15 +80,15 @@ class Nursery:
                 return None
         return None if status is None else int(status)
 
-    def last_words(self) -> str:
-        """The end of what the nursery and its workers wrote to standard error before they were confined."""
+    def stderr_tail(self) -> str:
+        """The end of what the fork server and its workers wrote to standard error before they were confined."""
         if self._stderr is None:
             return ""
         self._stderr.seek(0)
-        return self._stderr.read().decode(errors="replace").strip()[-_LAST_WORDS_CHARS:]
+        return self._stderr.read().decode(errors="replace").strip()[-_STDERR_TAIL_CHARS:]
 
     def close(self) -> None:
-        """End the nursery. Workers that are still there end when their sockets are closed."""
+        """End the fork server. Workers that are still there end when their sockets are closed."""
         process = self._process
         if process is not None:
             process.kill()  # first, so that nobody who holds the lock waits for it any longer
@@ -105,7 +106,7 @@ class Nursery:
             return self._sock
         ours, theirs = socket.socketpair()
         ours.settimeout(_ANSWER_TIMEOUT_S)
-        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the nursery
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the fork server
         try:
             self._process = _start(theirs, stderr)
         except OSError:

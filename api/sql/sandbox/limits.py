@@ -1,4 +1,4 @@
-"""The limits of caller SQL as plain numbers that both the server and its workers know. Nothing is enforced here."""
+"""The limits of caller SQL as plain numbers that both the server and its workers know."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

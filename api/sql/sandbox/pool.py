@@ -1,4 +1,4 @@
-"""The one door to caller SQL: runs a statement in a confined worker and holds it to its limits. No HTTP here."""
+"""The entry to callers' SQL: runs a statement in a confined worker within its limits."""
 
 import asyncio
 import logging
@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from api.http.errors import SqlError
 from api.sql.sandbox.errors import SqlBusy, SqlTimeout, SqlTooLarge, SqlUnavailable
-from api.sql.sandbox.fork_client import Nursery
+from api.sql.sandbox.fork_client import ForkServerClient
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.messages import WireBroken
-from api.sql.sandbox.process import Reply, Request, WorkerProcess
-from api.sql.sandbox.queue import Lanes, LanesFull
+from api.sql.sandbox.process import Request, WorkerProcess, WorkerReply
+from api.sql.sandbox.queue import QueueFull, WorkerQueue
 from api.sql.sandbox.snapshot import SqlSnapshot
 from datahub_assets.settings import Settings
 
@@ -68,13 +68,13 @@ class SandboxPool:
         self.limits = limits
         self.size = workers + 1
         """How many workers there are: one stands by, see `lanes`."""
-        self._lanes: Lanes[WorkerProcess] = Lanes(
+        self._lanes: WorkerQueue[WorkerProcess] = WorkerQueue(
             width=workers,
             max_waiting=limits.max_waiting,
             max_waiting_per_caller=limits.max_waiting_per_caller,
         )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._nursery = Nursery()
+        self._fork_server = ForkServerClient()
         self._alive: set[WorkerProcess] = set()
         self._confinement: Mapping[str, str] = {}
         self._start_error: SqlUnavailable | None = None
@@ -112,7 +112,7 @@ class SandboxPool:
         await asyncio.gather(*self._tasks)
         await asyncio.gather(*(worker.end() for worker in self._alive))
         self._alive.clear()
-        await asyncio.to_thread(self._nursery.close)
+        await asyncio.to_thread(self._fork_server.close)
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -184,7 +184,7 @@ class SandboxPool:
         except (WireBroken, OSError) as error:
             if self._closing:
                 raise SqlUnavailable("the server is shutting down") from error
-            raise await worker.autopsy() from error
+            raise await worker.exit_reason() from error
         finally:
             self._give_back(worker, caller, keep=keep)
         self._answered += 1
@@ -206,7 +206,7 @@ class SandboxPool:
                     if worker.is_alive():
                         return worker
                     self._give_back(worker, caller, keep=False)  # it died while it was idle
-        except LanesFull:
+        except QueueFull:
             raise SqlBusy("too many statements wait already; try again later", retry_after_s=_RETRY_AFTER_S) from None
         except TimeoutError:
             raise SqlBusy(
@@ -250,7 +250,7 @@ class SandboxPool:
         if self._closing:
             return None
         try:
-            worker = await WorkerProcess.start(self._nursery, self.limits)
+            worker = await WorkerProcess.start(self._fork_server, self.limits)
         except SqlUnavailable as error:
             _LOG.error("%s", error)
             self._start_error = error
@@ -277,7 +277,7 @@ class SandboxPool:
         task.add_done_callback(self._tasks.discard)
 
 
-def _result(reply: Reply) -> SqlResult:
+def _result(reply: WorkerReply) -> SqlResult:
     return SqlResult(
         table=reply.table,
         stream=reply.stream,

@@ -1,4 +1,4 @@
-"""One worker process as the server sees it: start it, have it run a statement, kill it. Who gets it: `lanes`.
+"""One worker process as the server sees it: start it, have it run a statement, kill it.
 
 The worker is not trusted: what it says is read as JSON and Arrow data, bounded and checked, and nothing else.
 """
@@ -19,7 +19,7 @@ import pyarrow as pa
 from api.http.errors import SqlError
 from api.sql.sandbox import messages
 from api.sql.sandbox.errors import PLACED, PLAIN, SqlCrashed, SqlMemory, SqlTimeout, SqlTooLarge, SqlUnavailable
-from api.sql.sandbox.fork_client import Nursery
+from api.sql.sandbox.fork_client import ForkServerClient
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.snapshot import SqlSnapshot
 
@@ -40,7 +40,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WorkerReply:
     """A worker's answer: the Arrow IPC stream and what goes with it."""
 
     stream: bytearray
@@ -63,10 +63,10 @@ class _NewFiles:
 class WorkerProcess:
     """A confined process that answers one statement at a time."""
 
-    def __init__(self, pid: int, sock: socket.socket, nursery: Nursery) -> None:
+    def __init__(self, pid: int, sock: socket.socket, fork_server: ForkServerClient) -> None:
         self.pid = pid
         self._sock = sock
-        self._nursery = nursery
+        self._fork_server = fork_server
         self._known_keys: set[str] = set()
         self._numbers: dict[_FileIdentity, int] = {}
         self._next_number = 0
@@ -96,15 +96,15 @@ class WorkerProcess:
         return key in self._known_keys
 
     @classmethod
-    async def start(cls, nursery: Nursery, limits: SqlLimits) -> "WorkerProcess":
+    async def start(cls, fork_server: ForkServerClient, limits: SqlLimits) -> "WorkerProcess":
         """Start a worker and wait until it is confined and warm.
 
         Raises:
             SqlUnavailable: it did not come up; the message has the end of what it said.
         """
-        pid, sock = await asyncio.to_thread(nursery.spawn)
+        pid, sock = await asyncio.to_thread(fork_server.spawn)
         sock.settimeout(0)
-        worker = cls(pid, sock, nursery)
+        worker = cls(pid, sock, fork_server)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 await messages.asend(sock, limits.to_wire())
@@ -112,7 +112,7 @@ class WorkerProcess:
         except (OSError, TimeoutError) as error:
             await worker.end()
             raise SqlUnavailable(
-                f"a SQL worker did not start: {nursery.last_words() or type(error).__name__}"
+                f"a SQL worker did not start: {fork_server.stderr_tail() or type(error).__name__}"
             ) from error
         except BaseException:
             await worker.end()
@@ -121,8 +121,8 @@ class WorkerProcess:
         worker.idle_bytes = worker.resident_bytes = int(ready["resident"])
         return worker
 
-    async def run(self, request: Request, *, max_bytes: int) -> Reply:
-        """Have a statement run. After anything but a `Reply` or a `SqlError` of the statement, end the worker.
+    async def run(self, request: Request, *, max_bytes: int) -> WorkerReply:
+        """Have a statement run. After anything but a `WorkerReply` or a `SqlError` of the statement, end the worker.
 
         Raises:
             SqlError: what the worker says of the statement.
@@ -150,7 +150,7 @@ class WorkerProcess:
         self._known_keys.add(request.snapshot.key)
         return await self._reply(max_bytes)
 
-    async def _reply(self, max_bytes: int) -> Reply:
+    async def _reply(self, max_bytes: int) -> WorkerReply:
         head = await messages.areceive(self._sock)
         try:
             self.resident_bytes = int(head["resident"])
@@ -169,7 +169,7 @@ class WorkerProcess:
         stream = await messages.areceive_exactly(self._sock, size)
         self.answered += 1
         table = await (asyncio.to_thread(_table, stream) if size > _SLACK_BYTES else _soon(stream))
-        return Reply(
+        return WorkerReply(
             stream=stream, table=table, columns=columns, tables=tables, repeatable=repeatable, elapsed_ms=elapsed_ms
         )
 
@@ -180,7 +180,7 @@ class WorkerProcess:
             for kill in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     kill(self.pid, signal.SIGKILL)
-            self._status = asyncio.ensure_future(asyncio.to_thread(self._nursery.reap, self.pid))
+            self._status = asyncio.ensure_future(asyncio.to_thread(self._fork_server.reap, self.pid))
         return self._status
 
     async def end(self) -> int | None:
@@ -189,7 +189,7 @@ class WorkerProcess:
         self._sock.close()
         return status
 
-    async def autopsy(self) -> SqlError:
+    async def exit_reason(self) -> SqlError:
         """What a worker died of that is gone by itself; one that does not make sense is ended, and died of that."""
         makes_no_sense = self.is_alive()
         status = await self.end()

@@ -1,7 +1,7 @@
-"""Who gets the next free worker: first come first served, but nobody keeps others waiting. No processes here.
+"""Who gets the next free worker: first come, first served, and no caller may keep all workers from others.
 
 A caller may hold all `width` lanes. One worker more than that stands by for a caller who runs nothing while others hold
-every lane, so that a neighbour's slow statements make nobody wait for their end.
+every lane.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 Worker = TypeVar("Worker")
 
 
-class LanesFull(Exception):
+class QueueFull(Exception):
     """Too many statements wait already, all in all or of this caller."""
 
 
@@ -24,7 +24,7 @@ class _Waiting(Generic[Worker]):
     turn: "asyncio.Future[Worker]"
 
 
-class Lanes(Generic[Worker]):
+class WorkerQueue(Generic[Worker]):
     """Free workers and those who wait for one. For use on one event loop."""
 
     def __init__(self, *, width: int, max_waiting: int, max_waiting_per_caller: int) -> None:
@@ -54,10 +54,10 @@ class Lanes(Generic[Worker]):
         """Wait for a worker; `choose` picks one out of those that are free. Give it back with `release`.
 
         Raises:
-            LanesFull: too many wait already.
+            QueueFull: too many wait already.
         """
         if len(self._waiting) >= self._max_waiting or self._waits_of(caller) >= self._max_waiting_per_caller:
-            raise LanesFull
+            raise QueueFull
         entry: _Waiting[Worker] = _Waiting(caller, choose, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         self._hand_out()

@@ -1,4 +1,4 @@
-"""The tables a statement may read: local, immutable files of pinned commits. Opening and reading them is not here."""
+"""The tables a statement may read: local, immutable files of pinned commits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

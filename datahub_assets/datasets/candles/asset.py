@@ -6,8 +6,8 @@ from datahub_assets.datasets.candles import refetch_gaps
 from datahub_assets.datasets.candles.client.fetch import fetch_candles
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs import chain, source_assets
-from datahub_assets.defs.error_mapping import told_to_dagster
-from datahub_assets.defs.resources import Workshop
+from datahub_assets.defs.error_mapping import raised_for_dagster
+from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.sources.fetched import Fetched
 
 
@@ -20,20 +20,20 @@ from datahub_assets.sources.fetched import Fetched
 )
 def source_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
     """Fetch, check, land; then ask again for gaps that are due."""
-    workshop: Workshop = context.resources.workshop
-    workshop.status.ticked(OHLC.name, now_ms=workshop.clock())
-    with told_to_dagster(context, workshop, spec=OHLC), workshop.cache() as cache:
+    datahub: DataHubResource = context.resources.datahub
+    datahub.status.ticked(OHLC.name, now_ms=datahub.clock())
+    with raised_for_dagster(context, datahub, spec=OHLC), datahub.cache() as cache:
         last_open_times = {(symbol, name): time for (symbol, name), time in cache.last_times(OHLC).items()}
 
         def ask(not_before_ms: int) -> Fetched:
             return fetch_candles(
-                workshop.settings,
+                datahub.settings,
                 last_open_times=last_open_times,
-                clock=workshop.clock,
+                clock=datahub.clock,
                 log=context.log,
                 not_before_ms=not_before_ms,
             )
 
-        result = source_assets.land(OHLC, workshop, source_assets.fetch(OHLC, workshop, cache, ask))
-        refetch_gaps.ask_again(workshop, cache, log=context.log)
+        result = source_assets.land(OHLC, datahub, source_assets.fetch(OHLC, datahub, cache, ask))
+        refetch_gaps.refetch(datahub, cache, log=context.log)
         return result

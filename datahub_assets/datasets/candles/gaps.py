@@ -1,7 +1,7 @@
-"""What a series of candles should hold and does not: found from arrivals alone, without scanning history.
+"""Which candles of a series are missing: found from the candles that arrive, without scanning history.
 
-A `Coverage` (first candle, last expected one, open gaps between) says exactly which candles are there; each arrival,
-each passing hour and each answer of the exchange turns it into the next one. No storage and no clock here.
+A `CandleCoverage` (first candle, last expected one, open gaps between) says exactly which candles are there; each
+arrival, each passing hour and each answer of the exchange turns it into the next one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class CandleGap:
     """Missing candles in a row; all times are open times or moments in epoch ms.
 
     Attributes:
@@ -57,7 +57,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class CandleCoverage:
     """Which closed candles a series has: all on the grid from `first` to `until` but the open `gaps`, sorted.
 
     Gaps before `first` are of history that the series had and is to be filled with anew.
@@ -65,15 +65,15 @@ class Coverage:
 
     first: int
     until: int
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[CandleGap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CoverageChange:
     """A coverage after something happened, and the gaps (open or healed) whose lines in the ledger changed."""
 
-    coverage: Coverage
-    lines: tuple[Gap, ...] = ()
+    coverage: CandleCoverage
+    lines: tuple[CandleGap, ...] = ()
 
 
 def expected_until(interval: Interval, *, now_ms: int) -> int:
@@ -81,7 +81,9 @@ def expected_until(interval: Interval, *, now_ms: int) -> int:
     return interval.floor(now_ms - TAIL_GRACE_MS) - interval.length_ms
 
 
-def arrive(coverage: Coverage | None, open_times: Iterable[int], *, interval: Interval, now_ms: int) -> Change | None:
+def arrive(
+    coverage: CandleCoverage | None, open_times: Iterable[int], *, interval: Interval, now_ms: int
+) -> CoverageChange | None:
     """Closed candles came: they extend the series at either end, opening gaps where some are skipped, or heal gaps.
 
     Open times off the grid (outages cut candles) count for the grid's candle that covers them.
@@ -89,40 +91,40 @@ def arrive(coverage: Coverage | None, open_times: Iterable[int], *, interval: In
     """
     slots = sorted({interval.floor(time) for time in open_times})
     if not slots:
-        return None if coverage is None else Change(coverage)
+        return None if coverage is None else CoverageChange(coverage)
     if coverage is None:
         opened = _opened(slots, interval=interval, now_ms=now_ms)
-        return Change(Coverage(first=slots[0], until=slots[-1], gaps=opened), opened)
+        return CoverageChange(CandleCoverage(first=slots[0], until=slots[-1], gaps=opened), opened)
     below = [slot for slot in slots if slot < coverage.first]
     above = [slot for slot in slots if slot > coverage.until]
     inside = slots[len(below) : len(slots) - len(above)]
     kept, lines = _healed(coverage.gaps, [*below, *inside], interval=interval, now_ms=now_ms)
     early = _opened_below(below, coverage.first, told=kept, interval=interval, now_ms=now_ms)
     gaps = tuple(sorted((*early, *kept), key=lambda gap: gap.first_time))
-    current = Change(Coverage(min(slots[0], coverage.first), coverage.until, gaps), (*early, *lines))
+    current = CoverageChange(CandleCoverage(min(slots[0], coverage.first), coverage.until, gaps), (*early, *lines))
     if not above:
         return current
     reached = extend(current.coverage, above[0] - interval.length_ms, interval=interval, now_ms=now_ms)
     late = _opened(above, interval=interval, now_ms=now_ms)
     whole = replace(reached.coverage, until=above[-1], gaps=(*reached.coverage.gaps, *late))
-    return Change(whole, (*current.lines, *reached.lines, *late))
+    return CoverageChange(whole, (*current.lines, *reached.lines, *late))
 
 
-def extend(coverage: Coverage, until: int, *, interval: Interval, now_ms: int) -> Change:
+def extend(coverage: CandleCoverage, until: int, *, interval: Interval, now_ms: int) -> CoverageChange:
     """Time passed: candles up to open time `until` are expected now. What did not come is a gap at the end."""
     if until <= coverage.until:
-        return Change(coverage)
+        return CoverageChange(coverage)
     begin = coverage.until + interval.length_ms
     last = coverage.gaps[-1] if coverage.gaps else None
     if last is not None and last.last_time == coverage.until and last.cause is not Cause.QUARANTINED:
         # The same silence goes on, for the same cause: each tick asks for the end of the series anyway.
         gap = _updated(last, now_ms=now_ms, last_time=until)
-        return Change(replace(coverage, until=until, gaps=(*coverage.gaps[:-1], gap)), (gap,))
-    gap = Gap(begin, until, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
-    return Change(replace(coverage, until=until, gaps=(*coverage.gaps, gap)), (gap,))
+        return CoverageChange(replace(coverage, until=until, gaps=(*coverage.gaps[:-1], gap)), (gap,))
+    gap = CandleGap(begin, until, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
+    return CoverageChange(replace(coverage, until=until, gaps=(*coverage.gaps, gap)), (gap,))
 
 
-def asked(coverage: Coverage, question: Gap, *, answered: bool, now_ms: int) -> Change:
+def asked(coverage: CandleCoverage, question: CandleGap, *, answered: bool, now_ms: int) -> CoverageChange:
     """The exchange was asked for a gap. Without an answer the candles do not exist there; what arrived, healed before.
 
     Args:
@@ -139,10 +141,10 @@ def asked(coverage: Coverage, question: Gap, *, answered: bool, now_ms: int) -> 
             cause = Cause.NOT_FETCHED if gap.cause is Cause.EXCHANGE_HAD_NONE else gap.cause
         lines.append(_updated(gap, now_ms=now_ms, cause=cause, asked_at=now_ms, asks=gap.asks + 1))
         gaps.append(lines[-1])
-    return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
+    return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def refused(coverage: Coverage, question: Gap, *, now_ms: int) -> Change:
+def refused(coverage: CandleCoverage, question: CandleGap, *, now_ms: int) -> CoverageChange:
     """The exchange does not answer a question. It is asked more rarely from now on; nothing is known of the cause."""
     gaps = []
     lines = []
@@ -152,20 +154,20 @@ def refused(coverage: Coverage, question: Gap, *, now_ms: int) -> Change:
             continue
         lines.append(_updated(gap, now_ms=now_ms, asked_at=now_ms, asks=gap.asks + 1))
         gaps.append(lines[-1])
-    return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
+    return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def _apart(gap: Gap, other: Gap) -> bool:
+def _apart(gap: CandleGap, other: CandleGap) -> bool:
     """Whether the two have no candle in common."""
     return gap.first_time > other.last_time or gap.last_time < other.first_time
 
 
-def quarantine(coverage: Coverage, open_time: int, *, interval: Interval, now_ms: int) -> Change:
+def quarantine(coverage: CandleCoverage, open_time: int, *, interval: Interval, now_ms: int) -> CoverageChange:
     """A candle came and failed its check, after anything else that is known: where it is missing, that is the cause."""
     slot = interval.floor(open_time)
     step = interval.length_ms
-    gaps: list[Gap] = []
-    lines: list[Gap] = []
+    gaps: list[CandleGap] = []
+    lines: list[CandleGap] = []
     for gap in coverage.gaps:
         if gap.cause is Cause.QUARANTINED or not gap.first_time <= slot <= gap.last_time:
             gaps.append(gap)
@@ -178,10 +180,10 @@ def quarantine(coverage: Coverage, open_time: int, *, interval: Interval, now_ms
         parts = [part for part in parts if part.first_time <= part.last_time]
         gaps.extend(parts)
         lines.extend(parts)
-    return Change(replace(coverage, gaps=tuple(gaps)), tuple(lines))
+    return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def refuted(coverage: Coverage, told: Gap, *, interval: Interval, now_ms: int) -> Gap | None:
+def refuted(coverage: CandleCoverage, told: CandleGap, *, interval: Interval, now_ms: int) -> CandleGap | None:
     """What becomes of an open gap somebody else told of, by what we have; None: it is ours as well, or older than we.
 
     Returns:
@@ -197,25 +199,25 @@ def refuted(coverage: Coverage, told: Gap, *, interval: Interval, now_ms: int) -
     return _updated(told, now_ms=now_ms, healed_at=now_ms, last_time=ours.first_time - interval.length_ms)
 
 
-def _updated(gap: Gap, *, now_ms: int, **changes: Any) -> Gap:
+def _updated(gap: CandleGap, *, now_ms: int, **changes: Any) -> CandleGap:
     """A changed gap. Its stamp always moves on, even for a fetch taken in late: of two lines the later counts."""
     return replace(gap, updated_at=max(now_ms, gap.updated_at + 1), **changes)
 
 
-def _opened(slots: Sequence[int], *, interval: Interval, now_ms: int) -> tuple[Gap, ...]:
+def _opened(slots: Sequence[int], *, interval: Interval, now_ms: int) -> tuple[CandleGap, ...]:
     """A gap for each place where successive candles are more than one step apart."""
     step = interval.length_ms
     return tuple(
-        Gap(before + step, after - step, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
+        CandleGap(before + step, after - step, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
         for before, after in pairwise(slots)
         if after - before > step
     )
 
 
 def _opened_below(
-    below: Sequence[int], first: int, *, told: Sequence[Gap], interval: Interval, now_ms: int
-) -> tuple[Gap, ...]:
-    """What is missing between candles before the series' first one, and that one: only what nobody told of yet."""
+    below: Sequence[int], first: int, *, told: Sequence[CandleGap], interval: Interval, now_ms: int
+) -> tuple[CandleGap, ...]:
+    """What is missing between candles before the series' first one, and that one: only what was not reported yet."""
     if not below:
         return ()
     step = interval.length_ms
@@ -225,11 +227,11 @@ def _opened_below(
 
 
 def _healed(
-    gaps: tuple[Gap, ...], slots: Sequence[int], *, interval: Interval, now_ms: int
-) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
+    gaps: tuple[CandleGap, ...], slots: Sequence[int], *, interval: Interval, now_ms: int
+) -> tuple[tuple[CandleGap, ...], tuple[CandleGap, ...]]:
     """The gaps that stay open, and all lines that changed: a gap splits into what came and what is still missing."""
-    kept: list[Gap] = []
-    lines: list[Gap] = []
+    kept: list[CandleGap] = []
+    lines: list[CandleGap] = []
     for gap in gaps:
         came = {slot for slot in slots if gap.first_time <= slot <= gap.last_time}
         if not came:
@@ -243,7 +245,7 @@ def _healed(
     return tuple(kept), tuple(lines)
 
 
-def _runs(gap: Gap, came: set[int], *, step: int) -> Iterator[tuple[int, int, bool]]:
+def _runs(gap: CandleGap, came: set[int], *, step: int) -> Iterator[tuple[int, int, bool]]:
     """The gap's candles as runs (first, last, whether they came)."""
     start = gap.first_time
     for slot in range(gap.first_time, gap.last_time + step, step):

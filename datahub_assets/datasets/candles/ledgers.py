@@ -6,7 +6,7 @@ import polars as pl
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import Column, Kind
+from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.ledgers import LedgerSpec
 
 RECHECKED_CANDLES: Final = 72
@@ -29,22 +29,22 @@ GAPS: Final = LedgerSpec(
     path="gaps/gaps.parquet",
     summary="Candles that should exist between the first and the last one of a series, and do not (or did not).",
     columns=(
-        Column("symbol", Kind.TEXT, "pair in the exchange's spelling"),
-        Column("interval", Kind.TEXT, "candle length"),
-        Column("first_time", Kind.TIME, "open time of the first missing candle, UTC"),
-        Column("last_time", Kind.TIME, "open time of the last missing candle, UTC"),
-        Column("candles", Kind.COUNT, "how many candles are missing"),
+        Column("symbol", ColumnKind.TEXT, "pair in the exchange's spelling"),
+        Column("interval", ColumnKind.TEXT, "candle length"),
+        Column("first_time", ColumnKind.TIME, "open time of the first missing candle, UTC"),
+        Column("last_time", ColumnKind.TIME, "open time of the last missing candle, UTC"),
+        Column("candles", ColumnKind.COUNT, "how many candles are missing"),
         Column(
             "cause",
-            Kind.TEXT,
+            ColumnKind.TEXT,
             "`not_fetched`: not asked for successfully yet; `exchange_had_none`: asked again and answered without; "
             "`quarantined`: it came, and failed a check",
         ),
-        Column("first_seen", Kind.TIME, "when the gap was noticed, UTC"),
-        Column("asked_at", Kind.TIME, "when the exchange was last asked for it, UTC"),
-        Column("asks", Kind.COUNT, "how often the exchange was asked for it"),
-        Column("healed_at", Kind.TIME, "when the candles arrived after all, UTC; null while they are missing"),
-        Column("updated_at", Kind.TIME, "when this line last changed, UTC"),
+        Column("first_seen", ColumnKind.TIME, "when the gap was noticed, UTC"),
+        Column("asked_at", ColumnKind.TIME, "when the exchange was last asked for it, UTC"),
+        Column("asks", ColumnKind.COUNT, "how often the exchange was asked for it"),
+        Column("healed_at", ColumnKind.TIME, "when the candles arrived after all, UTC; null while they are missing"),
+        Column("updated_at", ColumnKind.TIME, "when this line last changed, UTC"),
     ),
     key=("symbol", "interval", "first_time"),
     latest="updated_at",
@@ -57,11 +57,11 @@ CORRECTIONS: Final = LedgerSpec(
     summary="Closed candles whose values the exchange changed afterwards: the old and the new values. Changes of the "
     f"last {RECHECKED_CANDLES} candles of a series are noticed: those are asked for again about once an hour.",
     columns=(
-        Column("symbol", Kind.TEXT, "pair in the exchange's spelling"),
-        Column("interval", Kind.TEXT, "candle length"),
-        Column("timestamp", Kind.TIME, "open time of the candle, UTC"),
-        Column("corrected_at", Kind.TIME, "when the new values were fetched, UTC"),
-        Column("previously_at", Kind.TIME, "when the old values were fetched, UTC"),
+        Column("symbol", ColumnKind.TEXT, "pair in the exchange's spelling"),
+        Column("interval", ColumnKind.TEXT, "candle length"),
+        Column("timestamp", ColumnKind.TIME, "open time of the candle, UTC"),
+        Column("corrected_at", ColumnKind.TIME, "when the new values were fetched, UTC"),
+        Column("previously_at", ColumnKind.TIME, "when the old values were fetched, UTC"),
         *_corrected_columns(OHLC),
     ),
     key=("symbol", "interval", "timestamp", "corrected_at"),

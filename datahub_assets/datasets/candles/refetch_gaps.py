@@ -1,4 +1,4 @@
-"""Gaps of candles are asked for again here, when the ledger says that it is time. How gaps come and go is domain."""
+"""Asks again for the candles of gaps, when the ledger says that it is time."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from datahub_assets.datasets.candles.client.pages import Range
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import candle_of
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.defs.resources import Workshop
+from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.errors import SourceError, Terminal
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.stores import landing
@@ -16,31 +16,31 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.series import Question
 
 
-def ask_again(workshop: Workshop, cache: Cache, *, log: logging.Logger) -> None:
+def refetch(datahub: DataHubResource, cache: Cache, *, log: logging.Logger) -> None:
     """Ask Binance for the gaps that are due, land what comes, and note in the ledger what became of each question.
 
     A failure only costs the answers: the questions stay due, and the tick's own candles have landed before. A question
     the exchange refuses goes behind the others, so that pairs it no longer knows do not keep those from being asked.
     """
-    questions = cache.gaps_to_ask(OHLC, now_ms=workshop.clock(), followed=workshop.settings.follows)
+    questions = cache.gaps_to_ask(OHLC, now_ms=datahub.clock(), followed=datahub.settings.follows)
     if not questions:
         return
     try:
         fetched = fetch_ranges(
-            workshop.settings, ranges=[_range(question) for question in questions], clock=workshop.clock, log=log
+            datahub.settings, ranges=[_range(question) for question in questions], clock=datahub.clock, log=log
         )
     except SourceError as error:
         log.warning("could not ask again for %d gaps: %s", len(questions), error)
         if isinstance(error, Terminal):  # of all of them
             for question in questions:
-                cache.record_refused(OHLC, question, now_ms=workshop.clock())
+                cache.record_refused(OHLC, question, now_ms=datahub.clock())
     else:
-        _note(questions, fetched, workshop, cache)
+        _note(questions, fetched, datahub, cache)
 
 
-def _note(questions: Sequence[Question], fetched: Fetched, workshop: Workshop, cache: Cache) -> None:
-    now_ms = workshop.clock()
-    landing.land(workshop.landing, OHLC, fetched.checked, now_ms=now_ms)
+def _note(questions: Sequence[Question], fetched: Fetched, datahub: DataHubResource, cache: Cache) -> None:
+    now_ms = datahub.clock()
+    landing.land(datahub.landing, OHLC, fetched.checked, now_ms=now_ms)
     for question in questions:
         symbol, name = question.series
         error = fetched.failed.get((symbol, name))

@@ -1,4 +1,4 @@
-"""What makes a Binance kline a row of the candle dataset, or a rejected one. No fetching here.
+"""What makes a Binance kline a row of the candle dataset, or a rejected one.
 
 A kline is a list of 12: open time, open, high, low, close, volume, close time, quote volume, trades, taker base
 volume, taker quote volume, ignore (rest-api.md, "Kline/Candlestick data").

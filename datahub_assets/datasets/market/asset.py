@@ -5,8 +5,8 @@ import dagster as dg
 from datahub_assets.datasets.market import client
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs import chain, source_assets
-from datahub_assets.defs.error_mapping import told_to_dagster
-from datahub_assets.defs.resources import Workshop
+from datahub_assets.defs.error_mapping import raised_for_dagster
+from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.sources.fetched import Fetched
 
 
@@ -19,13 +19,13 @@ from datahub_assets.sources.fetched import Fetched
 )
 def source_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
     """Fetch, check, land."""
-    workshop: Workshop = context.resources.workshop
-    workshop.status.ticked(MARKET.name, now_ms=workshop.clock())
-    with told_to_dagster(context, workshop, spec=MARKET), workshop.cache() as cache:
+    datahub: DataHubResource = context.resources.datahub
+    datahub.status.ticked(MARKET.name, now_ms=datahub.clock())
+    with raised_for_dagster(context, datahub, spec=MARKET), datahub.cache() as cache:
 
         def ask(not_before_ms: int) -> Fetched:
             return client.fetch_prices(
-                workshop.settings, clock=workshop.clock, log=context.log, not_before_ms=not_before_ms
+                datahub.settings, clock=datahub.clock, log=context.log, not_before_ms=not_before_ms
             )
 
-        return source_assets.land(MARKET, workshop, source_assets.fetch(MARKET, workshop, cache, ask))
+        return source_assets.land(MARKET, datahub, source_assets.fetch(MARKET, datahub, cache, ask))

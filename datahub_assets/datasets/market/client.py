@@ -1,4 +1,4 @@
-"""CoinGecko's /coins/markets: the client, and the one fetch the `market_prices` asset does. What a row is, is domain.
+"""CoinGecko's /coins/markets: the client, and the one fetch the `market_prices` asset does.
 
 Limits and shapes of errors: CoinGecko's API documentation (docs.coingecko.com, "Common Errors & Rate Limit").
 """
@@ -26,24 +26,24 @@ _TOO_MANY: Final = 429
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CoinPage:
     """One request to make: its number from 1 on, and its query."""
 
     number: int
     params: Mapping[str, str | int]
 
 
-def pages(coins: int | tuple[str, ...]) -> Iterator[Page]:
+def pages(coins: int | tuple[str, ...]) -> Iterator[CoinPage]:
     """The requests for the top N coins, or for a list of ids."""
     common: dict[str, str | int] = {"vs_currency": "usd", "order": "market_cap_desc", "precision": "full"}
     if isinstance(coins, int):
         size = min(coins, PAGE_SIZE)
         for number in range(1, -(-coins // PAGE_SIZE) + 1):
-            yield Page(number, {**common, "per_page": size, "page": number})
+            yield CoinPage(number, {**common, "per_page": size, "page": number})
         return
     for number, start in enumerate(range(0, len(coins), PAGE_SIZE), start=1):
         ids = ",".join(coins[start : start + PAGE_SIZE])
-        yield Page(number, {**common, "ids": ids, "per_page": PAGE_SIZE, "page": 1})
+        yield CoinPage(number, {**common, "ids": ids, "per_page": PAGE_SIZE, "page": 1})
 
 
 def key_header(base_url: str, api_key: str | None) -> dict[str, str]:
@@ -66,15 +66,15 @@ class CoinGecko:
         self._clock = clock
         self._backoff = backoff
 
-    async def page(self, page: Page) -> list[object]:
+    async def page(self, page: CoinPage) -> list[object]:
         """The items of one page as decoded from JSON; empty past the end.
 
         Raises:
-            SourceError: the page could not be had, also not by trying again.
+            SourceError: the page could not be fetched, retries included.
         """
         return await self._backoff.run(lambda: self._asked(page))
 
-    async def _asked(self, page: Page) -> list[object]:
+    async def _asked(self, page: CoinPage) -> list[object]:
         reply = await self._http.get(self._url, params=page.params, headers=self._headers)
         if refusal := reply.refusal(now_ms=self._clock()):
             raise refusal
@@ -107,7 +107,7 @@ def fetch_prices(
         backoff: attempts and pauses.
 
     Raises:
-        SourceError: no page could be had.
+        SourceError: no page could be fetched.
     """
     upstream = settings.coingecko_base_url
     PAUSES.check(upstream, not_before_ms=not_before_ms, now_ms=clock())

@@ -1,4 +1,4 @@
-"""What makes an item of CoinGecko's /coins/markets a row of the market dataset, or a rejected one. No fetching here.
+"""What makes an item of CoinGecko's /coins/markets a row of the market dataset, or a rejected one.
 
 Fields and which of them may be null: CoinGecko's published OpenAPI document (`/coins/markets`, 2026-06).
 """

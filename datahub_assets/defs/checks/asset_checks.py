@@ -1,4 +1,4 @@
-"""The asset checks every dataset has: when they are asked and what follows. What rows must be is said in `rules`."""
+"""The asset checks every dataset has: when they are asked and what follows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain
 from datahub_assets.defs.checks import read_back, rules
-from datahub_assets.defs.resources import KEY, Workshop
+from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.domain.errors import HubContentInvalid, HubError
 from datahub_assets.domain.partitions import is_foreign
 from datahub_assets.stores.cache import repo_state
@@ -36,11 +36,11 @@ def cache_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         pool=chain.group(spec),
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Verdicts:
-        workshop: Workshop = context.resources.workshop
-        with workshop.cache() as cache:
+        datahub: DataHubResource = context.resources.datahub
+        with datahub.cache() as cache:
             waiting = cache.unpublished(spec, limit=MOST_ROWS).frame  # what the next commit carries
         for rule in all_rules:
-            broken = rule.broken(waiting, workshop.clock())
+            broken = rule.broken(waiting, datahub.clock())
             yield _verdict(key, rule.name, problems=broken, metadata={"rows_checked": waiting.height})
 
     return checks
@@ -71,19 +71,19 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         name=f"{spec.hub_asset}_checks", specs=specs, required_resource_keys={KEY}, pool=chain.group(spec)
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Verdicts:
-        workshop: Workshop = context.resources.workshop
-        yield _rows_never_shrink(spec, workshop)
-        yield _hub_equals_cache(spec, workshop)
-        yield _no_foreign_files(spec, workshop)
+        datahub: DataHubResource = context.resources.datahub
+        yield _rows_never_shrink(spec, datahub)
+        yield _hub_equals_cache(spec, datahub)
+        yield _no_foreign_files(spec, datahub)
         if GAPS in ledgers_of(spec):
-            yield _no_gaps_unasked(spec, workshop)
+            yield _no_gaps_unasked(spec, datahub)
 
     return checks
 
 
-def _rows_never_shrink(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+def _rows_never_shrink(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
     """Against the most rows this repo ever had, and what others took: new rows do not make up for a loss."""
-    with workshop.cache() as cache:
+    with datahub.cache() as cache:
         seen = repo_state.load(cache.database, spec)
         most = cache.note(spec, ROWS_NOTE, default={"repo": None, "rows": 0})
         before = most["rows"] if seen is not None and most["repo"] == seen.repo else 0
@@ -100,11 +100,11 @@ def _rows_never_shrink(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRe
     )
 
 
-def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+def _hub_equals_cache(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.ERROR
-    with workshop.cache() as cache:
+    with datahub.cache() as cache:
         try:
-            sample = read_back.compare(spec, cache=cache, hub=workshop.hub(cache))
+            sample = read_back.compare(spec, cache=cache, hub=datahub.hub(cache))
         except HubError as error:
             if not isinstance(error, HubContentInvalid):  # nothing is known to be wrong; the next tick looks again
                 severity = dg.AssetCheckSeverity.WARN
@@ -118,9 +118,9 @@ def _hub_equals_cache(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRes
     )
 
 
-def _no_foreign_files(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+def _no_foreign_files(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
     """At the head as last seen. Publishing leaves them alone: they may be all that somebody has of something."""
-    with workshop.cache() as cache:
+    with datahub.cache() as cache:
         seen = repo_state.load(cache.database, spec)
     foreign = sorted(path for path in (seen.files if seen else ()) if is_foreign(spec, path))
     told = (
@@ -135,10 +135,10 @@ def _no_foreign_files(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckRes
     )
 
 
-def _no_gaps_unasked(spec: DatasetSpec, workshop: Workshop) -> dg.AssetCheckResult:
+def _no_gaps_unasked(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
     """Of series that are still collected: about the others the exchange is not asked any more."""
-    with workshop.cache() as cache:
-        gaps = chain_facts.open_gaps(cache, spec, followed=workshop.settings.follows) or {}
+    with datahub.cache() as cache:
+        gaps = chain_facts.open_gaps(cache, spec, followed=datahub.settings.follows) or {}
         everywhere = chain_facts.open_gaps(cache, spec) or {}
     unasked = gaps.get("not_fetched", 0)
     problems = [f"{unasked} gaps were not asked for successfully yet"] if unasked else []

@@ -1,4 +1,4 @@
-"""The proof of publishing: rows of the last commit, read back from the Hub and compared. Nothing is repaired here."""
+"""The proof of publishing: rows of the last commit, read back from the Hub and compared."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from datahub_assets.domain.partitions import is_small, live_name
 from datahub_assets.domain.rows import content_columns
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
@@ -63,7 +63,7 @@ class _Found:
     not_looked_for: pl.DataFrame
 
 
-def _found(spec: DatasetSpec, seen: Remote, *, cache: Cache, hub: Hub, wanted: pl.DataFrame) -> _Found:
+def _found(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, wanted: pl.DataFrame) -> _Found:
     """Fetch the files that hold these keys, by the content that was sent; one whose content we do not know may."""
     key = list(spec.key)
     left = wanted.select(key)
@@ -83,7 +83,7 @@ def _found(spec: DatasetSpec, seen: Remote, *, cache: Cache, hub: Hub, wanted: p
     return _Found(pl.concat(rows), len(rows) - 1, not_looked_for=left.clear())
 
 
-def _newest_first(spec: DatasetSpec, seen: Remote) -> list[str]:
+def _newest_first(spec: DatasetSpec, seen: RepoState) -> list[str]:
     """The small files. Live ones bear the minute of a publish, so after midnight the low names are the newest."""
     begin = live_name(seen.window_start)
 

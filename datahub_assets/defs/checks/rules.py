@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import Kind
+from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.times import MINUTE_MS
 
 AHEAD_MS = 5 * MINUTE_MS
@@ -70,9 +70,11 @@ def _keys(spec: DatasetSpec, frame: pl.DataFrame) -> list[str]:
 
 def _bad_numbers(spec: DatasetSpec) -> list[tuple[pl.Expr, str]]:
     names = {column.name: column for column in spec.columns}
-    numbers = [column.name for column in spec.columns if column.kind is Kind.NUMBER]
+    numbers = [column.name for column in spec.columns if column.kind is ColumnKind.NUMBER]
     counted = [
-        name for name in names if any(word in name for word in _NOT_NEGATIVE) and names[name].kind is not Kind.TEXT
+        name
+        for name in names
+        if any(word in name for word in _NOT_NEGATIVE) and names[name].kind is not ColumnKind.TEXT
     ]
     rules = [
         (pl.any_horizontal(~pl.col(numbers).is_finite()), "not finite"),

@@ -1,4 +1,4 @@
-"""The live checks a worried person wants, each with its fix. Nothing is repaired, and what a check makes it removes."""
+"""The live checks of `datahub doctor`, each with its fix. A check removes what it made."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
 from datahub_assets.ops.commands import ticks
-from datahub_assets.ops.commands.hub_queries import first_answer
+from datahub_assets.ops.commands.hub_queries import first_reply
 from datahub_assets.ops.commands.trial_publish import publish_and_read_back
 from datahub_assets.ops.dagster.web.access import needs_login
 from datahub_assets.ops.supervise import home_lock, stack
@@ -23,7 +23,7 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
 from datahub_assets.stores.hub.account import hub_without_cache
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 from datahub_net import clients
 
 _TIMEOUT_S = 10.0
@@ -41,7 +41,7 @@ class Finding:
     fix: str = ""
 
 
-class Unwell(Exception):
+class CheckFailed(Exception):
     """What a check found; the message is what a person reads, `fix` the advice where the check's own would mislead."""
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
@@ -63,7 +63,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     for check in checks(settings):
         try:
             yield Finding(check.name, ok=True, seen=check.look())
-        except Unwell as unwell:
+        except CheckFailed as unwell:
             yield Finding(check.name, ok=False, seen=str(unwell), fix=unwell.fix or check.fix)
         except (HubError, CacheError, OSError, httpx.HTTPError) as error:
             yield Finding(check.name, ok=False, seen=f"{error}" or type(error).__name__, fix=check.fix)
@@ -88,7 +88,7 @@ def checks(settings: Settings) -> list[Check]:
         Check("datasets", lambda: _datasets(hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
         Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
         Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
-        Check("worker status", lambda: _worker_status(settings), f"remove {WorkerStatus(settings.home).path}"),
+        Check("worker status", lambda: _worker_status(settings), f"remove {WorkerStatusFile(settings.home).path}"),
         Check("ticks", lambda: _ticks(settings), ticks.way_out(settings)),
         Check("dagster", lambda: _dagster(settings), f"see {logs / 'dagster.log'} and {logs / 'daemon.log'}"),
     ]
@@ -97,7 +97,7 @@ def checks(settings: Settings) -> list[Check]:
 def _running(settings: Settings) -> str:
     pid = home_lock.holder(settings.home)
     if pid is None:
-        raise Unwell(f"no `datahub up` runs on {settings.home}")
+        raise CheckFailed(f"no `datahub up` runs on {settings.home}")
     return f"datahub up, pid {pid}"
 
 
@@ -107,23 +107,27 @@ def _disk(settings: Settings) -> str:
     with tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(b"datahub")
     if free < _LITTLE_DISK_BYTES:
-        raise Unwell(f"only {free >> 20} MiB free")
+        raise CheckFailed(f"only {free >> 20} MiB free")
     return f"writable, {free >> 30} GiB free"
 
 
 def _cache(settings: Settings) -> str:
     if not settings.cache_path.is_file():
-        raise Unwell(f"{settings.cache_path} is not there yet", fix="the first tick makes it: make up (or: datahub up)")
+        raise CheckFailed(
+            f"{settings.cache_path} is not there yet", fix="the first tick makes it: make up (or: datahub up)"
+        )
     try:
         _try_cache(settings.cache_path)
-    except (CacheError, Unwell) as error:
+    except (CacheError, CheckFailed) as error:
         if isinstance(error, CacheFull) or is_full(settings.home):
             # Whatever the file says then: a rebuild would not help, and lose the rows that wait in it.
-            raise Unwell(str(error), fix=_room_fix(settings)) from error
+            raise CheckFailed(str(error), fix=_room_fix(settings)) from error
         if isinstance(error, CacheBusy):
-            raise Unwell(str(error), fix="nothing is wrong with what could be read: ask again in a minute") from error
+            raise CheckFailed(
+                str(error), fix="nothing is wrong with what could be read: ask again in a minute"
+            ) from error
         if isinstance(error, CacheError) and not isinstance(error, CacheUnusable):
-            raise Unwell(str(error), fix=f"see that {settings.home} and the files in it can be written") from error
+            raise CheckFailed(str(error), fix=f"see that {settings.home} and the files in it can be written") from error
         raise
     return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
 
@@ -132,7 +136,7 @@ def _try_cache(path: Path) -> None:
     with Cache.open(path) as cache:
         verdict = str(cache.database.scalar("PRAGMA quick_check(1)"))
         if verdict != "ok":
-            raise Unwell(verdict)
+            raise CheckFailed(verdict)
         with cache.database.transaction():
             cache.database.execute("UPDATE versions SET last = last")
 
@@ -149,11 +153,11 @@ def _binance(settings: Settings) -> str:
     for url in settings.binance_base_urls:
         try:
             answer = _get_upstream(f"{url}/api/v3/time")
-        except Unwell as problem:
+        except CheckFailed as problem:
             problems.append(str(problem))
         else:
             return f"{url} answers in {answer.elapsed.total_seconds():.2f} s"
-    raise Unwell("; ".join(problems))
+    raise CheckFailed("; ".join(problems))
 
 
 class _HubAsked:
@@ -175,7 +179,7 @@ class _HubAsked:
             raise self._problem
         if not self._answers:
             try:
-                first_answer(self._settings, lambda: self._hub)
+                first_reply(self._settings, lambda: self._hub)
             except HubError as error:
                 self._problem = error
                 raise
@@ -185,7 +189,7 @@ class _HubAsked:
 
 def _account(settings: Settings, hub: _HubAsked) -> str:
     if settings.owner_token() is None:
-        raise Unwell("there is no token that may write")
+        raise CheckFailed("there is no token that may write")
     return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.at_hand().namespace}"
 
 
@@ -198,14 +202,14 @@ def _datasets(asked: _HubAsked) -> str:
         except HubNotFound:
             missing.append(hub.repo_id(spec))
     if missing:
-        raise Unwell(f"not published yet: {', '.join(missing)}")
+        raise CheckFailed(f"not published yet: {', '.join(missing)}")
     return ", ".join(hub.repo_id(spec) for spec in DATASETS.values())
 
 
 def _api(settings: Settings) -> str:
     health: dict[str, Any] = _get(f"{stack.api_url(settings)}/api/health", good=(200, 503)).json()
     if health["status"] != "ok":
-        raise Unwell(f"{health['status']}: {'; '.join(health.get('reasons', []))}")
+        raise CheckFailed(f"{health['status']}: {'; '.join(health.get('reasons', []))}")
     return f"{stack.api_url(settings)} is ok"
 
 
@@ -215,7 +219,7 @@ def _api_rows(settings: Settings) -> str:
     params = f"symbol={_symbol(settings)}&interval={settings.intervals[0]}&limit=1"
     candles = _get(f"{stack.api_url(settings)}/api/hub/{OHLC.name}?{params}", headers=headers).json()
     if not market or not candles:
-        raise Unwell("it answers, without rows")
+        raise CheckFailed("it answers, without rows")
     return f"newest price of {market[0]['timestamp']}, newest candle of {candles[0]['timestamp']}"
 
 
@@ -227,18 +231,18 @@ def _dagster(settings: Settings) -> str:
 
 
 def _worker_status(settings: Settings) -> str:
-    told = WorkerStatus(settings.home)
+    told = WorkerStatusFile(settings.home)
     problem = told.problem()
     if problem is not None:
-        raise Unwell(problem)
+        raise CheckFailed(problem)
     return f"{told.path} tells of {len(told.read()['chains'])} chains"
 
 
 def _ticks(settings: Settings) -> str:
     silence = ticks.silence(settings, now_ms=time.time_ns() // 1_000_000)
     if silence is not None:
-        raise Unwell(silence)
-    told = WorkerStatus(settings.home)
+        raise CheckFailed(silence)
+    told = WorkerStatusFile(settings.home)
     return ", ".join(f"{name}: last run began {told.chain(name)['last_tick'] or 'never'}" for name in DATASETS)
 
 
@@ -252,13 +256,13 @@ def _get_upstream(url: str, *, headers: Mapping[str, str] = _AGENT) -> httpx.Res
     try:
         answer = clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, follow_redirects=True)
     except httpx.HTTPError as error:
-        raise Unwell(f"{url}{clients.via(url)}: {type(error).__name__} {error}".rstrip()) from error
+        raise CheckFailed(f"{url}{clients.via(url)}: {type(error).__name__} {error}".rstrip()) from error
     return _well(answer, f"{url}{clients.via(url)}", (200,))
 
 
 def _well(answer: httpx.Response, asked: str, good: Container[int]) -> httpx.Response:
     if answer.status_code not in good:
-        raise Unwell(f"{asked.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
+        raise CheckFailed(f"{asked.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
     return answer
 
 

@@ -1,4 +1,4 @@
-"""The Hub as a person who waits at a terminal asks it: for seconds, then it counts as silent. Nothing changes there."""
+"""What commands ask the Hub: each question is bounded to seconds, then the Hub counts as silent."""
 
 import threading
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def within(limit_s: float, call: Callable[[], T], *, silent: str) -> T:
     return done[0]
 
 
-def first_answer(settings: Settings, hub: Callable[[], Hub], *, limit_s: float = ANSWER_LIMIT_S) -> None:
+def first_reply(settings: Settings, hub: Callable[[], Hub], *, limit_s: float = ANSWER_LIMIT_S) -> None:
     """Have the Hub answer anything, be it that it has no such dataset or is asked too often.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the command line does for cache and repos when asked to: rebuild, squash. Questions are asked elsewhere."""
+"""What the command line does for cache and repos when asked to: rebuild, squash."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ from datahub_assets.stores.hub import history
 from datahub_assets.stores.hub.account import hub_without_cache
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.recovery import rebuild
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 
 _START_LIMIT_S = 20.0
 SQUASH_LOSES = history.SQUASH_LOSES
@@ -41,7 +41,7 @@ def rebuild_cache(settings: Settings) -> dict[str, int]:
     log = logging.getLogger(__name__)
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler())
-    with hub_at_hand(settings) as hub:
+    with hub_for_commands(settings) as hub:
         taken = rebuild.rebuild(
             settings.cache_path,
             list(DATASETS.values()),
@@ -51,18 +51,18 @@ def rebuild_cache(settings: Settings) -> dict[str, int]:
             log=log,
         )
     for name in DATASETS:
-        WorkerStatus(settings.home).mended(name, code=CacheUnusable.code, now_ms=_now_ms())
+        WorkerStatusFile(settings.home).resolved(name, code=CacheUnusable.code, now_ms=_now_ms())
     return taken
 
 
 def squash_history(settings: Settings, spec: DatasetSpec) -> history.Squashed:
     """Tag the day, then fold the history into one commit."""
-    with hub_at_hand(settings) as hub, Cache.open(settings.cache_path) as cache:
+    with hub_for_commands(settings) as hub, Cache.open(settings.cache_path) as cache:
         return history.squash(spec, cache=cache, hub=hub, now_ms=_now_ms())
 
 
 @contextmanager
-def hub_at_hand(settings: Settings) -> Iterator[Hub]:
+def hub_for_commands(settings: Settings) -> Iterator[Hub]:
     """The Hub of the settings. The embedded one is started for as long as the block runs, unless it runs already.
 
     Raises:

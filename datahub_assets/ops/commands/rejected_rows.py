@@ -1,4 +1,4 @@
-"""What `datahub quarantine` tells: which rows failed their checks, and why. Nothing is judged or dropped here."""
+"""What `datahub quarantine` prints: which rows failed their checks, and why."""
 
 import json
 from collections.abc import Sequence

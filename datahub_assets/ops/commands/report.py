@@ -1,4 +1,4 @@
-"""`datahub status` and `datahub doctor` as tables on a terminal. What they say is found in `status` and `doctor`."""
+"""`datahub status` and `datahub doctor` as tables on a terminal."""
 
 import time
 

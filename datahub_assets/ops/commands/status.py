@@ -1,4 +1,4 @@
-"""What `datahub status` tells: how each chain is, by worker status, cache and Hub. Nothing is printed here."""
+"""What `datahub status` shows: the state of each chain, from worker status, cache and Hub."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.history import MANY_COMMITS
 from datahub_assets.stores.publish import chain_facts, losses
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 
 _TICK_S: Final = 60
 
@@ -62,7 +62,7 @@ def overview(settings: Settings, *, now_ms: int) -> Overview:
     Raises:
         CacheError: the cache cannot be read.
     """
-    told = WorkerStatus(settings.home)
+    told = WorkerStatusFile(settings.home)
     warnings = [] if (problem := told.problem()) is None else [f"{problem}; the next run writes it anew"]
     if (silence := ticks.silence(settings, now_ms=now_ms)) is not None:
         warnings.append(f"{silence}; {ticks.way_out(settings)}")
@@ -71,7 +71,7 @@ def overview(settings: Settings, *, now_ms: int) -> Overview:
         return Overview(tuple(chains), tuple(warnings))
     commits: dict[str, int] = {}
     try:
-        hub_queries.first_answer(settings, lambda: hub_queries.remembered(settings))
+        hub_queries.first_reply(settings, lambda: hub_queries.remembered(settings))
         commits = hub_queries.commit_counts(settings)
     except HubError as error:
         warnings.append(str(error))
@@ -86,7 +86,7 @@ def overview(settings: Settings, *, now_ms: int) -> Overview:
 def _state(
     spec: DatasetSpec, settings: Settings, *, cache: Cache | None, commits: int | None, now_ms: int
 ) -> ChainState:
-    told = WorkerStatus(settings.home).chain(spec.name)
+    told = WorkerStatusFile(settings.home).chain(spec.name)
     known = {} if cache is None else chain_facts.of_chain(cache, spec, now_ms=now_ms)
     moment = told["last_success"] if spec.has_forming_rows else known.get("newest_row")
     lag_s = None if moment is None else now_ms / 1000 - datetime.fromisoformat(moment).timestamp()

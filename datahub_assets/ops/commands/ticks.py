@@ -1,4 +1,4 @@
-"""Whether a running stack ticks: a run of each chain begins now and then. What a run does is not looked at here."""
+"""Whether a running stack ticks: a run of each chain begins now and then."""
 
 from typing import Final
 
@@ -10,17 +10,17 @@ from datahub_assets.domain.times import MINUTE_MS, SECOND_MS, ms
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
-from datahub_assets.stores.worker_status import WorkerStatus
+from datahub_assets.stores.worker_status import WorkerStatusFile
 
 SILENT_MS: Final = 5 * MINUTE_MS
 
 
 def silence(settings: Settings, *, now_ms: int) -> str | None:
-    """Which chains have had no run for how long, though `datahub up` runs; None when all is well or nobody knows.
+    """Which chains have had no run for how long although `datahub up` runs; None when all is well or it is not known.
 
     A first fill is one long run, and an upstream may have asked for a pause.
     """
-    told = WorkerStatus(settings.home)
+    told = WorkerStatusFile(settings.home)
     started_ms = home_lock.started_ms(settings.home)
     if started_ms is None or told.problem() is not None:
         return None

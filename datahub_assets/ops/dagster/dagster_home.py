@@ -1,4 +1,4 @@
-"""Dagster's home on this machine: dagster.yaml and the workspace, derived from the settings. Nothing starts here.
+"""Dagster's home on this machine: dagster.yaml and the workspace, derived from the settings.
 
 Every value that differs from Dagster's own default says why beside it.
 """

@@ -1,4 +1,4 @@
-"""One `up` per home: a lock the kernel drops when its holder dies. Nothing else is locked here."""
+"""One `up` per home: a lock the kernel drops when its holder dies."""
 
 import fcntl
 import os

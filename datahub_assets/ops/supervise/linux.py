@@ -1,8 +1,8 @@
-"""The few things only the kernel can promise about processes. What to start or stop is decided elsewhere.
+"""The few things only the kernel can promise about processes.
 
-Promises used here (prctl(2), Linux only; elsewhere these calls do nothing): a *child subreaper* inherits the orphans
-of its descendants, so none escapes its sweep; a *parent-death signal* reaches a child the moment the thread that
-started it ends, even by SIGKILL.
+Two calls of prctl(2), on Linux only; on other systems they do nothing. A *child subreaper* becomes the parent of
+orphans among its descendants, so that it can end them. A *parent-death signal* reaches a child when the thread that
+started it ends, also by SIGKILL.
 """
 
 import ctypes

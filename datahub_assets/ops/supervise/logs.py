@@ -1,7 +1,4 @@
-"""Where the lines of a process go: split, secrets blotted out, into a rotated file.
-
-Which lines a terminal shows is not decided here.
-"""
+"""Writes the lines of a process to a rotated file, with secrets removed."""
 
 import errno
 import logging
@@ -109,15 +106,15 @@ class LogFile:
             self._lost = 0
         else:
             self._lost += 1
-            self._let_go()
+            self._close()
             self._on_failure(self._handler.failed)
 
     def close(self) -> None:
         """Close the file."""
-        self._let_go()
+        self._close()
         self._handler.close()
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         """Close the stream, with whatever waits in it for room on the disk; the next line opens it anew."""
         stream, self._handler.stream = self._handler.stream, None
         if stream is not None:

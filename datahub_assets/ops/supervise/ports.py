@@ -1,4 +1,4 @@
-"""Whether our address and ports can be had, asked before anything starts. Nothing stays open after the question."""
+"""Whether our address and ports are free, checked before anything starts."""
 
 import errno
 import socket
@@ -33,7 +33,7 @@ def wanted(settings: Settings) -> list[Wanted]:
 
 
 def check_free(settings: Settings) -> None:
-    """Make sure that every port can be had.
+    """Make sure that every port is free.
 
     Raises:
         SettingsError: an address is none of this machine's.

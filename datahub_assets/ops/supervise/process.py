@@ -1,4 +1,4 @@
-"""One child process: what it is, how it is started, how long to wait before a restart. Nobody is watched here."""
+"""One child process: what it is, how it is started, how long to wait before a restart."""
 
 import os
 import re
@@ -44,7 +44,7 @@ class ProcessSpec:
 
 
 @dataclass(slots=True)
-class Backoff:
+class RestartDelay:
     """How long to wait before a restart: doubling from `first_s` to `longest_s`, anew after `stable_s` of good life."""
 
     first_s: float = 0.5

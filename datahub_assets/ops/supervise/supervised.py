@@ -1,4 +1,4 @@
-"""The life of one supervised process: started, ready, dead, started again. It knows of no other process."""
+"""The life of one supervised process: started, ready, dead, started again."""
 
 import os
 import selectors
@@ -9,11 +9,11 @@ from enum import Enum
 
 from datahub_assets.ops.supervise.linux import signal_group
 from datahub_assets.ops.supervise.logs import LineSplitter, LogFile, Redactor, plain
-from datahub_assets.ops.supervise.process import Backoff, ProcessSpec, start
+from datahub_assets.ops.supervise.process import ProcessSpec, RestartDelay, start
 
 _PROGRESS_EVERY_S = 5.0
 _READ_BYTES = 65_536
-_LAST_WORDS_READS = 64
+_FINAL_READS = 64
 _REAP_S = 2.0
 
 Say = Callable[[str, str], None]
@@ -32,7 +32,7 @@ class State(Enum):
 class Supervised:
     """One process under supervision: its state, its output, its next start."""
 
-    def __init__(self, spec: ProcessSpec, *, log: LogFile, say: Say, redact: Redactor, backoff: Backoff) -> None:
+    def __init__(self, spec: ProcessSpec, *, log: LogFile, say: Say, redact: Redactor, backoff: RestartDelay) -> None:
         self.spec = spec
         self.state = State.WAITING
         self.process: subprocess.Popen[bytes] | None = None
@@ -87,12 +87,12 @@ class Supervised:
             self._take_line(self._redact(plain(line)), now)
         return bool(data)
 
-    def bury(self, now: float) -> None:
+    def reap(self, now: float) -> None:
         """Note that it died: kill what is left of its group, and set the time of its next start."""
         if self.process is None:
             return
         signal_group(self.process.pid, signal.SIGKILL)
-        for _ in range(_LAST_WORDS_READS):
+        for _ in range(_FINAL_READS):
             if not _has_output(self.process) or not self.take_output(now):
                 break
         code = self.process.wait()
@@ -111,7 +111,7 @@ class Supervised:
             signal_group(self.process.pid, signum)
 
     def close(self) -> None:
-        """Reap it, and let go of its pipe and its log. It has been killed before."""
+        """Reap it, and close its pipe and its log. It has been killed before."""
         if self.process is not None:
             self.process.wait(timeout=_REAP_S)
         self._forget()

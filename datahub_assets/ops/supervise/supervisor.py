@@ -1,4 +1,4 @@
-"""Starts processes in order, restarts what dies, stops all in time, from one thread. What they do is not known here."""
+"""Starts processes in order, restarts what dies, stops all in time, from one thread."""
 
 import selectors
 import signal
@@ -12,7 +12,7 @@ import psutil
 
 from datahub_assets.ops.supervise.linux import adopt_orphans, reap_orphans, sweep
 from datahub_assets.ops.supervise.logs import FailureNotice, LogFile, Redactor
-from datahub_assets.ops.supervise.process import Backoff, ProcessSpec
+from datahub_assets.ops.supervise.process import ProcessSpec, RestartDelay
 from datahub_assets.ops.supervise.supervised import Say, State, Supervised
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,7 +39,7 @@ class Supervisor:
         say: Say,
         redact: Redactor,
         on_ready: Callable[[], None] = lambda: None,
-        backoff: Callable[[], Backoff] = Backoff,
+        backoff: Callable[[], RestartDelay] = RestartDelay,
         wave_s: float = WAVE_S,
     ) -> None:
         self._wave_s = wave_s
@@ -104,7 +104,7 @@ class Supervisor:
         for one in self._all:
             if one.process is not None and not one.alive:
                 self._unwatch(one)
-                one.bury(now)
+                one.reap(now)
         ready = frozenset(one.spec.name for one in self._all if one.state is State.READY)
         for one in self._all:
             if one.may_start(now, ready):

@@ -1,4 +1,4 @@
-"""What a warm child does: Dagster's own `dagster api execute_run`, called instead of started. No run logic is here."""
+"""What a warm child does: Dagster's own `dagster api execute_run`, called instead of started."""
 
 import importlib
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
-"""Dagster's run launcher for the warm server. It asks for runs, ends them and tells whether they live; it runs none."""
+"""Dagster's run launcher for the warm server. It starts and ends runs through the server, and says whether they are
+alive."""
 
 import logging
 from collections.abc import Mapping

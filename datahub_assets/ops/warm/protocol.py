@@ -1,4 +1,4 @@
-"""What launcher and server say to each other: one JSON line each way over a Unix socket. Neither end is built here."""
+"""The messages of launcher and server: one JSON line each way over a Unix socket."""
 
 import json
 import os
@@ -27,18 +27,18 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class LaunchReply:
     """The child's pid, or None when no child of that run lives."""
 
     pid: int | None
 
 
-def encode(message: Launch | Stop | Reply) -> bytes:
+def encode(message: Launch | Stop | LaunchReply) -> bytes:
     """One line."""
     return json.dumps({"kind": type(message).__name__, **asdict(message)}).encode() + b"\n"
 
 
-def decode(line: bytes) -> Launch | Stop | Reply:
+def decode(line: bytes) -> Launch | Stop | LaunchReply:
     """The message of one line.
 
     Raises:
@@ -50,13 +50,13 @@ def decode(line: bytes) -> Launch | Stop | Reply:
         return Launch(run_id=str(fields["run_id"]), arguments=tuple(map(str, fields["arguments"])))
     if kind == "Stop":
         return Stop(run_id=str(fields["run_id"]), grace_s=float(fields["grace_s"]))
-    if kind == "Reply":
-        return Reply(pid=fields["pid"])
+    if kind == "LaunchReply":
+        return LaunchReply(pid=fields["pid"])
     raise ValueError(f"unknown message {kind!r}")
 
 
 def read_line(connection: socket.socket) -> bytes:
-    """Bytes up to the first newline; fewer when the other end hangs up, never more than 4 MiB."""
+    """Bytes up to the first newline; fewer when the other end closes the connection, never more than 4 MiB."""
     received = b""
     while not received.endswith(b"\n") and len(received) < _MOST_BYTES:
         data = connection.recv(65_536)
@@ -79,7 +79,7 @@ def check_peer(connection: socket.socket) -> None:
         raise PermissionError(f"the other end of the warm server's socket belongs to uid {uid}")
 
 
-def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> Reply:
+def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> LaunchReply:
     """Say one thing to the server and hear its reply.
 
     Raises:
@@ -92,8 +92,8 @@ def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> Reply:
         connection.sendall(encode(message))
         line = read_line(connection)
     if not line.endswith(b"\n"):
-        raise ConnectionResetError("the warm server hung up")
+        raise ConnectionResetError("the warm server closed the connection")
     reply = decode(line)
-    if not isinstance(reply, Reply):
+    if not isinstance(reply, LaunchReply):
         raise ConnectionAbortedError(f"the warm server said {reply!r}")
     return reply

@@ -1,4 +1,4 @@
-"""The warm process: imports what a run needs, then forks a child for each run it is asked for. It runs none itself.
+"""The warm process: imports what a run needs, then forks a child for each run.
 
 It imports libraries but does not use them: a thread is not copied by a fork, but what it has locked stays locked. So
 this process opens no database, has one thread, and `preload` refuses to go on if an import has started another.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datahub_assets.ops.supervise.linux import die_with_parent, other_threads
-from datahub_assets.ops.warm.protocol import Launch, Reply, Stop, check_peer, decode, encode, read_line
+from datahub_assets.ops.warm.protocol import Launch, LaunchReply, Stop, check_peer, decode, encode, read_line
 
 Work = Callable[[Sequence[str]], int]
 """Does in a child what `dagster api` does with these arguments; gives the exit code."""
@@ -112,14 +112,14 @@ class WarmServer:
             except (OSError, ValueError, KeyError, TypeError) as error:
                 _say(f"a request could not be served: {error}")
 
-    def _do(self, message: Launch | Stop | Reply) -> Reply:
+    def _do(self, message: Launch | Stop | LaunchReply) -> LaunchReply:
         if isinstance(message, Launch):
             return self._launch(message)
         if isinstance(message, Stop):
             return self._stop(message)
         raise ValueError(f"not a request: {message!r}")
 
-    def _launch(self, launch: Launch) -> Reply:
+    def _launch(self, launch: Launch) -> LaunchReply:
         parent_pid = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -132,15 +132,15 @@ class WarmServer:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         self._children[pid] = Child(run_id=launch.run_id, pid=pid, started_at=time.monotonic())
-        return Reply(pid=pid)
+        return LaunchReply(pid=pid)
 
-    def _stop(self, stop: Stop) -> Reply:
+    def _stop(self, stop: Stop) -> LaunchReply:
         for child in self._children.values():
             if child.run_id == stop.run_id:
                 os.kill(child.pid, signal.SIGTERM)
                 child.kill_at = time.monotonic() + stop.grace_s
-                return Reply(pid=child.pid)
-        return Reply(pid=None)
+                return LaunchReply(pid=child.pid)
+        return LaunchReply(pid=None)
 
     def _become_run(self, launch: Launch, parent_pid: int) -> None:
         """In the child: forget what is the server's, do the work, end the process. Never returns."""

@@ -1,8 +1,4 @@
-"""The SQLite cache: rows between upstream and Hub, the outbox of what no commit carries yet, and the quarantine.
-
-What a row is and which of two wins is the domain's; when and how to publish is the publisher's; how the file is made is
-said in `schema`.
-"""
+"""The SQLite cache: rows between upstream and Hub, the outbox of what no commit carries yet, and the quarantine."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,7 +9,7 @@ from typing import Any, Final, Self
 
 import polars as pl
 
-from datahub_assets.datasets.candles.gaps import Coverage
+from datahub_assets.datasets.candles.gaps import CandleCoverage
 from datahub_assets.datasets.candles.ledgers import CORRECTIONS, corrections
 from datahub_assets.datasets.ledgers import ledgers_of, parts_of
 from datahub_assets.datasets.spec import DatasetSpec
@@ -175,7 +171,7 @@ class Cache:
         """Timestamp (epoch ms) of the last row ever stored, per series; pruning does not change it."""
         return series.last_times(self.database, spec)
 
-    def coverages(self, spec: DatasetSpec) -> dict[tuple[str, ...], Coverage]:
+    def coverages(self, spec: DatasetSpec) -> dict[tuple[str, ...], CandleCoverage]:
         """What each series of candles should hold, and its open gaps."""
         return series.coverages(self.database, spec) if spec.has_forming_rows else {}
 

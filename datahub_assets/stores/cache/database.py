@@ -1,4 +1,4 @@
-"""One SQLite connection as the cache uses it: durable, shared, with typed errors. No table is known here."""
+"""One SQLite connection as the cache uses it: durable, shared, with typed errors."""
 
 import os
 import sqlite3

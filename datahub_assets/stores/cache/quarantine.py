@@ -1,4 +1,4 @@
-"""Rejected rows, kept with their reason and what upstream sent. Nothing here is published, or decides what is bad."""
+"""Rejected rows, kept with their reason and what upstream sent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

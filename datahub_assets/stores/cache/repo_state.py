@@ -17,7 +17,7 @@ _SHA256_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteFile:
+class FileState:
     """A file of a commit. `oid` is the SHA-256 of its content or, for files kept in git itself, git's SHA-1 of it."""
 
     path: str
@@ -26,7 +26,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class RepoState:
     """A repo at one commit.
 
     Attributes:
@@ -44,7 +44,7 @@ class Remote:
     first: int | None = None
     newest: int | None = None
     commits: int | None = None
-    files: Mapping[str, RemoteFile] = field(default_factory=dict)
+    files: Mapping[str, FileState] = field(default_factory=dict)
 
 
 def create(database: Database) -> None:
@@ -81,7 +81,7 @@ def set_fact(database: Database, name: str, value: Any) -> None:
     database.execute("INSERT OR REPLACE INTO hub_facts VALUES (?, ?)", (name, json.dumps(value)))
 
 
-def load(database: Database, spec: DatasetSpec) -> Remote | None:
+def load(database: Database, spec: DatasetSpec) -> RepoState | None:
     """The repo as last seen, None when it never was."""
     row = database.rows(
         "SELECT repo, head, window_start, rows, first, newest, commits FROM remote WHERE dataset = ?", (spec.name,)
@@ -90,13 +90,15 @@ def load(database: Database, spec: DatasetSpec) -> Remote | None:
         return None
     listed = database.rows("SELECT path, oid, size FROM remote_files WHERE dataset = ?", (spec.name,))
     repo, head, window_start, count, first, newest, commits = row[0]
-    files = {path: RemoteFile(path, oid, size) for path, oid, size in listed}
-    return Remote(
+    files = {path: FileState(path, oid, size) for path, oid, size in listed}
+    return RepoState(
         repo, head, window_start=window_start, rows=count, first=first, newest=newest, commits=commits, files=files
     )
 
 
-def save(database: Database, spec: DatasetSpec, remote: Remote, *, contents: Mapping[str, bytes] | None = None) -> None:
+def save(
+    database: Database, spec: DatasetSpec, remote: RepoState, *, contents: Mapping[str, bytes] | None = None
+) -> None:
     """Remember a repo; `contents` adds to what is known of its files, and only what changed is written."""
     known = dict(database.rows("SELECT path, oid FROM remote_files WHERE dataset = ?", (spec.name,)))
     with database.transaction():

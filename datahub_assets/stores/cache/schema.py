@@ -1,4 +1,4 @@
-"""The format of the cache file: its version and the tables and indexes it must have. No row is read or written here."""
+"""The format of the cache file: its version and the tables and indexes it must have."""
 
 import sqlite3
 from contextlib import closing

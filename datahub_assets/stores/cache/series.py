@@ -1,7 +1,6 @@
 """The state of each series in the cache: its first and last row and, for candles, its coverage and its gaps.
 
-It outlives pruning, so that an old row leaving the cache never makes the source fetch it again. How gaps come and go is
-said in `datahub_assets.datasets.candles.gaps`.
+It outlives pruning, so that an old row leaving the cache never makes the source fetch it again.
 """
 
 import json
@@ -12,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from datahub_assets.datasets.candles import gaps
-from datahub_assets.datasets.candles.gaps import Cause, Change, Coverage, Gap
+from datahub_assets.datasets.candles.gaps import CandleCoverage, CandleGap, Cause, CoverageChange
 from datahub_assets.datasets.candles.intervals import Interval, interval
 from datahub_assets.datasets.candles.ledgers import GAPS
 from datahub_assets.datasets.spec import DatasetSpec
@@ -30,7 +29,7 @@ class Question:
     """A gap to ask the exchange about: candles of `series` from `gap.first_time` to `gap.last_time`."""
 
     series: Series
-    gap: Gap
+    gap: CandleGap
 
 
 def create(database: Database) -> None:
@@ -94,21 +93,23 @@ def note_rows(database: Database, spec: DatasetSpec, rows: pl.DataFrame, *, vers
         _note_closed(database, spec, rows.filter(pl.col("closed")), version=version)
 
 
-def coverages(database: Database, spec: DatasetSpec) -> dict[Series, Coverage]:
+def coverages(database: Database, spec: DatasetSpec) -> dict[Series, CandleCoverage]:
     """Coverage of every series that has a closed candle."""
-    open_gaps: dict[Series, list[Gap]] = {}
+    open_gaps: dict[Series, list[CandleGap]] = {}
     for row in database.rows(
         "SELECT symbol, interval, first_time, last_time, cause, first_seen, updated_at, asked_at, asks FROM gaps "
         "WHERE healed_at IS NULL ORDER BY symbol, interval, first_time"
     ):
-        gap = Gap(row[2], row[3], Cause(row[4]), first_seen=row[5], updated_at=row[6], asked_at=row[7], asks=row[8])
+        gap = CandleGap(
+            row[2], row[3], Cause(row[4]), first_seen=row[5], updated_at=row[6], asked_at=row[7], asks=row[8]
+        )
         open_gaps.setdefault((row[0], row[1]), []).append(gap)
     rows = database.rows(
         "SELECT series, closed_first, closed_until FROM series WHERE dataset = ? AND closed_first IS NOT NULL",
         (spec.name,),
     )
     return {
-        (series := tuple(json.loads(text))): Coverage(first, until, tuple(open_gaps.get(series, ())))
+        (series := tuple(json.loads(text))): CandleCoverage(first, until, tuple(open_gaps.get(series, ())))
         for text, first, until in rows
     }
 
@@ -206,15 +207,15 @@ def confirmed(database: Database, spec: DatasetSpec, lines: pl.DataFrame) -> pl.
         if line["healed_at"] is not None:
             kept.append(found is None)
         elif coverage is not None and line["first_time"] > coverage.until:
-            reached = Coverage(coverage.first, line["last_time"])
-            store(database, spec, {tuple(line[n] for n in spec.series): Change(reached)}, version=0)
+            reached = CandleCoverage(coverage.first, line["last_time"])
+            store(database, spec, {tuple(line[n] for n in spec.series): CoverageChange(reached)}, version=0)
             kept.append(True)
         else:
             kept.append(found is not None and found.last_time == line["last_time"])
     return lines.filter(pl.Series(kept, dtype=pl.Boolean))
 
 
-def store(database: Database, spec: DatasetSpec, changes: Mapping[Series, Change], *, version: int) -> None:
+def store(database: Database, spec: DatasetSpec, changes: Mapping[Series, CoverageChange], *, version: int) -> None:
     """Keep changed coverages, and their ledger lines for the next commit."""
     database.execute_many(
         "UPDATE series SET closed_first = ?, closed_until = ? WHERE dataset = ? AND series = ?",
@@ -225,7 +226,7 @@ def store(database: Database, spec: DatasetSpec, changes: Mapping[Series, Change
         Table.of(GAPS).put(database, pl.DataFrame(lines, schema=GAPS.polars_schema()), version=version)
 
 
-def line(spec: DatasetSpec, series: Series, gap: Gap) -> dict[str, Any]:
+def line(spec: DatasetSpec, series: Series, gap: CandleGap) -> dict[str, Any]:
     """A gap as a line of the ledger."""
     return {
         **dict(zip(spec.series, series, strict=True)),

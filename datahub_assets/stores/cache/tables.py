@@ -1,7 +1,7 @@
 """Cache tables derived from a spec's columns: rows in and out as frames, and the outbox columns every table has.
 
 A row's `version` grows with every batch that changes it; `commit_id` is that of the commit (in `commits`) that carries
-it, null while none does. Which rows should be written is not decided here.
+it, null while none does.
 """
 # ruff: noqa: S608 - names come from the specs and pass through `quoted`; every value is bound
 
@@ -12,17 +12,17 @@ from typing import Any, Final
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import Column, Kind
+from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.stores.cache.database import Database, quoted
 
 BATCH_ROWS: Final = 50_000
 _SQL_TYPES: Final = {
-    Kind.TEXT: "TEXT",
-    Kind.NUMBER: "REAL",
-    Kind.COUNT: "INTEGER",
-    Kind.FLAG: "INTEGER",
-    Kind.TIME: "INTEGER",
+    ColumnKind.TEXT: "TEXT",
+    ColumnKind.NUMBER: "REAL",
+    ColumnKind.COUNT: "INTEGER",
+    ColumnKind.FLAG: "INTEGER",
+    ColumnKind.TIME: "INTEGER",
 }
 
 
@@ -143,7 +143,9 @@ class Table:
     ) -> pl.DataFrame:
         """Rows of SQLite as a frame of the columns' types."""
         whole = pl.Int64()
-        stored = {c.name: whole if c.kind in {Kind.TIME, Kind.FLAG} else c.kind.polars for c in self.columns}
+        stored = {
+            c.name: whole if c.kind in {ColumnKind.TIME, ColumnKind.FLAG} else c.kind.polars for c in self.columns
+        }
         schema = {**(before or {}), **stored}
         frames = [pl.DataFrame(rows, schema=schema, orient="row") for rows in chunks]
         frame = pl.concat([pl.DataFrame(schema=schema), *frames])
@@ -160,5 +162,5 @@ def _marks(count: int) -> str:
 
 def _plain(frame: pl.DataFrame, columns: tuple[Column, ...]) -> list[tuple[Any, ...]]:
     """Rows as SQLite stores them: times as epoch milliseconds."""
-    times = [c.name for c in columns if c.kind is Kind.TIME and c.name in frame.columns]
+    times = [c.name for c in columns if c.kind is ColumnKind.TIME and c.name in frame.columns]
     return frame.with_columns(pl.col(times).dt.epoch("ms")).rows()

@@ -1,4 +1,4 @@
-"""The Hub as the settings name it, with the account remembered. What is done there lives in `hub`."""
+"""The Hub as the settings name it, with the account remembered."""
 
 from typing import Final
 

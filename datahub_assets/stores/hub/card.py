@@ -1,7 +1,7 @@
 """The dataset card (`README.md` of a repo): what people read there, and the configs `load_dataset` follows.
 
 Derived from the spec and a summary of the content. Besides, its front matter says for the next publisher how far the
-live window has come. No Hub and no files here.
+live window has come.
 """
 
 from collections.abc import Iterable, Sequence

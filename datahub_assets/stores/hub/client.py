@@ -1,7 +1,4 @@
-"""The few things we do with dataset repos on a Hugging Face Hub, each bounded in time and with typed errors.
-
-What goes into a commit and when is the publisher's; nothing here knows a dataset's layout.
-"""
+"""The few things we do with dataset repos on a Hugging Face Hub, each bounded in time and with typed errors."""
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +22,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRefused
-from datahub_assets.stores.cache.repo_state import RemoteFile
+from datahub_assets.stores.cache.repo_state import FileState
 from datahub_assets.stores.hub.http import bounded, install
 
 READ_DEADLINE_S: Final = 120.0
@@ -98,14 +95,14 @@ class Hub:
             info = self._api.dataset_info(self.repo_id(spec), revision="main", expand=["sha"])
         return str(info.sha)
 
-    def files(self, spec: DatasetSpec, *, revision: str) -> dict[str, RemoteFile]:
+    def files(self, spec: DatasetSpec, *, revision: str) -> dict[str, FileState]:
         """All files of a commit by path."""
         with bounded(deadline_s=READ_DEADLINE_S):
             entries = list(
                 self._api.list_repo_tree(self.repo_id(spec), recursive=True, revision=revision, repo_type=_KIND)
             )
         return {
-            entry.path: RemoteFile(entry.path, entry.lfs.sha256 if entry.lfs else entry.blob_id, entry.size)
+            entry.path: FileState(entry.path, entry.lfs.sha256 if entry.lfs else entry.blob_id, entry.size)
             for entry in entries
             if isinstance(entry, RepoFile)
         }

@@ -1,8 +1,7 @@
 """Bounds on every HTTP call huggingface_hub makes for us: time-outs, a deadline, and errors at once instead of waits.
 
 The library waits by itself, up to minutes and longer when told to (Retry-After), inside preupload and LFS calls. A tick
-lasts a minute, so whether to wait is decided by our own callers, who get typed errors. Which calls are made is not
-decided here.
+lasts a minute, so whether to wait is decided by our own callers, who get typed errors.
 """
 
 import threading
@@ -76,11 +75,11 @@ class _BoundedSession(HubSession):
             response.close()
             raise _refused_for_now(response, what=what)
         if options.get("stream") and isinstance(response.stream, httpx2.SyncByteStream):
-            response.stream = _Heard(response.stream, what=what, url=str(request.url))
+            response.stream = _DeadlineStream(response.stream, what=what, url=str(request.url))
         return response
 
 
-class _Heard(httpx2.SyncByteStream):
+class _DeadlineStream(httpx2.SyncByteStream):
     """The body of an answer, read piece by piece; one that stops coming is not waited for again."""
 
     def __init__(self, stream: httpx2.SyncByteStream, *, what: str, url: str) -> None:

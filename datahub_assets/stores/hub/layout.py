@@ -1,4 +1,4 @@
-"""Frames to parquet bytes and back, in the one form all dataset files have. Where a file lies is not said here."""
+"""Frames to parquet bytes and back, in the one form all dataset files have."""
 
 import io
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
 """How often we may commit: the Hub's hourly quota over all datasets, kept in the cache across restarts.
 
 Two datasets share one budget, so each gets its even share of the hour instead of racing for it. After a 429 the budget
-halves and comes back slowly. Committing itself is the publisher's.
+halves and comes back slowly.
 """
 
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ _SLACK_LIMIT_MS: Final = 15 * SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CommitLimits:
     """What the settings allow: least seconds between two commits to a dataset, commits an hour over all of them."""
 
     publish_interval_s: int
@@ -38,7 +38,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Strain:
+class QuotaUse:
     """What the Hub's 429s taught: the share of the budget to use, since when, and until when to keep still (ms)."""
 
     share: float = 1.0
@@ -59,18 +59,18 @@ class Wait:
     cause: str
 
 
-def strain(database: Database) -> Strain:
+def strain(database: Database) -> QuotaUse:
     """What the Hub's refusals have taught so far."""
     known = repo_state.fact(database, _STRAIN)
-    return Strain() if known is None else Strain(**known)
+    return QuotaUse() if known is None else QuotaUse(**known)
 
 
-def refused(database: Database, *, retry_after_s: float | None, now_ms: int) -> Strain:
+def refused(database: Database, *, retry_after_s: float | None, now_ms: int) -> QuotaUse:
     """The Hub said 429: halve the budget and keep still for as long as it wishes."""
     pause_ms = DEFAULT_PAUSE_MS if retry_after_s is None else min(LONGEST_PAUSE_MS, round(retry_after_s * SECOND_MS))
     with database.transaction():
         share = max(LEAST_SHARE, strain(database).share_at(now_ms) / 2)
-        after = Strain(share=share, since=now_ms, paused_until=now_ms + pause_ms)
+        after = QuotaUse(share=share, since=now_ms, paused_until=now_ms + pause_ms)
         repo_state.set_fact(database, _STRAIN, asdict(after))
     return after
 
@@ -82,7 +82,7 @@ def commits_since(database: Database, since_ms: int, *, spec: DatasetSpec | None
     return int(database.scalar("SELECT count(*) FROM commits WHERE at > ? AND dataset = ?", (since_ms, spec.name)))
 
 
-def wait(database: Database, spec: DatasetSpec, *, limits: Limits, now_ms: int) -> Wait:
+def wait(database: Database, spec: DatasetSpec, *, limits: CommitLimits, now_ms: int) -> Wait:
     """The longest of what this dataset's next commit has to wait for."""
     # What lies in the future was noted by a clock that was ahead: it must not keep publishing waiting until then.
     known = strain(database)
@@ -101,7 +101,7 @@ def wait(database: Database, spec: DatasetSpec, *, limits: Limits, now_ms: int) 
     return Wait(max(0, longest.ms), longest.cause)
 
 
-def _spacing(limits: Limits, allowed: int) -> Wait:
+def _spacing(limits: CommitLimits, allowed: int) -> Wait:
     """Least time between two commits to one dataset: the wished one or the even share of the budget, if longer.
 
     Ticks do not come to the second. Some slack keeps one that is a little early from being skipped.
@@ -113,7 +113,7 @@ def _spacing(limits: Limits, allowed: int) -> Wait:
     return Wait(whole_ms - min(_SLACK_LIMIT_MS, int(whole_ms * _SLACK_SHARE)), cause)
 
 
-def _budget_in_words(limits: Limits, allowed: int) -> str:
+def _budget_in_words(limits: CommitLimits, allowed: int) -> str:
     words = f"the commit budget of {allowed} an hour"
     whole = limits.commits_per_hour
     return words if allowed == whole else f"{words} ({whole} until the Hub refused some)"

@@ -14,7 +14,7 @@ from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import Plan, is_small, live_name, plan, window_start_at
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import Remote, RemoteFile
+from datahub_assets.stores.cache.repo_state import FileState, RepoState
 from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
@@ -33,7 +33,7 @@ class Draft:
         summary: what the repo holds afterwards.
     """
 
-    base: Remote
+    base: RepoState
     plan: Plan
     writes: Mapping[str, bytes]
     deletes: tuple[str, ...]
@@ -49,11 +49,11 @@ class Draft:
         """Bytes of the files written."""
         return sum(len(content) for content in self.writes.values())
 
-    def landed(self, head: str) -> Remote:
+    def landed(self, head: str) -> RepoState:
         """The repo once this is its head."""
         files = {path: file for path, file in self.base.files.items() if path not in self.deletes}
         files |= {
-            path: RemoteFile(path, repo_state.sha256(content), len(content)) for path, content in self.writes.items()
+            path: FileState(path, repo_state.sha256(content), len(content)) for path, content in self.writes.items()
         }
         summary = self.summary
         return replace(
@@ -68,14 +68,14 @@ class Draft:
         )
 
 
-def rolls(spec: DatasetSpec, base: Remote, *, now_ms: int) -> bool:
+def rolls(spec: DatasetSpec, base: RepoState, *, now_ms: int) -> bool:
     """Whether the live window has moved on since the head, so that rows have to move too."""
     if not any(is_small(spec, path) for path in base.files):
         return False
     return window_start_at(spec, now_ms=now_ms, newest=base.newest, reached=base.window_start) > base.window_start
 
 
-def compose(spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, hub: Hub, now_ms: int) -> Draft:
+def compose(spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cache, hub: Hub, now_ms: int) -> Draft:
     """Merge what waits into the head's files.
 
     Raises:
@@ -118,7 +118,7 @@ def is_kept(spec: DatasetSpec, path: str) -> bool:
     return is_small(spec, path) or path in {ledger.path for ledger in ledgers_of(spec)}
 
 
-def _contents(spec: DatasetSpec, paths: set[str], *, base: Remote, cache: Cache, hub: Hub) -> dict[str, bytes]:
+def _contents(spec: DatasetSpec, paths: set[str], *, base: RepoState, cache: Cache, hub: Hub) -> dict[str, bytes]:
     """Content of small files of the head: remembered, or else fetched and remembered."""
     known = repo_state.contents(cache.database, spec, paths)
     fetched = {path: hub.read(spec, path, revision=base.head) for path in sorted(paths - known.keys())}
@@ -128,7 +128,7 @@ def _contents(spec: DatasetSpec, paths: set[str], *, base: Remote, cache: Cache,
 
 
 def _ledgers(
-    spec: DatasetSpec, *, base: Remote, waiting: Waiting, cache: Cache, hub: Hub
+    spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cache, hub: Hub
 ) -> list[tuple[LedgerSpec, pl.DataFrame | None, pl.DataFrame]]:
     """Each ledger with its lines before (None: no file) and after; the same object when nothing changes."""
     paths = {ledger.path for ledger in ledgers_of(spec) if ledger.path in base.files}

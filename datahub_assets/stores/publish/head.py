@@ -1,6 +1,6 @@
 """A dataset repo as it is now: its files, how far its live window has come, and how many rows it holds.
 
-Looking changes nothing, but creates a repo that is not there. Committing is the publisher's.
+Looking changes nothing, but creates a repo that is not there.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.partitions import is_placed, is_sealed
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
 
 
-def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
+def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> RepoState:
     """A repo as it is now, created if there is none; remembers nothing."""
     try:
         head = hub.head(spec)
     except HubNotFound:
         hub.create(spec)
         head = hub.head(spec)
-    seen = Remote(repo=hub.repo_url(spec), head=head, files=hub.files(spec, revision=head))
+    seen = RepoState(repo=hub.repo_url(spec), head=head, files=hub.files(spec, revision=head))
     if not any(is_placed(spec, path) for path in seen.files):
         return replace(seen, rows=0)
     known = repo_state.load(cache.database, spec)
@@ -48,7 +48,7 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Remote:
     )
 
 
-def _left_behind(spec: DatasetSpec, text: bytes, *, known: Remote, seen: Remote) -> bool:
+def _left_behind(spec: DatasetSpec, text: bytes, *, known: RepoState, seen: RepoState) -> bool:
     """Whether data files changed and the card (this text) did not, as when a person deletes one: it tells old counts.
 
     Writers like us change it in the same commit.
@@ -59,11 +59,11 @@ def _left_behind(spec: DatasetSpec, text: bytes, *, known: Remote, seen: Remote)
     )
 
 
-def _oids(spec: DatasetSpec, of: Remote) -> dict[str, str]:
+def _oids(spec: DatasetSpec, of: RepoState) -> dict[str, str]:
     return {path: file.oid for path, file in of.files.items() if is_placed(spec, path)}
 
 
-def _counted(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
+def _counted(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
     """Rows of the main table, told by the footers of its files."""
     count = 0
     for path in sorted(path for path in seen.files if is_placed(spec, path)):
@@ -72,7 +72,9 @@ def _counted(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
     return count
 
 
-def counted_until(spec: DatasetSpec, seen: Remote, *, until: int, known: Mapping[str, int], hub: Hub) -> dict[str, int]:
+def counted_until(
+    spec: DatasetSpec, seen: RepoState, *, until: int, known: Mapping[str, int], hub: Hub
+) -> dict[str, int]:
     """Rows not later than `until` (epoch ms) in each data file, by path and oid; `known` files are not read."""
     counts = {}
     for path, file in seen.files.items():
@@ -87,7 +89,7 @@ def counted_until(spec: DatasetSpec, seen: Remote, *, until: int, known: Mapping
     return counts
 
 
-def _sealed_until(spec: DatasetSpec, seen: Remote, hub: Hub) -> int:
+def _sealed_until(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
     """Where the live window must begin at least, for a repo whose card does not say: after its newest sealed rows."""
     newest: dict[str, str] = {}
     for path in sorted(path for path in seen.files if is_sealed(spec, path)):

@@ -1,4 +1,4 @@
-"""What others took from a repo or rewrote in it, and what goes there again for it.
+"""Which rows others removed from a repo or changed in it, and sending them again.
 
 Rows go again by waiting once more: merging them changes nothing where the Hub still holds them, so another honest
 writer's commits cost a comparison and no commit. Talking to the Hub is not done here.
@@ -17,14 +17,14 @@ from datahub_assets.domain.partitions import Plan, is_placed, is_sealed, is_smal
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import quoted
-from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
 
 _OWED: Final = "rows_owed"
 
 
 @dataclass(frozen=True, slots=True)
-class Debt:
+class LostRows:
     """Rows a repo held once and does not hold now.
 
     Attributes:
@@ -40,7 +40,7 @@ class Debt:
     counted: Mapping[str, int] = field(default_factory=dict)
 
 
-def lost_rows(spec: DatasetSpec, *, known: Remote, seen: Remote) -> bool:
+def lost_rows(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> bool:
     """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
     sealed = [path for path in known.files if is_sealed(spec, path)]
     small = [path for path in known.files if is_small(spec, path)]
@@ -49,12 +49,12 @@ def lost_rows(spec: DatasetSpec, *, known: Remote, seen: Remote) -> bool:
     return bool(small) and not any(is_placed(spec, path) for path in seen.files)
 
 
-def touched(*, known: Remote, seen: Remote) -> set[str]:
+def touched(*, known: RepoState, seen: RepoState) -> set[str]:
     """Files that are gone or have other content than when we last knew the repo."""
     return {path for path, file in known.files.items() if path not in seen.files or seen.files[path].oid != file.oid}
 
 
-def send_again(spec: DatasetSpec, *, known: Remote, paths: set[str], cache: Cache) -> int:
+def send_again(spec: DatasetSpec, *, known: RepoState, paths: set[str], cache: Cache) -> int:
     """Let what belongs in these files wait again, as far as the cache still holds it; returns how many rows."""
     database, table = cache.database, Table.of(spec)
     count = 0
@@ -77,21 +77,21 @@ def owed(spec: DatasetSpec, *, repo: str, cache: Cache) -> int:
     return _debt(spec, repo=repo, cache=cache).rows
 
 
-def debt_to_check(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cache) -> Debt | None:
+def debt_to_check(spec: DatasetSpec, *, known: RepoState, seen: RepoState, cache: Cache) -> LostRows | None:
     """What is owed, if others may have put it back: only rows that came without us can be those."""
     debt = _debt(spec, repo=seen.repo, cache=cache)
     came = known.rows is not None and seen.rows is not None and seen.rows > known.rows
     return debt if debt.rows and debt.wanted and came else None
 
 
-def note_lost(spec: DatasetSpec, *, known: Remote, seen: Remote, cache: Cache) -> None:
+def note_lost(spec: DatasetSpec, *, known: RepoState, seen: RepoState, cache: Cache) -> None:
     """Remember by how many rows the repo shrank, and that those were of no later time than its newest then."""
     if known.rows is None or seen.rows is None or seen.rows >= known.rows:
         return
     before = _debt(spec, repo=seen.repo, cache=cache)
     rows = before.rows + known.rows - seen.rows
     until = max(known.newest or 0, before.until)
-    _note(spec, Debt(seen.repo, rows=rows, until=until, wanted=seen.rows + rows), cache=cache)
+    _note(spec, LostRows(seen.repo, rows=rows, until=until, wanted=seen.rows + rows), cache=cache)
 
 
 def note_put_back(spec: DatasetSpec, *, plan: Plan, repo: str, cache: Cache) -> None:
@@ -107,20 +107,20 @@ def note_put_back(spec: DatasetSpec, *, plan: Plan, repo: str, cache: Cache) -> 
     _note(spec, replace(debt, rows=max(0, debt.rows - back)), cache=cache)
 
 
-def note_counted(spec: DatasetSpec, *, debt: Debt, counted: Mapping[str, int], cache: Cache) -> int:
+def note_counted(spec: DatasetSpec, *, debt: LostRows, counted: Mapping[str, int], cache: Cache) -> int:
     """The rows of the time of the loss were counted, file by file; returns how many are owed still."""
     rows = min(debt.rows, max(0, debt.wanted - sum(counted.values())))
     _note(spec, replace(debt, rows=rows, counted=dict(counted) if rows else {}), cache=cache)
     return rows
 
 
-def _debt(spec: DatasetSpec, *, repo: str, cache: Cache) -> Debt:
+def _debt(spec: DatasetSpec, *, repo: str, cache: Cache) -> LostRows:
     """What this repo is owed; nothing where the loss was another one's."""
-    debt = Debt(**cache.note(spec, _OWED, default={"repo": repo}))
-    return debt if debt.repo == repo else Debt(repo)
+    debt = LostRows(**cache.note(spec, _OWED, default={"repo": repo}))
+    return debt if debt.repo == repo else LostRows(repo)
 
 
-def _note(spec: DatasetSpec, debt: Debt, *, cache: Cache) -> None:
+def _note(spec: DatasetSpec, debt: LostRows, *, cache: Cache) -> None:
     cache.set_note(spec, _OWED, asdict(debt))
 
 

@@ -2,7 +2,6 @@
 
 Reads the outbox, merges into the head, commits on top of exactly that head, and marks exactly what was read. Every
 failure leaves the rows waiting, and doing it again converges, since merging what is there already changes nothing.
-Files and placement are not decided here.
 """
 
 import logging
@@ -28,10 +27,10 @@ from datahub_assets.domain.errors import (
 from datahub_assets.domain.partitions import sealed_paths
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import commit_budget, losses
-from datahub_assets.stores.publish.commit_budget import Limits
+from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.draft import Draft, Waiting, compose, is_kept, rolls
 from datahub_assets.stores.publish.head import counted_until, look
 
@@ -76,7 +75,7 @@ def publish(
     *,
     cache: Cache,
     hub: Hub,
-    limits: Limits,
+    limits: CommitLimits,
     now_ms: int,
     log: logging.Logger = _LOG,
     sleep: Callable[[float], None] = time.sleep,
@@ -121,7 +120,7 @@ class _Attempt:
     sleep: Callable[[float], None]
     began: float = field(default_factory=time.monotonic)
 
-    def run(self, base: Remote | None) -> Published:
+    def run(self, base: RepoState | None) -> Published:
         """Try until it is done, or until trying again at once is no use."""
         tried: Draft | None = None
         for attempt in range(1, ATTEMPTS + 1):
@@ -160,7 +159,7 @@ class _Attempt:
         self.log.warning("publishing %s, attempt %d of %d: %s", self.spec.name, attempt, last, error)
         self.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
 
-    def _look(self) -> Remote:
+    def _look(self) -> RepoState:
         """The repo as it is now, created if there is none; what others took from it waits again."""
         seen = look(self.spec, cache=self.cache, hub=self.hub)
         self._settle_debt(seen)
@@ -171,7 +170,7 @@ class _Attempt:
             repo_state.save(self.cache.database, self.spec, seen)
         return seen
 
-    def _settle_debt(self, seen: Remote) -> None:
+    def _settle_debt(self, seen: RepoState) -> None:
         """Rows that were lost may be there again by another writer's hand."""
         known = repo_state.load(self.cache.database, self.spec)
         debt = None if known is None else losses.debt_to_check(self.spec, known=known, seen=seen, cache=self.cache)
@@ -181,14 +180,14 @@ class _Attempt:
         left = losses.note_counted(self.spec, debt=debt, counted=counted, cache=self.cache)
         self.log.info("%s: of %d rows that were lost others put %d back", seen.repo, debt.rows, debt.rows - left)
 
-    def _moved(self, base: Remote) -> bool:
+    def _moved(self, base: RepoState) -> bool:
         """Whether what we remember is out of date; asked when no commit of ours would find it out."""
         try:
             return self.hub.head(self.spec) != base.head
         except HubNotFound:
             return True
 
-    def _mend(self, known: Remote, seen: Remote) -> None:
+    def _mend(self, known: RepoState, seen: RepoState) -> None:
         """Send again what others took, and remember how much that was."""
         losses.note_lost(self.spec, known=known, seen=seen, cache=self.cache)
         if losses.lost_rows(self.spec, known=known, seen=seen):
@@ -199,7 +198,7 @@ class _Attempt:
             told = ", ".join(sorted(paths)[:5])
             self.log.info("%s changed elsewhere (%s): comparing %s rows of the cache", seen.repo, told, f"{rows:,}")
 
-    def _compose(self, base: Remote) -> tuple[Waiting, Draft]:
+    def _compose(self, base: RepoState) -> tuple[Waiting, Draft]:
         waiting = outboxes(self.spec, self.cache)
         draft = compose(self.spec, base=base, waiting=waiting, cache=self.cache, hub=self.hub, now_ms=self.now_ms)
         if CORRECTIONS in ledgers_of(self.spec):
@@ -225,7 +224,7 @@ class _Attempt:
         published = self._settle(draft, waiting, after=draft.base, sent=tried)
         return published if tried is not None else replace(published, reason="the Hub holds these rows already")
 
-    def _settle(self, draft: Draft, waiting: Waiting, *, after: Remote, sent: Draft | None) -> Published:
+    def _settle(self, draft: Draft, waiting: Waiting, *, after: RepoState, sent: Draft | None) -> Published:
         """Note the commit, the row versions it carries and the repo as it is now, all in one transaction."""
         database, spec = self.cache.database, self.spec
         rows, size = (0, 0) if sent is None else (sent.plan.changed.height, sent.size)

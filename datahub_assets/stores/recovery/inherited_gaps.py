@@ -1,6 +1,6 @@
-"""Open gaps that another installation published: closed when this cache has their candles. Own gaps are `series`' work.
+"""Open gaps that another installation published: closed when this cache has their candles.
 
-A machine that is replaced leaves its open lines in the ledger, and nobody else would ever close them.
+A machine that is replaced leaves open gaps in the ledger; the installation that follows it closes them here.
 """
 
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from datahub_assets.datasets.candles import gaps
-from datahub_assets.datasets.candles.gaps import Cause, Gap
+from datahub_assets.datasets.candles.gaps import CandleGap, Cause
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.ledgers import GAPS
 from datahub_assets.datasets.ledgers import ledgers_of
@@ -50,7 +50,7 @@ def _closed(spec: DatasetSpec, published: pl.DataFrame, *, cache: Cache, now_ms:
         names = (line["symbol"], line["interval"])
         if names not in coverages:
             continue
-        told = Gap(**{time: line[time] for time in times}, cause=Cause(line["cause"]), asks=line["asks"])
+        told = CandleGap(**{time: line[time] for time in times}, cause=Cause(line["cause"]), asks=line["asks"])
         healed = gaps.refuted(coverages[names], told, interval=interval(line["interval"]), now_ms=now_ms)
         if healed is not None:
             lines.append(series.line(spec, names, healed))

@@ -15,7 +15,7 @@ from datahub_assets.domain.errors import DataHubError, HubNotFound
 from datahub_assets.domain.partitions import is_placed, is_small
 from datahub_assets.stores.cache import repo_state, series
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
@@ -113,7 +113,7 @@ def _take_in(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
     return taken
 
 
-def _ledgers(spec: DatasetSpec, seen: Remote, *, cache: Cache, hub: Hub, version: int, commit_id: int) -> None:
+def _ledgers(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, version: int, commit_id: int) -> None:
     """The published lines. Of a gap they know more than its rows tell: when it was seen, and what was asked."""
     for ledger in ledgers_of(spec):
         if ledger.path not in seen.files:

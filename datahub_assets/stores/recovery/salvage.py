@@ -16,7 +16,7 @@ from datahub_assets.domain.errors import CacheError
 from datahub_assets.domain.rows import Checked
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import Remote
+from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
@@ -152,7 +152,7 @@ class _Salvage:
             return None
 
 
-def _counted(seen: Remote) -> Remote:
+def _counted(seen: RepoState) -> RepoState:
     """With a number of rows, so that a repo that was emptied counts as one that shrank."""
     return seen if seen.rows is not None else replace(seen, rows=0)
 

@@ -1,4 +1,4 @@
-"""Endpoints for a browser: the pages behind the links the API gives out. What they look like is `protocol.pages`."""
+"""Endpoints for a browser: the pages behind the links the API gives out."""
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 

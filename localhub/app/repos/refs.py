@@ -11,7 +11,7 @@ from localhub.names import DEFAULT_BRANCH, check_ref, shown
 from localhub.protocol import shapes
 from localhub.protocol.payloads import storable
 from localhub.store import commits, refs
-from localhub.store.commits import Words
+from localhub.store.commits import CommitMessage
 from localhub.store.repos import Repo
 from localhub.webhook import Event, RefUpdate
 
@@ -94,7 +94,7 @@ def super_squash(call: Call) -> Response:
     branch = access.branch_at(call, repo)
     message = call.json().get("message") or f"Super-squash branch '{branch.name.removeprefix(refs.HEADS)}'"
     with call.site.commit_slot(repo):
-        commit = refs.squash(call.con, repo, branch, words=Words(author=who.user, title=storable(str(message))))
+        commit = refs.squash(call.con, repo, branch, words=CommitMessage(author=who.user, title=storable(str(message))))
     _announce(call, repo, RefUpdate(ref=branch.name, old_sha=branch.head.sha, new_sha=commit.sha))
     return JSONResponse({"commitOid": commit.sha})
 

@@ -16,7 +16,7 @@ from localhub.names import DEFAULT_BRANCH, check_kind, shown
 from localhub.protocol import shapes
 from localhub.protocol.attributes import DEFAULT_GITATTRIBUTES
 from localhub.store import accounts, commits, refs, repos
-from localhub.store.commits import Commit, Words
+from localhub.store.commits import Commit, CommitMessage
 from localhub.store.repos import Repo
 from localhub.store.siblings import Siblings, siblings
 from localhub.webhook import Event
@@ -25,7 +25,7 @@ _JSON = Body(max_bytes=64 * 1024)
 _LIST_PAGE = 100
 _TOTALS = ("usedStorage", "mainSize")
 _LIST_FIELDS = ("id", "author", "lastModified", "createdAt", "downloads", "likes")
-_FIRST_WORDS = Words(author="system", title="initial commit")
+_FIRST_WORDS = CommitMessage(author="system", title="initial commit")
 
 
 @writes(_JSON)

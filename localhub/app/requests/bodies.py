@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.requests import Request
 
-from localhub.errors import HubError, bad_request, too_large
+from localhub.errors import LocalHubError, bad_request, too_large
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -60,7 +60,7 @@ def check_type(request: Request, types: tuple[str, ...]) -> None:
         HubError: 415, naming the types that would do.
     """
     if media_type(request) not in types:
-        raise HubError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body with Content-Type {' or '.join(types)}")
+        raise LocalHubError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body with Content-Type {' or '.join(types)}")
 
 
 def media_type(request: Request) -> str:
@@ -88,5 +88,5 @@ def _refuse_announced(request: Request, max_bytes: int) -> None:
         raise _too_long(max_bytes)
 
 
-def _too_long(max_bytes: int) -> HubError:
+def _too_long(max_bytes: int) -> LocalHubError:
     return too_large(f"The body is larger than {max_bytes} bytes")

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from localhub.errors import HubError, repo_not_found
+from localhub.errors import LocalHubError, repo_not_found
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _API_PARTS_WITHOUT_NAMESPACE = 4  # "/api/datasets/name" split at "/": a legacy 
 
 async def refused(_: Request, error: Exception) -> Response:
     """The answer to a request that raised a HubError."""
-    if not isinstance(error, HubError):
+    if not isinstance(error, LocalHubError):
         raise error
     body = {"error": error.message}
     if error.url is not None:

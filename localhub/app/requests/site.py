@@ -1,7 +1,4 @@
-"""What every endpoint stands on: the opened home, worker threads for the store, and the Call an endpoint is given.
-
-No endpoint lives here, and no rule about who may do what.
-"""
+"""What every endpoint stands on: the opened home, worker threads for the store, and the Call an endpoint is given."""
 
 import asyncio
 import json

@@ -1,7 +1,4 @@
-"""The commit endpoint: takes NDJSON lines as they stream in, stores their content, then makes one commit of them.
-
-How a commit is written is `store.commits`; what a line may hold is `protocol.payloads`.
-"""
+"""The commit endpoint: takes NDJSON lines as they stream in, stores their content, then makes one commit of them."""
 
 from collections.abc import AsyncIterator
 from sqlite3 import Connection
@@ -13,14 +10,14 @@ from localhub.app.requests import access
 from localhub.app.requests.bodies import JSON, NDJSON, announced_bytes, check_type
 from localhub.app.requests.cards import README, check_card
 from localhub.app.requests.site import Site, base_url, path_param, site_of
-from localhub.errors import HubError, bad_request, stale_parent, too_large
+from localhub.errors import LocalHubError, bad_request, stale_parent, too_large
 from localhub.names import is_short_sha
 from localhub.protocol import shapes
 from localhub.protocol.card import HEAD_BYTES
 from localhub.protocol.payloads import Deletion, Header, LfsFile, RegularFile, read_line
 from localhub.store import commits, refs, repos
 from localhub.store.accounts import Caller
-from localhub.store.commits import Commit, DeleteFile, DeleteFolder, Operation, Put, Words
+from localhub.store.commits import Commit, CommitMessage, DeleteFile, DeleteFolder, Operation, Put
 from localhub.store.refs import Branch
 from localhub.store.repos import Repo
 from localhub.store.trees import View
@@ -34,7 +31,7 @@ MAX_FOLDER_DELETIONS = 256  # each lists all that is below
 BATCH_BYTES = 1024 * 1024
 
 
-class _Draft:
+class _CommitDraft:
     """The commit as far as its lines have come in."""
 
     def __init__(self, site: Site, repo: Repo) -> None:
@@ -97,7 +94,7 @@ async def commit(request: Request) -> Response:
     check_type(request, (NDJSON, JSON))
     if (announced_bytes(request) or 0) > MAX_BODY_BYTES:
         raise _too_long()
-    draft = _Draft(site, repo)
+    draft = _CommitDraft(site, repo)
     async for lines in _lines(request):
         await site.in_thread(draft.take, lines)
     made = await site.in_thread(_land, site, draft, repo=repo, who=who, seen=branch)
@@ -137,10 +134,10 @@ async def _lines(request: Request) -> AsyncIterator[list[bytes]]:
     yield [*batch, bytes(rest)]
 
 
-def _land(site: Site, draft: _Draft, *, repo: Repo, who: Caller, seen: Branch) -> Commit:
+def _land(site: Site, draft: _CommitDraft, *, repo: Repo, who: Caller, seen: Branch) -> Commit:
     if draft.header is None:
         raise bad_request("The commit has no header line")
-    words = Words(author=who.user, title=draft.header.summary, message=draft.header.description)
+    words = CommitMessage(author=who.user, title=draft.header.summary, message=draft.header.description)
     with site.commit_slot(repo), site.home.database.write() as con:
         branch = refs.branch(con, repo, seen.name)
         _refuse_stale(branch, seen=seen, parent=draft.header.parent)
@@ -168,11 +165,11 @@ def _refuse_missing(site: Site, con: Connection, repo: Repo, operations: list[Op
                 raise _missing_content(sha256)
 
 
-def _too_long() -> HubError:
+def _too_long() -> LocalHubError:
     return too_large(f"A commit is at most {MAX_BODY_BYTES} bytes: make several, or upload files through LFS")
 
 
-def _missing_content(sha256: str) -> HubError:
+def _missing_content(sha256: str) -> LocalHubError:
     return bad_request(f"The content with SHA-256 {sha256} was not uploaded to this repository")
 
 

@@ -1,7 +1,4 @@
-"""Uploads before a commit: preupload says how each file travels, the LFS batch where to, and PUT takes the bytes.
-
-The commit that makes the files visible is in `app.commits`.
-"""
+"""Uploads before a commit: preupload says how each file travels, the LFS batch where to, and PUT takes the bytes."""
 
 from collections.abc import Callable
 from typing import Any

@@ -19,7 +19,7 @@ from localhub.app.requests.bodies import announced_bytes, read_bytes
 from localhub.app.requests.endpoints import reads
 from localhub.app.requests.site import Call, Site, path_param, site_of
 from localhub.app.uploads.signing import check_permit, permit
-from localhub.errors import HubError, bad_request, forbidden, repo_not_found, too_large
+from localhub.errors import LocalHubError, bad_request, forbidden, repo_not_found, too_large
 from localhub.names import check_sha256
 from localhub.protocol.xet import MAX_XORB_BYTES, Segment, Unpacker, read_shard
 from localhub.store import repos
@@ -101,7 +101,7 @@ async def _receive(site: Site, request: Request, target: Path, reservation: Rese
         await site.in_thread(write, bytes(buffer))
 
 
-def _too_large_xorb() -> HubError:
+def _too_large_xorb() -> LocalHubError:
     return too_large(f"A xorb is at most {MAX_XORB_BYTES} bytes")
 
 
@@ -141,5 +141,5 @@ def _make_file(site: Site, segments: list[Segment], room: Reservation, unpacker:
         return upload.keep()
 
 
-def _wrong_length() -> HubError:
+def _wrong_length() -> LocalHubError:
     return bad_request("The chunks are not as long as the shard says")

@@ -1,7 +1,5 @@
 """Bytes on disk, each content once, named by its SHA-256.
 
-Which repository may see which content is not decided here.
-
 A blob appears under its name only after its bytes were fsynced, by rename, and the folder is fsynced after; so a name
 that can be read always has its whole content, also after a power cut.
 """

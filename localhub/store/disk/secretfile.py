@@ -1,4 +1,4 @@
-"""Secrets kept in files only the owner of the process can read. What they are good for is not known here."""
+"""Secrets kept in files only the owner of the process can read."""
 
 import os
 import secrets

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from localhub.errors import HubError, too_large
+from localhub.errors import LocalHubError, too_large
 
 GIB = 1024**3
 MAX_FILE_BYTES = 50 * GIB  # what huggingface.co takes as one LFS file
@@ -21,7 +21,7 @@ _MEASURED_FOR_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class StorageLimits:
     """`quota_bytes` is for everything below the home, None for no quota. All in bytes."""
 
     quota_bytes: int | None = None
@@ -62,9 +62,9 @@ class Reservation:
 class Space:
     """The room for content below one home. Safe to use from many threads."""
 
-    def __init__(self, home: Path, limits: Limits | None = None) -> None:
+    def __init__(self, home: Path, limits: StorageLimits | None = None) -> None:
         self._home = home
-        self.limits = limits or Limits()
+        self.limits = limits or StorageLimits()
         self._lock = Lock()
         self._outstanding = 0
         self._used = 0
@@ -162,5 +162,7 @@ def _bytes_below(folder: Path) -> int:
     return total
 
 
-def _no_room(message: str) -> HubError:
-    return HubError(HTTPStatus.INSUFFICIENT_STORAGE, message)  # 5xx: it may work later, unlike a file that is too large
+def _no_room(message: str) -> LocalHubError:
+    return LocalHubError(
+        HTTPStatus.INSUFFICIENT_STORAGE, message
+    )  # 5xx: it may work later, unlike a file that is too large

@@ -1,7 +1,7 @@
 """Xorbs between their upload and the shard that says which files they make; the files are then blobs like any others.
 
-Nothing is served from here. A client remembers what it sent to one storage address and does not send it again, so the
-address names a span of time (an epoch), and what was sent in it is kept until that address is no longer used.
+A client remembers what it sent to one storage address and does not send it again, so the address names a span of time
+(an epoch), and what was sent in it is kept until that address is no longer used.
 """
 
 import secrets

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.engine.engine import Engine
-from api.engine.hub.reader import HubReader, RemoteFile
+from api.engine.hub.reader import HubFile, HubReader
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import HubContentInvalid, HubNotFound, HubRefused, HubUnavailable
@@ -45,7 +45,7 @@ def test_a_file_with_other_content_is_refused_and_removed(hub: HubServer, readin
     sha = workers.publish(MARKET, prices())
     workers.close()
     for file in reading.tree("local/crypto-market-data", sha):
-        wrong = RemoteFile(file.path, file.size, "0" * len(file.content_id))
+        wrong = HubFile(file.path, file.size, "0" * len(file.content_id))
         with pytest.raises(HubContentInvalid):
             reading.download("local/crypto-market-data", sha, wrong, tmp_path / "target")
         assert not (tmp_path / "target").exists()

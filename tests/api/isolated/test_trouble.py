@@ -11,7 +11,7 @@ import pytest
 
 from api.engine import poller
 from api.engine.engine import Engine
-from api.engine.refresh_errors import RefreshFailed, trouble_of
+from api.engine.refresh_errors import RefreshFailed, refresh_error
 from api.stream import feed as stream
 from api.stream.changes import Interest, change_between
 from api.stream.feed import Feed
@@ -86,14 +86,14 @@ def test_sql_goes_on_when_mapped_rows_were_deleted(
     ],
 )
 def test_each_error_has_a_type_and_no_path(error: Exception, kind: type[DataHubError]) -> None:
-    found = trouble_of(error)
+    found = refresh_error(error)
     assert type(found) is kind
     assert "/where" not in str(found)
 
 
 def test_a_typed_error_stands_for_itself() -> None:
     error = HubUnavailable("away")
-    assert trouble_of(error) is error
+    assert refresh_error(error) is error
 
 
 def test_a_feed_that_failed_tells_each_commit_once_it_can(

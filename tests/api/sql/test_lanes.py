@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from api.sql.sandbox.queue import Lanes, LanesFull
+from api.sql.sandbox.queue import QueueFull, WorkerQueue
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
     asyncio.run(scene)
 
 
-def lanes(workers: int, *, width: int, waiting: int = 10, per_caller: int = 10) -> Lanes[int]:
-    made: Lanes[int] = Lanes(width=width, max_waiting=waiting, max_waiting_per_caller=per_caller)
+def lanes(workers: int, *, width: int, waiting: int = 10, per_caller: int = 10) -> WorkerQueue[int]:
+    made: WorkerQueue[int] = WorkerQueue(width=width, max_waiting=waiting, max_waiting_per_caller=per_caller)
     for number in range(workers):
         made.add(number)
     return made
@@ -115,7 +115,7 @@ def test_too_many_are_turned_away(waiting: int, per_caller: int, callers: str) -
         pool = lanes(0, width=1, waiting=waiting, per_caller=per_caller)
         tasks = [asyncio.create_task(pool.acquire(caller, last)) for caller in callers]
         await settle()
-        with pytest.raises(LanesFull):
+        with pytest.raises(QueueFull):
             tasks[-1].result()
         pool.abandon(RuntimeError("over"))
         assert [type(outcome) for outcome in await asyncio.gather(*tasks[:-1], return_exceptions=True)] == [

@@ -1,7 +1,7 @@
 """Which statements are admitted: one SELECT (or EXPLAIN of one) over the snapshot's tables and the listed functions.
 
-Works on DuckDB's own syntax tree, in the worker; everything that is not known to be harmless is refused, so that a
-new kind of statement, node or function in a newer DuckDB is refused until somebody lists it. Nothing is run here.
+Works on DuckDB's own syntax tree, in the worker; everything that is not known to be harmless is refused, so that a new
+kind of statement, node or function in a newer DuckDB is refused until somebody lists it.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""What went wrong with a statement, in words for its author: DuckDB's message and the place, nothing of this machine.
-
-Used in the worker; how the server types these failures is in `errors`.
-"""
+"""What went wrong with a statement, for its author: DuckDB's message and place, no paths of this machine."""
 
 import json
 import re

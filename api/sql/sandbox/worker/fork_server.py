@@ -1,6 +1,7 @@
-"""The process that worker processes are forked from: everything imported, nothing begun, so that one is up in no time.
+"""The process that worker processes are forked from: it has imported everything, so that a worker starts within
+milliseconds.
 
-It never sees a statement, a file or an answer. What a worker does is `worker`'s business.
+It never sees a statement, a file or an answer.
 """
 
 import gc
@@ -12,7 +13,7 @@ from api.sql.sandbox.worker import worker
 
 
 def main(descriptor: int) -> None:
-    """Serve the socket of that descriptor until the server hangs up. Never returns.
+    """Serve the socket of that descriptor until the server closes it. Never returns.
 
     Messages: `spawn`, followed by the descriptor of the worker's socket -> its `pid`; `reap` with the `pid` of one
     that was killed or ended -> its exit `status` (negative: the signal). A pid stays taken until it is reaped.

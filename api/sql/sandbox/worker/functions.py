@@ -1,4 +1,4 @@
-"""The functions callers may use in SQL, by topic; what is not listed is refused. How that is checked is not here.
+"""The functions callers may use in SQL, by topic; what is not listed is refused.
 
 Listed are functions that compute from their arguments alone. Left out on purpose: whatever reads files, settings,
 environment, catalog, logs or other connections, sleeps, seeds, counts transactions, takes SQL or table names as text,

@@ -1,4 +1,4 @@
-"""The parts of a table, one per file: the columns asked for, skipping rows that cannot match. No SQL here.
+"""The parts of a table, one per file: the columns asked for, skipping rows that cannot match.
 
 Parts have the types and columns of their files; `joined` gives them the table's: text as plain strings (DuckDB pushes
 no filter into string views), columns a file lacks as null.

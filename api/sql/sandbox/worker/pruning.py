@@ -1,4 +1,4 @@
-"""Which parts of a table a filter rules out by the times they hold. Parts and their rows are `parts`.
+"""Which parts of a table a filter rules out by the times they hold.
 
 Arrow does the reasoning: it drops fragments of a dataset whose guarantee contradicts a filter. The fragments here stand
 for parts, their guarantee is the part's first and last time, and none is ever opened.

@@ -1,4 +1,4 @@
-"""Brings an answer's columns into types that every format and its readers know. Which rows it has is not decided here.
+"""Brings an answer's columns into types that every format and its readers know.
 
 Kept: booleans, integers, floats, decimals, text, dates, times, and lists and structs of these. Everything else (maps,
 unions, intervals, blobs, enums, …) becomes text: JSON where it is nested, DuckDB's own words otherwise.

@@ -1,4 +1,4 @@
-"""What a worker does with one message: load a snapshot, run a statement, word the answer. The socket is `worker`'s."""
+"""What a worker does with one message: load a snapshot, run a statement, word the answer."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.worker.error_messages import Failure
-from api.sql.sandbox.worker.statement_runner import Engine
+from api.sql.sandbox.worker.statement_runner import StatementRunner
 from api.sql.sandbox.worker.tables import Snapshots
 
 _RIGHT: Final = (
@@ -22,7 +22,7 @@ class Session:
     """The state of a worker: its DuckDB and the snapshots it has mapped."""
 
     def __init__(self, limits: SqlLimits) -> None:
-        self._engine = Engine(limits)
+        self._engine = StatementRunner(limits)
         self._snapshots = Snapshots()
 
     def answer(

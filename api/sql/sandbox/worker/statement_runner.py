@@ -1,4 +1,4 @@
-"""Runs one statement on DuckDB, in the worker, and bounds its answer. Confinement and messages are elsewhere.
+"""Runs one statement on DuckDB, in the worker, and bounds its answer.
 
 One DuckDB per worker, one new connection per statement: temporary objects, variables and settings of a connection go
 with it, and a SELECT can change nothing that outlives it.
@@ -29,7 +29,7 @@ Params = Sequence[Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StatementResult:
     """A finished answer: Arrow IPC stream, columns as (name, DuckDB type), and whether asking again gives the same."""
 
     stream: pa.Buffer
@@ -40,7 +40,7 @@ class Answer:
     elapsed_ms: float
 
 
-class Engine:
+class StatementRunner:
     """A DuckDB that reaches nothing but the tables it is handed."""
 
     def __init__(self, limits: SqlLimits) -> None:
@@ -69,7 +69,9 @@ class Engine:
         }.items():
             self._database.execute(f"SET GLOBAL {name} = {value}")
 
-    def run(self, sql: str, params: Params, tables: Mapping[str, SnapshotTable], *, flat: bool = False) -> Answer:
+    def run(
+        self, sql: str, params: Params, tables: Mapping[str, SnapshotTable], *, flat: bool = False
+    ) -> StatementResult:
         """Admit, run and bound one statement; `flat` turns lists and structs into JSON text.
 
         Raises:
@@ -121,7 +123,7 @@ class Engine:
 
     def _answer(
         self, connection: duckdb.DuckDBPyConnection, admitted: Admitted, params: Params, *, flat: bool, started: float
-    ) -> Answer:
+    ) -> StatementResult:
         relation = connection.sql(admitted.prefix + admitted.body, params=params or None)
         if relation is None:
             raise Failure("sql_rejected", "the statement gives no rows")
@@ -131,7 +133,7 @@ class Engine:
             table = settled(table, relation.columns)
         except Unpresentable as error:
             raise Failure("sql_invalid", str(error)) from None
-        return Answer(
+        return StatementResult(
             stream=self._stream(table),
             rows=table.num_rows,
             columns=list(zip(table.column_names, map(str, relation.types), strict=True)),

@@ -1,4 +1,4 @@
-"""The snapshot's tables as DuckDB scans them: it hands down a filter, we hand up the parts' rows. Files are `parts`."""
+"""The snapshot's tables as DuckDB scans them: it hands down a filter, we hand up the parts' rows."""
 
 import base64
 import os

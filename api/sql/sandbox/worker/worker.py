@@ -1,4 +1,4 @@
-"""The worker process: confine yourself, then answer statements one after the other until the server hangs up.
+"""The worker process: confines itself, then answers statements one after the other until the server closes the socket.
 
 This is the only place where a caller's SQL is looked at. The server must never import it.
 """

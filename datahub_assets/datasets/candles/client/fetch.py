@@ -1,7 +1,4 @@
-"""The fetches the assets do: all series to the present, or ranges that are missing. Many at once, one failing alone.
-
-No file and no Dagster here; what a candle must be is `domain.candles`.
-"""
+"""The fetches the assets do: all series to the present, or ranges that are missing. Many at once, one failing alone."""
 
 import asyncio
 import logging
@@ -59,7 +56,7 @@ def fetch_candles(
         backoff: attempts and pauses.
 
     Raises:
-        SourceError: no series could be had.
+        SourceError: no series could be fetched.
     """
 
     async def plan(binance: Binance, server_time_ms: int) -> list[Range]:
@@ -91,7 +88,7 @@ def fetch_ranges(
     """Ask for ranges of candles, such as gaps; a range whose series is not in `Fetched.failed` was answered in full.
 
     Raises:
-        SourceError: no range could be had.
+        SourceError: no range could be fetched.
     """
 
     async def plan(_binance: Binance, _server_time_ms: int) -> Sequence[Range]:

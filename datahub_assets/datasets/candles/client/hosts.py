@@ -1,4 +1,4 @@
-"""Which of Binance's hosts to ask: the first one that works, remembered for the life of the process. No HTTP here."""
+"""Which of Binance's hosts to ask: the first one that works, remembered for the life of the process."""
 
 from collections.abc import Sequence
 from typing import Final

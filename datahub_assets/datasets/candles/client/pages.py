@@ -1,4 +1,4 @@
-"""Which klines to ask for, page by page: from a series' last stored candle to the present. Who asks is `fetch`."""
+"""Which klines to ask for, page by page: from a series' last stored candle to the present."""
 
 import zlib
 from collections.abc import AsyncIterator, Sequence
@@ -76,7 +76,7 @@ async def pages(binance: Binance, wanted: Range) -> AsyncIterator[list[object]]:
     """The klines of a range, oldest first, in as few answers as it takes.
 
     Raises:
-        SourceError: a page could not be had; those before it were given and have no hole among them.
+        SourceError: a page could not be fetched; the pages before it were given, without holes.
     """
     start_ms = wanted.start_ms
     if start_ms is None:

@@ -1,4 +1,4 @@
-"""Binance's request weight: how much of the minute is used, and when to wait. No HTTP here.
+"""Binance's request weight: how much of the minute is used, and when to wait.
 
 6,000 a minute per IP; every answer tells what is used in `X-MBX-USED-WEIGHT-1M` (rest-api.md, "IP Limits"). Minutes are
 the exchange's, so its clock counts, not ours.

@@ -1,4 +1,4 @@
-"""Binance's spot market data: time, pairs and klines from whichever host answers. What to ask for is in `fetch`.
+"""Binance's spot market data: time, pairs and klines from whichever host answers.
 
 Endpoints, weights and error codes: binance-spot-api-docs, rest-api.md and errors.md.
 """

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datahub_assets.ops.dagster.web.guard import GRAPHQL
-from datahub_assets.ops.dagster.web.problems import Problem
+from datahub_assets.ops.dagster.web.problems import UiProblem
 
 _TOO_DEEP: Final = "It is nested too deeply."
 
@@ -37,13 +37,13 @@ class GraphqlBody:
             await _refusal(fault)(scope, receive, send)
 
 
-async def refuse_deep_query(_: Request, __: Exception) -> Problem:
+async def refuse_deep_query(_: Request, __: Exception) -> UiProblem:
     """Answer for Dagster's application when it raises RecursionError: its parser of queries has no other bound."""
     return _refusal(_TOO_DEEP)
 
 
-def _refusal(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "malformed_graphql", detail)
+def _refusal(detail: str) -> UiProblem:
+    return UiProblem(HTTPStatus.BAD_REQUEST, "malformed_graphql", detail)
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

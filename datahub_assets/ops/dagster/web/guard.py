@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datahub_assets.ops.dagster.web.own_pages import SAFE_METHODS, is_from_own_page
-from datahub_assets.ops.dagster.web.problems import Problem
+from datahub_assets.ops.dagster.web.problems import UiProblem
 from datahub_net.headers import repeated
 
 GRAPHQL: Final = "/graphql"
@@ -44,16 +44,16 @@ class Guard:
         problem = self._problem(scope) if scope["type"] == "http" else None
         await (self._app if problem is None else problem)(scope, receive, send)
 
-    def _problem(self, scope: Scope) -> Problem | None:
+    def _problem(self, scope: Scope) -> UiProblem | None:
         method, path, headers = scope["method"], scope["path"], Headers(scope=scope)
         twice = repeated(scope["headers"])
         if twice is not None:
             detail = f"The header {twice} is sent several times; send it once."
-            return Problem(HTTPStatus.BAD_REQUEST, "repeated_header", detail)
+            return UiProblem(HTTPStatus.BAD_REQUEST, "repeated_header", detail)
         if method not in {*SAFE_METHODS, "POST"}:
             return _wrong_method("Dagster's UI takes GET and POST.", allow="GET, HEAD, POST")
         if not is_from_own_page(headers, method=method, may_be_linked=path != GRAPHQL):
-            return Problem(
+            return UiProblem(
                 HTTPStatus.FORBIDDEN,
                 "cross_origin",
                 "A page of another origin sent this. Behind a reverse proxy, let it pass on the Host header.",
@@ -62,7 +62,7 @@ class Guard:
             return self._content_type_problem(path, headers.get("content-type"))
         return _query_problem(scope["query_string"], headers) if path == GRAPHQL else None
 
-    def _content_type_problem(self, path: str, given: str | None) -> Problem | None:
+    def _content_type_problem(self, path: str, given: str | None) -> UiProblem | None:
         """Refuse what a page may send anywhere without asking (text, forms), and what Dagster reads from the URL then.
 
         The whole media type counts: Dagster looks for a part of the header, so that `text/plain;application/json` is
@@ -73,10 +73,10 @@ class Guard:
             return None  # reports of assets, which may have everything in their URL
         if given is not None and given.partition(";")[0].strip().lower() == wanted:
             return None
-        return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content_type", f"Send it as Content-Type: {wanted}.")
+        return UiProblem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content_type", f"Send it as Content-Type: {wanted}.")
 
 
-def _query_problem(query_string: bytes, headers: Headers) -> Problem | None:
+def _query_problem(query_string: bytes, headers: Headers) -> UiProblem | None:
     """Refuse GraphQL by GET: what is left of it is the page to try queries in."""
     is_query = b"query" in {name.strip() for name in parse_qs(query_string, keep_blank_values=True)}
     if is_query or "text/html" not in headers.get("accept", ""):
@@ -84,5 +84,5 @@ def _query_problem(query_string: bytes, headers: Headers) -> Problem | None:
     return None
 
 
-def _wrong_method(detail: str, *, allow: str) -> Problem:
-    return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, {"allow": allow})
+def _wrong_method(detail: str, *, allow: str) -> UiProblem:
+    return UiProblem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, {"allow": allow})

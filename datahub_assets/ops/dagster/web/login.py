@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from datahub_assets.ops.dagster.web.guard import REFUSED_WEBSOCKET
 from datahub_assets.ops.dagster.web.login_page import LOGIN, LOGOUT, logged_in, login_form
 from datahub_assets.ops.dagster.web.own_pages import SAFE_METHODS
-from datahub_assets.ops.dagster.web.problems import Problem
+from datahub_assets.ops.dagster.web.problems import UiProblem
 from datahub_assets.ops.dagster.web.sessions import SESSION_S, Clock, FailedLogins, Sessions
 from datahub_net.addresses import subscriber
 
@@ -74,7 +74,7 @@ class Login:
             return login_form(after=_asked_for(connection.scope), status=HTTPStatus.UNAUTHORIZED)
         return _unauthorized("Log in at /login, or send the owner's token as Authorization: Bearer.")
 
-    def _try(self, address: str, given: str) -> Problem | None:
+    def _try(self, address: str, given: str) -> UiProblem | None:
         """Check a token. The right one always passes: others may have given wrong ones from the same address.
 
         Who gave too many wrong ones is not told about the next, which does not count either.
@@ -85,7 +85,7 @@ class Login:
         if wait_s:
             detail = f"Too many wrong tokens came from your address. Try again in {wait_s} seconds."
             headers = {"retry-after": str(wait_s)}
-            return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_wrong_tokens", detail, headers)
+            return UiProblem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_wrong_tokens", detail, headers)
         self._failed.add(address)
         return _unauthorized("This is not the token of this Data Hub's owner.")
 
@@ -99,7 +99,7 @@ class Login:
             return logged_in() if is_in else login_form(after="/")
         fields = await _fields(request)
         if fields is None:
-            return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The form has too much in it.")
+            return UiProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The form has too much in it.")
         return self._log_in(request, fields)
 
     def _log_in(self, request: Request, fields: Mapping[str, list[str]]) -> Response:
@@ -148,12 +148,12 @@ def _given_token(headers: Headers) -> str | None:
         return ""
 
 
-def _unauthorized(detail: str) -> Problem:
+def _unauthorized(detail: str) -> UiProblem:
     # Not Basic: browsers would open a window of their own for it.
-    return Problem(HTTPStatus.UNAUTHORIZED, "login_needed", detail, {"www-authenticate": 'Bearer realm="Dagster"'})
+    return UiProblem(HTTPStatus.UNAUTHORIZED, "login_needed", detail, {"www-authenticate": 'Bearer realm="Dagster"'})
 
 
-def _as_page(refusal: Problem, *, after: str) -> Response:
+def _as_page(refusal: UiProblem, *, after: str) -> Response:
     """The login page with the reason of a refusal."""
     page = login_form(after=after, status=HTTPStatus(refusal.status_code), error=refusal.detail)
     for name in ("retry-after", "www-authenticate"):

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 
 
-class Problem(JSONResponse):
+class UiProblem(JSONResponse):
     """An answer that says what is wrong with a request and what to do."""
 
     media_type = "application/problem+json"
