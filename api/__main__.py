@@ -10,11 +10,11 @@ import click
 from api.asgi import create_app
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.settings import Settings
-from datahub_files.home import open_home
-from datahub_files.private import private_umask
-from datahub_net.hosts import HostCheck, OwnHosts
-from datahub_net.log_limit import limit_repeats
-from datahub_net.server import Server, listening_socket
+from datahub_system.files.home import open_home
+from datahub_system.files.private import private_umask
+from datahub_system.net.hosts import HostCheck, OwnHosts
+from datahub_system.net.log_limit import limit_repeats
+from datahub_system.net.server import Server, listening_socket
 
 _STOP_TIMEOUT_S: Final = 5
 """For answers that are being sent when the server is asked to stop."""

@@ -42,8 +42,8 @@ from api.stream.feed import Feed
 from api.web.docs import DocsController, openapi_config
 from api.web.snippets_controller import SnippetsController
 from datahub_assets.settings import Settings
-from datahub_net.bodies import BodyLimit
-from datahub_net.forwarded import behind_proxies
+from datahub_system.net.bodies import BodyLimit
+from datahub_system.net.forwarded import behind_proxies
 
 _CACHE_BYTES: Final = 128 << 20
 _BODY_BYTES: Final = 1 << 20

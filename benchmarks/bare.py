@@ -16,8 +16,8 @@ from litestar import get as route
 from benchmarks.environment import HERE, quiet_environment
 from benchmarks.load import Server
 from benchmarks.processes import answers, free_port, running
-from datahub_net.server import Server as HttpServer
-from datahub_net.server import listening_socket
+from datahub_system.net.server import Server as HttpServer
+from datahub_system.net.server import listening_socket
 
 NAME: Final = "bare Litestar handler"
 UNCHANGED: Final = "bare Litestar 304"

@@ -15,7 +15,7 @@ import click
 from datahub_assets.domain.errors import DataHubError, SettingsError
 from datahub_assets.ops.supervise import home
 from datahub_assets.settings import Settings, setting_rows
-from datahub_files.private import UnsafePath, check_file, private_umask
+from datahub_system.files.private import UnsafePath, check_file, private_umask
 
 P = ParamSpec("P")
 

@@ -1,7 +1,7 @@
 """The one table of settings: environment in, frozen typed values out. No other module reads the environment.
 
 The table feeds the code, `datahub up --help` and the README; no default lives anywhere else. Proxies are no settings of
-ours: `datahub_net.proxies` reads those variables, and here is only seen that they can be used.
+ours: `datahub_system.net.proxies` reads those variables, and here is only seen that they can be used.
 """
 
 import os
@@ -27,7 +27,7 @@ from datahub_assets.setting_values import (
     Urls,
     Words,
 )
-from datahub_net.proxies import Proxies, UnusableProxy
+from datahub_system.net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"
 LOCAL_USER: Final = "local"

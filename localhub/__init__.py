@@ -1,6 +1,6 @@
 """A Hugging Face Hub for one machine: the HTTP API that unchanged huggingface_hub and datasets speak, kept on disk.
 
-Of the rest of the project it imports `datahub_net` and `datahub_files` only.
+Of the rest of the project it imports `datahub_system.net` and `datahub_system.files` only.
 
 store                   repositories, commits and bytes on disk; knows nothing of HTTP
 protocol                the wire shapes, as pure functions

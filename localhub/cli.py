@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from datahub_files.private import check_folder
-from datahub_net.log_limit import limit_repeats
+from datahub_system.files.private import check_folder
+from datahub_system.net.log_limit import limit_repeats
 from localhub.errors import LocalHubError
 from localhub.store import accounts
 from localhub.store.accounts import Role, owner_token

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from datahub_net.hosts import HostCheck, OwnHosts
-from datahub_net.server import Server, listening_socket
+from datahub_system.net.hosts import HostCheck, OwnHosts
+from datahub_system.net.server import Server, listening_socket
 from localhub.app.asgi import create_app
 from localhub.app.requests.site import Site
 from localhub.store.accounts import Owner, owner_token

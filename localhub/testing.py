@@ -18,8 +18,8 @@ from typing import Any, Self
 
 from starlette.types import Scope
 
-from datahub_net.connections import LimitedConnection
-from datahub_net.server import Server, listening_socket
+from datahub_system.net.connections import LimitedConnection
+from datahub_system.net.server import Server, listening_socket
 from localhub.app.asgi import create_app
 from localhub.app.requests.site import Site
 from localhub.faults import CUT, Faults

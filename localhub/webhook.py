@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import httpx
 
-from datahub_net.clients import client
+from datahub_system.net.clients import client
 from localhub.protocol.shapes import account_id
 from localhub.store.repos import Repo
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from datahub_net.proxies import VARIABLES
+from datahub_system.net.proxies import VARIABLES
 
 # huggingface_hub and datasets read these when they are imported, so they are set before any test module is.
 _HF_HOME = Path(tempfile.mkdtemp(prefix="datahub-tests-hf-"))

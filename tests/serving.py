@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from datahub_net.server import Server, listening_socket
+from datahub_system.net.server import Server, listening_socket
 
 WAIT_S = 20.0
 

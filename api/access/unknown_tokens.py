@@ -8,7 +8,7 @@ from typing import Final
 
 from api.engine.hub.call_budget import Budget
 from api.http.errors import TooManyUnknownTokens
-from datahub_net.addresses import is_loopback, subscriber
+from datahub_system.net.addresses import is_loopback, subscriber
 
 _PER_ADDRESS: Final = 20
 _TOTAL: Final = 100

@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from api.http.errors import ApiError, InvalidParameter, RequestTooLarge, SqlError
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
-from datahub_net.bodies import ENDED_EARLY
+from datahub_system.net.bodies import ENDED_EARLY
 
 _LOG: Final = logging.getLogger(__name__)
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"

@@ -13,7 +13,7 @@ from litestar.types import HTTPScope
 
 from api.access.api_keys import DROP_INS, KEY_HEADERS, take_key
 from api.http.errors import HeadersTooLarge, RepeatedHeader, UrlTooLong
-from datahub_net.headers import ONLY_ONCE
+from datahub_system.net.headers import ONLY_ONCE
 
 MOST_HEADERS: Final = 100
 MOST_FIELD_BYTES: Final = 16 * 1024

@@ -13,7 +13,7 @@ from api.dropin.binance.errors import binance_body
 from api.dropin.coingecko.errors import coingecko_body
 from api.http.errors import ApiError, RequestTimeout, RequestTooLarge
 from api.http.problems import PROBLEM_MEDIA_TYPE, problem_of
-from datahub_net.bodies import BodyRefusal, RefusalResponse, Scope
+from datahub_system.net.bodies import BodyRefusal, RefusalResponse, Scope
 
 _OF_BODIES: dict[int, type[ApiError]] = {error.status: error for error in (RequestTimeout, RequestTooLarge)}
 

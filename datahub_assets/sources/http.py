@@ -26,7 +26,7 @@ from datahub_assets.domain.errors import (
     SourceRejected,
     SourceUnavailable,
 )
-from datahub_net import clients
+from datahub_system.net import clients
 
 USER_AGENT: Final = "crypto-data-hub/0.1"
 _CONNECT_TIMEOUT_S: Final = 5.0

@@ -16,7 +16,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
 from datahub_assets.domain.rows import Checked, Rejected
 from datahub_assets.domain.times import HOUR_MS
-from datahub_files.private import private_folder
+from datahub_system.files.private import private_folder
 
 _REJECTED: Final = b"datahub.rejected"
 _ABANDONED_MS: Final = HOUR_MS

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from datahub_assets.domain.times import iso
-from datahub_files.private import make
+from datahub_system.files.private import make
 
 FILE_NAME = "worker-status.json"
 _EMPTY: dict[str, Any] = {

@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datahub_net.headers import repeated
+from datahub_system.net.headers import repeated
 
 MAX_PATH_BYTES = 16 * 1024
 MAX_QUERY_BYTES = 16 * 1024

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from datahub_files.private import check_file, private_folder
+from datahub_system.files.private import check_file, private_folder
 from localhub.store.database import HubDatabase
 from localhub.store.disk.blobs import Blobs
 from localhub.store.disk.secretfile import secret_in

@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from datahub_net.addresses import is_this_machine
+from datahub_system.net.addresses import is_this_machine
 
 _HEAD_END = b"\r\n\r\n"
 

@@ -21,8 +21,8 @@ from datahub_assets.ops.supervise.process import answers
 from datahub_assets.sources.http import Http
 from datahub_assets.stores.hub import http as hub_http
 from datahub_assets.stores.hub.client import Hub
-from datahub_net import clients, hub_sessions
-from datahub_net.proxies import Proxies
+from datahub_system.net import clients, hub_sessions
+from datahub_system.net.proxies import Proxies
 from localhub.testing import HubServer
 from localhub.webhook import Webhook
 from tests.fakes.proxy import HttpProxy, SocksProxy

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from datahub_net.connections import ConnectionLimits
+from datahub_system.net.connections import ConnectionLimits
 from tests.api.conftest import until
 from tests.api.process import free_port, process
 from tests.localhub.process import HubProcess

@@ -23,7 +23,7 @@ from api.dropin.coingecko.queries import Lookup, ask_prices
 from api.http.errors import UnknownParameter, UnknownSymbol
 from api.http.negotiation import coding_accepted, format_accepted
 from api.sql.sandbox.worker.admission import Unparsable, admit
-from datahub_net.bodies import ENDED_EARLY, BodyLimit
+from datahub_system.net.bodies import ENDED_EARLY, BodyLimit
 from localhub.testing import HubServer
 from tests.api.conftest import Client, until
 from tests.api.process import _is_serving, free_port, process, serving_process

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from datahub_net.hosts import OwnHosts
+from datahub_system.net.hosts import OwnHosts
 from tests.api.conftest import until
 from tests.api.process import free_port, process
 from tests.localhub.process import HubProcess

@@ -33,8 +33,8 @@ from datahub_assets.ops.warm.protocol import Launch, ask
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.landing import land
-from datahub_files.home import open_home
-from datahub_files.private import UnsafePath, private_folder
+from datahub_system.files.home import open_home
+from datahub_system.files.private import UnsafePath, private_folder
 from localhub.store.disk.secretfile import secret_in
 from localhub.store.home import Home, only_server
 from tests.e2e.stack import ROOT, Stack, free_ports

@@ -23,8 +23,8 @@ from api.middleware.arrival import Arrival
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import DataHubError, HubRefused, HubUnavailable, SettingsError
 from datahub_assets.settings import Settings
-from datahub_net.forwarded import behind_proxies
-from datahub_net.headers import ONLY_ONCE
+from datahub_system.net.forwarded import behind_proxies
+from datahub_system.net.headers import ONLY_ONCE
 from localhub.store import accounts
 from localhub.testing import HubServer
 from tests.api.conftest import until

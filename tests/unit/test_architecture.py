@@ -1,4 +1,4 @@
-"""HTTP clients are made in datahub_net alone: made elsewhere, nobody routes their requests or keeps their secrets."""
+"""HTTP clients are made in one place: made elsewhere, nobody routes their requests or keeps their secrets."""
 
 import ast
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("api", "datahub_assets", "datahub_net", "localhub")
-MAKERS = {Path("datahub_net/clients.py"), Path("datahub_net/hub_sessions.py")}
+PRODUCT = ("api", "datahub_assets", "datahub_system", "localhub")
+MAKERS = {Path("datahub_system/net/clients.py"), Path("datahub_system/net/hub_sessions.py")}
 
 CALLS = {"Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport", "request", "stream"} | {
     "get", "post", "put", "patch", "delete", "head", "options",
@@ -98,4 +98,4 @@ def test_http_clients_are_made_in_one_place() -> None:
         for path in files
         if (name := path.relative_to(ROOT)) not in MAKERS and (made := list(makers(path.read_text("utf-8"))))
     }
-    assert found == {}, "make them with datahub_net.clients, so that proxies and redirects are minded"
+    assert found == {}, "make them with datahub_system.net.clients, so that proxies and redirects are minded"

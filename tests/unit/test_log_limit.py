@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from datahub_net import log_limit
-from datahub_net.log_limit import RepeatLimit, limit_repeats
+from datahub_system.net import log_limit
+from datahub_system.net.log_limit import RepeatLimit, limit_repeats
 
 
 @pytest.fixture

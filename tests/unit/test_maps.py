@@ -51,6 +51,9 @@ ROOMS = [
     "localhub/app/uploads",
     "localhub/store/disk",
     "localhub",
+    "datahub_system",
+    "datahub_system/net",
+    "datahub_system/files",
 ]
 _COLUMN = 24
 

@@ -5,7 +5,7 @@ import pytest
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.ops.supervise import environment
 from datahub_assets.settings import Settings
-from datahub_net.proxies import Proxies, UnusableProxy
+from datahub_system.net.proxies import Proxies, UnusableProxy
 
 PROXY = "http://proxy.corp:3128"
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from api.engine.hub.reader import HubCommit, HubFile
-from datahub_files.private import check_file, private_folder
+from datahub_system.files.private import check_file, private_folder
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS heads (

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 
 from datahub_assets.domain.errors import HubContentInvalid, HubNotFound, HubRateLimited, HubRefused, HubUnavailable
-from datahub_net import clients
+from datahub_system.net import clients
 
 FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
 _CHUNK_BYTES: Final = 1 << 20

@@ -9,7 +9,6 @@ import ctypes
 import errno
 import os
 import resource
-import signal
 import struct
 import sys
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Final
 from api.sql.sandbox.seccomp import install_filter
 
 _NOBODY: Final = 65_534
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_NO_NEW_PRIVS = 38
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446  # the same numbers on every CPU
 _VERSION_FLAG: Final = 1
 # Rights by Landlock version (linux/landlock.h): the first version has 13 file rights, each later one adds some.
@@ -37,12 +36,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def _failed(what: str) -> str:
     number = ctypes.get_errno()
     return f"no: {what}: {errno.errorcode.get(number, number)}"
-
-
-def die_with_parent() -> None:
-    """Be killed when the process that forked this one ends. To be called after `drop_privileges`, which undoes it."""
-    if sys.platform == "linux":
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def drop_privileges() -> str:

@@ -24,7 +24,7 @@ from datahub_assets.stores.cache.database import is_full
 from datahub_assets.stores.hub.account import hub_without_cache
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.worker_status import WorkerStatusFile
-from datahub_net import clients
+from datahub_system.net import clients
 
 _TIMEOUT_S = 10.0
 _LITTLE_DISK_BYTES = 1 << 30

@@ -14,7 +14,7 @@ from datahub_assets.ops.supervise.logs import Redactor
 from datahub_assets.ops.supervise.supervisor import Supervisor
 from datahub_assets.settings import Settings
 from datahub_assets.settings_typos import unknown_settings
-from datahub_net.clients import environment_proxies
+from datahub_system.net.clients import environment_proxies
 
 _NAME_WIDTH = 8
 

@@ -13,7 +13,7 @@ from datahub_assets.defs.run_limits import CHAIN_TAG, run_limit_s
 from datahub_assets.ops.dagster import runtime_folder
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
-from datahub_files.private import UnsafePath, private_folder
+from datahub_system.files.private import UnsafePath, private_folder
 
 LOCATION = "datahub"
 CODE_MODULE = "datahub_assets.definitions"

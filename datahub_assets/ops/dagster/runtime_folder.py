@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from datahub_assets.ops.errors import OpsError
-from datahub_files.private import (
+from datahub_system.files.private import (
     UnsafePath,
     checked_mode,
     is_own,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datahub_assets.settings import Settings
-from datahub_net.proxies import VARIABLES, Proxies
+from datahub_system.net.proxies import VARIABLES, Proxies
 
 _SECRETS = ("HF_TOKEN", "HF_API_TOKEN", "COINGECKO_API_KEY", "DATAHUB_WEBHOOK_SECRET")
 _QUIET = {

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from datahub_assets.ops.errors import OpsError
-from datahub_files.home import check_home, open_home
-from datahub_files.private import UnsafePath
+from datahub_system.files.home import check_home, open_home
+from datahub_system.files.private import UnsafePath
 
 
 def make(home: Path) -> list[str]:

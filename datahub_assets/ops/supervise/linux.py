@@ -1,13 +1,10 @@
-"""The few things only the kernel can promise about processes.
+"""Processes that descend from this one: adopting orphans, signalling groups, collecting the dead.
 
-Two calls of prctl(2), on Linux only; on other systems they do nothing. A *child subreaper* becomes the parent of
-orphans among its descendants, so that it can end them. A *parent-death signal* reaches a child when the thread that
-started it ends, also by SIGKILL.
+A *child subreaper* (prctl(2), Linux only) becomes the parent of orphans among its descendants, so that it can end them.
 """
 
 import ctypes
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -16,9 +13,7 @@ from pathlib import Path
 
 import psutil
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-# Loaded once, before any fork: between fork and exec a child must not import or allocate more than it has to.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -26,14 +21,6 @@ def adopt_orphans() -> None:
     """Make this process the parent of any orphan among its descendants."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def die_with_parent(parent_pid: int, *, signum: int = signal.SIGTERM) -> None:
-    """Ask the kernel to send this process `signum` when its parent is gone; at once if it is gone already."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-        if os.getppid() != parent_pid:
-            os.kill(os.getpid(), signum)
 
 
 def signal_group(group: int, signum: int) -> None:

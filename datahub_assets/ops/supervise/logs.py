@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from datahub_files.private import private_folder
+from datahub_system.files.private import private_folder
 
 _FILE_BYTES = 5 * 1024 * 1024
 _KEPT_FILES = 4

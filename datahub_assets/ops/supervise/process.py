@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
-from datahub_assets.ops.supervise.linux import die_with_parent
-from datahub_net.clients import local_status
+from datahub_system.net.clients import local_status
+from datahub_system.processes import die_with_parent
 
 Probe = Callable[[], bool]
 _PROBE_TIMEOUT_S = 0.5

@@ -17,8 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from datahub_assets.ops.supervise.linux import die_with_parent, other_threads
+from datahub_assets.ops.supervise.linux import other_threads
 from datahub_assets.ops.warm.protocol import Launch, LaunchReply, Stop, check_peer, decode, encode, read_line
+from datahub_system.processes import die_with_parent
 
 Work = Callable[[Sequence[str]], int]
 """Does in a child what `dagster api` does with these arguments; gives the exit code."""

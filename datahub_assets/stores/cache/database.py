@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable
-from datahub_files.private import UnsafePath, check_file, make, make_file
+from datahub_system.files.private import UnsafePath, check_file, make, make_file
 
 BUSY_TIMEOUT_S: Final = 30.0
 _LOG_BYTES: Final = 64 * 1024 * 1024

@@ -24,8 +24,8 @@ from datahub_assets.domain.errors import (
     HubRefused,
     HubUnavailable,
 )
-from datahub_net.clients import via
-from datahub_net.hub_sessions import HubSession, use_in_huggingface_hub
+from datahub_system.net.clients import via
+from datahub_system.net.hub_sessions import HubSession, use_in_huggingface_hub
 
 CONNECT_TIMEOUT_S: Final = 5.0
 REQUEST_TIMEOUT_S: Final = 20.0

@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from datahub_files.private import checked_file
-from datahub_files.private import make as make_folder
+from datahub_system.files.private import checked_file
+from datahub_system.files.private import make as make_folder
 
 
 def secret_in(path: Path, *, make: Callable[[], str]) -> str:

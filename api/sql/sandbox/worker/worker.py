@@ -4,6 +4,7 @@ This is the only place where a caller's SQL is looked at. The server must never 
 """
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from api.sql.sandbox import confinement, messages
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.worker.session import Session
+from datahub_system.processes import die_with_parent
 
 _MEBIBYTE = 1024 * 1024
 
@@ -46,7 +48,7 @@ def _confined(limits: SqlLimits, gauge: confinement.MemoryGauge) -> tuple[Sessio
     """A warm session in a process that has given up everything else, and what it could give up."""
     session = Session(limits)
     report = {"threads": _threads(), "privileges": confinement.drop_privileges(), "files": confinement.close_files()}
-    confinement.die_with_parent()
+    die_with_parent(signum=signal.SIGKILL)  # after the privileges, whose change undoes it
     session.seal()
     session.warm_up()
     report["system_calls"] = confinement.close_system_calls()

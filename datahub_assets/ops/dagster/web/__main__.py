@@ -11,8 +11,8 @@ from datahub_assets.domain.errors import DataHubError
 from datahub_assets.ops.dagster.web.application import dagster_application, guarded
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
-from datahub_net.log_limit import limit_repeats
-from datahub_net.server import Server, listening_socket
+from datahub_system.net.log_limit import limit_repeats
+from datahub_system.net.server import Server, listening_socket
 
 
 @click.command()

@@ -1,8 +1,8 @@
 """Who may reach Dagster's UI, by the address it listens on and the settings."""
 
 from datahub_assets.settings import Settings
-from datahub_net.addresses import is_loopback
-from datahub_net.hosts import OwnHosts
+from datahub_system.net.addresses import is_loopback
+from datahub_system.net.hosts import OwnHosts
 
 
 def needs_login(settings: Settings) -> bool:

@@ -19,9 +19,9 @@ from datahub_assets.ops.dagster.web.headers import SecurityHeaders
 from datahub_assets.ops.dagster.web.login import FORM_PATHS, Login
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
-from datahub_net.bodies import BodyLimit
-from datahub_net.forwarded import behind_proxies
-from datahub_net.hosts import HostCheck
+from datahub_system.net.bodies import BodyLimit
+from datahub_system.net.forwarded import behind_proxies
+from datahub_system.net.hosts import HostCheck
 
 _LARGEST_BODY: Final = 8 * 1024 * 1024  # Dagster reads it whole into memory
 _BODY_S: Final = 30.0

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datahub_assets.ops.dagster.web.own_pages import SAFE_METHODS, is_from_own_page
 from datahub_assets.ops.dagster.web.problems import UiProblem
-from datahub_net.headers import repeated
+from datahub_system.net.headers import repeated
 
 GRAPHQL: Final = "/graphql"
 REFUSED_WEBSOCKET: Final = {"type": "websocket.close", "code": 1008}

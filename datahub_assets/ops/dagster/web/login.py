@@ -24,7 +24,7 @@ from datahub_assets.ops.dagster.web.login_page import LOGIN, LOGOUT, logged_in, 
 from datahub_assets.ops.dagster.web.own_pages import SAFE_METHODS
 from datahub_assets.ops.dagster.web.problems import UiProblem
 from datahub_assets.ops.dagster.web.sessions import SESSION_S, Clock, FailedLogins, Sessions
-from datahub_net.addresses import subscriber
+from datahub_system.net.addresses import subscriber
 
 FORM_PATHS: Final = frozenset({LOGIN, LOGOUT})
 READINESS: Final = "/server_info"

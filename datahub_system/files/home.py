@@ -13,7 +13,7 @@ import re
 import stat
 from pathlib import Path
 
-from datahub_files.private import (
+from datahub_system.files.private import (
     UnsafePath,
     check_folder,
     check_link,

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any, Final
 
-from datahub_net.addresses import literal
+from datahub_system.net.addresses import literal
 
 _MISDIRECTED: Final = 421
 _LONGEST_SHOWN: Final = 100

@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 """Frameworks have their own types for these three."""
 
-ENDED_EARLY: Final = "datahub_net.body_ended_early"
+ENDED_EARLY: Final = "datahub_system.net.body_ended_early"
 """True in the scope of a request whose body did not come to its end: the client left, or the body was refused."""
 _DISCONNECT: Final[Mapping[str, str]] = {"type": "http.disconnect"}
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from datahub_net.addresses import Address, Network, host_and_port, network
+from datahub_system.net.addresses import Address, Network, host_and_port, network
 
 
 @dataclass(frozen=True, slots=True)

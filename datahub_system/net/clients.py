@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from datahub_net.proxies import Proxies, Proxy
+from datahub_system.net.proxies import Proxies, Proxy
 
 T = TypeVar("T")
 

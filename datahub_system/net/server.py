@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 import uvicorn
 
-from datahub_net.connections import ConnectionLimits, Connections, LimitedConnection
+from datahub_system.net.connections import ConnectionLimits, Connections, LimitedConnection
 
 _BACKLOG: Final = 1024
 _SWEEP_EVERY_TICKS: Final = 10  # uvicorn ticks ten times a second

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, unquote
 
-from datahub_net import no_proxy
-from datahub_net.addresses import comparable, host_and_port, is_name, is_this_machine
-from datahub_net.no_proxy import Exemption
+from datahub_system.net import no_proxy
+from datahub_system.net.addresses import comparable, host_and_port, is_name, is_this_machine
+from datahub_system.net.no_proxy import Exemption
 
 VARIABLES: Final = tuple(
     name for role in ("http", "https", "all", "no") for name in (f"{role}_proxy", f"{role}_proxy".upper())

@@ -18,7 +18,7 @@ from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from datahub_net.addresses import literal, subscriber
+from datahub_system.net.addresses import literal, subscriber
 
 _EVICTED_AT_ONCE: Final = 16
 _REFUSAL: Final = (
