@@ -13,6 +13,7 @@ import httpx
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
+from datahub_assets.domain.worker_status import as_text
 from datahub_assets.ops.commands import ticks
 from datahub_assets.ops.commands.hub_queries import first_reply
 from datahub_assets.ops.commands.trial_publish import publish_and_read_back
@@ -235,7 +236,7 @@ def _worker_status(settings: Settings) -> str:
     problem = told.problem()
     if problem is not None:
         raise CheckFailed(problem)
-    return f"{told.path} tells of {len(told.read()['chains'])} chains"
+    return f"{told.path} tells of {len(told.read().chains)} chains"
 
 
 def _ticks(settings: Settings) -> str:
@@ -243,7 +244,7 @@ def _ticks(settings: Settings) -> str:
     if silence is not None:
         raise CheckFailed(silence)
     told = WorkerStatusFile(settings.home)
-    return ", ".join(f"{name}: last run began {told.chain(name)['last_tick'] or 'never'}" for name in DATASETS)
+    return ", ".join(f"{name}: last run began {as_text(told.chain(name).last_tick) or 'never'}" for name in DATASETS)
 
 
 def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:
