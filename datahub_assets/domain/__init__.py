@@ -8,4 +8,5 @@ partitions              which file of a repo a row belongs in
 rows                    checked and rejected rows, and how two versions of a row merge
 tables                  TableSpec: columns, key, order and partitioning of a table
 times                   units of time, and times as ISO 8601
+worker_status           what the workers tell of their chains
 """
