@@ -22,7 +22,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRefused
-from datahub_assets.stores.cache.repo_state import FileState
+from datahub_assets.domain.hub_files import HubFile
 from datahub_assets.stores.hub.http import bounded, install
 
 READ_DEADLINE_S: Final = 120.0
@@ -95,14 +95,14 @@ class Hub:
             info = self._api.dataset_info(self.repo_id(spec), revision="main", expand=["sha"])
         return str(info.sha)
 
-    def files(self, spec: DatasetSpec, *, revision: str) -> dict[str, FileState]:
+    def files(self, spec: DatasetSpec, *, revision: str) -> dict[str, HubFile]:
         """All files of a commit by path."""
         with bounded(deadline_s=READ_DEADLINE_S):
             entries = list(
                 self._api.list_repo_tree(self.repo_id(spec), recursive=True, revision=revision, repo_type=_KIND)
             )
         return {
-            entry.path: FileState(entry.path, entry.lfs.sha256 if entry.lfs else entry.blob_id, entry.size)
+            entry.path: HubFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
             for entry in entries
             if isinstance(entry, RepoFile)
         }
