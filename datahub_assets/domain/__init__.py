@@ -10,5 +10,5 @@ partitions              which file of a repo a row belongs in
 rows                    checked and rejected rows, and how two versions of a row merge
 sql_names               names in SQL text
 tables                  TableSpec: columns, key, order and partitioning of a table
-times                   units of time, and times as ISO 8601
+times                   units of time, and times as milliseconds and as text
 """

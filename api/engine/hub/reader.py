@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
@@ -18,6 +17,7 @@ import httpx
 from datahub_assets.domain.errors import HubContentInvalid, HubError, HubNotFound, HubUnavailable
 from datahub_assets.domain.hub_errors import error_of_status
 from datahub_assets.domain.hub_files import CONTENT_ID, HubFile, content_hash
+from datahub_assets.domain.times import iso_to_ms
 from datahub_system.net import clients
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -72,7 +72,7 @@ class HubReader:
         while url is not None:
             answer = self._get(url, timeout_s=timeout_s)
             for item in _list(answer):
-                yield HubCommit(sha=_text(item, "id"), at_ms=_epoch_ms(_text(item, "date")), title=_text(item, "title"))
+                yield HubCommit(sha=_text(item, "id"), at_ms=_date_ms(_text(item, "date")), title=_text(item, "title"))
             url = answer.links.get("next", {}).get("url")
 
     def tree(self, repo_id: str, sha: str) -> tuple[HubFile, ...]:
@@ -216,8 +216,8 @@ def _text(item: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _epoch_ms(iso: str) -> int:
+def _date_ms(date: str) -> int:
     try:
-        return round(datetime.fromisoformat(iso).timestamp() * 1000)
+        return iso_to_ms(date)
     except ValueError as error:
-        raise HubContentInvalid(f"the Hub dated a commit {iso!r}") from error
+        raise HubContentInvalid(f"the Hub dated a commit {date!r}") from error
