@@ -3,7 +3,7 @@
 import hashlib
 from typing import Final
 
-from datahub_assets.settings import LOCAL_USER, Settings
+from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
@@ -26,7 +26,7 @@ def hub_of(settings: Settings, cache: Cache) -> Hub:
         HubRefused: the token is not valid.        HubUnavailable: the Hub could not be asked.
     """
     token = settings.owner_token()
-    namespace = settings.hf_username or (LOCAL_USER if settings.embedded_hub else None)
+    namespace = settings.known_namespace
     hub = Hub(settings.hub_endpoint, token, namespace)
     if namespace is not None or token is None:
         return hub

@@ -30,7 +30,7 @@ COMMIT_DEADLINE_S: Final = 300.0
 SQUASH_SILENCE_S: Final = 60.0
 """A whole history is rewritten before the answer comes, and no tick waits for it."""
 _KIND: Final = "dataset"
-_LIBRARY: Final = "crypto-data-hub"
+LIBRARY: Final = "crypto-data-hub"
 
 
 class Hub:
@@ -49,7 +49,7 @@ class Hub:
         disable_progress_bars()
         install()
         self.endpoint = endpoint
-        self._api = HfApi(endpoint=endpoint, token=token or False, library_name=_LIBRARY)
+        self._api = HfApi(endpoint=endpoint, token=token or False, library_name=LIBRARY)
         self._namespace = namespace
 
     @cached_property
@@ -120,7 +120,7 @@ class Hub:
             url = hf_hub_url(self.repo_id(spec), path, repo_type=_KIND, revision=revision, endpoint=self.endpoint)
             # Not compressed on the way, so that the answer's length is the file's and what is missing is noticed.
             headers = build_hf_headers(
-                token=self._api.token, library_name=_LIBRARY, headers={"Accept-Encoding": "identity"}
+                token=self._api.token, library_name=LIBRARY, headers={"Accept-Encoding": "identity"}
             )
             http_get(url, content, headers=headers)
         return content.getvalue()
