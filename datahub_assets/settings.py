@@ -252,6 +252,11 @@ class Settings(BaseModel):
         return f"http://127.0.0.1:{self.localhub_port}" if self.embedded_hub else HUGGING_FACE
 
     @property
+    def known_namespace(self) -> str | None:
+        """Whose the datasets are, None where the Hub has to be asked whom the token belongs to."""
+        return self.hf_username or (LOCAL_USER if self.embedded_hub else None)
+
+    @property
     def token_path(self) -> Path:
         """The file with the embedded Hub's owner token, which is the API's own token too."""
         return self.home / "token"

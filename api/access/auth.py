@@ -6,7 +6,6 @@ Tokens are never kept, logged or shown.
 import asyncio
 import hashlib
 import hmac
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -17,9 +16,9 @@ from typing import Final
 from api.access.unknown_tokens import UnknownTokenLimit
 from api.engine.hub.reader import Account
 from api.http.errors import TokenMissing, TokenRefused
+from api.http.token_form import TOKEN_FORM
 from datahub_assets.domain.errors import DataHubError, HubError, HubRefused
 
-TOKEN_FORM: Final = re.compile(rb"(?:hf_|api_org_)[A-Za-z0-9._-]{8,1000}")
 ACCEPTED_FOR_S: Final = 300.0
 """How long a token goes on working here after the Hub stopped accepting it, at most."""
 _STALE_FOR_S: Final = 3600.0

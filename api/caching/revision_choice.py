@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
-from api.engine.hub.reader import FULL_SHA
 from api.http.errors import InvalidParameter
 from api.http.parameters import (
     AsOf,
     Revision,
 )
 from api.http.times import parse_time
+from datahub_assets.domain.hub_files import FULL_SHA
 
 _MOST_REVISION: Final = 1000
 """What the Hub does not know is remembered by its name."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from api.datasets.schemas import ColumnInfo, DatasetInfo, FileInfo, GroupCoverage
 from api.engine.snapshot import Snapshot, dataset_url
-from api.http.times import iso
+from datahub_assets.domain.times import iso_short
 
 
 def dataset_infos(snapshots: Sequence[Snapshot], *, endpoint: str) -> dict[str, DatasetInfo]:
@@ -21,7 +21,7 @@ def dataset_info(snapshot: Snapshot, *, endpoint: str) -> DatasetInfo:
         repo=snapshot.repo_id,
         url=dataset_url(snapshot.repo_id, endpoint=endpoint),
         revision=snapshot.sha,
-        updated_at=iso(snapshot.commit.at_ms),
+        updated_at=iso_short(snapshot.commit.at_ms),
         rows=snapshot.rows,
         size=snapshot.size,
         key=list(spec.key),
@@ -37,6 +37,6 @@ def _coverage(snapshot: Snapshot, group: str | None) -> GroupCoverage:
         group=group,
         series=len(snapshot.series[group]),
         rows=sum(file.rows for file in files),
-        oldest=iso(min((file.min_ms for file in files), default=None)),
-        newest=iso(max((file.max_ms for file in files), default=None)),
+        oldest=iso_short(min((file.min_ms for file in files), default=None)),
+        newest=iso_short(max((file.max_ms for file in files), default=None)),
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from api.engine.engine import Engine
 from api.engine.hub.reader import HubReader
 from datahub_assets.domain.errors import HubRefused
-from datahub_assets.settings import LOCAL_USER, Settings
+from datahub_assets.settings import Settings
 
 
 def create_engine(settings: Settings) -> Engine:
@@ -15,7 +15,7 @@ def create_engine(settings: Settings) -> Engine:
         hub=hub,
         root=settings.snapshots_path,
         endpoint=settings.hub_endpoint,
-        owner=settings.hf_username or (LOCAL_USER if settings.embedded_hub else None),
+        owner=settings.known_namespace,
         namespace=_namespace(settings, hub),
     )
 

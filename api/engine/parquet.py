@@ -19,6 +19,7 @@ from api.engine.hub.catalog import Catalog
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
+from datahub_assets.domain.sql_names import quoted
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH_ROWS: Final = 100_000
@@ -46,11 +47,6 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     return connection
-
-
-def quoted(name: str) -> str:
-    """A name as a SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 class FileReader:

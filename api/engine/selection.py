@@ -15,6 +15,7 @@ import polars as pl
 
 from api.engine.datafile import DataFile, Rows, Span
 from api.engine.snapshot import Snapshot
+from datahub_assets.domain.times import epoch_ms
 
 _FOREVER_MS: Final = 1 << 62
 
@@ -186,4 +187,4 @@ def _page(snapshot: Snapshot, query: RowQuery, pieces: Sequence[_Piece]) -> Sele
         return SelectedRows(frame, None)
     frame = frame.head(query.limit) if query.forward else frame.tail(query.limit)
     at, name = frame[-1 if query.forward else 0, ["timestamp", series]].row(0)
-    return SelectedRows(frame, Position(at_ms=round(at.timestamp() * 1000), series=name))
+    return SelectedRows(frame, Position(at_ms=epoch_ms(at), series=name))

@@ -6,8 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 from api.engine.datafile import DataFile
-from api.engine.hub.reader import HubCommit, HubFile
+from api.engine.hub.reader import HubCommit
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.hub_files import HubFile
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,11 @@ from typing import Final
 from api.engine.datafile import DataFile
 from api.engine.hub.blobs import BlobStore
 from api.engine.hub.catalog import Catalog
-from api.engine.hub.reader import HubCommit, HubFile, HubReader
+from api.engine.hub.reader import HubCommit, HubReader
 from api.engine.parquet import FileReader
 from api.engine.snapshot import Snapshot
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.hub_files import HubFile
 from datahub_assets.domain.partitions import SUFFIX, is_foreign
 
 _DOWNLOADS_AT_ONCE: Final = 8

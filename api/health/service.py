@@ -9,8 +9,8 @@ import msgspec
 
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
-from api.http.times import iso
 from datahub_assets.domain.errors import DataHubError, HubError
+from datahub_assets.domain.times import iso_short
 from datahub_assets.domain.worker_status import FILE_NAME, UNREADABLE, Chain, WorkerStatus, decode
 from datahub_assets.settings import Settings
 
@@ -145,7 +145,7 @@ def _dataset_health(dataset: Dataset | None, *, silent_s: float, unbound: DataHu
         status="degraded" if reasons else "ok",
         revision=snapshot.sha,
         rows=snapshot.rows,
-        newest_row=iso(snapshot.newest_ms),
+        newest_row=iso_short(snapshot.newest_ms),
         age_s=None if age_s is None else round(age_s, 1),
         hub_seen_age_s=None if seen_age_s is None else round(seen_age_s, 1),
         stale=stale,

@@ -4,7 +4,7 @@ from api.engine.engine import Engine
 from api.engine.snapshot import dataset_url
 from api.health.schemas import DatasetStatus, Status
 from api.health.service import hub_health
-from api.http.times import iso
+from datahub_assets.domain.times import iso_short
 from datahub_assets.settings import Settings
 
 _MESSAGES = {
@@ -33,5 +33,5 @@ def _brief(engine: Engine, name: str, *, endpoint: str) -> DatasetStatus:
         return DatasetStatus(available=False, records=0, url=url, revision=None, newest_row=None)
     snapshot = dataset.current
     return DatasetStatus(
-        available=True, records=snapshot.rows, url=url, revision=snapshot.sha, newest_row=iso(snapshot.newest_ms)
+        available=True, records=snapshot.rows, url=url, revision=snapshot.sha, newest_row=iso_short(snapshot.newest_ms)
     )

@@ -12,13 +12,13 @@ from api.caching.listings import listing_of
 from api.caching.revision_choice import RevisionChoice, choose_revision, revision_or_time
 from api.caching.revisions import snapshot_at
 from api.engine.engine import Engine
-from api.engine.hub.reader import FULL_SHA
 from api.history.revisions import revisions_of
 from api.history.schemas import Coverage, Diff, Revisions
 from api.history.service import coverage_of, diff_of
 from api.http.errors import InvalidParameter
 from api.http.openapi import CONDITIONAL, QUERIED, problems
 from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, check_range, example, words
+from datahub_assets.domain.hub_files import FULL_SHA
 
 _PAGE_LIMITS = {"minimum": 1, "maximum": 1000}
 

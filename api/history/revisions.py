@@ -4,7 +4,7 @@ from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.history.schemas import RevisionInfo, Revisions
 from api.http.errors import RevisionUnknown
-from api.http.times import iso
+from datahub_assets.domain.times import iso_short
 
 
 def revisions_of(engine: Engine, dataset: Dataset, *, limit: int, before: str | None) -> Revisions:
@@ -25,7 +25,8 @@ def revisions_of(engine: Engine, dataset: Dataset, *, limit: int, before: str | 
         commits=catalog.commit_count(source),
         refs=refs,
         revisions=[
-            RevisionInfo(commit.sha, iso(commit.at_ms), commit.title, named.get(commit.sha, [])) for commit in commits
+            RevisionInfo(commit.sha, iso_short(commit.at_ms), commit.title, named.get(commit.sha, []))
+            for commit in commits
         ],
     )
 

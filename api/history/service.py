@@ -13,7 +13,7 @@ from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
 from api.http.errors import UnknownInterval, UnknownSymbol
-from api.http.times import iso
+from datahub_assets.domain.times import iso_short
 
 
 def diff_of(earlier: Snapshot, later: Snapshot, *, limit: int) -> Diff:
@@ -27,8 +27,8 @@ def write_diff(found: Difference, *, dataset: str, earlier: HubCommit, later: Hu
     counts = DiffCounts(added=found.added.height, changed=found.after.height, removed=found.removed.height)
     return Diff(
         dataset=dataset,
-        earlier=RevisionAt(earlier.sha, iso(earlier.at_ms)),
-        later=RevisionAt(later.sha, iso(later.at_ms)),
+        earlier=RevisionAt(earlier.sha, iso_short(earlier.at_ms)),
+        later=RevisionAt(later.sha, iso_short(later.at_ms)),
         counts=counts,
         truncated=max(counts.added, counts.changed, counts.removed) > limit,
         added=_rows(found.added, limit=limit),
@@ -54,8 +54,8 @@ def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str |
             rows=one.rows,
             expected=None if one.group is None else one.rows + _missing(by_series.get((one.group, one.series), [])),
             forming=one.forming,
-            oldest=iso(one.oldest_ms),
-            newest=iso(one.newest_ms),
+            oldest=iso_short(one.oldest_ms),
+            newest=iso_short(one.newest_ms),
             gaps=by_series.get((one.group, one.series), []),
         )
         for one in series_coverage(snapshot)

@@ -11,5 +11,6 @@ negotiation             which format and content coding
 openapi                 the answers besides success, for the OpenAPI schema
 parameters              query parameters that endpoints share
 problems                errors as callers see them
+token_form              what a token of the Hub looks like
 times                   times as callers write them
 """

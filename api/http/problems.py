@@ -1,7 +1,6 @@
 """Errors as callers see them: RFC 9457 problem details, and the catalogue of all kinds."""
 
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,13 +9,13 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from api.http.errors import ApiError, InvalidParameter, RequestTooLarge, SqlError
+from api.http.token_form import cut_tokens
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
 from datahub_system.net.bodies import ENDED_EARLY
 
 _LOG: Final = logging.getLogger(__name__)
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 _SHOWN: Final = 100
-_TOKEN: Final = re.compile(r"(hf_|api_org_)[A-Za-z0-9._-]{8,}", re.IGNORECASE)
 _SERVER_ERROR: Final = 500
 
 
@@ -165,20 +164,16 @@ def _without_url(detail: str) -> str:
 
 def _problem(code: str, status: int, title: str, detail: str, request_id: str, **fields: Any) -> Problem:
     """The problem; what looks like a token in it, wherever the caller put that, is cut short."""
-    shown: dict[str, Any] = {name: _cut(said) if isinstance(said, str) else said for name, said in fields.items()}
+    shown: dict[str, Any] = {name: cut_tokens(said) if isinstance(said, str) else said for name, said in fields.items()}
     return Problem(
         type=f"/errors#{code}",
         title=title,
         status=status,
-        detail=_cut(detail),
+        detail=cut_tokens(detail),
         code=code,
         request_id=request_id,
         **shown,
     )
-
-
-def _cut(text: str) -> str:
-    return _TOKEN.sub(r"\1…", text)
 
 
 def _title(error: type[DataHubError]) -> str:

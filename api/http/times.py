@@ -1,10 +1,10 @@
-"""Times as callers write and read them: ISO 8601 or epoch milliseconds in, ISO 8601 with Z out."""
+"""Times as callers write them: ISO 8601 or epoch milliseconds."""
 
 import re
-from datetime import UTC, datetime
 from typing import Final
 
 from api.http.errors import InvalidParameter
+from datahub_assets.domain.times import YEAR_1_MS, YEAR_9999_MS, iso_to_ms
 
 _VALID: Final = "ISO 8601 such as 2025-11-25T10:30:00Z (UTC when it names no offset), or epoch milliseconds"
 _EPOCH_MS: Final = re.compile(r"-?\d{1,15}")
@@ -12,8 +12,6 @@ _EPOCH_S: Final = re.compile(r"\d{9,10}")
 """1973 to 2286 in seconds; as milliseconds it would be a day of early 1970, long before any data."""
 _DATE: Final = re.compile(r"(?:19|20|21)\d{6}")
 _SPACED_OFFSET: Final = re.compile(r"(T\d\d:\d\d\S*) (\d\d:?\d\d)$")
-_EARLIEST_MS: Final = -62_135_596_800_000
-_LATEST_MS: Final = 253_402_300_799_999
 
 
 def parse_time(name: str, value: str | None) -> int | None:
@@ -28,22 +26,12 @@ def parse_time(name: str, value: str | None) -> int | None:
         raise InvalidParameter.of(name, value, valid=f"{_VALID}; this looks like seconds, which are {value}000 here")
     if _EPOCH_MS.fullmatch(value) and not _DATE.fullmatch(value):
         at_ms = int(value)
-        if not _EARLIEST_MS <= at_ms <= _LATEST_MS:
-            raise InvalidParameter.of(name, value, valid=_VALID)
-        return at_ms
-    try:
-        # A + that was not percent-encoded arrives as a space.
-        at = datetime.fromisoformat(_SPACED_OFFSET.sub(r"\1+\2", value))
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidParameter.of(name, value, valid=_VALID) from None
-    delta = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
-
-
-def iso(at_ms: int | None) -> str | None:
-    """Epoch milliseconds as `2025-11-25T10:30:00Z`, with milliseconds only where there are some."""
-    if at_ms is None:
-        return None
-    at = datetime.fromtimestamp(at_ms // 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{at}.{at_ms % 1000:03d}Z" if at_ms % 1000 else f"{at}Z"
+    else:
+        try:
+            # A + that was not percent-encoded arrives as a space.
+            at_ms = iso_to_ms(_SPACED_OFFSET.sub(r"\1+\2", value))
+        except ValueError:
+            raise InvalidParameter.of(name, value, valid=_VALID) from None
+    if not YEAR_1_MS <= at_ms <= YEAR_9999_MS:
+        raise InvalidParameter.of(name, value, valid=_VALID)
+    return at_ms

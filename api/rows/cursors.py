@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from api.engine.hub.reader import FULL_SHA
 from api.http.errors import InvalidCursor
+from datahub_assets.domain.hub_files import FULL_SHA
 
 _FORM: Final = 1
 

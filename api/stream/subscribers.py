@@ -7,13 +7,13 @@ from typing import Final
 import msgspec
 
 from api.engine.engine import Engine
-from api.engine.hub.reader import FULL_SHA
 from api.http.errors import InvalidParameter, UnknownInterval, UnknownSymbol
 from api.stream.changes import CommitChange, Interest, known_names
 from api.stream.feed import Feed
 from api.stream.schemas import Restart
 from api.stream.server_sent_events import HEARTBEAT, event
 from datahub_assets.domain.errors import DataHubError
+from datahub_assets.domain.hub_files import FULL_SHA
 
 HEARTBEAT_S: Final = 15.0
 _RECONNECT: Final = b"retry: 3000\n\n"

@@ -105,7 +105,7 @@ def snippets_of(
 
 def _answers(query: Query, base: str) -> dict[str, str]:
     """Code for an answer that ends; tables are read as parquet where there is that, and else as JSON."""
-    script = _JAVASCRIPT.format(url=_quoted(query.written("json").url(base)), token=TOKEN_VARIABLE)
+    script = _JAVASCRIPT.format(url=_string_literal(query.written("json").url(base)), token=TOKEN_VARIABLE)
     code = {
         "curl": _curl(query.url(base), "--compressed"),
         "python": _PYTHON.format(**_of_python(query.written("json"), base)),
@@ -123,7 +123,7 @@ def _events(query: Query, base: str) -> dict[str, str]:
     return {
         "curl": _curl(query.url(base), "--no-buffer"),
         "python": _PYTHON_EVENTS.format(**_of_python(query, base)),
-        "javascript": _JAVASCRIPT_EVENTS.format(url=_quoted(query.url(base)), token=TOKEN_VARIABLE),
+        "javascript": _JAVASCRIPT_EVENTS.format(url=_string_literal(query.url(base)), token=TOKEN_VARIABLE),
     }
 
 
@@ -136,12 +136,12 @@ def _curl(url: str, manner: str) -> str:
 
 
 def _of_python(query: Query, base: str) -> Mapping[str, Any]:
-    pairs = ",\n".join(f"    ({_quoted(name)}, {_quoted(value)})" for name, value in query.params)
+    pairs = ",\n".join(f"    ({_string_literal(name)}, {_string_literal(value)})" for name, value in query.params)
     params = f"[\n{pairs},\n]" if pairs else "[]"
-    return {"url": _quoted(base + query.endpoint.path), "params": params, "token": TOKEN_VARIABLE}
+    return {"url": _string_literal(base + query.endpoint.path), "params": params, "token": TOKEN_VARIABLE}
 
 
-def _quoted(text: str) -> str:
+def _string_literal(text: str) -> str:
     """A string literal of Python and of JavaScript alike."""
     return json.dumps(text, ensure_ascii=False)
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import dagster as dg
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, runs, source_assets
 from datahub_assets.defs.resources import KEY, DataHubResource
+from datahub_assets.domain.times import SECOND_MS, iso_short
 from datahub_assets.settings import Settings
 
 
@@ -30,8 +30,8 @@ class Tick:
     @property
     def bucket(self) -> str:
         """Start of the span of `tick_s` seconds this tick lies in: the minute, by default."""
-        start_s = self.now_ms // 1000 // self.tick_s * self.tick_s
-        return datetime.fromtimestamp(start_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        tick_ms = self.tick_s * SECOND_MS
+        return iso_short(self.now_ms // tick_ms * tick_ms)
 
     def reason_to_skip(self) -> str | None:
         """Why no run starts now; None when one does."""

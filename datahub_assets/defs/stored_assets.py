@@ -8,8 +8,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.error_mapping import raised_for_dagster
 from datahub_assets.defs.resources import DataHubResource
-from datahub_assets.domain.times import DAY_MS
-from datahub_assets.domain.worker_status import as_text
+from datahub_assets.domain.times import DAY_MS, datetime_iso
 from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Drained
 from datahub_assets.stores.publish import chain_facts
@@ -104,7 +103,7 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
                     "rows_published": outcome.rows,
                     "bytes_committed": outcome.size,
                     "dagster/row_count": known.rows,
-                    "newest_timestamp": as_text(known.newest_row) or "none",
+                    "newest_timestamp": datetime_iso(known.newest_row) or "none",
                     "commits_last_hour": known.commits_last_hour,
                 }
             )

@@ -7,12 +7,12 @@ import json
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.tables import TableSpec
-from datahub_assets.domain.times import MINUTE_MS
+from datahub_assets.domain.times import MINUTE_MS, epoch_ms
 
 AHEAD_LIMIT_MS: Final = 5 * MINUTE_MS
 """A row stamped further ahead of this machine's clock than this is not believed."""
@@ -20,8 +20,6 @@ EARLIEST_MS: Final = 1_230_940_800_000
 """2009-01-03, the first day of the oldest coin: an earlier time is a mistake, of unit perhaps."""
 _INT64_LIMIT: Final = 2**63
 _SHOWN_LIMIT: Final = 80
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 Number = Callable[[str, object], float | None]
@@ -123,7 +121,7 @@ def iso_time_ms(name: str, value: object) -> int | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise BadField(f"{name} is not an ISO time with its zone: {shown(value)}")
-    return (moment - _EPOCH) // _MILLISECOND
+    return epoch_ms(moment)
 
 
 def plausible(name: str, value_ms: int, *, latest_ms: int) -> int:

@@ -12,6 +12,7 @@ import polars as pl
 
 from datahub_assets.domain.rows import merge, overlay, supersede
 from datahub_assets.domain.tables import ROLL_DELAY_MS, LiveStyle, TableSpec
+from datahub_assets.domain.times import utc_datetime
 
 DATA_FOLDER: Final = "data/"
 OPEN_NAME: Final = "open.parquet"
@@ -78,7 +79,7 @@ def is_foreign(spec: TableSpec, path: str) -> bool:
 
 def live_name(now_ms: int) -> str:
     """Name of the live file of a publish in this minute (UTC)."""
-    return f"{datetime.fromtimestamp(now_ms / 1000, UTC):{LIVE_STAMP}}{SUFFIX}"
+    return f"{utc_datetime(now_ms):{LIVE_STAMP}}{SUFFIX}"
 
 
 def window_start_at(spec: TableSpec, *, now_ms: int, newest: int | None, reached: int) -> int:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -26,6 +25,7 @@ from datahub_assets.domain.errors import (
     SourceRejected,
     SourceUnavailable,
 )
+from datahub_assets.domain.times import utc_datetime
 from datahub_system.net import clients
 
 USER_AGENT: Final = "crypto-data-hub/0.1"
@@ -102,7 +102,7 @@ def _seconds_until(date: str, *, now_ms: int) -> list[float]:
         moment = parsedate_to_datetime(date)
     except ValueError:
         return []
-    return [(moment - datetime.fromtimestamp(now_ms / 1000, UTC)).total_seconds()] if moment.tzinfo else []
+    return [(moment - utc_datetime(now_ms)).total_seconds()] if moment.tzinfo else []
 
 
 class Http:

@@ -1,10 +1,9 @@
 """The pauses upstreams asked this process for, so that no later fetch breaks one."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from datahub_assets.domain.errors import SourceRateLimited
-from datahub_assets.domain.times import DAY_MS
+from datahub_assets.domain.times import DAY_MS, readable
 
 _LONGEST_MS: Final = 3 * DAY_MS  # Binance's longest ban; a garbled time must not silence us for years
 
@@ -38,8 +37,7 @@ class Pauses:
 
 def paused(upstream: str, *, until_ms: int, now_ms: int) -> SourceRateLimited:
     """The error for a request that is not made, since the upstream wants none before a time."""
-    until = datetime.fromtimestamp(until_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    message = f"{upstream} asked for a pause until {until} UTC; it is not asked before"
+    message = f"{upstream} asked for a pause until {readable(until_ms)}; it is not asked before"
     return SourceRateLimited(message, retry_after_s=(until_ms - now_ms) / 1000)
 
 

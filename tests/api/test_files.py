@@ -11,12 +11,12 @@ import pytest
 
 from api.engine.hub.blobs import BlobStore
 from api.engine.hub.catalog import Catalog
-from api.engine.hub.reader import HubFile
 from api.engine.parquet import FileReader, connect
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid, HubUnavailable
+from datahub_assets.domain.hub_files import HubFile
 from tests.api.workers import HOUR_MS, NOW_MS, candles, prices
 
 

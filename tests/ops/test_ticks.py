@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from datahub_assets.cli import main
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.domain.times import iso, ms
 from datahub_assets.domain.worker_status import Chain
 from datahub_assets.ops.commands import ticks
 from datahub_assets.ops.commands.doctor import Check, CheckFailed, checks
@@ -48,11 +47,6 @@ def told(settings: Settings, *, last_tick_ms: int, succeeded: bool = True) -> No
 
 def check(settings: Settings, name: str) -> Check:
     return next(one for one in checks(settings) if one.name == name)
-
-
-def test_a_time_can_be_read_again(now_ms: int) -> None:
-    assert ms(iso(now_ms)) == now_ms
-    assert ms(None) is None
 
 
 def test_a_stack_that_ticks_is_well(settings: Settings, now_ms: int) -> None:

@@ -15,11 +15,10 @@ from api.rows.queries import RowsRequest
 from api.rows.service import rows_of
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.domain.times import MINUTE_MS
+from datahub_assets.domain.times import MINUTE_MS, YEAR_9999_MS
 
 MOST_KLINES: Final = 1000
 _USUAL_KLINES: Final = 500
-_MOST_MS: Final = 253_402_300_799_999
 SYMBOL_FORM: Final = "^[A-Z0-9-_.]{1,20}$"
 _NUMBER_FORM: Final = "^[0-9]{1,20}$"
 _OTHER_INTERVALS: Final = ("1s", "3d", "1w", "1M")
@@ -71,8 +70,8 @@ def ask_klines(
             columns=OHLC.column_names,
             limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
             descending=False,
-            start_ms=None if start_ms is None else min(start_ms, _MOST_MS),
-            end_ms=None if end_ms is None else min(end_ms, _MOST_MS) + 1,
+            start_ms=None if start_ms is None else min(start_ms, YEAR_9999_MS),
+            end_ms=None if end_ms is None else min(end_ms, YEAR_9999_MS) + 1,
         )
     )
 

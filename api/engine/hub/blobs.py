@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from api.engine.hub.reader import HubFile
+from datahub_assets.domain.hub_files import HubFile
 
 
 class BlobStore:

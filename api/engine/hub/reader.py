@@ -4,23 +4,22 @@ The calls are those of huggingface_hub. Its `HfApi` reads whole histories at onc
 limit on listings, which a server that must answer within a second cannot use.
 """
 
-import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 import httpx
 
-from datahub_assets.domain.errors import HubContentInvalid, HubNotFound, HubRateLimited, HubRefused, HubUnavailable
+from datahub_assets.domain.errors import HubContentInvalid, HubError, HubNotFound, HubUnavailable
+from datahub_assets.domain.hub_errors import error_of_status
+from datahub_assets.domain.hub_files import CONTENT_ID, HubFile, content_hash
+from datahub_assets.domain.times import iso_to_ms
 from datahub_system.net import clients
 
-FULL_SHA: Final = re.compile(r"[0-9a-f]{40}")
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -31,15 +30,6 @@ class HubCommit:
     sha: str
     at_ms: int
     title: str
-
-
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """A file of a commit. `content_id` names its bytes: the LFS sha256 (64 hex), or git's blob sha1 (40 hex)."""
-
-    path: str
-    size: int
-    content_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +72,7 @@ class HubReader:
         while url is not None:
             answer = self._get(url, timeout_s=timeout_s)
             for item in _list(answer):
-                yield HubCommit(sha=_text(item, "id"), at_ms=_epoch_ms(_text(item, "date")), title=_text(item, "title"))
+                yield HubCommit(sha=_text(item, "id"), at_ms=_date_ms(_text(item, "date")), title=_text(item, "title"))
             url = answer.links.get("next", {}).get("url")
 
     def tree(self, repo_id: str, sha: str) -> tuple[HubFile, ...]:
@@ -171,7 +161,7 @@ class HubReader:
 
 def _copy(answer: httpx.Response, out: BinaryIO, file: HubFile) -> bool:
     """Write the answer's body; whether size and hash are the file's."""
-    digest, size = _content_hash(file), 0
+    digest, size = content_hash(file.content_id, size=file.size), 0
     try:
         for chunk in answer.iter_bytes(_CHUNK_BYTES):
             size += len(chunk)
@@ -183,34 +173,17 @@ def _copy(answer: httpx.Response, out: BinaryIO, file: HubFile) -> bool:
     return size == file.size and digest.hexdigest() == file.content_id
 
 
-def _error_of(answer: httpx.Response, url: str) -> Exception:
-    """The typed error of an answer; the Hub names the kind in `X-Error-Code`."""
+def _error_of(answer: httpx.Response, url: str) -> HubError:
     status = answer.status_code
     message = f"the Hub answered {status} {answer.headers.get('X-Error-Message', '')}".rstrip() + f" to {url}"
-    if status == httpx.codes.NOT_FOUND:
-        return HubNotFound(message)
-    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        # The Hub hides missing repositories behind 401 from callers it does not know.
-        return HubNotFound(message) if answer.headers.get("X-Error-Code") == "RepoNotFound" else HubRefused(message)
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        wait = answer.headers.get("Retry-After", "")
-        return HubRateLimited(message, retry_after_s=float(wait) if wait.isdigit() else None)
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
-        return HubUnavailable(message)
-    return HubNotFound(message)
-
-
-def _content_hash(file: HubFile) -> "hashlib._Hash":
-    if len(file.content_id) == hashlib.sha256().digest_size * 2:
-        return hashlib.sha256()
-    # git names a blob by the sha1 of this header and its bytes; nothing here relies on sha1 against an attacker.
-    return hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)
+    # What else a Hub says to a read is about its URL, as 400 to a revision that cannot be one.
+    return error_of_status(status, message, headers=answer.headers, otherwise=HubNotFound)
 
 
 def _remote_file(item: Mapping[str, Any]) -> HubFile:
     lfs = item.get("lfs")
     content_id = _text(lfs, "oid") if lfs else _text(item, "oid")
-    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", content_id):
+    if not CONTENT_ID.fullmatch(content_id):
         raise HubContentInvalid(f"the Hub named the content of {item.get('path')!r} in an unknown way")
     return HubFile(path=_text(item, "path"), size=int((lfs or item).get("size", 0)), content_id=content_id)
 
@@ -243,8 +216,8 @@ def _text(item: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _epoch_ms(iso: str) -> int:
+def _date_ms(date: str) -> int:
     try:
-        return round(datetime.fromisoformat(iso).timestamp() * 1000)
+        return iso_to_ms(date)
     except ValueError as error:
-        raise HubContentInvalid(f"the Hub dated a commit {iso!r}") from error
+        raise HubContentInvalid(f"the Hub dated a commit {date!r}") from error

@@ -28,6 +28,11 @@ class SqlLimits:
     max_waiting: int = 64
     max_waiting_per_caller: int = 16
 
+    @property
+    def memory_bytes(self) -> int:
+        """`memory_mb` in bytes."""
+        return self.memory_mb * 1024 * 1024
+
     def to_wire(self) -> dict[str, Any]:
         """As JSON values, for the worker's first message."""
         return asdict(self)

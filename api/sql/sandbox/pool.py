@@ -23,7 +23,6 @@ from datahub_assets.settings import Settings
 _LOG: Final = logging.getLogger(__name__)
 _RETIRE_AFTER: Final = 10_000
 _WORN_SHARE: Final = 0.5
-_MEBIBYTE: Final = 1024 * 1024
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _RETRY_AFTER_S: Final = 1.0
 
@@ -215,7 +214,7 @@ class SandboxPool:
             ) from None
 
     def _give_back(self, worker: WorkerProcess, caller: str, *, keep: bool) -> None:
-        worn = worker.answered >= _RETIRE_AFTER or worker.grown_bytes > self.limits.memory_mb * _MEBIBYTE * _WORN_SHARE
+        worn = worker.answered >= _RETIRE_AFTER or worker.grown_bytes > self.limits.memory_bytes * _WORN_SHARE
         if keep and not worn and not worker.is_broken and not self._closing:
             self._queue.release(caller, worker)
             return

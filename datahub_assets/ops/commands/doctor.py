@@ -13,7 +13,7 @@ import httpx
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
-from datahub_assets.domain.worker_status import as_text
+from datahub_assets.domain.times import datetime_iso
 from datahub_assets.ops.commands import ticks
 from datahub_assets.ops.commands.hub_queries import first_reply
 from datahub_assets.ops.commands.trial_publish import publish_and_read_back
@@ -237,7 +237,8 @@ def _ticks(settings: Settings) -> str:
     if silence is not None:
         raise CheckFailed(silence)
     told = WorkerStatusFile(settings.home)
-    return ", ".join(f"{name}: last run began {as_text(told.chain(name).last_tick) or 'never'}" for name in DATASETS)
+    began = {name: datetime_iso(told.chain(name).last_tick) or "never" for name in DATASETS}
+    return ", ".join(f"{name}: last run began {last}" for name, last in began.items())
 
 
 def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:

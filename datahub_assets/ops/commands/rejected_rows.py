@@ -68,8 +68,8 @@ def as_text(found: Rejects) -> str:
         return f"the quarantine is empty: it holds no row of {' or '.join(found.datasets)}"
     rows = [
         (
-            str(iso(group.last_seen)),
-            str(iso(group.first_seen)),
+            iso(group.last_seen),
+            iso(group.first_seen),
             f"{group.lines:,}",
             group.dataset,
             _printable(group.subject),

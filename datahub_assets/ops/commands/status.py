@@ -6,7 +6,8 @@ from typing import Final
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubError
-from datahub_assets.domain.worker_status import Chain, as_text
+from datahub_assets.domain.times import datetime_iso
+from datahub_assets.domain.worker_status import Chain
 from datahub_assets.ops.commands import hub_queries, ticks
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import repo_state
@@ -94,10 +95,10 @@ def _state(
         dataset=spec.name,
         rows=known.rows,
         waiting=0 if cache is None else cache.waiting(spec),
-        newest_row=as_text(known.newest_row),
+        newest_row=datetime_iso(known.newest_row),
         lag_s=None if newest is None else now_ms / 1000 - newest.timestamp(),
         last_commit=known.last_commit,
-        last_success=as_text(told.last_success),
+        last_success=datetime_iso(told.last_success),
         last_error=None if error is None else f"{error.code}: {error.message}",
         gaps_open=known.gaps_open,
         quarantined=known.rejected,

@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from datahub_assets.domain.errors import HubContentInvalid
-from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.hub.client import LIBRARY, Hub
 from datahub_assets.stores.hub.http import bounded
 
 _DEADLINE_S = 60.0
@@ -23,7 +23,7 @@ def publish_and_read_back(hub: Hub, *, token: str | None) -> str:
     """
     name = f"{hub.namespace}/datahub-doctor-{secrets.token_hex(4)}"
     content = secrets.token_bytes(64)
-    api = HfApi(endpoint=hub.endpoint, token=token or False, library_name="crypto-data-hub")
+    api = HfApi(endpoint=hub.endpoint, token=token or False, library_name=LIBRARY)
     started = time.monotonic()
     with bounded(deadline_s=_DEADLINE_S):
         api.create_repo(name, repo_type="dataset", private=True)

@@ -20,11 +20,6 @@ _BESIDE: Final = ("-wal", "-shm", "-journal")
 _NO_ROOM_BYTES: Final = 1024 * 1024
 
 
-def quoted(name: str) -> str:
-    """An identifier for SQL text: the only way a name gets into a statement. Values are always bound."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def is_full(folder: Path) -> bool:
     """Whether the disk of this folder has no room left to speak of, or can take no new file."""
     try:

@@ -4,25 +4,14 @@ With it a publish needs no read of the Hub: `parent_commit` makes the Hub refuse
 Talking to the Hub is not done here.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.hub_files import HubFile, is_content
 from datahub_assets.stores.cache.database import Database
-
-_SHA256_LENGTH: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """A file of a commit. `oid` is the SHA-256 of its content or, for files kept in git itself, git's SHA-1 of it."""
-
-    path: str
-    oid: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +33,7 @@ class RepoState:
     first: int | None = None
     newest: int | None = None
     commits: int | None = None
-    files: Mapping[str, FileState] = field(default_factory=dict)
+    files: Mapping[str, HubFile] = field(default_factory=dict)
 
 
 def create(database: Database) -> None:
@@ -88,9 +77,9 @@ def load(database: Database, spec: DatasetSpec) -> RepoState | None:
     )
     if not row:
         return None
-    listed = database.rows("SELECT path, oid, size FROM remote_files WHERE dataset = ?", (spec.name,))
+    listed = database.rows("SELECT path, size, oid FROM remote_files WHERE dataset = ?", (spec.name,))
     repo, head, window_start, count, first, newest, commits = row[0]
-    files = {path: FileState(path, oid, size) for path, oid, size in listed}
+    files = {path: HubFile(path, size, content_id) for path, size, content_id in listed}
     return RepoState(
         repo, head, window_start=window_start, rows=count, first=first, newest=newest, commits=commits, files=files
     )
@@ -121,7 +110,11 @@ def save(
         )
         database.execute_many(
             "INSERT OR REPLACE INTO remote_files (dataset, path, oid, size) VALUES (?, ?, ?, ?)",
-            [(spec.name, f.path, f.oid, f.size) for f in remote.files.values() if known.get(f.path) != f.oid],
+            [
+                (spec.name, f.path, f.content_id, f.size)
+                for f in remote.files.values()
+                if known.get(f.path) != f.content_id
+            ],
         )
         remember(database, spec, contents or {})
 
@@ -140,31 +133,16 @@ def remember(database: Database, spec: DatasetSpec, contents: Mapping[str, bytes
 
 
 def contents(database: Database, spec: DatasetSpec, paths: Iterable[str]) -> dict[str, bytes]:
-    """The remembered content of these files, as far as it is known and is what the file's oid says."""
+    """The remembered content of these files, as far as it is known and is what the file's content id says."""
     found = {}
     for path in paths:
         rows = database.rows(
             "SELECT content, oid FROM remote_files WHERE dataset = ? AND path = ? AND content IS NOT NULL",
             (spec.name, path),
         )
-        if rows and is_content(rows[0][0], oid=rows[0][1]):
+        if rows and is_content(rows[0][0], content_id=rows[0][1]):
             found[path] = rows[0][0]
     return found
-
-
-def is_content(content: bytes, *, oid: str) -> bool:
-    """Whether this oid is that of this content."""
-    return oid == (sha256(content) if len(oid) == _SHA256_LENGTH else git_oid(content))
-
-
-def sha256(content: bytes) -> str:
-    """Oid of a file in large file storage."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def git_oid(content: bytes) -> str:
-    """Oid of a file kept in git itself."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def add_commit(database: Database, spec: DatasetSpec, *, repo: str, sha: str, at_ms: int, rows: int, size: int) -> int:

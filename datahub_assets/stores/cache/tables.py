@@ -14,7 +14,8 @@ import polars as pl
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.stores.cache.database import Database, quoted
+from datahub_assets.domain.sql_names import quoted
+from datahub_assets.stores.cache.database import Database
 
 BATCH_ROWS: Final = 50_000
 _SQL_TYPES: Final = {

@@ -1,11 +1,11 @@
 """The Hub as the settings name it, with the account remembered."""
 
+import hashlib
 from typing import Final
 
-from datahub_assets.settings import LOCAL_USER, Settings
+from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import sha256
 from datahub_assets.stores.hub.client import Hub
 
 _FACT: Final = "account"
@@ -26,11 +26,11 @@ def hub_of(settings: Settings, cache: Cache) -> Hub:
         HubRefused: the token is not valid.        HubUnavailable: the Hub could not be asked.
     """
     token = settings.owner_token()
-    namespace = settings.hf_username or (LOCAL_USER if settings.embedded_hub else None)
+    namespace = settings.known_namespace
     hub = Hub(settings.hub_endpoint, token, namespace)
     if namespace is not None or token is None:
         return hub
-    asked_by = sha256(f"{settings.hub_endpoint} {token}".encode())
+    asked_by = hashlib.sha256(f"{settings.hub_endpoint} {token}".encode()).hexdigest()
     known = repo_state.fact(cache.database, _FACT)
     if known is None or known["asked_by"] != asked_by:
         known = {"asked_by": asked_by, "name": hub.namespace}

@@ -6,7 +6,7 @@ live window has come.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import yaml
@@ -16,6 +16,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, is_placed
 from datahub_assets.domain.tables import LiveStyle
+from datahub_assets.domain.times import epoch_ms, iso_short, iso_to_ms
 
 CARD_PATH: Final = "README.md"
 _STATE: Final = "datahub"
@@ -41,10 +42,10 @@ def render(
         "tags": ["cryptocurrency", "finance", "time-series", spec.provider],
         "configs": [*_configs(spec, files), *(_config(ledger.name, [ledger.path]) for ledger in ledgers)],
         _STATE: {
-            "window_start": _iso(summary.window_start),
+            "window_start": iso_short(summary.window_start),
             "rows": summary.rows,
-            "first": _iso(summary.first),
-            "newest": _iso(summary.newest),
+            "first": iso_short(summary.first),
+            "newest": iso_short(summary.newest),
         },
     }
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
@@ -141,8 +142,8 @@ def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]
         title=spec.title,
         summary=spec.summary,
         rows="unknown" if summary.rows is None else f"{summary.rows:,}",
-        first=_iso(summary.first) or "none",
-        newest=_iso(summary.newest) or "none",
+        first=iso_short(summary.first) or "none",
+        newest=iso_short(summary.newest) or "none",
         key=", ".join(f"`{name}`" for name in spec.key),
         provider=spec.provider,
         source_url=spec.source_url,
@@ -162,17 +163,8 @@ def _ledger_section(ledger: LedgerSpec) -> str:
     return f"## `{ledger.name}`\n\n{ledger.summary}\n\n{_table(ledger)}\n\n"
 
 
-def _iso(moment_ms: int | None) -> str | None:
-    """Epoch ms as ISO 8601 with milliseconds only where there are any."""
-    if moment_ms is None:
-        return None
-    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds" if moment_ms % 1000 else "seconds").replace("+00:00", "Z")
-
-
 def _moment(text: Any) -> int | None:
-    """The inverse of `_iso` (YAML may have read the text as a time already)."""
+    """The inverse of `iso_short` (YAML may have read the text as a time already)."""
     if text is None:
         return None
-    moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
-    return round(moment.timestamp() * 1000)
+    return epoch_ms(text) if isinstance(text, datetime) else iso_to_ms(str(text))

@@ -22,7 +22,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRefused
-from datahub_assets.stores.cache.repo_state import FileState
+from datahub_assets.domain.hub_files import HubFile
 from datahub_assets.stores.hub.http import bounded, install
 
 READ_DEADLINE_S: Final = 120.0
@@ -30,7 +30,7 @@ COMMIT_DEADLINE_S: Final = 300.0
 SQUASH_SILENCE_S: Final = 60.0
 """A whole history is rewritten before the answer comes, and no tick waits for it."""
 _KIND: Final = "dataset"
-_LIBRARY: Final = "crypto-data-hub"
+LIBRARY: Final = "crypto-data-hub"
 
 
 class Hub:
@@ -49,7 +49,7 @@ class Hub:
         disable_progress_bars()
         install()
         self.endpoint = endpoint
-        self._api = HfApi(endpoint=endpoint, token=token or False, library_name=_LIBRARY)
+        self._api = HfApi(endpoint=endpoint, token=token or False, library_name=LIBRARY)
         self._namespace = namespace
 
     @cached_property
@@ -95,14 +95,14 @@ class Hub:
             info = self._api.dataset_info(self.repo_id(spec), revision="main", expand=["sha"])
         return str(info.sha)
 
-    def files(self, spec: DatasetSpec, *, revision: str) -> dict[str, FileState]:
+    def files(self, spec: DatasetSpec, *, revision: str) -> dict[str, HubFile]:
         """All files of a commit by path."""
         with bounded(deadline_s=READ_DEADLINE_S):
             entries = list(
                 self._api.list_repo_tree(self.repo_id(spec), recursive=True, revision=revision, repo_type=_KIND)
             )
         return {
-            entry.path: FileState(entry.path, entry.lfs.sha256 if entry.lfs else entry.blob_id, entry.size)
+            entry.path: HubFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
             for entry in entries
             if isinstance(entry, RepoFile)
         }
@@ -120,7 +120,7 @@ class Hub:
             url = hf_hub_url(self.repo_id(spec), path, repo_type=_KIND, revision=revision, endpoint=self.endpoint)
             # Not compressed on the way, so that the answer's length is the file's and what is missing is noticed.
             headers = build_hf_headers(
-                token=self._api.token, library_name=_LIBRARY, headers={"Accept-Encoding": "identity"}
+                token=self._api.token, library_name=LIBRARY, headers={"Accept-Encoding": "identity"}
             )
             http_get(url, content, headers=headers)
         return content.getvalue()

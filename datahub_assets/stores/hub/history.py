@@ -1,10 +1,10 @@
 """Looking after a repo whose history grows by a commit a minute: how long it is, and making it short again."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import utc_datetime
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
@@ -50,7 +50,7 @@ def squash(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> Squashe
         HubError: it could not be done; the tag may be there already, the history is then as it was.
     """
     before = hub.head(spec)
-    tag = _free_tag(hub.tags(spec), day=f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y-%m-%d}")
+    tag = _free_tag(hub.tags(spec), day=f"{utc_datetime(now_ms):%Y-%m-%d}")
     hub.tag(spec, tag, revision=before, message="State before the history was squashed")
     after = hub.squash(spec, message=f"Squash the history (the state before is tagged {tag})")
     repo_state.set_commits(cache.database, spec, None, head=before)

@@ -15,15 +15,8 @@ from typing import Any, Final
 import httpx2
 from huggingface_hub import errors as hf
 
-from datahub_assets.domain.errors import (
-    HubBusy,
-    HubConflict,
-    HubError,
-    HubNotFound,
-    HubRateLimited,
-    HubRefused,
-    HubUnavailable,
-)
+from datahub_assets.domain.errors import HubError, HubNotFound, HubUnavailable
+from datahub_assets.domain.hub_errors import error_of_status
 from datahub_system.net.clients import via
 from datahub_system.net.hub_sessions import HubSession, use_in_huggingface_hub
 
@@ -165,29 +158,17 @@ def _refused_for_now(response: httpx2.Response, *, what: str) -> HubError:
     """407, 429 and 5xx: it may work later."""
     status = f"HTTP {response.status_code} {response.headers.get('X-Error-Message', '')}".rstrip()
     message = f"{what}{via(str(response.url))}: {status}"
-    if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
-        return HubUnavailable(message)
-    wish = response.headers.get("Retry-After", "")
-    return HubRateLimited(message, retry_after_s=float(wish) if wish.isdigit() else None)
+    return error_of_status(response.status_code, message, headers=response.headers)
 
 
 def _of_status(error: hf.HfHubHTTPError) -> HubError:
     """The Hub's other refusals by status."""
+    response = error.response
     message = _first_line(error)
-    match error.response.status_code:
-        case HTTPStatus.NOT_FOUND:
-            return HubNotFound(message)
-        case HTTPStatus.CONFLICT:
-            return HubBusy(message)
-        case HTTPStatus.PRECONDITION_FAILED:
-            return HubConflict(message)
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return HubUnavailable(message)
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            asked = via(str(error.response.url))
-            return HubRefused(f"{message} (is the token valid, and may it write here?{asked and f' Asked{asked}'})")
-        case _:
-            return HubRefused(message)
+    if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        asked = via(str(response.url))
+        message += f" (is the token valid, and may it write here?{asked and f' Asked{asked}'})"
+    return error_of_status(response.status_code, message, headers=response.headers)
 
 
 def _first_line(error: Exception) -> str:

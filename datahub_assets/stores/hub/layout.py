@@ -1,7 +1,6 @@
 """Frames to parquet bytes and back, in the one form all dataset files have."""
 
 import io
-from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
 import polars as pl
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.domain.times import utc_datetime
 
 ROW_GROUP_ROWS: Final = 50_000
 """Fixed row groups: a sorted file that grows at its end keeps its leading bytes, which the Hub stores once."""
@@ -89,7 +89,7 @@ def count_until(file: BinaryIO, *, until: int, name: str) -> int:
 
 
 def _group_until(parquet: pq.ParquetFile, group: int, *, until: int) -> int:
-    moment = datetime.fromtimestamp(until / 1000, UTC)
+    moment = utc_datetime(until)
     told = parquet.metadata.row_group(group)
     known = told.column(parquet.schema_arrow.get_field_index(_TIME)).statistics
     if known is not None and known.has_min_max and (known.max <= moment or known.min > moment):

@@ -10,11 +10,12 @@ import polars as pl
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.hub_files import HubFile, lfs_content_id
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import Plan, is_small, live_name, plan, window_start_at
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import FileState, RepoState
+from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
@@ -52,9 +53,7 @@ class Draft:
     def landed(self, head: str) -> RepoState:
         """The repo once this is its head."""
         files = {path: file for path, file in self.base.files.items() if path not in self.deletes}
-        files |= {
-            path: FileState(path, repo_state.sha256(content), len(content)) for path, content in self.writes.items()
-        }
+        files |= {path: HubFile(path, len(content), lfs_content_id(content)) for path, content in self.writes.items()}
         summary = self.summary
         return replace(
             self.base,

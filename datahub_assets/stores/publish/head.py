@@ -10,6 +10,7 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound
+from datahub_assets.domain.hub_files import is_content
 from datahub_assets.domain.partitions import is_placed, is_sealed
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
@@ -54,13 +55,13 @@ def _left_behind(spec: DatasetSpec, text: bytes, *, known: RepoState, seen: Repo
     Writers like us change it in the same commit.
     """
     before = known.files.get(card.CARD_PATH)
-    return (
-        before is not None and repo_state.is_content(text, oid=before.oid) and _oids(spec, known) != _oids(spec, seen)
-    )
+    if before is None or not is_content(text, content_id=before.content_id):
+        return False
+    return _content_ids(spec, known) != _content_ids(spec, seen)
 
 
-def _oids(spec: DatasetSpec, of: RepoState) -> dict[str, str]:
-    return {path: file.oid for path, file in of.files.items() if is_placed(spec, path)}
+def _content_ids(spec: DatasetSpec, of: RepoState) -> dict[str, str]:
+    return {path: file.content_id for path, file in of.files.items() if is_placed(spec, path)}
 
 
 def _counted(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
@@ -80,7 +81,7 @@ def counted_until(
     for path, file in seen.files.items():
         if not is_placed(spec, path):
             continue
-        name = f"{path} {file.oid}"
+        name = f"{path} {file.content_id}"
         if name in known:
             counts[name] = known[name]
             continue

@@ -14,9 +14,9 @@ import polars as pl
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import Plan, is_placed, is_sealed, is_small, sealed_paths
+from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.database import quoted
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
 
@@ -51,7 +51,11 @@ def lost_rows(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> bool:
 
 def touched(*, known: RepoState, seen: RepoState) -> set[str]:
     """Files that are gone or have other content than when we last knew the repo."""
-    return {path for path, file in known.files.items() if path not in seen.files or seen.files[path].oid != file.oid}
+    return {
+        path
+        for path, file in known.files.items()
+        if path not in seen.files or seen.files[path].content_id != file.content_id
+    }
 
 
 def send_again(spec: DatasetSpec, *, known: RepoState, paths: set[str], cache: Cache) -> int:

@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Final
 
 from datahub_assets.datasets.candles.ledgers import CORRECTIONS, corrections
@@ -25,6 +24,7 @@ from datahub_assets.domain.errors import (
     HubUnavailable,
 )
 from datahub_assets.domain.partitions import sealed_paths
+from datahub_assets.domain.times import readable
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -209,8 +209,7 @@ class _Attempt:
 
     def _commit(self, draft: Draft) -> str:
         rows = draft.plan.changed.height
-        moment = datetime.fromtimestamp(self.now_ms / 1000, UTC)
-        message = f"Add {rows:,} rows fetched until {moment:%Y-%m-%d %H:%M:%S} UTC" if rows else "Move rows on"
+        message = f"Add {rows:,} rows fetched until {readable(self.now_ms)}" if rows else "Move rows on"
         return self.hub.commit(
             self.spec,
             writes=draft.writes,

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubNotFound
 from datahub_assets.domain.partitions import is_placed, is_small
+from datahub_assets.domain.times import utc_datetime
 from datahub_assets.stores.cache import repo_state, series
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -66,7 +66,7 @@ def move_aside(path: Path, *, now_ms: int) -> Path | None:
     """Rename the cache and what SQLite keeps beside it to a name of their own; None when there is no cache."""
     if not path.exists():
         return None
-    stamp = f"{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%dT%H%M%S}"
+    stamp = f"{utc_datetime(now_ms):%Y%m%dT%H%M%S}"
     names = chain([stamp], (f"{stamp}-{number}" for number in count(2)))
     aside = next(one for name in names if not (one := path.with_name(f"{path.name}.aside-{name}")).exists())
     for suffix in _BESIDE:

@@ -72,8 +72,9 @@ def test_bombs_are_stopped_neighbours_answered_and_nobody_is_left(
         assert status == 408
         assert seconds < 2 + 2
         assert ask("SELECT 1")[0] == 200
+        # The fork server and its workers; the one that was killed is replaced.
+        until(lambda: sum(map(is_ours, descendants(url))) >= 3)
         below = descendants(url)
-        assert len(below) >= 4
         isolated = [process for process in below if is_ours(process)]
         assert len(isolated) >= 3
         for process in isolated:
@@ -89,9 +90,9 @@ def test_a_killed_server_leaves_no_worker_behind(hub: HubServer, seeded: Workers
     with serving_process(hub, tmp_path) as url:
         httpx.post(f"{url}/api/hub/sql", json={"sql": "SELECT 1"}, headers=token, timeout=30).raise_for_status()
         below = descendants(url)
-        (nursery,) = [process for process in below if is_ours(process) and process.children()]
-        holder = nursery.parent()
+        (fork_server,) = [process for process in below if is_ours(process) and process.children()]
+        holder = fork_server.parent()
         assert holder is not None
         holder.send_signal(signal.SIGKILL)
-        _gone, alive = psutil.wait_procs([nursery], timeout=10)
+        _gone, alive = psutil.wait_procs([fork_server], timeout=10)
         assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

@@ -14,8 +14,6 @@ from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.worker.session import Session
 from datahub_system.processes import die_with_parent
 
-_MEBIBYTE = 1024 * 1024
-
 
 def main(descriptor: int) -> None:
     """Serve the socket of that descriptor. Never returns: the process ends with the server, or with a broken statement.
@@ -53,7 +51,7 @@ def _confined(limits: SqlLimits, gauge: confinement.MemoryGauge) -> tuple[Sessio
     session.warm_up()
     report["system_calls"] = confinement.close_system_calls()
     session.warm_up()
-    report["memory"] = confinement.limit_resources(data_bytes=gauge.data_bytes() + limits.memory_mb * _MEBIBYTE)
+    report["memory"] = confinement.limit_resources(data_bytes=gauge.data_bytes() + limits.memory_bytes)
     return session, report
 
 
