@@ -1,6 +1,6 @@
 """How every process of this project meets the system it runs on. `api`, `datahub_assets` and `localhub` build on it.
 
-net             servers, HTTP clients, and the proxies between
-files           folders and files that other users of the machine cannot reach
-processes       how a process ends with the one that started it
+net                     servers, HTTP clients, and the proxies between
+files                   folders and files that other users of the machine cannot reach
+processes               how a process ends with the one that started it
 """

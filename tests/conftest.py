@@ -33,7 +33,7 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 
-pytest_plugins = ["tests.faults.tally"]
+pytest_plugins = ["tests.faults.matrix_report"]
 
 
 class NetworkUsed(RuntimeError):

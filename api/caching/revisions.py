@@ -17,7 +17,7 @@ REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
 
 
 async def commit_at(dataset: Dataset, choice: RevisionChoice) -> HubCommit:
-    """The commit a caller means. A revision that is not known here may be a new tag, so the Hub is asked about it.
+    """The commit a caller means. A revision that is not in the index may be a new tag, so the Hub is asked about it.
 
     Raises:
         RevisionUnknown, DatasetNotReady: as `Dataset.find`.        HubError: the Hub could not be asked.

@@ -8,7 +8,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.engine.engine import Engine
-from api.health.service import WorkerStatus, WorkersUnreadable, read_worker_status
+from api.health.service import WorkersUnreadable, read_worker_status
+from datahub_assets.domain.worker_status import WorkerStatus
 from datahub_assets.settings import Settings
 
 
@@ -57,6 +58,5 @@ def _worker_gauges(status: WorkerStatus, now_s: float) -> Iterator[Metric]:
                 gauge.add_metric((name,), now_s - at.timestamp())
         if chain.gaps_open is not None:
             gaps.add_metric((name,), chain.gaps_open)
-        if chain.commits_last_hour is not None:
-            commits.add_metric((name,), chain.commits_last_hour)
+        commits.add_metric((name,), chain.commits_last_hour)
     yield from (tick, success, gaps, commits)

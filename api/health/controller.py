@@ -7,12 +7,12 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
 from api.engine.engine import Engine
-from api.health.schemas import ErrorKind, Status
+from api.health.schemas import Status
 from api.health.service import HubHealth, SystemHealth, hub_health, system_health
 from api.health.status import status_of
 from api.http.metrics import CONTENT_TYPE, Metrics
 from api.http.openapi import OPEN
-from api.http.problems import catalogue
+from api.http.problems import ErrorKind, catalogue
 from datahub_assets.settings import Settings
 
 _HUB_DOWN = {**OPEN, 503: ResponseSpec(HubHealth, description="nothing can be served", generate_examples=False)}
@@ -54,8 +54,7 @@ class StatusController(Controller):
 
         The drop-in endpoints answer with the codes of the APIs they stand in for.
         """
-        kinds = [ErrorKind(kind.code, kind.status, kind.title, kind.meaning, kind.remedy) for kind in catalogue()]
-        return Response(kinds, headers={"Cache-Control": "public, max-age=3600"})
+        return Response(catalogue(), headers={"Cache-Control": "public, max-age=3600"})
 
     @get("/metrics", summary="Metrics for Prometheus", media_type="text/plain", responses=OPEN)
     async def metrics(self, metrics: NamedDependency[Metrics]) -> Response[bytes]:

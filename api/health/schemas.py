@@ -1,4 +1,4 @@
-"""The shapes of the status and of the list of errors."""
+"""The shapes of the status."""
 
 import msgspec
 
@@ -20,13 +20,3 @@ class Status(msgspec.Struct, frozen=True):
     message: str
     market_dataset: DatasetStatus
     ohlc_dataset: DatasetStatus
-
-
-class ErrorKind(msgspec.Struct, frozen=True):
-    """A kind of error: the code to match on, its status, what it means, and what to do about it."""
-
-    code: str
-    status: int
-    title: str
-    meaning: str
-    remedy: str

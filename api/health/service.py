@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from datahub_assets.domain.errors import DataHubError, HubError
 from datahub_assets.domain.times import iso_short
+from datahub_assets.domain.worker_status import FILE_NAME, UNREADABLE, Chain, WorkerStatus, decode
 from datahub_assets.settings import Settings
 
 OLD_DATA_S: Final = 300
@@ -23,35 +23,6 @@ _LITTLE_DISK_BYTES: Final = 1 << 30
 
 class WorkersUnreadable(ValueError):
     """The workers' file is there and cannot be read."""
-
-
-class WorkerError(msgspec.Struct, frozen=True):
-    """The last thing that went wrong in a chain."""
-
-    code: str
-    message: str
-    at: str
-
-
-class Chain(msgspec.Struct, frozen=True):
-    """What a chain of assets last did."""
-
-    last_tick: datetime | None = None
-    last_success: datetime | None = None
-    last_error: WorkerError | None = None
-    newest_row: datetime | None = None
-    last_commit: str | None = None
-    rows: int | None = None
-    rejected: int | None = None
-    commits_last_hour: int | None = None
-    gaps_open: int | None = None
-
-
-class WorkerStatus(msgspec.Struct, frozen=True):
-    """`worker-status.json`, which the workers write after every run."""
-
-    chains: dict[str, Chain]
-    written_at: datetime | None = None
 
 
 class DatasetHealth(msgspec.Struct, frozen=True):
@@ -141,11 +112,11 @@ def read_worker_status(home: Path) -> WorkerStatus | None:
         WorkersUnreadable: the file says nothing that can be read.
     """
     try:
-        return msgspec.json.decode((home / "worker-status.json").read_bytes(), type=WorkerStatus)
+        return decode((home / FILE_NAME).read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WorkersUnreadable(f"worker-status.json cannot be read: {type(error).__name__}") from error
+    except (OSError, *UNREADABLE) as error:
+        raise WorkersUnreadable(f"{FILE_NAME} cannot be read: {type(error).__name__}") from error
 
 
 def _dataset_health(dataset: Dataset | None, *, silent_s: float, unbound: DataHubError | None) -> DatasetHealth:

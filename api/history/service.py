@@ -1,7 +1,7 @@
 """Writes differences and coverage as answers."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -46,7 +46,7 @@ def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str |
     ledger = gaps(snapshot)
     by_series: dict[tuple[str | None, str], list[Gap]] = {}
     for line in times_as_text(ledger).iter_rows(named=True):
-        by_series.setdefault((line["interval"], line["symbol"]), []).append(_gap(line))
+        by_series.setdefault((line["interval"], line["symbol"]), []).append(msgspec.convert(line, Gap))
     series = [
         SeriesInfo(
             series=one.series,
@@ -85,10 +85,3 @@ def _checked(snapshot: Snapshot, symbols: tuple[str, ...], interval: str | None)
 
 def _rows(frame: pl.DataFrame, *, limit: int) -> list[dict[str, Any]]:
     return times_as_text(frame.head(limit)).to_dicts()
-
-
-def _gap(line: dict[str, Any]) -> Gap:
-    return Gap(**{name: line[name] for name in _GAP_FIELDS})
-
-
-_GAP_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Gap))

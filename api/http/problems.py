@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -53,41 +52,40 @@ _REMEDIES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemKind:
-    """A kind of error: its stable code, its status, and what it means."""
+class ErrorKind(msgspec.Struct, frozen=True):
+    """A kind of error: the code to match on, its status, what it means, and what to do about it."""
 
     code: str
     status: int
     title: str
     meaning: str
+    remedy: str
 
-    @property
-    def remedy(self) -> str:
-        """What a caller can do about it."""
-        return _REMEDIES[self.status]
+
+def _kind(code: str, status: int, title: str, meaning: str) -> ErrorKind:
+    return ErrorKind(code, status, title, meaning, remedy=_REMEDIES[status])
 
 
 # What Litestar answers by itself, by status; `errors` has no class for these.
 _OF_FRAMEWORK: Final = {
-    404: ProblemKind("not_found", 404, "There is nothing here", "No endpoint has this path."),
-    405: ProblemKind("method_not_allowed", 405, "The method is not allowed", "The endpoint does not know this method."),
-    413: ProblemKind(RequestTooLarge.code, 413, RequestTooLarge.title, str(RequestTooLarge.__doc__)),
+    404: _kind("not_found", 404, "There is nothing here", "No endpoint has this path."),
+    405: _kind("method_not_allowed", 405, "The method is not allowed", "The endpoint does not know this method."),
+    413: _kind(RequestTooLarge.code, 413, RequestTooLarge.title, str(RequestTooLarge.__doc__)),
 }
-_INVALID: Final = ProblemKind("request_invalid", 400, "The request is not valid", "The request cannot be understood.")
-_INTERNAL: Final = ProblemKind(
+_INVALID: Final = _kind("request_invalid", 400, "The request is not valid", "The request cannot be understood.")
+_INTERNAL: Final = _kind(
     "internal_error", 500, "Something is wrong on this server", "An unexpected error; the server's log has it."
 )
 
 
-def catalogue() -> list[ProblemKind]:
+def catalogue() -> list[ErrorKind]:
     """Every kind of error an answer may carry, by code."""
     found = {kind.code: kind for kind in (*_OF_FRAMEWORK.values(), _INVALID, _INTERNAL)}
     pending: list[type[DataHubError]] = [ApiError, HubError, SqlError]
     while pending:
         error = pending.pop()
         pending.extend(error.__subclasses__())
-        found[error.code] = ProblemKind(error.code, _status(error), _title(error), " ".join(str(error.__doc__).split()))
+        found[error.code] = _kind(error.code, _status(error), _title(error), " ".join(str(error.__doc__).split()))
     return [found[code] for code in sorted(found)]
 
 
@@ -100,7 +98,7 @@ def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -
         return _expected(error, request_id=request_id)
     if isinstance(error, HTTPException):
         return _of_framework(error, request_id=request_id, given=given)
-    return _problem(_INTERNAL, "see the server's log", request_id), {}
+    return _problem(_INTERNAL.code, _INTERNAL.status, _INTERNAL.title, "see the server's log", request_id), {}
 
 
 def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
@@ -134,8 +132,7 @@ def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[st
     if position is not None:
         fields.setdefault("position", position)
     detail = "the Hub could not be read; see the server's log" if isinstance(error, HubError) else str(error)
-    kind = ProblemKind(error.code, _status(type(error)), _title(type(error)), "")
-    return _problem(kind, detail, request_id, **fields), headers
+    return _problem(error.code, _status(type(error)), _title(type(error)), detail, request_id, **fields), headers
 
 
 def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
@@ -143,14 +140,14 @@ def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, 
     headers = dict(error.headers or {})
     status = error.status_code
     if isinstance(error, ValidationException):
-        kind = ProblemKind(InvalidParameter.code, status, InvalidParameter.title, "")
+        invalid = (InvalidParameter.code, status, InvalidParameter.title)
         if not isinstance(error.extra, list) or not error.extra:
-            return _problem(kind, _without_url(error.detail), request_id), headers
+            return _problem(*invalid, _without_url(error.detail), request_id), headers
         name = str(error.extra[0].get("key"))
         detail = "; ".join(_not_valid(item, given) for item in error.extra)
-        return _problem(kind, detail, request_id, parameter=name, value=str(given.get(name, ""))[:_SHOWN]), headers
+        return _problem(*invalid, detail, request_id, parameter=name, value=str(given.get(name, ""))[:_SHOWN]), headers
     kind = _OF_FRAMEWORK.get(status) or (_INTERNAL if status >= _SERVER_ERROR else _INVALID)
-    return _problem(ProblemKind(kind.code, status, kind.title, ""), error.detail, request_id), headers
+    return _problem(kind.code, status, kind.title, error.detail, request_id), headers
 
 
 def _not_valid(item: Mapping[str, Any], given: Mapping[str, Any]) -> str:
@@ -165,15 +162,15 @@ def _without_url(detail: str) -> str:
     return detail.partition(" for path ")[0]
 
 
-def _problem(kind: ProblemKind, detail: str, request_id: str, **fields: Any) -> Problem:
+def _problem(code: str, status: int, title: str, detail: str, request_id: str, **fields: Any) -> Problem:
     """The problem; what looks like a token in it, wherever the caller put that, is cut short."""
     shown: dict[str, Any] = {name: cut_tokens(said) if isinstance(said, str) else said for name, said in fields.items()}
     return Problem(
-        type=f"/errors#{kind.code}",
-        title=kind.title,
-        status=kind.status,
+        type=f"/errors#{code}",
+        title=title,
+        status=status,
         detail=cut_tokens(detail),
-        code=kind.code,
+        code=code,
         request_id=request_id,
         **shown,
     )

@@ -9,6 +9,7 @@ from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.error_mapping import raised_for_dagster
 from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.times import DAY_MS
+from datahub_assets.domain.worker_status import as_text
 from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Drained
 from datahub_assets.stores.publish import chain_facts
@@ -102,9 +103,9 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
                     **({"no_commit_because": outcome.reason} if outcome.reason else {}),
                     "rows_published": outcome.rows,
                     "bytes_committed": outcome.size,
-                    "dagster/row_count": known["rows"],
-                    "newest_timestamp": known["newest_row"] or "none",
-                    "commits_last_hour": known["commits_last_hour"],
+                    "dagster/row_count": known.rows,
+                    "newest_timestamp": as_text(known.newest_row) or "none",
+                    "commits_last_hour": known.commits_last_hour,
                 }
             )
 

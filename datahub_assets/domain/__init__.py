@@ -11,4 +11,5 @@ rows                    checked and rejected rows, and how two versions of a row
 sql_names               names in SQL text
 tables                  TableSpec: columns, key, order and partitioning of a table
 times                   units of time, and times as milliseconds and as text
+worker_status           what the workers tell of their chains
 """

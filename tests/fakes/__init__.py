@@ -11,6 +11,6 @@ Nothing here knows the project under test; only what the real services document 
 from tests.fakes.binance import FakeBinance
 from tests.fakes.clock import Clock
 from tests.fakes.coingecko import FakeCoinGecko
-from tests.fakes.door import Door
+from tests.fakes.control_client import Door
 
 __all__ = ["Clock", "Door", "FakeBinance", "FakeCoinGecko"]

@@ -1,7 +1,7 @@
 """Both fakes as one real process: `python -m tests.fakes --coingecko-port 0 --binance-port 0`.
 
 Prints one line of JSON with the URLs once both listen, and serves until SIGTERM or SIGINT. Commands go through the
-control door of each fake (see `door`).
+control door of each fake (see `control_client`).
 """
 
 import argparse

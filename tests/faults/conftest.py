@@ -11,7 +11,7 @@ import pytest
 
 from localhub.testing import HubServer
 from tests.faults import chain
-from tests.faults.tally import COMBINATION
+from tests.faults.matrix_report import COMBINATION
 from tests.faults.witness import Versions
 from tests.faults.world import MINUTE_MS, SCENES, World, all_succeeded, installation, keep_landings
 

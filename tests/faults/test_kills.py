@@ -12,9 +12,9 @@ import pytest
 
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.disk import Unsynced
-from tests.faults.errand import Death
 from tests.faults.matrix import combinations
 from tests.faults.processes import SIGKILLED, send
+from tests.faults.tick_process import Death
 
 LINES_TRIED = 60
 

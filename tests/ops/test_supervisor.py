@@ -34,7 +34,13 @@ class Rig:
     def __init__(self, logs: Path, **processes: str) -> None:
         self.logs = logs
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "tests.ops.rig", str(logs), *(f"{n}={c}" for n, c in processes.items())],
+            [
+                sys.executable,
+                "-m",
+                "tests.ops.supervisor_process",
+                str(logs),
+                *(f"{n}={c}" for n, c in processes.items()),
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from datahub_assets.cli import main
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.domain.worker_status import Chain
 from datahub_assets.ops.commands import ticks
 from datahub_assets.ops.commands.doctor import Check, CheckFailed, checks
 from datahub_assets.ops.supervise import home_lock
@@ -41,7 +42,7 @@ def told(settings: Settings, *, last_tick_ms: int, succeeded: bool = True) -> No
     for name in DATASETS:
         status.ticked(name, now_ms=last_tick_ms)
         if succeeded:
-            status.succeeded(name, {}, now_ms=last_tick_ms)
+            status.succeeded(name, Chain(), now_ms=last_tick_ms)
 
 
 def check(settings: Settings, name: str) -> Check:

@@ -41,7 +41,7 @@ def start(folder: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def server(start: Callable[..., Server]) -> Server:
-    return start("tests.ops.warm_rig")
+    return start("tests.ops.warm_server_process")
 
 
 @pytest.mark.parametrize("message", [Launch("r", ("a", "b")), Stop("r", 1.5), LaunchReply(7), LaunchReply(None)])
@@ -75,7 +75,7 @@ def test_a_child_is_stopped_politely(server: Server) -> None:
 
 
 def test_a_child_is_stopped_politely_before_it_has_begun(start: Callable[..., Server]) -> None:
-    server = start("tests.ops.warm_rig", env={"RIG_SLOW_FORK_S": "0.5"})
+    server = start("tests.ops.warm_server_process", env={"RIG_SLOW_FORK_S": "0.5"})
     child = server.launch(SLEEPS)
     assert server.stop() == child
     assert "exit code -15" in server.until(" ended ")

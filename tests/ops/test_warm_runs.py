@@ -1,4 +1,4 @@
-"""Real Dagster runs through the warm server: launched, ended, found out and resumed."""
+"""Real Dagster runs through the warm server: launched, ended and found out."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 import yaml
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.errors import DagsterInvariantViolationError
-from dagster._core.launcher.base import LaunchRunContext, ResumeRunContext, WorkerStatus
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
 from datahub_assets.defs.run_workers import started_at
 from datahub_assets.ops.warm.launcher import WarmRunLauncher
@@ -136,27 +136,9 @@ def test_a_run_whose_process_was_killed_is_found_out(dagster: Dagster) -> None:
     dagster.instance.report_run_failed(dagster.run(run_id))
 
 
-def test_a_run_can_be_resumed_in_a_new_process(dagster: Dagster) -> None:
-    run_id = dagster.launch("slow")
-    dagster.until(run_id, dg.DagsterRunStatus.STARTED)
-    os.kill(dagster.pid(), signal.SIGKILL)
-    dagster.server.until("exit code -9")
-    launcher = dagster.instance.run_launcher
-    assert launcher.supports_resume_run
-    launcher.resume_run(ResumeRunContext(dagster_run=dagster.run(run_id), workspace=None, resume_attempt_number=1))
-    deadline = time.monotonic() + 30
-    while dagster.health(run_id) is not WorkerStatus.RUNNING:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert launcher.terminate(run_id)
-    dagster.until(run_id, dg.DagsterRunStatus.CANCELED)
-
-
 def test_without_a_warm_server_dagsters_own_way_is_tried(dagster: Dagster, folder: Path) -> None:
     launcher = WarmRunLauncher(socket=str(folder / "nobody.sock"))
     launcher.register_instance(dagster.instance)
     run = dagster.create("quick")
     with pytest.raises(DagsterInvariantViolationError, match="DefaultRunLauncher requires a workspace"):
         launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
-    with pytest.raises(ConnectionError, match="no warm server"):
-        launcher.resume_run(ResumeRunContext(dagster_run=run, workspace=None))

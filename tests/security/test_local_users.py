@@ -602,7 +602,7 @@ def test_what_took_the_place_of_a_killed_ups_folder_is_left_alone(short: Path, t
 
 @needs_root
 def test_the_warm_server_and_its_launcher_talk_to_no_other_user(short: Path) -> None:
-    server = Server(short, "tests.ops.warm_rig")
+    server = Server(short, "tests.ops.warm_server_process")
     try:
         for path in (short, server.path):
             path.chmod(0o777)  # so that file permissions are not what protects it

@@ -73,7 +73,7 @@ class CommitIndex:
         return None if sha is None else self._catalog.commit(self._source, sha)
 
     def ask(self, revision: str) -> HubCommit | None:
-        """The commit of a revision that is not known here, asked of the Hub if the budget allows it; blocks.
+        """The commit of a revision that is not in the index, asked of the Hub if the budget allows it; blocks.
 
         Raises:
             HubError: the Hub could not be asked.

@@ -67,7 +67,7 @@ class SandboxPool:
         self.limits = limits
         self.size = workers + 1
         """How many workers there are: one stands by, see `lanes`."""
-        self._lanes: WorkerQueue[WorkerProcess] = WorkerQueue(
+        self._queue: WorkerQueue[WorkerProcess] = WorkerQueue(
             width=workers,
             max_waiting=limits.max_waiting,
             max_waiting_per_caller=limits.max_waiting_per_caller,
@@ -104,7 +104,7 @@ class SandboxPool:
     async def close(self) -> None:
         """Kill all workers and wait until they are gone. Statements that run or wait are told so."""
         self._closing = True
-        self._lanes.abandon(SqlUnavailable("the server is shutting down"))
+        self._queue.abandon(SqlUnavailable("the server is shutting down"))
         for worker in self._alive:
             worker.kill()
         self._hurry.set()
@@ -130,15 +130,15 @@ class SandboxPool:
     @property
     def free(self) -> frozenset[WorkerProcess]:
         """Those of them that run nothing."""
-        return frozenset(self._lanes.free)
+        return frozenset(self._queue.free)
 
     @property
     def state(self) -> PoolState:
         """The pool now."""
         return PoolState(
-            running=self._lanes.running,
-            waiting=self._lanes.waiting,
-            ready=len(self._lanes.free),
+            running=self._queue.running,
+            waiting=self._queue.waiting,
+            ready=len(self._queue.free),
             answered=self._answered,
             replaced=self._replaced,
             confinement=self._confinement,
@@ -201,7 +201,7 @@ class SandboxPool:
         try:
             async with asyncio.timeout(self.limits.max_wait_s):
                 while True:
-                    worker = await self._lanes.acquire(caller, choose)
+                    worker = await self._queue.acquire(caller, choose)
                     if worker.is_alive():
                         return worker
                     self._give_back(worker, caller, keep=False)  # it died while it was idle
@@ -216,7 +216,7 @@ class SandboxPool:
     def _give_back(self, worker: WorkerProcess, caller: str, *, keep: bool) -> None:
         worn = worker.answered >= _RETIRE_AFTER or worker.grown_bytes > self.limits.memory_bytes * _WORN_SHARE
         if keep and not worn and not worker.is_broken and not self._closing:
-            self._lanes.release(caller, worker)
+            self._queue.release(caller, worker)
             return
         self._replaced += 1
         worker.kill()
@@ -227,7 +227,7 @@ class SandboxPool:
         await worker.end()
         self._alive.discard(worker)
         fresh = await self._started()
-        self._lanes.release(caller, fresh)
+        self._queue.release(caller, fresh)
         if fresh is None:
             await self._supply()
 
@@ -237,7 +237,7 @@ class SandboxPool:
         while not self._closing:
             worker = await self._started()
             if worker is not None:
-                self._lanes.add(worker)
+                self._queue.add(worker)
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):

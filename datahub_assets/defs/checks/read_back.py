@@ -41,10 +41,8 @@ def compare(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Sample:
     seen = repo_state.load(cache.database, spec)
     if seen is None:
         return Sample()
-    sent = Table.of(spec).read(
-        cache.database,
-        "WHERE commit_id = (SELECT max(id) FROM commits WHERE dataset = ?) AND timestamp >= ? LIMIT ?",
-        (spec.name, seen.window_start, SAMPLE_ROWS),
+    sent = Table.of(spec).of_last_commit(
+        cache.database, dataset=spec.name, since_ms=seen.window_start, limit=SAMPLE_ROWS
     )
     if sent.is_empty():
         return Sample(commit=seen.head)

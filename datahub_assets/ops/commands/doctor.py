@@ -13,12 +13,14 @@ import httpx
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
+from datahub_assets.domain.worker_status import as_text
 from datahub_assets.ops.commands import ticks
 from datahub_assets.ops.commands.hub_queries import first_reply
 from datahub_assets.ops.commands.trial_publish import publish_and_read_back
 from datahub_assets.ops.dagster.web.access import needs_login
 from datahub_assets.ops.supervise import home_lock, stack
 from datahub_assets.settings import Settings
+from datahub_assets.stores.cache import schema
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
 from datahub_assets.stores.hub.account import hub_without_cache
@@ -117,8 +119,9 @@ def _cache(settings: Settings) -> str:
             f"{settings.cache_path} is not there yet", fix="the first tick makes it: make up (or: datahub up)"
         )
     try:
-        _try_cache(settings.cache_path)
-    except (CacheError, CheckFailed) as error:
+        with Cache.open(settings.cache_path) as cache:
+            schema.check(cache.database)
+    except CacheError as error:
         if isinstance(error, CacheFull) or is_full(settings.home):
             # Whatever the file says then: a rebuild would not help, and lose the rows that wait in it.
             raise CheckFailed(str(error), fix=_room_fix(settings)) from error
@@ -126,19 +129,10 @@ def _cache(settings: Settings) -> str:
             raise CheckFailed(
                 str(error), fix="nothing is wrong with what could be read: ask again in a minute"
             ) from error
-        if isinstance(error, CacheError) and not isinstance(error, CacheUnusable):
+        if not isinstance(error, CacheUnusable):
             raise CheckFailed(str(error), fix=f"see that {settings.home} and the files in it can be written") from error
         raise
     return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
-
-
-def _try_cache(path: Path) -> None:
-    with Cache.open(path) as cache:
-        verdict = str(cache.database.scalar("PRAGMA quick_check(1)"))
-        if verdict != "ok":
-            raise CheckFailed(verdict)
-        with cache.database.transaction():
-            cache.database.execute("UPDATE versions SET last = last")
 
 
 def _coingecko(settings: Settings) -> str:
@@ -235,7 +229,7 @@ def _worker_status(settings: Settings) -> str:
     problem = told.problem()
     if problem is not None:
         raise CheckFailed(problem)
-    return f"{told.path} tells of {len(told.read()['chains'])} chains"
+    return f"{told.path} tells of {len(told.read().chains)} chains"
 
 
 def _ticks(settings: Settings) -> str:
@@ -243,7 +237,7 @@ def _ticks(settings: Settings) -> str:
     if silence is not None:
         raise CheckFailed(silence)
     told = WorkerStatusFile(settings.home)
-    return ", ".join(f"{name}: last run began {told.chain(name)['last_tick'] or 'never'}" for name in DATASETS)
+    return ", ".join(f"{name}: last run began {as_text(told.chain(name).last_tick) or 'never'}" for name in DATASETS)
 
 
 def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:

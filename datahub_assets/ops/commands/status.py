@@ -1,12 +1,12 @@
 """What `datahub status` shows: the state of each chain, from worker status, cache and Hub."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubError
+from datahub_assets.domain.worker_status import Chain, as_text
 from datahub_assets.ops.commands import hub_queries, ticks
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import repo_state
@@ -87,21 +87,20 @@ def _state(
     spec: DatasetSpec, settings: Settings, *, cache: Cache | None, commits: int | None, now_ms: int
 ) -> ChainState:
     told = WorkerStatusFile(settings.home).chain(spec.name)
-    known = {} if cache is None else chain_facts.of_chain(cache, spec, now_ms=now_ms)
-    moment = told["last_success"] if spec.has_forming_rows else known.get("newest_row")
-    lag_s = None if moment is None else now_ms / 1000 - datetime.fromisoformat(moment).timestamp()
-    error = told["last_error"]
+    known = Chain() if cache is None else chain_facts.of_chain(cache, spec, now_ms=now_ms)
+    newest = told.last_success if spec.has_forming_rows else known.newest_row
+    error = told.last_error
     state = ChainState(
         dataset=spec.name,
-        rows=known.get("rows", 0),
+        rows=known.rows,
         waiting=0 if cache is None else cache.waiting(spec),
-        newest_row=known.get("newest_row"),
-        lag_s=lag_s,
-        last_commit=known.get("last_commit"),
-        last_success=told["last_success"],
-        last_error=None if error is None else f"{error['code']}: {error['message']}",
-        gaps_open=known.get("gaps_open"),
-        quarantined=known.get("rejected", 0),
+        newest_row=as_text(known.newest_row),
+        lag_s=None if newest is None else now_ms / 1000 - newest.timestamp(),
+        last_commit=known.last_commit,
+        last_success=as_text(told.last_success),
+        last_error=None if error is None else f"{error.code}: {error.message}",
+        gaps_open=known.gaps_open,
+        quarantined=known.rejected,
         owed=0 if cache is None else _owed(spec, cache=cache),
         commits=commits,
         warnings=(),

@@ -8,10 +8,9 @@ from typing import Any, Self
 
 from dagster import DagsterRun, Field, StringSource
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
-from dagster._core.launcher.base import ResumeRunContext
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.origin import JobPythonOrigin
-from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData
 
 from datahub_assets.defs.run_workers import Worker, worker_of
@@ -75,27 +74,6 @@ class WarmRunLauncher(DefaultRunLauncher):
         if state is Worker.GONE:
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, msg="the run's process is gone")
         return CheckRunHealthResult(WorkerStatus.RUNNING)
-
-    @property
-    def supports_resume_run(self) -> bool:
-        """A run whose process died can go on where it was (off unless dagster.yaml asks for it)."""
-        return True
-
-    def resume_run(self, context: ResumeRunContext) -> None:
-        """Start a new process for a run whose own has died.
-
-        Raises:
-            ConnectionError: the warm server is not there.
-        """
-        run = context.dagster_run
-        arguments = ResumeRunArgs(
-            job_origin=_origin(run),
-            run_id=run.run_id,
-            instance_ref=self._instance.get_ref(),
-            set_exit_code_on_failure=None,
-        ).get_command_args()
-        if not self._ask_for(run, arguments):
-            raise ConnectionError(f"no warm server at {self._socket}")
 
     def _ask_for(self, run: DagsterRun, command: Any) -> bool:
         """Ask the server for a child that does `<python> -m dagster api <arguments>`; False when it is away."""

@@ -1,4 +1,4 @@
-"""The format of the cache file: its version and the tables and indexes it must have."""
+"""The format of the cache file: its version and the tables and indexes it must have; and whether it is sound."""
 
 import sqlite3
 from contextlib import closing
@@ -23,6 +23,19 @@ def complete(database: Database) -> None:
     """
     if _format_of(database) != FORMAT or _wanted_names() - _names(database):
         _create(database)
+
+
+def check(database: Database) -> None:
+    """Look for damage in the file, and write to it without changing anything.
+
+    Raises:
+        CacheUnusable: it is damaged.        CacheError: it cannot be read or written.
+    """
+    verdict = str(database.scalar("PRAGMA quick_check(1)"))
+    if verdict != "ok":
+        raise CacheUnusable(f"the cache {database.path} is damaged: {verdict}")
+    with database.transaction():
+        database.execute("UPDATE versions SET last = last")
 
 
 def _format_of(database: Database) -> int:

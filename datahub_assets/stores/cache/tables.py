@@ -131,6 +131,14 @@ class Table:
         names = _names([column.name for column in self.columns])
         return self._frame(database.chunks(f"SELECT {names} FROM {quoted(self.name)} {where}", values, size=BATCH_ROWS))
 
+    def of_last_commit(self, database: Database, *, dataset: str, since_ms: int, limit: int) -> pl.DataFrame:
+        """Rows that the dataset's last commit carries, stamped `since_ms` or later, at most `limit`."""
+        return self.read(
+            database,
+            "WHERE commit_id = (SELECT max(id) FROM commits WHERE dataset = ?) AND timestamp >= ? LIMIT ?",
+            (dataset, since_ms, limit),
+        )
+
     def count(self, database: Database, where: str = "", values: Sequence[Any] = ()) -> int:
         """How many rows."""
         return int(database.scalar(f"SELECT count(*) FROM {quoted(self.name)} {where}", values))

@@ -1,12 +1,12 @@
 """What the cache knows of a chain, as the worker status and the UI tell it. Read only."""
 
 from collections import Counter
-from typing import Any
 
 from datahub_assets.datasets.candles.ledgers import GAPS
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.times import HOUR_MS, iso
+from datahub_assets.domain.times import HOUR_MS
+from datahub_assets.domain.worker_status import Chain, moment
 from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache, every
 from datahub_assets.stores.cache.series import Followed
@@ -32,15 +32,15 @@ def open_gaps(cache: Cache, spec: DatasetSpec, *, followed: Followed = every) ->
     return dict(found)
 
 
-def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> dict[str, Any]:
-    """The part of the worker status that the cache knows."""
+def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> Chain:
+    """The part of the worker status that the cache knows; its runs and errors are not in it."""
     seen = repo_state.load(cache.database, spec)
     gaps = open_gaps(cache, spec)
-    return {
-        "newest_row": iso(None if seen is None else seen.newest),
-        "last_commit": None if seen is None else seen.head,
-        "rows": 0 if seen is None else seen.rows or 0,
-        "rejected": quarantine.count(cache.database, spec),
-        "commits_last_hour": commit_budget.commits_since(cache.database, now_ms - HOUR_MS, spec=spec),
-        "gaps_open": None if gaps is None else sum(gaps.values()),
-    }
+    return Chain(
+        newest_row=None if seen is None or seen.newest is None else moment(seen.newest),
+        last_commit=None if seen is None else seen.head,
+        rows=0 if seen is None else seen.rows or 0,
+        rejected=quarantine.count(cache.database, spec),
+        commits_last_hour=commit_budget.commits_since(cache.database, now_ms - HOUR_MS, spec=spec),
+        gaps_open=None if gaps is None else sum(gaps.values()),
+    )

@@ -41,7 +41,7 @@ class Death:
 
 
 @dataclass(frozen=True)
-class Errand:
+class TickTask:
     """A tick: with which settings, when, where its landings are kept, and where to note points or to die."""
 
     environ: Mapping[str, str]
@@ -51,18 +51,18 @@ class Errand:
     death: Death | None = None
 
 
-def run(errand: Errand) -> None:
+def run(task: TickTask) -> None:
     """Both chains once, dying where told."""
-    settings = Settings.from_env(errand.environ)
-    clock = Clock(errand.now_ms)
-    disk, death = Disk(settings.home), errand.death
+    settings = Settings.from_env(task.environ)
+    clock = Clock(task.now_ms)
+    disk, death = Disk(settings.home), task.death
     counts: Counter[str] = Counter()
 
     def reached(point: str) -> None:
         disk.follow(point)
         counts[point] += 1
-        if errand.points_to is not None:
-            with errand.points_to.open("a") as notes:
+        if task.points_to is not None:
+            with task.points_to.open("a") as notes:
                 notes.write(f"{point}\n")
         if death is not None and (death.point, death.nth) == (point, counts[point]):
             _die(death, disk)
@@ -70,7 +70,7 @@ def run(errand: Errand) -> None:
     lines = _Lines(death.nth if death is not None and death.point is None else None, lambda: _die(death, disk))
     with pytest.MonkeyPatch.context() as patch:
         Observer(patch, reached).install()
-        keep_landings(patch, errand.journal)
+        keep_landings(patch, task.journal)
         hurried(patch, clock)
         chains = Chains(settings, clock.now_ms)
         lines.install()
@@ -78,8 +78,8 @@ def run(errand: Errand) -> None:
             outcome = chains.run_bodies(spec)
             assert outcome.success, outcome.errors
         sys.settrace(None)
-    if errand.points_to is not None:
-        errand.points_to.with_suffix(".lines").write_text(str(lines.seen))
+    if task.points_to is not None:
+        task.points_to.with_suffix(".lines").write_text(str(lines.seen))
 
 
 def _die(death: Death | None, disk: Disk) -> None:

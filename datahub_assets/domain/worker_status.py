@@ -1,0 +1,76 @@
+"""What the workers tell of their chains: the one schema of `worker-status.json`, for who writes it and who reads it.
+
+Shape: {"chains": {dataset: {"last_tick", "last_success", "last_error": {"code", "message", "at"} | null, "newest_row",
+"last_commit", "rows", "rejected", "commits_last_hour", "gaps_open"}}, "written_at"}; times are ISO 8601 UTC or null.
+Fields that are not there have their defaults, and unknown ones are left out when the file is written anew.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+
+FILE_NAME: Final = "worker-status.json"
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `decode` raises for content of another shape."""
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class WorkerError(msgspec.Struct, frozen=True):
+    """The last thing that went wrong in a chain."""
+
+    code: str
+    message: str
+    at: str
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """What a chain of assets last did."""
+
+    last_tick: _Time | None = None
+    last_success: _Time | None = None
+    last_error: WorkerError | None = None
+    newest_row: _Time | None = None
+    last_commit: str | None = None
+    rows: int = 0
+    rejected: int = 0
+    commits_last_hour: int = 0
+    gaps_open: int | None = None
+    """Gaps that are not healed; null for a dataset without a ledger of gaps."""
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """All of the file, which the workers write after every run."""
+
+    chains: dict[str, Chain]
+    written_at: _Time | None = None
+
+
+def decode(content: bytes) -> WorkerStatus:
+    """What the content of the file says.
+
+    Raises:
+        one of UNREADABLE: it is no JSON, or of another shape.
+    """
+    return msgspec.json.decode(content, type=WorkerStatus)
+
+
+def encode(status: WorkerStatus) -> str:
+    """The content of the file; times with milliseconds and a `Z`."""
+    return json.dumps(msgspec.to_builtins(status, builtin_types=(datetime,)), indent=1, default=as_text)
+
+
+def moment(time_ms: int) -> datetime:
+    """Epoch milliseconds as the schema holds times."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def as_text(time: datetime | None) -> str | None:
+    """A time of the schema as the file has it."""
+    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_ms(time: datetime) -> int:
+    """A time of the schema as epoch milliseconds."""
+    return round(time.timestamp() * 1000)
