@@ -6,10 +6,12 @@ Fields that are not there have their defaults, and unknown ones are left out whe
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
+
+from datahub_assets.domain.times import epoch_ms, iso
 
 FILE_NAME: Final = "worker-status.json"
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -61,16 +63,6 @@ def encode(status: WorkerStatus) -> str:
     return json.dumps(msgspec.to_builtins(status, builtin_types=(datetime,)), indent=1, default=as_text)
 
 
-def moment(time_ms: int) -> datetime:
-    """Epoch milliseconds as the schema holds times."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC)
-
-
 def as_text(time: datetime | None) -> str | None:
     """A time of the schema as the file has it."""
-    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def as_ms(time: datetime) -> int:
-    """A time of the schema as epoch milliseconds."""
-    return round(time.timestamp() * 1000)
+    return None if time is None else iso(epoch_ms(time))

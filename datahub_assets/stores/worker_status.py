@@ -13,17 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from datahub_assets.domain.times import iso
-from datahub_assets.domain.worker_status import (
-    FILE_NAME,
-    UNREADABLE,
-    Chain,
-    WorkerError,
-    WorkerStatus,
-    decode,
-    encode,
-    moment,
-)
+from datahub_assets.domain.times import iso, utc_datetime
+from datahub_assets.domain.worker_status import FILE_NAME, UNREADABLE, Chain, WorkerError, WorkerStatus, decode, encode
 from datahub_system.files.private import make
 
 _MESSAGE_LENGTH = 500
@@ -59,11 +50,11 @@ class WorkerStatusFile:
 
     def ticked(self, chain: str, *, now_ms: int) -> None:
         """A run of the chain has begun."""
-        self._change(chain, lambda told: msgspec.structs.replace(told, last_tick=moment(now_ms)), now_ms=now_ms)
+        self._change(chain, lambda told: msgspec.structs.replace(told, last_tick=utc_datetime(now_ms)), now_ms=now_ms)
 
     def failed(self, chain: str, *, code: str, message: str, now_ms: int) -> None:
         """A run of the chain met an error."""
-        error = WorkerError(code=code, message=message[:_MESSAGE_LENGTH], at=str(iso(now_ms)))
+        error = WorkerError(code=code, message=message[:_MESSAGE_LENGTH], at=iso(now_ms))
         self._change(chain, lambda told: msgspec.structs.replace(told, last_error=error), now_ms=now_ms)
 
     def resolved(self, chain: str, *, code: str, now_ms: int) -> None:
@@ -74,7 +65,7 @@ class WorkerStatusFile:
 
     def succeeded(self, chain: str, known: Chain, *, now_ms: int) -> None:
         """A run of the chain has published, or had nothing to publish. `known` is what the cache knows of it."""
-        success = msgspec.structs.replace(known, last_success=moment(now_ms))
+        success = msgspec.structs.replace(known, last_success=utc_datetime(now_ms))
         self._change(chain, lambda told: msgspec.structs.replace(success, last_tick=told.last_tick), now_ms=now_ms)
 
     def waited(self, chain: str, known: Chain, *, now_ms: int) -> None:
@@ -112,7 +103,7 @@ class WorkerStatusFile:
             chains = {**status.chains, chain: change(status.chains.get(chain, Chain()))}
             partial = self.path.with_suffix(".partial")
             with partial.open("w", encoding="utf-8") as file:
-                file.write(encode(WorkerStatus(chains=chains, written_at=moment(now_ms))))
+                file.write(encode(WorkerStatus(chains=chains, written_at=utc_datetime(now_ms))))
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(self.path)

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from api.health.service import read_worker_status
-from datahub_assets.domain.worker_status import Chain, WorkerError, moment
+from datahub_assets.domain.times import utc_datetime
+from datahub_assets.domain.worker_status import Chain, WorkerError
 from datahub_assets.stores.worker_status import WorkerStatusFile
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
@@ -51,7 +52,12 @@ def test_the_api_reads_what_the_workers_wrote(api: Client, home: Path) -> None:
     written = WorkerStatusFile(home)
     written.path.unlink(missing_ok=True)
     known = Chain(
-        newest_row=moment(NOW_MS - 60_000), last_commit="abc", rows=7, rejected=1, commits_last_hour=2, gaps_open=3
+        newest_row=utc_datetime(NOW_MS - 60_000),
+        last_commit="abc",
+        rows=7,
+        rejected=1,
+        commits_last_hour=2,
+        gaps_open=3,
     )
     written.ticked("ohlc", now_ms=NOW_MS)
     written.succeeded("ohlc", known, now_ms=NOW_MS + 5)
@@ -62,8 +68,8 @@ def test_the_api_reads_what_the_workers_wrote(api: Client, home: Path) -> None:
     assert answered == written.read().chains
     assert answered["ohlc"] == msgspec.structs.replace(
         known,
-        last_tick=moment(NOW_MS),
-        last_success=moment(NOW_MS + 5),
+        last_tick=utc_datetime(NOW_MS),
+        last_success=utc_datetime(NOW_MS + 5),
         last_error=WorkerError("hub_busy", "HTTP 503", "2026-11-22T12:00:00.007Z"),
     )
     metrics = api.get("/metrics").text

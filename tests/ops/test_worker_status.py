@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.domain.times import iso
-from datahub_assets.domain.worker_status import Chain, WorkerError, WorkerStatus, moment
+from datahub_assets.domain.times import iso, utc_datetime
+from datahub_assets.domain.worker_status import Chain, WorkerError, WorkerStatus
 from datahub_assets.stores.worker_status import WorkerStatusFile
 
 NOON_MS = 1_763_985_600_000
@@ -39,8 +39,8 @@ def test_a_success_clears_the_error_and_keeps_the_rest(tmp_path: Path) -> None:
     status.succeeded("market", Chain(rows=7), now_ms=NOON_MS + 2)
     chain = status.chain("market")
     assert (chain.rows, chain.last_error) == (7, None)
-    assert chain.last_tick == moment(NOON_MS)
-    assert status.read().written_at == moment(NOON_MS + 2)
+    assert chain.last_tick == utc_datetime(NOON_MS)
+    assert status.read().written_at == utc_datetime(NOON_MS + 2)
 
 
 def test_waiting_for_the_hub_keeps_what_the_runs_left(tmp_path: Path) -> None:
@@ -49,9 +49,9 @@ def test_waiting_for_the_hub_keeps_what_the_runs_left(tmp_path: Path) -> None:
     status.ticked("market", now_ms=NOON_MS + 1)
     status.failed("market", code="hub_busy", message="later", now_ms=NOON_MS + 2)
     status.waited("market", Chain(rows=9, rejected=1), now_ms=NOON_MS + 3)
-    error = WorkerError("hub_busy", "later", str(iso(NOON_MS + 2)))
+    error = WorkerError("hub_busy", "later", iso(NOON_MS + 2))
     assert status.chain("market") == Chain(
-        last_tick=moment(NOON_MS + 1), last_success=moment(NOON_MS), last_error=error, rows=9, rejected=1
+        last_tick=utc_datetime(NOON_MS + 1), last_success=utc_datetime(NOON_MS), last_error=error, rows=9, rejected=1
     )
 
 
@@ -71,7 +71,9 @@ def test_chains_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) ->
     chains = WorkerStatusFile(tmp_path).read().chains
     assert chains == {
         f"chain{number}": Chain(
-            last_tick=moment(NOON_MS), last_error=WorkerError(f"chain{number}", "", str(iso(NOON_MS))), rows=number
+            last_tick=utc_datetime(NOON_MS),
+            last_error=WorkerError(f"chain{number}", "", iso(NOON_MS)),
+            rows=number,
         )
         for number in range(20)
     }
@@ -100,7 +102,7 @@ def test_a_disk_that_refuses_the_change_is_no_error_of_the_chain(
     status.path.with_suffix(".partial").symlink_to("/dev/full")
     status.failed("market", code="cache_full", message="no space left", now_ms=NOON_MS + 1)
     assert "No space left" in caplog.text
-    assert status.chain("market").last_tick == moment(NOON_MS)
+    assert status.chain("market").last_tick == utc_datetime(NOON_MS)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_a_damaged_file_counts_as_none_and_is_written_anew(
     assert str(status.path) in str(status.problem())
     for number in range(3):
         status.ticked("market", now_ms=NOON_MS + number)
-    assert status.chain("market").last_tick == moment(NOON_MS + 2)
+    assert status.chain("market").last_tick == utc_datetime(NOON_MS + 2)
     assert status.problem() is None
     assert caplog.text.count("is written anew") == 1
 
@@ -195,7 +197,12 @@ WRITTEN = """{
 def test_the_content_of_the_file_is_as_documented(tmp_path: Path) -> None:
     status = WorkerStatusFile(tmp_path)
     known = Chain(
-        newest_row=moment(NOON_MS - 60_000), last_commit="abc", rows=7, rejected=1, commits_last_hour=2, gaps_open=3
+        newest_row=utc_datetime(NOON_MS - 60_000),
+        last_commit="abc",
+        rows=7,
+        rejected=1,
+        commits_last_hour=2,
+        gaps_open=3,
     )
     status.ticked("ohlc", now_ms=NOON_MS)
     status.succeeded("ohlc", known, now_ms=NOON_MS + 2)
@@ -209,4 +216,4 @@ def test_a_file_with_more_or_less_than_the_schema_can_be_read(tmp_path: Path) ->
     told = {"chains": {"market": {"last_tick": "2025-11-24T12:00:00Z", "mood": "good"}}, "host": "here"}
     status.path.write_text(json.dumps(told))
     assert status.problem() is None
-    assert status.read() == WorkerStatus(chains={"market": Chain(last_tick=moment(NOON_MS))})
+    assert status.read() == WorkerStatus(chains={"market": Chain(last_tick=utc_datetime(NOON_MS))})

@@ -6,8 +6,7 @@ from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.run_limits import run_limit_s
 from datahub_assets.domain.errors import CacheError
-from datahub_assets.domain.times import MINUTE_MS, SECOND_MS
-from datahub_assets.domain.worker_status import as_ms
+from datahub_assets.domain.times import MINUTE_MS, SECOND_MS, epoch_ms
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
@@ -28,7 +27,7 @@ def silence(settings: Settings, *, now_ms: int) -> str | None:
     silent = {}
     for spec in DATASETS.values():
         chain = told.chain(spec.name)
-        last_tick_ms = 0 if chain.last_tick is None else as_ms(chain.last_tick)
+        last_tick_ms = 0 if chain.last_tick is None else epoch_ms(chain.last_tick)
         last_ms = max(started_ms, last_tick_ms, _pause_until_ms(settings, spec))
         limit_ms = max(SILENT_MS, 2 * settings.tick_s * SECOND_MS + MINUTE_MS)
         if chain.last_success is None and chain.last_tick is not None:

@@ -5,8 +5,8 @@ from collections import Counter
 from datahub_assets.datasets.candles.ledgers import GAPS
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.times import HOUR_MS
-from datahub_assets.domain.worker_status import Chain, moment
+from datahub_assets.domain.times import HOUR_MS, utc_datetime
+from datahub_assets.domain.worker_status import Chain
 from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache, every
 from datahub_assets.stores.cache.series import Followed
@@ -37,7 +37,7 @@ def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> Chain:
     seen = repo_state.load(cache.database, spec)
     gaps = open_gaps(cache, spec)
     return Chain(
-        newest_row=None if seen is None or seen.newest is None else moment(seen.newest),
+        newest_row=None if seen is None or seen.newest is None else utc_datetime(seen.newest),
         last_commit=None if seen is None else seen.head,
         rows=0 if seen is None else seen.rows or 0,
         rejected=quarantine.count(cache.database, spec),
