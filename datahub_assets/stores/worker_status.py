@@ -14,15 +14,7 @@ from pathlib import Path
 import msgspec
 
 from datahub_assets.domain.times import iso, utc_datetime
-from datahub_assets.domain.worker_status import (
-    FILE_NAME,
-    UNREADABLE,
-    Chain,
-    WorkerError,
-    WorkerStatus,
-    decode,
-    encode,
-)
+from datahub_assets.domain.worker_status import FILE_NAME, UNREADABLE, Chain, WorkerError, WorkerStatus, decode, encode
 from datahub_system.files.private import make
 
 _MESSAGE_LENGTH = 500
@@ -62,7 +54,7 @@ class WorkerStatusFile:
 
     def failed(self, chain: str, *, code: str, message: str, now_ms: int) -> None:
         """A run of the chain met an error."""
-        error = WorkerError(code=code, message=message[:_MESSAGE_LENGTH], at=str(iso(now_ms)))
+        error = WorkerError(code=code, message=message[:_MESSAGE_LENGTH], at=iso(now_ms))
         self._change(chain, lambda told: msgspec.structs.replace(told, last_error=error), now_ms=now_ms)
 
     def resolved(self, chain: str, *, code: str, now_ms: int) -> None:

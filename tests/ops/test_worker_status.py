@@ -49,7 +49,7 @@ def test_waiting_for_the_hub_keeps_what_the_runs_left(tmp_path: Path) -> None:
     status.ticked("market", now_ms=NOON_MS + 1)
     status.failed("market", code="hub_busy", message="later", now_ms=NOON_MS + 2)
     status.waited("market", Chain(rows=9, rejected=1), now_ms=NOON_MS + 3)
-    error = WorkerError("hub_busy", "later", str(iso(NOON_MS + 2)))
+    error = WorkerError("hub_busy", "later", iso(NOON_MS + 2))
     assert status.chain("market") == Chain(
         last_tick=utc_datetime(NOON_MS + 1), last_success=utc_datetime(NOON_MS), last_error=error, rows=9, rejected=1
     )
@@ -72,7 +72,7 @@ def test_chains_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) ->
     assert chains == {
         f"chain{number}": Chain(
             last_tick=utc_datetime(NOON_MS),
-            last_error=WorkerError(f"chain{number}", "", str(iso(NOON_MS))),
+            last_error=WorkerError(f"chain{number}", "", iso(NOON_MS)),
             rows=number,
         )
         for number in range(20)

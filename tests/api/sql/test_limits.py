@@ -128,13 +128,13 @@ def test_values_that_are_too_long_are_refused_and_break_nothing(guarded: Sandbox
     assert {worker.pid for worker in guarded.pool.workers} == before
 
 
-def test_when_the_nursery_dies_another_one_is_started(loop: Loop, snapshot: SqlSnapshot) -> None:
+def test_when_the_fork_server_dies_another_one_is_started(loop: Loop, snapshot: SqlSnapshot) -> None:
     with running(loop, snapshot, workers=1, timeout_s=0.5) as sandbox:
         before = {worker.pid for worker in sandbox.pool.workers}
-        (nursery,) = {psutil.Process(pid).parent() for pid in before}
-        assert nursery is not None
-        assert nursery.ppid() == os.getpid()
-        nursery.kill()
+        (fork_server,) = {psutil.Process(pid).parent() for pid in before}
+        assert fork_server is not None
+        assert fork_server.ppid() == os.getpid()
+        fork_server.kill()
 
         def answers() -> bool:
             with suppress(SqlError):
@@ -191,7 +191,7 @@ def test_the_pool_ends_with_everything_it_started(loop: Loop, snapshot: SqlSnaps
         asked = [sandbox.begin(ENDLESS, caller=str(number)) for number in range(5)]
         sandbox.until(lambda: sandbox.pool.state.running == 3)
         started = {child.pid for child in server.children(recursive=True)} - before
-        assert len(started) == 4  # the nursery and three workers
+        assert len(started) == 4  # the fork_server and three workers
     for one in asked:
         assert isinstance(one.exception(10), SqlUnavailable)
     assert not started & {child.pid for child in server.children(recursive=True)}

@@ -1,6 +1,5 @@
 """SQL in the API as it is run: a process of its own, its workers below it."""
 
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,7 +11,7 @@ import pytest
 
 from localhub.testing import HubServer
 from tests.api.conftest import until
-from tests.api.process import serving_process
+from tests.api.process import free_port, process, serving_process
 from tests.api.workers import Workers
 
 BOMB = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3"
@@ -21,16 +20,16 @@ BOMB = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range 
 def descendants(url: str) -> list[psutil.Process]:
     """All processes below the one that listens at that address."""
     port = httpx.URL(url).port
-    for process in psutil.Process().children():
-        if any(f"{port}" in argument for argument in process.cmdline()):
-            return process.children(recursive=True)
+    for one in psutil.Process().children():
+        if any(f"{port}" in argument for argument in one.cmdline()):
+            return one.children(recursive=True)
     raise AssertionError("nobody serves there")
 
 
-def is_ours(process: psutil.Process) -> bool:
-    """Whether it is the nursery or a worker, which run in Python's isolated mode."""
+def is_ours(one: psutil.Process) -> bool:
+    """Whether it is the fork server or a worker, which run in Python's isolated mode."""
     try:
-        return process.cmdline()[1:2] == ["-I"]
+        return one.cmdline()[1:2] == ["-I"]
     except psutil.ZombieProcess:
         return False
 
@@ -75,24 +74,30 @@ def test_bombs_are_stopped_neighbours_answered_and_nobody_is_left(
         # The fork server and its workers; the one that was killed is replaced.
         until(lambda: sum(map(is_ours, descendants(url))) >= 3)
         below = descendants(url)
-        isolated = [process for process in below if is_ours(process)]
+        isolated = [one for one in below if is_ours(one)]
         assert len(isolated) >= 3
-        for process in isolated:
+        for one in isolated:
             with suppress(psutil.ZombieProcess):
-                assert hub.token not in str(process.environ())
-    for process in below:
-        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+                assert hub.token not in str(one.environ())
+    for one in below:
+        assert not one.is_running() or one.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.slow
 def test_a_killed_server_leaves_no_worker_behind(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
-    token = {"Authorization": f"Bearer {hub.token}"}
-    with serving_process(hub, tmp_path) as url:
-        httpx.post(f"{url}/api/hub/sql", json={"sql": "SELECT 1"}, headers=token, timeout=30).raise_for_status()
-        below = descendants(url)
-        (fork_server,) = [process for process in below if is_ours(process) and process.children()]
-        holder = fork_server.parent()
-        assert holder is not None
-        holder.send_signal(signal.SIGKILL)
-        _gone, alive = psutil.wait_procs([fork_server], timeout=10)
-        assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    port = free_port()
+    url, token = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {hub.token}"}
+    environ = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "DATAHUB_HOME": str(tmp_path)}
+    with process(environ, "serve", "--port", str(port)) as server:
+        until(lambda: is_answered(url, token), timeout_s=60)
+        isolated = [one for one in descendants(url) if is_ours(one)]
+        assert len(isolated) >= 3
+        server.kill()
+        _gone, alive = psutil.wait_procs(isolated, timeout=10)
+        assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+
+
+def is_answered(url: str, token: dict[str, str]) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.post(f"{url}/api/hub/sql", json={"sql": "SELECT 1"}, headers=token, timeout=30).is_success
+    return False
