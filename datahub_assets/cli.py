@@ -21,7 +21,7 @@ P = ParamSpec("P")
 
 
 def _ends_well(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
-    """Give the command its settings, of a home that is nobody else's; print errors of ours and exit with their code."""
+    """Load the settings, check whose the home is, run the command; print errors of ours and exit with their code."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

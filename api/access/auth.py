@@ -119,7 +119,7 @@ class Authenticator:
         return principal
 
     async def refused(self, header: bytes | None, *, address: str | None = None) -> DataHubError:
-        """Wait until an `Authorization` header that was accepted is so no longer; why.
+        """Wait until an accepted `Authorization` header is no longer accepted; return the reason.
 
         For answers that go on for long. The token is asked about when its verdict ends, as at a request; a Hub that
         does not answer leaves the verdict as it was.

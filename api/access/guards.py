@@ -21,7 +21,7 @@ _RESERVED: Final = frozenset(
 
 
 def token_guard(authenticator: Authenticator, limiter: RateLimiter) -> Guard:
-    """A guard that lets a request pass that bears a token that may read here, and counts it.
+    """A guard that requires a valid token, and counts the request.
 
     A function, since Litestar copies routers with all they hold, and there must be one limiter only. The guard raises
     TokenMissing, TokenRefused, TooManyUnknownTokens, RateLimited and HubError.

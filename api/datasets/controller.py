@@ -1,4 +1,4 @@
-"""What there is and how it is: status, health, metrics, dataset information, revisions."""
+"""Dataset information over HTTP."""
 
 from functools import partial
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""The shapes of answers, for the documentation and for encoding what is not rows."""
+"""The shapes of dataset information."""
 
 import msgspec
 

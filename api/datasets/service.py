@@ -1,4 +1,4 @@
-"""Describes what is served: status, dataset information, revisions."""
+"""Describes a dataset at a commit: files, columns, coverage."""
 
 from collections.abc import Sequence
 

@@ -21,7 +21,7 @@ class WebhookController(Controller):
 
     @post(
         "/api/hub/webhook",
-        summary="Told by the Hub of a commit",
+        summary="Notify of a new commit",
         status_code=202,
         responses={
             202: ResponseSpec(None, description="the Hub's head is being looked at"),

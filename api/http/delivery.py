@@ -37,7 +37,7 @@ class Delivery:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """End; that the client did not read is said in the log, and nobody else needs to know."""
+        """Finish; a client that did not read is logged, and is no error."""
         try:
             await self._waiting.__aexit__(kind, error, trace)
         except TimeoutError:

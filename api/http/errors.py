@@ -87,7 +87,7 @@ class RepeatedParameter(ApiError):
 
 
 class RepeatedHeader(ApiError):
-    """The request sends a header of one value several times; which of them is meant is anybody's guess."""
+    """The request sends a header of one value several times; it is ambiguous which is meant."""
 
     code = "repeated_header"
     title = "A header is sent several times"
@@ -99,7 +99,7 @@ class RepeatedHeader(ApiError):
 
 
 class ConflictingKeys(ApiError):
-    """The request sends several API keys that differ; which of them is meant is anybody's guess."""
+    """The request sends several API keys that differ; it is ambiguous which is meant."""
 
     code = "conflicting_keys"
     title = "Several API keys are sent"

@@ -61,7 +61,7 @@ class Feed:
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
-        """End, and let all listeners go."""
+        """Stop, and disconnect all subscribers."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -26,7 +26,7 @@ def event(name: str, data: bytes, *, event_id: str) -> bytes:
 
 
 class AccessEnded(Exception):
-    """Who is sent events may not have them any longer."""
+    """The subscriber's token is no longer accepted."""
 
 
 async def never() -> None:

@@ -23,7 +23,7 @@ _VALID_ID: Final = "an id this stream sent: a 40-hex commit, or market@<sha>,ohl
 async def interest_of(
     engine: Engine, *, datasets: tuple[str, ...], symbols: tuple[str, ...], interval: str | None
 ) -> Interest:
-    """What a caller wants to hear of, checked against what there is now; no datasets named are all of them.
+    """A validated subscription; without names of datasets it is for all of them.
 
     Raises:
         UnknownDataset, DatasetNotReady, UnknownSymbol, UnknownInterval: said by name.
@@ -93,7 +93,7 @@ async def events_for(feed: Feed, interest: Interest, *, since: Mapping[str, str]
 async def _caught_up(
     feed: Feed, interest: Interest, name: str, *, at: dict[str, str], until: str | None
 ) -> AsyncIterator[bytes]:
-    """What a follower missed of one dataset, or that this cannot be told."""
+    """The changes of one dataset that a subscriber missed, or an event that they cannot be determined."""
     if until is None:
         return
     try:

@@ -70,8 +70,8 @@ class Proxies:
     def of(self, scheme: str, host: str, port: int | None = None) -> Proxy | None:
         """The proxy for a URL of these parts, None where it is reached directly; without a port, that of the scheme.
 
-        What can be no host, as a name that ends in a number, no proxy hears of. `datasets` 5.2 makes one of a Hub at an
-        address, `datasets-server.127.0.0.1`, and sends the Hub's token there.
+        Names that cannot be hosts, such as those that end in a number, use no proxy. `datasets` 5.2 makes one of a Hub
+        at an address, `datasets-server.127.0.0.1`, and sends the Hub's token there.
         """
         proxy = {"http": self.http, "https": self.https}.get(scheme)
         at = comparable(host)

@@ -62,7 +62,7 @@ def _is_docstring(tree: ast.Module, node: ast.Constant) -> bool:
     return any(isinstance(one, ast.Expr) and one.value is node for one in ast.walk(tree))
 
 
-IMPORT_NAMES = {"prometheus-client": "prometheus_client", "pydantic-settings": "pydantic_settings", "pyyaml": "yaml"}
+IMPORT_NAMES = {"prometheus-client": "prometheus_client", "pyyaml": "yaml"}
 """Of distributions whose packages are called otherwise."""
 NOT_IMPORTED = {
     "dagster-webserver": "imported as dagster_webserver",
@@ -97,7 +97,7 @@ def test_what_is_declared_is_used_and_what_is_used_is_declared() -> None:
     assert (sorted(unused), sorted(_imported() - declared)) == ([], [])
 
 
-METAPHORS = "newcomer|rehears|nursery|autopsy|bury|buried|stray|told_to_|lasting|recall|workshop|last_words|lanes?\b"
+METAPHORS = r"newcomer|rehears|nursery|autopsy|bury|buried|stray|told_to_|lasting|recall|workshop|last_words|lanes?\b"
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

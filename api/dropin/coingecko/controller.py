@@ -70,7 +70,7 @@ class CoinGeckoController(Controller):
 
     @get("/ping", summary="Whether the server answers", responses=_GUARDED)
     async def ping(self) -> Response[Ping]:
-        """What CoinGecko says."""
+        """Answer CoinGecko's ping."""
         return Response(Ping("(V3) To the Moon!"), headers={"Cache-Control": "no-store"})
 
     @get(
@@ -102,7 +102,7 @@ any commit there was.""",
         sparkline: Flag = None,
         include_rehypothecated: Flag = None,
     ) -> Response[bytes]:
-        """See the description."""
+        """A page of coins, largest market cap first."""
         asked = ask_markets(
             vs_currency=vs_currency,
             lookup=lookup,

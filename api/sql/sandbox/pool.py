@@ -66,7 +66,7 @@ class SandboxPool:
     def __init__(self, limits: SqlLimits, *, workers: int = 2) -> None:
         self.limits = limits
         self.size = workers + 1
-        """How many workers there are: one stands by, see `lanes`."""
+        """Number of workers: `width`, plus one spare."""
         self._queue: WorkerQueue[WorkerProcess] = WorkerQueue(
             width=workers,
             max_waiting=limits.max_waiting,
@@ -223,7 +223,7 @@ class SandboxPool:
         self._in_background(self._replace(worker, caller))
 
     async def _replace(self, worker: WorkerProcess, caller: str) -> None:
-        """The caller keeps the lane until a new worker is up: who breaks them faster than that waits, and no other."""
+        """Keep the caller's place until the replacement worker is ready, so that only that caller waits for it."""
         await worker.end()
         self._alive.discard(worker)
         fresh = await self._started()

@@ -190,7 +190,7 @@ class WorkerProcess:
         return status
 
     async def exit_reason(self) -> SqlError:
-        """What a worker died of that is gone by itself; one that does not make sense is ended, and died of that."""
+        """The exit reason of a worker; one that sent an invalid message is killed first."""
         makes_no_sense = self.is_alive()
         status = await self.end()
         if makes_no_sense:

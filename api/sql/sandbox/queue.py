@@ -1,7 +1,6 @@
 """Who gets the next free worker: first come, first served, and no caller may keep all workers from others.
 
-A caller may hold all `width` lanes. One worker more than that stands by for a caller who runs nothing while others hold
-every lane.
+A caller may hold `width` workers. One more stands by for a caller who runs nothing while others hold those.
 """
 
 import asyncio
@@ -86,7 +85,7 @@ class WorkerQueue(Generic[Worker]):
         self._hand_out()
 
     def abandon(self, error: Exception) -> None:
-        """Let nobody wait any longer."""
+        """Fail all waiting requests."""
         while self._waiting:
             entry = self._waiting.popleft()
             if not entry.turn.done():
@@ -107,7 +106,7 @@ class WorkerQueue(Generic[Worker]):
             entry.turn.set_result(worker)
 
     def _next(self) -> _Waiting[Worker] | None:
-        """Who holds least comes first, then who came first; nobody beyond the lanes but who holds none."""
+        """The caller that holds fewest workers comes first, then the oldest; the spare is for who holds none."""
         waiting = [entry for entry in self._waiting if not entry.turn.done()]
         if not waiting:
             return None

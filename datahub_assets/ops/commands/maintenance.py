@@ -37,7 +37,7 @@ def chosen(name: str | None) -> Sequence[DatasetSpec]:
 
 
 def rebuild_cache(settings: Settings) -> dict[str, int]:
-    """A new cache from the Hub; rows taken in, by dataset. That the old one was damaged is not told any more."""
+    """Rebuild the cache from the Hub and clear the error of its damage; returns the rows taken in, by dataset."""
     log = logging.getLogger(__name__)
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler())

@@ -80,7 +80,7 @@ def check_peer(connection: socket.socket) -> None:
 
 
 def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> LaunchReply:
-    """Say one thing to the server and hear its reply.
+    """Send one request to the server and return its reply.
 
     Raises:
         OSError: the server is not there or does not answer in time.

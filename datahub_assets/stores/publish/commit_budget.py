@@ -39,7 +39,7 @@ class CommitLimits:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUse:
-    """What the Hub's 429s taught: the share of the budget to use, since when, and until when to keep still (ms)."""
+    """What 429s of the Hub demand: the share of the budget to use, since when, and until when to pause (ms)."""
 
     share: float = 1.0
     since: int = 0

@@ -77,12 +77,12 @@ def send_again(spec: DatasetSpec, *, known: RepoState, paths: set[str], cache: C
 
 
 def owed(spec: DatasetSpec, *, repo: str, cache: Cache) -> int:
-    """How many rows this repo once held, and neither holds now nor got again since."""
+    """The number of rows that were once in this repo, are missing now and were not put back."""
     return _debt(spec, repo=repo, cache=cache).rows
 
 
 def debt_to_check(spec: DatasetSpec, *, known: RepoState, seen: RepoState, cache: Cache) -> LostRows | None:
-    """What is owed, if others may have put it back: only rows that came without us can be those."""
+    """The missing rows that another writer may have put back: rows arrived that are not ours."""
     debt = _debt(spec, repo=seen.repo, cache=cache)
     came = known.rows is not None and seen.rows is not None and seen.rows > known.rows
     return debt if debt.rows and debt.wanted and came else None

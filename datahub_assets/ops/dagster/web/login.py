@@ -77,7 +77,7 @@ class Login:
     def _try(self, address: str, given: str) -> UiProblem | None:
         """Check a token. The right one always passes: others may have given wrong ones from the same address.
 
-        Who gave too many wrong ones is not told about the next, which does not count either.
+        After too many wrong tokens further ones are refused, and not counted.
         """
         if hmac.compare_digest(_digest(given), self._token):
             return None
@@ -163,7 +163,7 @@ def _as_page(refusal: UiProblem, *, after: str) -> Response:
 
 
 def _is_https(headers: Headers) -> bool:
-    """Whether the browser speaks https, to a proxy before us; who says so wrongly only loses a cookie of his own."""
+    """Whether the browser uses https, to a proxy before us; a false claim only costs its sender the cookie."""
     return headers.get("origin", "").startswith("https://") or headers.get("x-forwarded-proto", "") == "https"
 
 
