@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from starlette.types import Scope
 
-from datahub_system.net.connections import LimitedConnection
+from datahub_system.net.http_connection import LimitedConnection
 from datahub_system.net.server import Server, listening_socket
 from localhub.app.asgi import create_app
 from localhub.app.requests.site import Site

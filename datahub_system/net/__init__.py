@@ -1,7 +1,8 @@
 """How every process of this project meets the network: its servers, its HTTP clients, and the proxies between.
 
 server                  runs an ASGI application on uvicorn, within the limits of `connections`
-connections             which connections are closed: silent, half-sent, stalled, or one too many
+connections             how many connections there may be, and how long each may keep the server waiting
+http_connection         one connection, with its limits
 bodies                  the largest and slowest request body
 hosts                   which names in a `Host` header are ours
 headers                 which headers may come only once

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 
 import uvicorn
 
-from datahub_system.net.connections import ConnectionLimits, Connections, LimitedConnection
+from datahub_system.net.connections import ConnectionLimits, Connections
+from datahub_system.net.http_connection import LimitedConnection
 
 _BACKLOG: Final = 1024
 _SWEEP_EVERY_TICKS: Final = 10  # uvicorn ticks ten times a second
