@@ -12,7 +12,7 @@ EDITABLE := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all lint bench bench-quick soak lock
+.PHONY: help up test test-all test-security lint bench bench-quick soak lock
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ test: $(VENV)/.ready-dev lint ## everything that has to hold for a change, witho
 
 test-all: $(VENV)/.ready-dev lint ## the same with the long proofs
 	$(PYTEST)
+
+test-security: $(VENV)/.ready-dev ## what docs/security.md promises, alone; minutes
+	$(PYTEST) tests/security
 
 lint: $(VENV)/.ready-dev ## style, types, and who may import whom
 	$(BIN)/ruff check .

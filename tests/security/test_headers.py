@@ -95,7 +95,7 @@ def test_pages_run_nothing_but_the_servers_own_files(client: Client, page: str) 
         assert client.get(asset).status_code == 200
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: on Debian and Ubuntu, apt install chromium")
 @pytest.mark.parametrize(("page", "shown"), [("/docs", "opblock-summary-path"), ("/scalar", "Candles of one or more")])
 def test_pages_work_under_their_policy(url: str, tmp_path: Path, page: str, shown: str) -> None:
     options: tuple[str, ...] = (
