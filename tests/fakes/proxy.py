@@ -66,9 +66,11 @@ class _Proxy:
         ready.set()
         await self._stopping.wait()
         server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0.05)  # so that connections accepted just now are in the hands of a task that closes them
+        while self._tasks:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -89,7 +91,13 @@ class _Proxy:
         self.asked.append((host, port))
         if is_this_machine(host):
             raise NotReached(host)
-        return await asyncio.open_connection("127.0.0.1", port)
+        connecting = asyncio.ensure_future(asyncio.open_connection("127.0.0.1", port))
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            with suppress(OSError):
+                await _closed((await connecting)[1])
+            raise
 
     async def _tunnel(
         self,
