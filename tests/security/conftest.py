@@ -1,7 +1,10 @@
 """The Hub, the workers and the application of the API's tests; proxies and a service that stand in for the world."""
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +75,33 @@ def http_proxy() -> Iterator[HttpProxy]:
 def socks_proxy() -> Iterator[SocksProxy]:
     with SocksProxy() as proxy:
         yield proxy
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path, for sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="dh-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The temporary folder, shared by all as /tmp is, with nothing in it."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with tempfile.TemporaryDirectory(prefix="tmp-") as name:
+        Path(name).chmod(0o1777)
+        monkeypatch.setattr("tempfile.tempdir", name)
+        yield Path(name)
+
+
+@pytest.fixture
+def wide_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(params=["long", "50%", "what?", "c#"])
+def elsewhere(request: pytest.FixtureRequest, short: Path) -> Path:
+    """A home whose own path cannot hold the sockets."""
+    return short / ("d" * 120 if request.param == "long" else request.param)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -32,8 +33,16 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
         consent.make_sure(settings, ask=ask)
         for note in notes:
             say("datahub", f"warning: {note}")
+        _exit_on_stop_signals()
         with runtime_folder.held(settings.home):
             _run(settings)
+
+
+def _exit_on_stop_signals() -> None:
+    """Make a stop signal before the supervisor runs exit with clean-up, as Ctrl-C does by itself."""
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is signal.SIG_DFL:  # one that is ignored stays so
+            signal.signal(signum, lambda number, _: sys.exit(128 + number))
 
 
 def _run(settings: Settings) -> None:
