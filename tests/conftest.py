@@ -46,6 +46,14 @@ def _own_folder() -> Iterator[None]:
     shutil.rmtree(_HF_HOME, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    """The same for every test: the commands of the product narrow that of the process they run in."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _loopback_only() -> Iterator[None]:
     """Any connection but to loopback or a Unix socket fails at once, with the address in the message."""

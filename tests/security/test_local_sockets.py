@@ -62,8 +62,9 @@ def test_a_sockets_folder_of_another_user_is_refused(short: Path) -> None:
 
 
 @needs_root
-def test_a_sockets_folder_root_left_to_a_user_is_named(short: Path) -> None:
-    (short / "run").mkdir()
+@pytest.mark.parametrize("left", [0o700, 0o755])
+def test_a_sockets_folder_root_left_to_a_user_is_named(short: Path, left: int) -> None:
+    (short / "run").mkdir(mode=left)
     given_away(short).chmod(0o755)
     done = as_stranger(
         "from pathlib import Path; from datahub_assets.ops.dagster import runtime_folder\n"

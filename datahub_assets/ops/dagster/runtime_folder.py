@@ -21,6 +21,7 @@ from datahub_system.files.private import (
     UnsafePath,
     checked_mode,
     is_own,
+    is_trusted,
     make,
     opened,
     others_can_read,
@@ -141,9 +142,10 @@ def _remove(home: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and is_trusted(found) and not is_own(found):  # opening it may be denied
+        raise UnsafePath(f"{folder} belongs to root: an `up` that root ran has left it. Remove it", folder)
     with opened(folder) as descriptor:
-        if not is_own(os.fstat(descriptor)):
-            raise UnsafePath(f"{folder} belongs to root: an `up` that root ran has left it. Remove it", folder)
         for name in (CODE, WARM, STORAGE):
             with suppress(FileNotFoundError):
                 kind = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
