@@ -7,39 +7,25 @@ ours: `datahub_system.net.proxies` reads those variables, and here is only seen 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
-from datahub_assets.datasets.candles.intervals import INTERVALS
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.settings_base import DatasetSettings, env
 from datahub_assets.domain.errors import SettingsError
-from datahub_assets.setting_values import (
-    Account,
-    Coins,
-    Home,
-    Intervals,
-    Networks,
-    Port,
-    Secret,
-    Symbols,
-    Url,
-    Urls,
-    Words,
-)
+from datahub_assets.setting_values import Account, Home, Networks, Port, Secret, Url, Words
 from datahub_system.net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"
 LOCAL_USER: Final = "local"
 
-_MAJOR_PAIRS: Final = (
-    "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
-    "DOTUSDT,LTCUSDT,BCHUSDT,XLMUSDT,UNIUSDT,ATOMUSDT,NEARUSDT,APTUSDT,FILUSDT,ETCUSDT"
-)
-
-
-def _env(*names: str) -> AliasChoices:
-    return AliasChoices(*names)
+S = TypeVar("S", bound=DatasetSettings)
+_KINDS: Final = tuple(dict.fromkeys(spec.settings for spec in DATASETS.values()))
+"""The types of the datasets' settings; datasets of one type share theirs."""
 
 
 class Settings(BaseModel):
@@ -49,162 +35,128 @@ class Settings(BaseModel):
 
     hf_token: Secret | None = Field(
         None,
-        validation_alias=_env("HF_TOKEN", "HF_API_TOKEN"),
+        validation_alias=env("HF_TOKEN", "HF_API_TOKEN"),
         description="token that may write to the datasets; unset: the embedded Hub is used",
     )
     hf_username: Account | None = Field(
         None,
-        validation_alias=_env("HF_USERNAME"),
+        validation_alias=env("HF_USERNAME"),
         description="account or organisation that owns the datasets; unset: the token's own account",
     )
     hf_endpoint: Url | None = Field(
         None,
-        validation_alias=_env("HF_ENDPOINT"),
+        validation_alias=env("HF_ENDPOINT"),
         description=f"the Hub; unset: {HUGGING_FACE}, or the embedded Hub when no token is set",
     )
     use_mock_data: bool = Field(
         default=False,
-        validation_alias=_env("USE_MOCK_DATA"),
+        validation_alias=env("USE_MOCK_DATA"),
         description="must stay false: this system has no mock data",
-    )
-    coingecko_base_url: Url = Field(
-        "https://api.coingecko.com/api/v3",
-        validation_alias=_env("COINGECKO_BASE_URL"),
-        description="CoinGecko's API, version included",
-    )
-    coingecko_api_key: Secret | None = Field(
-        None,
-        validation_alias=_env("COINGECKO_API_KEY"),
-        description="demo or pro key; not needed (a demo key's monthly quota does not last for a call a minute)",
-    )
-    binance_base_urls: Urls = Field(
-        ("https://api.binance.com", "https://data-api.binance.vision"),
-        validation_alias=_env("BINANCE_BASE_URLS"),
-        description="Binance hosts, tried in order; `/api/v3/…` is appended",
     )
     home: Home = Field(
         Path("data"),
-        validation_alias=_env("DATAHUB_HOME"),
+        validation_alias=env("DATAHUB_HOME"),
         description="folder of the cache, Dagster's home, the embedded Hub and the API's snapshots",
     )
-    coins: Coins = Field(
-        250,
-        validation_alias=_env("DATAHUB_COINS"),
-        description="top N coins by market cap (1–5000), or a comma-separated list of CoinGecko ids",
-    )
-    symbols: Symbols = Field(
-        tuple(_MAJOR_PAIRS.split(",")),
-        validation_alias=_env("DATAHUB_SYMBOLS"),
-        description="comma-separated Binance pairs, or `all:USDT` for every TRADING pair of that quote",
-    )
-    intervals: Intervals = Field(
-        ("1h", "4h", "1d"),
-        validation_alias=_env("DATAHUB_INTERVALS"),
-        description="comma-separated candle intervals out of " + ", ".join(INTERVALS),
-    )
-    history_candles: int = Field(
-        1000,
-        ge=1,
-        le=100_000,
-        validation_alias=_env("DATAHUB_HISTORY_CANDLES"),
-        description="candles fetched at first per symbol and interval",
-    )
     tick_s: int = Field(
-        60, ge=1, le=3600, validation_alias=_env("DATAHUB_TICK_S"), description="seconds between ticks of a sensor"
+        60, ge=1, le=3600, validation_alias=env("DATAHUB_TICK_S"), description="seconds between ticks of a sensor"
     )
     publish_interval_s: int = Field(
         60,
         ge=1,
         le=86_400,
-        validation_alias=_env("DATAHUB_PUBLISH_INTERVAL_S"),
+        validation_alias=env("DATAHUB_PUBLISH_INTERVAL_S"),
         description="least seconds between two commits to a dataset; 300 is kind to a shared huggingface.co quota",
     )
     commits_per_hour: int = Field(
         120,
         ge=1,
         le=100_000,
-        validation_alias=_env("DATAHUB_COMMITS_PER_HOUR"),
-        description="commit budget over both datasets; huggingface.co allows 128 an hour",
+        validation_alias=env("DATAHUB_COMMITS_PER_HOUR"),
+        description="commit budget over all datasets; huggingface.co allows 128 an hour",
     )
     bind_host: str = Field(
-        "127.0.0.1", validation_alias=_env("DATAHUB_BIND_HOST"), description="address API and embedded Hub listen on"
+        "127.0.0.1", validation_alias=env("DATAHUB_BIND_HOST"), description="address API and embedded Hub listen on"
     )
     allowed_hosts: Words = Field(
         (),
-        validation_alias=_env("DATAHUB_ALLOWED_HOSTS"),
+        validation_alias=env("DATAHUB_ALLOWED_HOSTS"),
         description="comma-separated names clients may ask for beside addresses, localhost and this machine's name; "
         "`*.example.com` for all below it, `*` for any",
     )
-    api_port: Port = Field(7860, validation_alias=_env("DATAHUB_API_PORT"), description="port of the API")
+    api_port: Port = Field(7860, validation_alias=env("DATAHUB_API_PORT"), description="port of the API")
     dagster_host: str = Field(
         "127.0.0.1",
-        validation_alias=_env("DATAHUB_DAGSTER_HOST"),
+        validation_alias=env("DATAHUB_DAGSTER_HOST"),
         description="address Dagster's UI listens on; on any that other machines reach, it asks for the owner's token",
     )
     dagster_login: bool = Field(
         default=False,
-        validation_alias=_env("DATAHUB_DAGSTER_LOGIN"),
+        validation_alias=env("DATAHUB_DAGSTER_LOGIN"),
         description="ask for the owner's token on loopback too: for machines with several users",
     )
-    dagster_port: Port = Field(3000, validation_alias=_env("DATAHUB_DAGSTER_PORT"), description="port of Dagster's UI")
+    dagster_port: Port = Field(3000, validation_alias=env("DATAHUB_DAGSTER_PORT"), description="port of Dagster's UI")
     localhub_port: Port = Field(
-        7870, validation_alias=_env("DATAHUB_LOCALHUB_PORT"), description="port of the embedded Hub"
+        7870, validation_alias=env("DATAHUB_LOCALHUB_PORT"), description="port of the embedded Hub"
     )
     allowed_users: Words = Field(
         (),
-        validation_alias=_env("DATAHUB_ALLOWED_USERS"),
+        validation_alias=env("DATAHUB_ALLOWED_USERS"),
         description="comma-separated Hub accounts that may use the API; unset: any the Hub knows",
     )
     trusted_proxies: Networks = Field(
         (),
-        validation_alias=_env("DATAHUB_TRUSTED_PROXIES"),
+        validation_alias=env("DATAHUB_TRUSTED_PROXIES"),
         description="comma-separated addresses or networks of proxies in front of the API and Dagster, whose "
         "X-Forwarded-For and X-Forwarded-Proto are believed; unset: none",
     )
     webhook_secret: Secret | None = Field(
         None,
-        validation_alias=_env("DATAHUB_WEBHOOK_SECRET"),
+        validation_alias=env("DATAHUB_WEBHOOK_SECRET"),
         description="secret of POST /api/hub/webhook; unset: `up` makes one for the embedded Hub",
     )
     poll_s: float = Field(
         5.0,
         gt=0,
         le=3600,
-        validation_alias=_env("DATAHUB_POLL_S"),
+        validation_alias=env("DATAHUB_POLL_S"),
         description="seconds between the API's looks at the Hub's head",
     )
     rate_limit_per_min: int = Field(
         600,
         ge=0,
-        validation_alias=_env("DATAHUB_RATE_LIMIT_PER_MIN"),
+        validation_alias=env("DATAHUB_RATE_LIMIT_PER_MIN"),
         description="requests a minute per token; 0 switches the limit off",
     )
     sql_timeout_s: float = Field(
-        10.0, gt=0, le=600, validation_alias=_env("DATAHUB_SQL_TIMEOUT_S"), description="longest SQL query, seconds"
+        10.0, gt=0, le=600, validation_alias=env("DATAHUB_SQL_TIMEOUT_S"), description="longest SQL query, seconds"
     )
     sql_memory_mb: int = Field(
-        512, ge=64, validation_alias=_env("DATAHUB_SQL_MEMORY_MB"), description="memory of one SQL query, MiB"
+        512, ge=64, validation_alias=env("DATAHUB_SQL_MEMORY_MB"), description="memory of one SQL query, MiB"
     )
     sql_max_rows: int = Field(
-        100_000, ge=1, validation_alias=_env("DATAHUB_SQL_MAX_ROWS"), description="most rows of a SQL answer"
+        100_000, ge=1, validation_alias=env("DATAHUB_SQL_MAX_ROWS"), description="most rows of a SQL answer"
     )
     sql_max_bytes: int = Field(
         64 * 1024 * 1024,
         ge=1024,
-        validation_alias=_env("DATAHUB_SQL_MAX_BYTES"),
+        validation_alias=env("DATAHUB_SQL_MAX_BYTES"),
         description="largest SQL answer, bytes",
     )
     sql_workers: int = Field(
         2,
         ge=1,
         le=64,
-        validation_alias=_env("DATAHUB_SQL_WORKERS"),
+        validation_alias=env("DATAHUB_SQL_WORKERS"),
         description="SQL queries of one caller that run at once; one process more stands by for the others",
+    )
+    of_datasets: Mapping[type[DatasetSettings], DatasetSettings] = Field(
+        default_factory=lambda: {kind: kind() for kind in _KINDS}, exclude=True
     )
     run_launcher: str = Field(
         "warm",
         pattern="^(warm|default)$",
-        validation_alias=_env("DATAHUB_RUN_LAUNCHER"),
+        validation_alias=env("DATAHUB_RUN_LAUNCHER"),
         description="`warm` forks runs from a preloaded process, `default` is Dagster's own launcher",
     )
 
@@ -217,13 +169,22 @@ class Settings(BaseModel):
                 line about a proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name and that cannot be used.
         """
         source = os.environ if environ is None else environ
+        values = {name: value for name, value in source.items() if value.strip()}
+        problems: list[str] = []
         try:
             Proxies.from_env(source)
-            return cls.model_validate({name: value for name, value in source.items() if value.strip()})
         except UnusableProxy as error:
-            raise SettingsError(str(error)) from None
-        except ValidationError as error:
-            raise SettingsError("\n".join(_explain(error))) from None
+            problems.append(str(error))
+        checked: dict[type[BaseModel], BaseModel] = {}
+        for kind in (cls, *_KINDS):
+            try:
+                checked[kind] = kind.model_validate(values)
+            except ValidationError as error:
+                problems.extend(_explain(error, kind))
+        if problems:
+            raise SettingsError("\n".join(problems))
+        settings = cast("Settings", checked.pop(cls))
+        return settings.model_copy(update={"of_datasets": checked})
 
     @field_validator("use_mock_data", mode="after")
     @classmethod
@@ -232,12 +193,9 @@ class Settings(BaseModel):
             raise ValueError("must be false: this system has no mock data, it serves real data only")
         return value
 
-    def follows(self, series: tuple[str, ...]) -> bool:
-        """Whether these settings name this series of candles: a pair and an interval."""
-        symbol, interval = series
-        wanted = self.symbols
-        listed = symbol in wanted if isinstance(wanted, tuple) else symbol.endswith(wanted.removeprefix("all:"))
-        return listed and interval in self.intervals
+    def of(self, kind: type[S]) -> S:
+        """The settings of a dataset, by their type."""
+        return cast("S", self.of_datasets[kind])
 
     @property
     def embedded_hub(self) -> bool:
@@ -295,27 +253,30 @@ class Settings(BaseModel):
         return self.home / "snapshots"
 
 
-def _explain(error: ValidationError) -> Iterator[str]:
+def _explain(error: ValidationError, kind: type[BaseModel]) -> Iterator[str]:
     """One line per wrong setting, secrets hidden."""
     for problem in error.errors():
-        field = Settings.model_fields.get(str(problem["loc"][0])) or _field_of_alias(str(problem["loc"][0]))
-        name = _variable(field) if field is not None else str(problem["loc"][0])
+        place = str(problem["loc"][0])
+        field = kind.model_fields.get(place) or _field_of_alias(kind, place)
+        name = _variables(field)[0] if field is not None else place
         secret = field is not None and "SecretStr" in str(field.annotation)
         value = "(hidden)" if secret else repr(problem["input"])
         message = problem["msg"].removeprefix("Value error, ")
         yield f"{name}={value}: {message}" + (f" ({field.description})" if field is not None else "")
 
 
-def _field_of_alias(alias: str) -> Any | None:
-    return next((field for field in Settings.model_fields.values() if alias in _variables(field)), None)
+def _field_of_alias(kind: type[BaseModel], alias: str) -> FieldInfo | None:
+    return next((field for field in _fields(kind) if alias in _variables(field)), None)
 
 
-def _variables(field: Any) -> list[str]:
-    return [str(choice) for choice in field.validation_alias.choices]
+def _fields(kind: type[BaseModel]) -> list[FieldInfo]:
+    """The fields that are settings."""
+    return [field for field in kind.model_fields.values() if field.validation_alias is not None]
 
 
-def _variable(field: Any) -> str:
-    return _variables(field)[0]
+def _variables(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,9 +289,9 @@ class SettingRow:
 
 
 def setting_rows() -> list[SettingRow]:
-    """The table for `--help` and the README, one row a setting."""
+    """The table for `--help` and the README, one row a setting: those of the datasets after the others."""
     rows = []
-    for field in Settings.model_fields.values():
+    for field in chain.from_iterable(map(_fields, (Settings, *_KINDS))):
         default = field.default
         text = "unset" if default in (None, ()) else ",".join(default) if isinstance(default, tuple) else str(default)
         rows.append(

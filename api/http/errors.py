@@ -7,15 +7,18 @@ ApiError
 ├── InvalidCursor 400 · InvalidWebhook 403
 ├── RequestTimeout 408 · RequestTooLarge 413 · UrlTooLong 414 · HeadersTooLarge 431
 ├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429 · TooManyStreams 429
-├── UnknownSymbol 404 · UnknownInterval 404 · UnknownDataset 404 · RevisionUnknown 404
+├── UnknownValue 404 (a code for each kind) · UnknownDataset 404 · RevisionUnknown 404
 ├── NotAcceptable 406 · DiffTooLarge 413
 └── DatasetNotReady 503 · TooManyRevisions 503
 """
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Final
 
+from datahub_assets.datasets.filters import Unknown
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import DataHubError
 
 _LISTED: Final = 20
@@ -204,37 +207,43 @@ class TooManyStreams(ApiError):
         super().__init__(message, headers={"Retry-After": "30"})
 
 
-class UnknownSymbol(ApiError):
-    """The dataset has no such symbol or coin."""
+class UnknownValue(ApiError):
+    """A parameter names something no row of the dataset has. Each kind of it has a code, see `unknown_value`."""
 
-    code = "unknown_symbol"
+    code = "unknown_value"
     status = 404
-    title = "The dataset has no such symbol"
+    title = "The dataset has no such value"
 
     @classmethod
-    def of(cls, name: str, unknown: Iterable[str], *, known: Collection[str], where: str) -> "UnknownSymbol":
+    def of(cls, name: str, unknown: Iterable[str], *, known: Collection[str], where: str) -> "UnknownValue":
         """Name the unknown values and list near known ones."""
         missing = [value[:_SHOWN] for value in unknown]
         near = difflib.get_close_matches(missing[0], _comparable(missing[0], known), n=_LISTED, cutoff=0.5)
         near = near or sorted(known)[:_LISTED]
-        detail = f"{name}={', '.join(missing[:_LISTED])!r} is not in {where}; near or valid: {', '.join(near)}"
+        detail = (
+            f"{name}={', '.join(missing[:_LISTED])!r} is not in {where}; near or valid: {', '.join(near) or 'none'}"
+        )
         return cls(detail, fields={"parameter": name, "value": missing[0], "valid": near})
 
 
-class UnknownInterval(ApiError):
-    """The dataset has no candles of that length."""
+@cache
+def unknown_value(unknown: Unknown) -> type[UnknownValue]:
+    """The error for such a value: `unknown_symbol`, for one."""
+    members = {
+        "code": unknown.code,
+        "title": f"The dataset has no such {unknown.noun}",
+        "__doc__": f"The dataset has no such {unknown.noun}.",
+    }
+    return type("".join(word.capitalize() for word in unknown.code.split("_")), (UnknownValue,), members)
 
-    code = "unknown_interval"
-    status = 404
-    title = "The dataset has no such interval"
 
-    @classmethod
-    def of(cls, value: str, *, valid: Collection[str]) -> "UnknownInterval":
-        """Name the interval and list those there are."""
-        return cls(
-            f"interval={value[:100]!r} is not in the dataset; valid: {', '.join(valid) or 'none, it has no intervals'}",
-            fields={"parameter": "interval", "value": value[:100], "valid": list(valid)},
-        )
+UNKNOWN_VALUES: Final = {
+    one.unknown.code: unknown_value(one.unknown)
+    for spec in DATASETS.values()
+    for one in spec.filters
+    if one.unknown is not None
+}
+"""All of them, by code: made at once, so that the catalogue of errors has them."""
 
 
 class UnknownDataset(ApiError):

@@ -1,20 +1,122 @@
-"""Which ledgers a dataset has."""
+"""Which ledgers a dataset has, and what their lines say: missing rows, and values corrected afterwards."""
 
-from typing import Final
+import json
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, Final
 
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
-from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.ledgers import LedgerSpec
+import polars as pl
 
-LEDGERS: Final[dict[str, tuple[LedgerSpec, ...]]] = {OHLC.name: (GAPS, CORRECTIONS)}
+from datahub_assets.datasets.spec import DatasetSpec, Series
+from datahub_assets.domain.columns import Column, ColumnKind
+from datahub_assets.domain.ledgers import DATASET, LedgerSpec, named_text, value_text
+from datahub_assets.domain.tables import FETCHED
+
+GAPS: Final = "gaps"
+CORRECTIONS: Final = "corrections"
+
+_GAP_COLUMNS: Final = (
+    Column(DATASET, ColumnKind.TEXT, "the dataset the line is about"),
+    Column("series", ColumnKind.TEXT, "the series, as JSON: its columns and their values"),
+    Column("first_time", ColumnKind.TIME, "time of the first missing row, UTC"),
+    Column("last_time", ColumnKind.TIME, "time of the last missing row, UTC"),
+    Column("missing", ColumnKind.COUNT, "how many rows are missing"),
+    Column(
+        "cause",
+        ColumnKind.TEXT,
+        "`not_fetched`: not asked for successfully yet; `exchange_had_none`: asked again and answered without; "
+        "`quarantined`: it came, and failed a check",
+    ),
+    Column("first_seen", ColumnKind.TIME, "when the gap was noticed, UTC"),
+    Column("asked_at", ColumnKind.TIME, "when upstream was last asked for it, UTC"),
+    Column("asks", ColumnKind.COUNT, "how often upstream was asked for it"),
+    Column("healed_at", ColumnKind.TIME, "when the rows arrived after all, UTC; null while they are missing"),
+    Column("updated_at", ColumnKind.TIME, "when this line last changed, UTC"),
+)
+_CORRECTION_COLUMNS: Final = (
+    Column(DATASET, ColumnKind.TEXT, "the dataset the line is about"),
+    Column("key", ColumnKind.TEXT, "the row, as JSON: the columns of the key and their values"),
+    Column("column", ColumnKind.TEXT, "the column whose value changed"),
+    Column("old", ColumnKind.TEXT, "the value before, as text"),
+    Column("new", ColumnKind.TEXT, "the value now, as text"),
+    Column("corrected_at", ColumnKind.TIME, "when the new value was fetched, UTC"),
+)
+
+
+def gaps_of(spec: DatasetSpec) -> LedgerSpec | None:
+    """The ledger of a dataset's gaps; None where it keeps none."""
+    if spec.gaps is None:
+        return None
+    noun = spec.gaps.noun
+    return LedgerSpec(
+        name=GAPS,
+        dataset=spec.name,
+        path="gaps/gaps.parquet",
+        summary=f"{noun.capitalize()} that should exist between the first and the last one of a series, and do not (or "
+        "did not).",
+        columns=_GAP_COLUMNS,
+        key=(DATASET, "series", "first_time"),
+        latest="updated_at",
+        upgrade=spec.gaps.upgrade,
+    )
+
+
+def corrections_of(spec: DatasetSpec) -> LedgerSpec | None:
+    """The ledger of what upstream corrected afterwards; None where a dataset keeps none."""
+    if spec.corrections is None:
+        return None
+    return LedgerSpec(
+        name=CORRECTIONS,
+        dataset=spec.name,
+        path="corrections/corrections.parquet",
+        summary=f"Values of final rows that upstream changed afterwards. {spec.corrections.noticed}",
+        columns=_CORRECTION_COLUMNS,
+        key=(DATASET, "key", "column", "corrected_at"),
+        latest="corrected_at",
+        upgrade=spec.corrections.upgrade,
+    )
 
 
 def ledgers_of(spec: DatasetSpec) -> tuple[LedgerSpec, ...]:
     """The ledgers kept beside this dataset."""
-    return LEDGERS.get(spec.name, ())
+    return tuple(ledger for ledger in (gaps_of(spec), corrections_of(spec)) if ledger is not None)
 
 
 def parts_of(spec: DatasetSpec) -> tuple[DatasetSpec | LedgerSpec, ...]:
     """The dataset and its ledgers: all that is published to its repo."""
     return (spec, *ledgers_of(spec))
+
+
+def series_text(spec: DatasetSpec, series: Series) -> str:
+    """A series as ledgers name it: `{"symbol":"BTCUSDT","interval":"1h"}`."""
+    return named_text(dict(zip(spec.series_columns, series, strict=True)))
+
+
+def series_named(spec: DatasetSpec, text: str) -> Series:
+    """The series a ledger names."""
+    values: Mapping[str, str] = json.loads(text)
+    return tuple(values[name] for name in spec.series_columns)
+
+
+def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """A line for each value of a final row of `before` that is another one in `after` (rows matched by key)."""
+    ledger = corrections_of(spec)
+    if ledger is None or spec.final is None:
+        raise ValueError(f"{spec.name} keeps no corrections")
+    final = pl.col(spec.final)
+    pairs = before.filter(final).join(after.filter(final), on=list(spec.key), suffix=_NOW)
+    lines = chain.from_iterable(_lines(spec, row) for row in pairs.iter_rows(named=True))
+    return pl.DataFrame(list(lines), schema=ledger.polars_schema(), orient="row")
+
+
+_NOW: Final = "\0now"
+
+
+def _lines(spec: DatasetSpec, row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    key = named_text({name: row[name] for name in spec.key})
+    names = [name for name in spec.column_names if name not in {*spec.key, spec.final, FETCHED}]
+    return [
+        (spec.name, key, name, value_text(row[name]), value_text(row[name + _NOW]), row[FETCHED + _NOW])
+        for name in names
+        if row[name] != row[name + _NOW]
+    ]

@@ -1,12 +1,97 @@
 """DatasetSpec: everything that differs between datasets.
 
-The cache table, the parquet schema, the files on the Hub, the dataset card, the Dagster assets, their checks and the
-SQL table are derived from it."""
+The cache table, the parquet schema, the files on the Hub, the dataset card, the Dagster assets, their checks, the SQL
+table and the API's endpoint are derived from it. A spec checks itself when it is made, see `spec_checks`.
+"""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
+import polars as pl
+
+from datahub_assets.datasets.filters import Filter
+from datahub_assets.datasets.settings_base import DatasetSettings
+from datahub_assets.datasets.spec_checks import check
 from datahub_assets.domain.tables import TableSpec
 from datahub_assets.domain.times import MINUTE_MS
+
+Series = tuple[str, ...]
+"""Which series: the values of the spec's `series_columns`."""
+Upgrade = Callable[[pl.DataFrame], pl.DataFrame]
+"""Turns the lines of a ledger as an earlier version of the project wrote them into lines of today's form."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewestRows:
+    """Asked without `start` and `end`, a dataset answers with its newest rows.
+
+    Attributes:
+        newest_first: the order they come in unless the caller names one; the oldest of them first otherwise.
+    """
+
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewestOfEach:
+    """Asked without `start` and `end`, a dataset answers with the newest row of each series, the largest first.
+
+    Attributes:
+        rank: the column by which the largest is meant.
+        max_age_s: series not seen for longer than this, before the newest row of all, are left out; the parameter
+            `max_age` changes it.
+    """
+
+    rank: str
+    max_age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapRule:
+    """Each series has a row at every step of a grid that starts at the epoch; what is not there is a gap.
+
+    Attributes:
+        step_ms: the length of a step, by series.
+        noun: what one missing row is called, in the plural: `candles`.
+        upgrade: for a dataset older than the ledger's present form.
+    """
+
+    step_ms: Callable[[Series], int]
+    noun: str
+    upgrade: Upgrade | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRule:
+    """What upstream changes in a final row afterwards is written down, value by value.
+
+    Attributes:
+        noticed: which changes are noticed at all, a sentence for the card.
+        upgrade: for a dataset older than the ledger's present form.
+    """
+
+    noticed: str
+    upgrade: Upgrade | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """Something that must hold between columns of a row: true in `broken` is a row that must not be published."""
+
+    broken: pl.Expr
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """The terms the data is under: a name of the Hub's list (`other` where it has none), a word for it, and the text.
+
+    The names: https://huggingface.co/docs/hub/repositories-licenses
+    """
+
+    id: str
+    name: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,21 +99,69 @@ class DatasetSpec(TableSpec):
     """Everything that makes a table a dataset.
 
     Attributes:
+        title, summary: what the card, the lineage and the API's documentation tell.
         repo_name: the dataset's repo on the Hub, without the namespace.
-        series: columns whose values name one series in the cache's state table.
+        provider: who the rows come from; the column `provider` of every row says it too.
+        source_asset, cache_table, hub_asset: names of its assets.
+        licence: the terms its rows are under.
+        filters: how callers narrow rows down; also what `coverage` and `stream` can be narrowed by.
+        default_columns: columns of an answer whose caller names none; all of them where empty.
+        default_limit: most rows of an answer whose caller names no limit.
+        newest: what an answer without `start` and `end` holds.
+        answer: what its endpoint answers, for the API's documentation.
+        gaps, corrections: its ledgers, where it has them.
+        rules: what must hold for a row besides the bounds of its columns.
+        stamped_at_begin: rows are stamped with the begin of the time they cover, so that the newest one is old by
+            nature: the commit's age counts instead.
         retention_ms: published rows older than this leave the local cache.
         stale_warn_ms, stale_fail_ms: age of the newest row that deserves a warning, a failure.
+        publish_interval_s: least seconds between two commits; the longer of this and the setting counts.
+        settings: settings of its own.
     """
 
     title: str
+    summary: str
+    answer: str
     repo_name: str
     provider: str
     source_url: str
-    summary: str
+    licence: Licence
     source_asset: str
     cache_table: str
     hub_asset: str
-    series: tuple[str, ...]
+    filters: tuple[Filter, ...] = ()
+    default_columns: tuple[str, ...] = ()
+    default_limit: int = 100
+    newest: NewestRows | NewestOfEach = field(default_factory=NewestRows)
+    gaps: GapRule | None = None
+    corrections: CorrectionRule | None = None
+    rules: tuple[RowRule, ...] = ()
+    stamped_at_begin: bool = False
     retention_ms: int
     stale_warn_ms: int = 3 * MINUTE_MS
     stale_fail_ms: int = 10 * MINUTE_MS
+    publish_interval_s: int = 0
+    settings: type[DatasetSettings] = DatasetSettings
+
+    def __post_init__(self) -> None:
+        """See that the spec is one.
+
+        Raises:
+            DatasetInvalid: one line per fault.
+        """
+        check(self)
+
+    @property
+    def shown_columns(self) -> tuple[str, ...]:
+        """Columns of an answer whose caller names none."""
+        return self.default_columns or self.column_names
+
+    @property
+    def group_filter(self) -> Filter | None:
+        """The filter that chooses the group."""
+        return next((one for one in self.filters if self.group is not None and one.column == self.group), None)
+
+    @property
+    def example(self) -> dict[str, object]:
+        """A row made of the columns' examples."""
+        return {column.name: column.example for column in self.columns}

@@ -2,6 +2,7 @@
 
 DataHubError
 ├── SettingsError (Terminal)
+├── DatasetInvalid (Terminal)
 ├── SourceError
 │   ├── SourceUnavailable (Transient)   timeout, connection refused, 5xx
 │   ├── SourceRateLimited (Transient)   429, 418; carries retry_after_s
@@ -44,6 +45,12 @@ class SettingsError(Terminal, DataHubError):
     """A setting has a value that cannot be used; the message names the variable, the value and what is valid."""
 
     code = "settings_invalid"
+
+
+class DatasetInvalid(Terminal, DataHubError):
+    """A dataset is described in a way that cannot work; one line per fault, which names the dataset."""
+
+    code = "dataset_invalid"
 
 
 class SourceError(DataHubError):

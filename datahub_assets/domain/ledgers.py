@@ -1,11 +1,21 @@
-"""The ledgers published beside a dataset's rows: what is missing and what upstream changed afterwards, as data."""
+"""The ledgers published beside a dataset's rows: what is missing and what upstream changed afterwards, as data.
 
+All datasets' ledgers of a kind have one form, and each line names its dataset, so that they can be read together.
+"""
+
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 import pyarrow as pa
 
 from datahub_assets.domain.columns import Column
+from datahub_assets.domain.times import datetime_iso
+
+DATASET = "dataset"
+"""The column of every ledger that names the dataset a line is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,17 +23,21 @@ class LedgerSpec:
     """A side table of a dataset: one parquet file outside `data/`, a config of its own on the card.
 
     Attributes:
-        name: config on the card, SQL table of the API, table of the cache.
+        name: config on the card, SQL table of the API, table of the cache; the same for all datasets.
+        dataset: whose lines these are.
         path: its file in the repo.
         key: columns that identify a line.        latest: of two lines with one key, the later by this column counts.
+        upgrade: turns lines as an earlier version wrote them into lines of this form; None where there was none.
     """
 
     name: str
+    dataset: str
     path: str
     summary: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     latest: str
+    upgrade: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -45,3 +59,20 @@ class LedgerSpec:
         others = [name for name in columns if name not in self.key and name != self.latest]
         ranked = lines.sort([*self.key, self.latest, *others], nulls_last=False)
         return ranked.unique(subset=list(self.key), keep="last", maintain_order=True)
+
+
+def named_text(values: Mapping[str, object]) -> str:
+    """Values by the names of their columns as compact JSON; times as ISO 8601 with milliseconds.
+
+    Ledgers name series and keys so: `{"symbol":"BTCUSDT","interval":"1h"}`.
+    """
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=datetime_iso)
+
+
+def value_text(value: object) -> str | None:
+    """A value of any column as text: numbers with all their digits, times as ISO 8601, lists as JSON; null stays."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return datetime_iso(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -2,47 +2,127 @@
 
 from typing import Final
 
-from datahub_assets.datasets.candles.intervals import INTERVALS
-from datahub_assets.datasets.spec import DatasetSpec
+import polars as pl
+
+from datahub_assets.datasets.candles import earlier_ledgers
+from datahub_assets.datasets.candles.intervals import INTERVALS, interval
+from datahub_assets.datasets.candles.settings import CandleSettings
+from datahub_assets.datasets.filters import Filter, Spelling, Unknown
+from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, Licence, RowRule, Series
 from datahub_assets.domain.columns import Column, ColumnKind
-from datahub_assets.domain.tables import LiveStyle, Period
+from datahub_assets.domain.tables import ByTime, LiveStyle, Period
 from datahub_assets.domain.times import DAY_MS
+
+RECHECKED_CANDLES: Final = 72
+"""So many of a series' last candles are compared with the exchange's again and again; nobody looks at older ones."""
+
+
+def _step_ms(series: Series) -> int:
+    """The length of a series' candles."""
+    return interval(series[1]).length_ms
+
+
+def _quote(name: str, doc: str, example: float, *, above: float | None = None, at_least: float | None = None) -> Column:
+    return Column(name, ColumnKind.NUMBER, doc, unit="quote currency", example=example, above=above, at_least=at_least)
+
+
+def _base(name: str, doc: str, example: float) -> Column:
+    return Column(name, ColumnKind.NUMBER, doc, unit="base currency", example=example, at_least=0)
+
+
+_COLUMNS: Final = (
+    Column("symbol", ColumnKind.TEXT, "pair in the exchange's spelling, e.g. `BTCUSDT`", example="BTCUSDT"),
+    Column("interval", ColumnKind.TEXT, "candle length: `1h`, `4h`, `1d`, …", example="1h"),
+    Column("timestamp", ColumnKind.TIME, "open time, UTC; identifies the candle", example="2017-08-17T04:00:00Z"),
+    Column(
+        "close_time", ColumnKind.TIME, "last millisecond the candle covers, UTC", example="2017-08-17T04:59:59.999Z"
+    ),
+    _quote("open", "first price", 4261.48, above=0),
+    _quote("high", "highest price", 4313.62, above=0),
+    _quote("low", "lowest price", 4261.32, above=0),
+    _quote("close", "last price", 4308.83, above=0),
+    _base("volume", "traded volume", 47.181009),
+    _quote("quote_volume", "traded volume", 202366.138393, at_least=0),
+    Column("trade_count", ColumnKind.COUNT, "number of trades", example=171, at_least=0),
+    _base("taker_buy_volume", "volume bought by takers", 35.160503),
+    _quote("taker_buy_quote_volume", "volume bought by takers", 150952.477943, at_least=0),
+    Column(
+        "closed", ColumnKind.FLAG, "whether the candle is final; a forming candle changes until it closes", example=True
+    ),
+    Column("provider", ColumnKind.TEXT, "where the row came from: `binance`", example="binance"),
+    Column(
+        "ingested_at", ColumnKind.TIME, "when this version of the row was fetched, UTC", example="2025-11-25T10:30:00Z"
+    ),
+)
+"""The examples are the first candle of Binance's first pair."""
 
 OHLC: Final = DatasetSpec(
     name="ohlc",
     title="Crypto candles (OHLC)",
+    summary="Candles of Binance spot pairs, polled every minute; the forming candle is marked `closed = false`.",
+    answer="The newest `limit` candles, oldest first; with `start`, the first `limit` candles from then on. Candles of "
+    "several pairs come in order of time.",
     repo_name="crypto-ohlc-data",
     provider="binance",
     source_url="https://developers.binance.com/docs/binance-spot-api-docs",
-    summary="Candles of Binance spot pairs, polled every minute; the forming candle is marked `closed = false`.",
+    licence=Licence("other", "binance-terms", "https://www.binance.com/en/terms"),
     source_asset="ohlc_candles",
     cache_table="cached_ohlc",
     hub_asset="crypto_ohlc_data",
-    columns=(
-        Column("symbol", ColumnKind.TEXT, "pair in the exchange's spelling, e.g. `BTCUSDT`"),
-        Column("interval", ColumnKind.TEXT, "candle length: `1h`, `4h`, `1d`, …"),
-        Column("timestamp", ColumnKind.TIME, "open time, UTC; identifies the candle"),
-        Column("close_time", ColumnKind.TIME, "last millisecond the candle covers, UTC"),
-        Column("open", ColumnKind.NUMBER, "first price, quote currency"),
-        Column("high", ColumnKind.NUMBER, "highest price, quote currency"),
-        Column("low", ColumnKind.NUMBER, "lowest price, quote currency"),
-        Column("close", ColumnKind.NUMBER, "last price, quote currency"),
-        Column("volume", ColumnKind.NUMBER, "traded volume, base currency"),
-        Column("quote_volume", ColumnKind.NUMBER, "traded volume, quote currency"),
-        Column("trade_count", ColumnKind.COUNT, "number of trades"),
-        Column("taker_buy_volume", ColumnKind.NUMBER, "volume bought by takers, base currency"),
-        Column("taker_buy_quote_volume", ColumnKind.NUMBER, "volume bought by takers, quote currency"),
-        Column("closed", ColumnKind.FLAG, "whether the candle is final; a forming candle changes until it closes"),
-        Column("provider", ColumnKind.TEXT, "where the row came from: `binance`"),
-        Column("ingested_at", ColumnKind.TIME, "when this version of the row was fetched, UTC"),
-    ),
+    columns=_COLUMNS,
     key=("symbol", "interval", "timestamp"),
-    sort=("symbol", "timestamp"),
-    series=("symbol", "interval"),
+    series="symbol",
     group="interval",
     groups=tuple(INTERVALS),
+    final="closed",
     window_ms=DAY_MS,
     live=LiveStyle.REPLACE,
-    sealed=(("1d", Period.YEAR), ("*", Period.MONTH)),
+    partitioning=ByTime(Period.MONTH, of_groups=(("1d", Period.YEAR),)),
+    filters=(
+        Filter(
+            parameter="symbol",
+            column="symbol",
+            doc="pairs as the exchange spells them: `BTCUSDT,ETHUSDT`",
+            example=("BTCUSDT",),
+            required=True,
+            spelling=Spelling.UPPER,
+            names_row=True,
+            unknown=Unknown("unknown_symbol", "symbol"),
+        ),
+        Filter(
+            parameter="interval",
+            column="interval",
+            doc="candle length: `1h`, `4h`, `1d`, …",
+            example=("1h",),
+            many=False,
+            default="1h",
+            unknown=Unknown("unknown_interval", "interval"),
+        ),
+        Filter(parameter="closed_only", column="closed", doc="leave out candles that are still forming"),
+    ),
+    default_columns=(
+        *("symbol", "interval", "timestamp"),
+        *("open", "high", "low", "close", "volume", "provider", "closed"),
+    ),
+    default_limit=500,
+    gaps=GapRule(step_ms=_step_ms, noun="candles", upgrade=earlier_ledgers.gaps),
+    corrections=CorrectionRule(
+        noticed=f"Changes of the last {RECHECKED_CANDLES} candles of a series are noticed: those are asked for again "
+        "about once an hour.",
+        upgrade=earlier_ledgers.corrections,
+    ),
+    rules=(
+        RowRule(
+            ~(
+                (pl.min_horizontal("open", "close") >= pl.col("low"))
+                & (pl.max_horizontal("open", "close") <= pl.col("high"))
+            ),
+            "open or close outside low and high",
+        ),
+    ),
+    stamped_at_begin=True,
     retention_ms=90 * DAY_MS,
+    settings=CandleSettings,
 )
+
+SPEC: Final = OHLC

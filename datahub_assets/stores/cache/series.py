@@ -72,7 +72,7 @@ def _before_our_rows(database: Database, spec: DatasetSpec, lines: pl.DataFrame)
     older = [
         line["healed_at"] is None and (series not in known or line["last_time"] < known[series].first)
         for line in lines.with_columns(pl.col("last_time").dt.epoch("ms")).iter_rows(named=True)
-        for series in [tuple(line[name] for name in spec.series)]
+        for series in [tuple(line[name] for name in spec.series_columns)]
     ]
     return lines.filter(pl.Series(older, dtype=pl.Boolean))
 
@@ -82,7 +82,7 @@ def note_rows(database: Database, spec: DatasetSpec, rows: pl.DataFrame, *, vers
     if rows.is_empty():
         return
     moment = pl.col("timestamp").dt.epoch("ms")
-    reach = rows.group_by(spec.series).agg(moment.min().alias("first"), moment.max().alias("last"))
+    reach = rows.group_by(spec.series_columns).agg(moment.min().alias("first"), moment.max().alias("last"))
     database.execute_many(
         "INSERT INTO series (dataset, series, first_time, last_time) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (dataset, series) DO UPDATE SET first_time = min(first_time, excluded.first_time), "
@@ -120,7 +120,7 @@ def _note_closed(database: Database, spec: DatasetSpec, closed: pl.DataFrame, *,
     now_ms = closed.select(pl.col("ingested_at").dt.epoch("ms").max()).item()
     known = coverages(database, spec)
     changes = {}
-    for *names, times in closed.group_by(spec.series).agg(pl.col("timestamp").dt.epoch("ms")).iter_rows():
+    for *names, times in closed.group_by(spec.series_columns).agg(pl.col("timestamp").dt.epoch("ms")).iter_rows():
         series = tuple(names)
         change = gaps.arrive(known.get(series), times, interval=_interval(spec, series), now_ms=now_ms)
         if change is not None and change.coverage != known.get(series):
@@ -202,13 +202,13 @@ def confirmed(database: Database, spec: DatasetSpec, lines: pl.DataFrame) -> pl.
     known = coverages(database, spec)
     kept = []
     for line in lines.with_columns(pl.col("first_time", "last_time").dt.epoch("ms")).iter_rows(named=True):
-        coverage = known.get(tuple(line[name] for name in spec.series))
+        coverage = known.get(tuple(line[name] for name in spec.series_columns))
         found = next((g for g in coverage.gaps if g.first_time == line["first_time"]), None) if coverage else None
         if line["healed_at"] is not None:
             kept.append(found is None)
         elif coverage is not None and line["first_time"] > coverage.until:
             reached = CandleCoverage(coverage.first, line["last_time"])
-            store(database, spec, {tuple(line[n] for n in spec.series): CoverageChange(reached)}, version=0)
+            store(database, spec, {tuple(line[n] for n in spec.series_columns): CoverageChange(reached)}, version=0)
             kept.append(True)
         else:
             kept.append(found is not None and found.last_time == line["last_time"])
@@ -229,7 +229,7 @@ def store(database: Database, spec: DatasetSpec, changes: Mapping[Series, Covera
 def line(spec: DatasetSpec, series: Series, gap: CandleGap) -> dict[str, Any]:
     """A gap as a line of the ledger."""
     return {
-        **dict(zip(spec.series, series, strict=True)),
+        **dict(zip(spec.series_columns, series, strict=True)),
         "first_time": gap.first_time,
         "last_time": gap.last_time,
         "candles": gap.candles(_interval(spec, series)),
@@ -244,7 +244,7 @@ def line(spec: DatasetSpec, series: Series, gap: CandleGap) -> dict[str, Any]:
 
 def _interval(spec: DatasetSpec, series: Series) -> Interval:
     """The grid of a series of candles."""
-    return interval(dict(zip(spec.series, series, strict=True))["interval"])
+    return interval(dict(zip(spec.series_columns, series, strict=True))["interval"])
 
 
 def _text(series: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from datahub_assets.datasets.candles.client.rest import MOST_KLINES, Binance
 from datahub_assets.datasets.candles.intervals import Interval
-from datahub_assets.datasets.candles.ledgers import RECHECKED_CANDLES
+from datahub_assets.datasets.candles.spec import RECHECKED_CANDLES
 from datahub_assets.domain.times import HOUR_MS
 
 

@@ -1,0 +1,83 @@
+"""Settings of the dataset of candles."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from datahub_assets.datasets.candles.intervals import INTERVALS
+from datahub_assets.datasets.settings_base import RUN_LIMIT_S, DatasetSettings, env
+from datahub_assets.setting_values import Urls, Words, words
+
+_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
+_MAJOR_PAIRS: Final = (
+    "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
+    "DOTUSDT,LTCUSDT,BCHUSDT,XLMUSDT,UNIUSDT,ATOMUSDT,NEARUSDT,APTUSDT,FILUSDT,ETCUSDT"
+)
+_PAIRS_OF_A_QUOTE: Final = 500
+"""About as many pairs does `all:USDT` stand for."""
+_CANDLES_PER_PAGE: Final = 1000
+_WEIGHT_PER_PAGE: Final = 2
+_WEIGHT_PER_MINUTE: Final = 6000
+"""Binance's request budget (rest-api.md, "LIMITS"; a page of klines weighs 2)."""
+
+
+def _symbols(value: object) -> object:
+    if isinstance(value, str) and value.startswith("all:") and _SYMBOL.fullmatch(value.removeprefix("all:")):
+        return value
+    pairs = words(value)
+    if not isinstance(pairs, tuple) or not pairs or not all(_SYMBOL.fullmatch(str(word)) for word in pairs):
+        raise ValueError("must be a list of pairs such as BTCUSDT,ETHUSDT, or all:USDT")
+    return pairs
+
+
+def _intervals(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or any(name not in INTERVALS for name in value):
+        raise ValueError(f"must be a list out of {', '.join(INTERVALS)}")
+    return value
+
+
+Symbols = Annotated[tuple[str, ...] | str, BeforeValidator(_symbols)]
+"""Which pairs, or `all:` and a quote."""
+Intervals = Annotated[Words, AfterValidator(_intervals)]
+
+
+class CandleSettings(DatasetSettings):
+    """Which pairs and intervals, how far back at first, and where to ask for them."""
+
+    binance_base_urls: Urls = Field(
+        ("https://api.binance.com", "https://data-api.binance.vision"),
+        validation_alias=env("BINANCE_BASE_URLS"),
+        description="Binance hosts, tried in order; `/api/v3/…` is appended",
+    )
+    symbols: Symbols = Field(
+        tuple(_MAJOR_PAIRS.split(",")),
+        validation_alias=env("DATAHUB_SYMBOLS"),
+        description="comma-separated Binance pairs, or `all:USDT` for every TRADING pair of that quote",
+    )
+    intervals: Intervals = Field(
+        ("1h", "4h", "1d"),
+        validation_alias=env("DATAHUB_INTERVALS"),
+        description="comma-separated candle intervals out of " + ", ".join(INTERVALS),
+    )
+    history_candles: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        validation_alias=env("DATAHUB_HISTORY_CANDLES"),
+        description="candles fetched at first per symbol and interval",
+    )
+
+    def follows(self, series: tuple[str, ...]) -> bool:
+        """Whether these settings name this pair and interval."""
+        symbol, interval = series
+        wanted = self.symbols
+        listed = symbol in wanted if isinstance(wanted, tuple) else symbol.endswith(wanted.removeprefix("all:"))
+        return listed and interval in self.intervals
+
+    @property
+    def run_limit_s(self) -> int:
+        """Besides what every run may take, twice what the first fill's request budget takes."""
+        symbols = _PAIRS_OF_A_QUOTE if isinstance(self.symbols, str) else len(self.symbols)
+        pages = symbols * len(self.intervals) * -(-self.history_candles // _CANDLES_PER_PAGE)
+        return RUN_LIMIT_S + 2 * 60 * (pages * _WEIGHT_PER_PAGE // _WEIGHT_PER_MINUTE + 1)

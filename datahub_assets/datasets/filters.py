@@ -1,0 +1,59 @@
+"""How callers narrow the rows of a dataset down: a parameter that means a column."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Spelling(StrEnum):
+    """How values of a column are spelt; callers may spell them in any case unless it is EXACT."""
+
+    EXACT = "exact"
+    UPPER = "upper"
+    LOWER = "lower"
+
+    def of(self, value: str) -> str:
+        """The value as the column spells it."""
+        return {Spelling.EXACT: value, Spelling.UPPER: value.upper(), Spelling.LOWER: value.lower()}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What is told of a value that no row has: the error's code (status 404), and what such a value is called."""
+
+    code: str
+    noun: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A parameter and the column it means.
+
+    What it does follows from the kind of the column: texts and counts are compared with the values given, lists of
+    texts hold one of them, and of a flag the rows are kept for which it is true.
+
+    Attributes:
+        parameter: its public name: `symbol`.
+        doc: what it means, for the API's documentation.
+        example: values that run.
+        many: whether several values may be given, comma-separated.
+        required: whether a caller must give one.
+        default: the value of a caller who gives none.
+        spelling: how the column spells its values.
+        newest: the value is looked up among the newest rows of all series, and the largest of those that have it is
+            meant (of a dataset whose `newest` is NewestOfEach).
+        names_row: the column is what rows go by, so that the parameter `symbol` of coverage and stream means it too.
+        unknown: what is told of a value that no row has (of a series or the group only, whose values are all known);
+            None where such a value has an empty answer.
+    """
+
+    parameter: str
+    column: str
+    doc: str
+    example: tuple[str, ...] = ()
+    many: bool = True
+    required: bool = False
+    default: str | None = None
+    spelling: Spelling = Spelling.EXACT
+    newest: bool = False
+    names_row: bool = False
+    unknown: Unknown | None = None

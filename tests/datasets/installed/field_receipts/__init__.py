@@ -1,0 +1,1 @@
+"""Receipts by their growing number: a dataset that an installed package brings."""
