@@ -56,6 +56,14 @@ def _names(spec: "DatasetSpec") -> Iterator[str]:
         yield f"repo_name={spec.repo_name!r} must be lower-case letters, digits, and . _ - inside"
     if twice := _twice(spec.column_names):
         yield f"the columns {', '.join(twice)} come more than once"
+    yield from _named_columns(spec)
+    for column in spec.columns:
+        if not _NAME.fullmatch(column.name):
+            yield f"the column {column.name!r} must be lower-case letters, digits and _, beginning with a letter"
+
+
+def _named_columns(spec: "DatasetSpec") -> Iterator[str]:
+    """What names columns names those there are."""
     named = {"key": spec.key, "default_columns": spec.default_columns}
     for what in ("time", "series", "group", "final"):
         named[what] = () if getattr(spec, what) is None else (getattr(spec, what),)
@@ -64,9 +72,6 @@ def _names(spec: "DatasetSpec") -> Iterator[str]:
     for what, names in named.items():
         if unknown := [name for name in names if name not in spec.column_names]:
             yield f"{what} names {', '.join(unknown)}, which is no column"
-    for column in spec.columns:
-        if not _NAME.fullmatch(column.name):
-            yield f"the column {column.name!r} must be lower-case letters, digits and _, beginning with a letter"
 
 
 def _columns(spec: "DatasetSpec") -> Iterator[str]:
@@ -107,6 +112,10 @@ def _layout(spec: "DatasetSpec") -> Iterator[str]:
         yield "groups must list the values of the group, and only where there is one"
     if odd := [group for group in spec.groups if not _WORD.fullmatch(group) or group in {"live", "default"}]:
         yield f"the groups {', '.join(odd)} cannot name a folder"
+    yield from _partitioning(spec)
+
+
+def _partitioning(spec: "DatasetSpec") -> Iterator[str]:
     if isinstance(spec.partitioning, ByTime):
         named = [group for group, _ in spec.partitioning.of_groups]
         if unknown := [group for group in named if group not in spec.groups]:

@@ -1,12 +1,11 @@
 """What the dataset of incidents is: a text names a row, many rows have one time, and they form no series."""
 
-from field_incidents.settings import IncidentSettings
-
 from datahub_assets.datasets.filters import Filter, Spelling
 from datahub_assets.datasets.spec import DatasetSpec, Licence, NewestRows
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByTime, LiveStyle, Period
 from datahub_assets.domain.times import DAY_MS
+from field_incidents.settings import IncidentSettings
 
 SPEC = DatasetSpec(
     name="incidents",

@@ -1,12 +1,11 @@
 """What the dataset of receipts is: a growing number names a row, files hold ranges of it, and rows become final."""
 
-from field_receipts.settings import ReceiptSettings
-
 from datahub_assets.datasets.filters import Filter, Unknown
 from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, Licence
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByRange, LiveStyle
 from datahub_assets.domain.times import DAY_MS, HOUR_MS
+from field_receipts.settings import ReceiptSettings
 
 SPEC = DatasetSpec(
     name="receipts",
