@@ -7,6 +7,7 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from api.http.errors import InvalidParameter
+from datahub_assets.datasets.registry import DATASETS
 
 MAX_LIMIT: Final = 50_000
 _MOST_LEVELS: Final = 32
@@ -14,12 +15,9 @@ LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
 _NUMBERS: Final = (
-    "`string` writes prices and volumes as text, so that no decimal is lost; Parquet and Arrow hold them whole anyway"
+    "`string` writes numbers with decimals as text, so that none is lost; Parquet and Arrow hold them whole anyway"
 )
-_ORDER: Final = (
-    "`asc` (oldest first) or `desc`. Without `start`, or with `desc`, a page holds the newest rows there are and the "
-    "next page those before them; with `start` and `asc` pages go forward in time"
-)
+_NAMES: Final = ", ".join(f"`{name}`" for name in DATASETS)
 
 WordList = list[str] | None
 
@@ -42,17 +40,14 @@ ToAsOf = Annotated[
     str | None,
     QueryParameter(name="to_as_of", description=f"compare to the last commit made at this time or before; {_TIME}"),
 ]
-Start = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME}")]
-End = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME}")]
-Order = Annotated[str | None, QueryParameter(description=_ORDER)]
-Columns = Annotated[WordList, QueryParameter(description="columns to return, comma-separated; `*` for all")]
-Limit = Annotated[int, QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of an answer")]
+Start = Annotated[str | None, QueryParameter(description=f"first time, inclusive; {_TIME}")]
+End = Annotated[str | None, QueryParameter(description=f"last time, exclusive; {_TIME}")]
 PageCursor = Annotated[
     str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
 ]
 FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
 Numbers = Annotated[str | None, QueryParameter(description=_NUMBERS)]
-DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`", examples=example("ohlc"))]
+DatasetName = Annotated[str, QueryParameter(description=f"one of {_NAMES}", examples=example(next(iter(DATASETS))))]
 
 
 def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
