@@ -39,8 +39,8 @@ def _source_asset(package: str, spec: DatasetSpec) -> dg.AssetsDefinition:
     found = getattr(import_module(f"{package}.asset"), "source_asset", None)
     if not isinstance(found, dg.AssetsDefinition) or found.keys != {chain.source_key(spec)}:
         raise DatasetInvalid(
-            f"dataset {spec.name!r}: {package}.asset.source_asset must be the asset {spec.source_asset!r}, made with "
-            "datahub_assets.defs.source_assets.source_asset"
+            f"dataset {spec.name!r}: {package}.asset.source_asset must be the asset {spec.source_asset!r}, which "
+            "datahub_assets.defs.source_assets.asset_of makes"
         )
     return found
 

@@ -57,7 +57,7 @@ Ask = Callable[[SourceRun], Fetched]
 """Asks the upstream; raises SourceError when nothing could be fetched."""
 
 
-def source_asset(
+def asset_of(
     spec: DatasetSpec, *, description: str, then: Callable[[SourceRun], None] | None = None
 ) -> Callable[[Ask], dg.AssetsDefinition]:
     """Make a function that asks an upstream the source asset of the dataset.

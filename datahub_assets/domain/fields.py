@@ -149,7 +149,7 @@ def iso_time_ms(name: str, value: object) -> int | None:
 
 
 def stamp(name: str, value: object, *, now_ms: int) -> int:
-    """The time of a row as epoch milliseconds: an ISO 8601 time with its zone that is there and plausible at `now_ms`."""
+    """The time of a row, epoch milliseconds: an ISO 8601 time with its zone, there, and plausible at `now_ms`."""
     return plausible(name, there(name, iso_time_ms(name, value)), latest_ms=now_ms + AHEAD_LIMIT_MS)
 
 

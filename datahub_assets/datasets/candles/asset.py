@@ -4,16 +4,16 @@ from datahub_assets.datasets.candles import refetch_gaps
 from datahub_assets.datasets.candles.client.fetch import fetch_candles
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.defs import source_assets
+from datahub_assets.defs.source_assets import SourceRun, asset_of
 from datahub_assets.sources.fetched import Fetched
 
 
-@source_assets.source_asset(
+@asset_of(
     OHLC,
     description="Candles from Binance since the last stored ones, checked and landed on disk.",
     then=lambda run: refetch_gaps.refetch(run.datahub, run.cache, log=run.log),
 )
-def source_asset(run: source_assets.SourceRun) -> Fetched:
+def source_asset(run: SourceRun) -> Fetched:
     """Ask for what each series lacks."""
     return fetch_candles(
         run.settings.of(CandleSettings),

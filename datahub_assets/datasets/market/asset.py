@@ -3,12 +3,12 @@
 from datahub_assets.datasets.market import client
 from datahub_assets.datasets.market.settings import MarketSettings
 from datahub_assets.datasets.market.spec import MARKET
-from datahub_assets.defs import source_assets
+from datahub_assets.defs.source_assets import SourceRun, asset_of
 from datahub_assets.sources.fetched import Fetched
 
 
-@source_assets.source_asset(MARKET, description="Current prices from CoinGecko, checked and landed on disk.")
-def source_asset(run: source_assets.SourceRun) -> Fetched:
+@asset_of(MARKET, description="Current prices from CoinGecko, checked and landed on disk.")
+def source_asset(run: SourceRun) -> Fetched:
     """Ask for the coins."""
     return client.fetch_prices(
         run.settings.of(MarketSettings), clock=run.clock, log=run.log, not_before_ms=run.not_before_ms
