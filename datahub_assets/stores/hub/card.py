@@ -161,13 +161,13 @@ def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]
 def _where_rows_lie(spec: DatasetSpec) -> str:
     """What a person who looks at the files should know of them."""
     window = _WINDOWS.get(spec.window_ms, "window")
-    place = f"In `{DATA_FOLDER}`" if spec.group is None else f"In the folder of each {spec.group}"
-    forming = f"`{OPEN_NAME}` holds rows still forming (`{spec.final}` is false), " if spec.final is not None else ""
+    folder = DATA_FOLDER if spec.group is None else f"{DATA_FOLDER}{{{spec.group}}}/"
+    forming = f"`{folder}{OPEN_NAME}` holds rows still forming (`{spec.final}` is false), " if spec.final else ""
     if spec.live is LiveStyle.APPEND:
-        newest = f"`{LIVE_FOLDER}` holds the newest rows, one small file per publish"
+        newest = f"`{folder}{LIVE_FOLDER}` holds the newest rows, one small file per publish"
     else:
-        newest = f"`{TODAY_NAME}` holds the{' other' if forming else ''} rows of the current UTC {window}"
-    return f"{place} {forming}{newest}; once their {window} has passed they move into {_sealed_file(spec)}."
+        newest = f"`{folder}{TODAY_NAME}` holds the{' other' if forming else ''} rows of the current UTC {window}"
+    return f"{forming}{newest}; once their {window} has passed they move into {_sealed_file(spec)}."
 
 
 def _sealed_file(spec: DatasetSpec) -> str:
