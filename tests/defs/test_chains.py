@@ -6,11 +6,11 @@ from dataclasses import replace
 import dagster as dg
 import polars as pl
 import pytest
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS
 from huggingface_hub import HfApi
 from pydantic import SecretStr
 
 from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from datahub_assets.datasets.candles.ledgers import GAPS
 
 from datahub_assets.datasets.candles import refetch_gaps
 from datahub_assets.datasets.candles.gaps import Cause
+from datahub_assets.datasets.candles.ledgers import GAPS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs import chain
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS

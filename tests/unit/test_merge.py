@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import polars as pl
 import pytest
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS, corrections
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS, corrections
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
