@@ -25,6 +25,14 @@ from tests.e2e.stack import ROOT, Stack
 pytestmark = pytest.mark.timeout(300)
 DATASETS = ("incidents", "receipts")
 REPOS = {"incidents": "field-incidents", "receipts": "field-receipts"}
+CACHED = {
+    "incidents": "SELECT commit_id FROM cached_incidents",
+    "receipts": "SELECT commit_id FROM cached_receipts",
+}
+COUNTED = {
+    "incidents": "SELECT count(*) AS n, count(DISTINCT incident_id) AS k FROM incidents",
+    "receipts": "SELECT count(*) AS n, count(DISTINCT (register, number)) AS k FROM receipts",
+}
 KEYS = {"incidents": ("incident_id",), "receipts": ("register", "number")}
 Row = dict[str, Any]
 
@@ -91,10 +99,9 @@ def test_the_cache_the_hub_and_the_api_hold_the_same(stack: Stack, service: Fiel
     loaded = stack.load_dataset(f"local/{REPOS[dataset]}")
     assert by_key(dataset, loaded) == told(service, dataset)
     with closing(sqlite3.connect(stack.home / "cache.sqlite3")) as cache:
-        cache.row_factory = sqlite3.Row
-        rows = [dict(row) for row in cache.execute(f"SELECT * FROM cached_{dataset}")]
+        rows = list(cache.execute(CACHED[dataset]))
     assert len(rows) == len(loaded)
-    assert all(row["commit_id"] is not None for row in rows)
+    assert all(commit is not None for (commit,) in rows)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -177,9 +184,7 @@ def test_the_card_tells_of_it(stack: Stack, dataset: str, phrases: list[str]) ->
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_sql_reads_it(stack: Stack, service: FieldService, dataset: str) -> None:
-    rows = stack.get(
-        "/api/hub/sql", sql=f"SELECT count(*) AS n, count(DISTINCT ({', '.join(KEYS[dataset])})) AS k FROM {dataset}"
-    )
+    rows = stack.get("/api/hub/sql", sql=COUNTED[dataset])
     count = len(told(service, dataset))
     assert rows == [{"n": count, "k": count}]
     if dataset == "incidents":
