@@ -90,7 +90,7 @@ def test_pages_are_the_whole_once(stack: Stack, service: FieldService, dataset: 
     size = 37 if dataset == "incidents" else 613
     found = [row for page in pages(stack, dataset, limit=size, order=order, start="2020-01-01") for row in page]
     assert by_key(dataset, found) == told(service, dataset)
-    times = [row.get("timestamp", row.get("stamped_at")) for row in found]
+    times = [str(row.get("timestamp", row.get("stamped_at"))) for row in found]
     assert times == sorted(times, reverse=order == "desc")
 
 
@@ -107,7 +107,7 @@ def test_the_cache_the_hub_and_the_api_hold_the_same(stack: Stack, service: Fiel
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_format_holds_the_same_rows(stack: Stack, dataset: str) -> None:
     def content(form: str) -> bytes:
-        params = {"columns": "*", "limit": 50, "format": form}
+        params: dict[str, str | int] = {"columns": "*", "limit": 50, "format": form}
         return stack.api.get(f"/api/hub/{dataset}", params=params).raise_for_status().content
 
     rows = json.loads(content("json"))
