@@ -1,5 +1,8 @@
 """One question to an upstream: retries, pauses, what is no list, and probes."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from datahub_assets.domain.errors import SourceBlocked, SourceMalformed, SourceRateLimited, SourceUnavailable
@@ -11,23 +14,23 @@ from tests.sources.conftest import NOW_MS
 COINS = "/coins/markets"
 
 
+Ask = Callable[..., JsonAnswer]
+
+
 @pytest.fixture
-def ask(coingecko: FakeCoinGecko, clock: Clock, backoff: Backoff):
-    def ask(**options: int) -> JsonAnswer:
-        wanted = {"vs_currency": "usd", "per_page": 2}
-        return ask_json(coingecko.url + COINS, params=wanted, clock=clock.now_ms, backoff=backoff, **options)
-
-    return ask
+def ask(coingecko: FakeCoinGecko, clock: Clock, backoff: Backoff) -> Ask:
+    wanted = {"vs_currency": "usd", "per_page": "2"}
+    return partial(ask_json, coingecko.url + COINS, params=wanted, clock=clock.now_ms, backoff=backoff)
 
 
-def test_an_answer_has_its_time_and_what_it_took(ask, coingecko: FakeCoinGecko) -> None:
+def test_an_answer_has_its_time_and_what_it_took(ask: Ask, coingecko: FakeCoinGecko) -> None:
     answer = ask()
     assert [item["id"] for item in answer.items()] == list(coingecko.coins)[:2]
     assert (answer.now_ms, answer.requests) == (NOW_MS, 1)
     assert answer.elapsed_s > 0
 
 
-def test_a_passing_failure_is_tried_again(ask, coingecko: FakeCoinGecko) -> None:
+def test_a_passing_failure_is_tried_again(ask: Ask, coingecko: FakeCoinGecko) -> None:
     coingecko.fail("server_error", times=2, status=503)
     assert ask().requests == 3
 
@@ -35,13 +38,15 @@ def test_a_passing_failure_is_tried_again(ask, coingecko: FakeCoinGecko) -> None
 @pytest.mark.parametrize(
     ("kind", "error"), [("html", SourceMalformed), ("firewall", SourceBlocked), ("server_error", SourceUnavailable)]
 )
-def test_a_lasting_failure_is_a_typed_error(ask, coingecko: FakeCoinGecko, kind: str, error: type[Exception]) -> None:
+def test_a_lasting_failure_is_a_typed_error(
+    ask: Ask, coingecko: FakeCoinGecko, kind: str, error: type[Exception]
+) -> None:
     coingecko.fail(kind, times=None)
     with pytest.raises(error):
         ask()
 
 
-def test_nothing_is_asked_during_a_pause(ask, coingecko: FakeCoinGecko) -> None:
+def test_nothing_is_asked_during_a_pause(ask: Ask, coingecko: FakeCoinGecko) -> None:
     with pytest.raises(SourceRateLimited, match="it is not asked before"):
         ask(not_before_ms=NOW_MS + 60_000)
     assert coingecko.requests == []

@@ -97,10 +97,10 @@ def test_rows_form_where_the_spec_names_a_column() -> None:
 
 @specs
 def test_a_row_of_examples_is_a_row(spec: DatasetSpec) -> None:
+    times = {column.name for column in spec.columns if column.kind is ColumnKind.TIME}
     row = {
-        name: datetime.fromisoformat(value) if spec.column(name).kind is ColumnKind.TIME else value
+        name: datetime.fromisoformat(str(value)) if name in times and value is not None else value
         for name, value in spec.example.items()
-        if isinstance(value, str) or spec.column(name).kind is not ColumnKind.TIME
     }
     frame = frame_of(spec, [{name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}])
     assert [problem for rule in rules.of(spec) for problem in rule.broken(frame, 10**13)] == []

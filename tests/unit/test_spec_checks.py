@@ -352,5 +352,8 @@ def test_tables_and_columns_of_the_cache_are_taken(tmp_path: Path) -> None:
 
 
 def test_words_of_sql_are_duckdbs() -> None:
-    found = duckdb.sql("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'").fetchall()
+    with closing(duckdb.connect()) as connection:
+        found = connection.execute(
+            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+        ).fetchall()
     assert frozenset(name for (name,) in found) == SQL_WORDS
