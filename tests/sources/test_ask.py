@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ def ask(coingecko: FakeCoinGecko, clock: Clock, backoff: Backoff) -> Ask:
 
 def test_an_answer_has_its_time_and_what_it_took(ask: Ask, coingecko: FakeCoinGecko) -> None:
     answer = ask()
-    assert [item["id"] for item in answer.items()] == list(coingecko.coins)[:2]
+    items: list[Any] = answer.items()
+    assert [item["id"] for item in items] == list(coingecko.coins)[:2]
     assert (answer.now_ms, answer.requests) == (NOW_MS, 1)
     assert answer.elapsed_s > 0
 
