@@ -7,22 +7,21 @@ from typing import Annotated, Any, Final
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation
+from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.params import QueryParameter
 
 from api.access.guards import each_parameter_once
 from api.engine.engine import Engine
 from api.http.etags import COMPARED_TO
 from api.http.openapi import QUERIED, problems
-from api.http.parameters import example
 from api.web.dry_run import dry_run
 from api.web.endpoints import Endpoint, endpoints_of
-from api.web.snippets import Snippets, query_of, snippets_of
+from api.web.snippets import Snippets, example_query, query_of, snippets_of
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.settings import Settings
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
 _LAST_PORT: Final = 65_535
-_EXAMPLE: Final = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=24"
 _OWN_PATH: Final = "/api/hub/snippets"
 _OF_SEVERAL: Final = frozenset({"/api/hub/sql"})
 """What reads as many datasets as it likes; a bare sha would have to be looked for in each of them."""
@@ -61,7 +60,7 @@ class SnippetsController(Controller):
             str,
             QueryParameter(
                 description="the query: the path of any GET here that answers data, drop-ins too, and its parameters",
-                examples=example(_EXAMPLE),
+                examples=[Example(summary=spec.title, value=example_query(spec)) for spec in DATASETS.values()],
             ),
         ],
     ) -> Response[Any]:
