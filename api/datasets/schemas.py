@@ -19,7 +19,7 @@ class ColumnInfo(msgspec.Struct, frozen=True):
     description: str
     unit: str | None
     """Of its numbers."""
-    example: str | float | int | bool | list[str] | None
+    example: str | float | bool | list[str] | None
 
 
 class FilterInfo(msgspec.Struct, frozen=True):

@@ -28,7 +28,11 @@ _OWN_PATH: Final = "/api/hub/snippets"
 _OF_SEVERAL: Final = frozenset({"/api/hub/sql"})
 """What reads as many datasets as it likes; a bare sha would have to be looked for in each of them."""
 _ANSWERED: Final = {
-    200: ResponseSpec(Snippets | dict[str, Snippets], generate_examples=False),  # type: ignore[arg-type]  # any type
+    200: ResponseSpec(
+        Snippets | dict[str, Snippets],  # type: ignore[arg-type]  # any type will do
+        description="the snippets; of an example of each dataset, by name, where nothing is asked",
+        generate_examples=False,
+    ),
     **QUERIED,
     **problems(406, 408, 413),
 }
