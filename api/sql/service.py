@@ -118,7 +118,7 @@ class SqlAnswers:
                 return await self._pool.run(
                     statement.sql,
                     statement.params,
-                    snapshot=self._tables.of(snapshots),
+                    snapshot=await self._tables.of(snapshots),
                     caller=principal.name,
                     flat=form.format.name == "csv",
                 )

@@ -1,5 +1,6 @@
 """Snapshots of datasets as tables for SQL: each dataset by name, each kind of ledger as one table over all of them."""
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Final
 
 from api.engine.snapshot import Snapshot
 from api.history.ledger_files import todays_file
+from api.sql.sandbox.errors import SqlUnavailable
 from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.domain.errors import HubContentInvalid
@@ -25,13 +27,17 @@ class SqlTables:
     def __init__(self) -> None:
         self._built: OrderedDict[str, SqlSnapshot] = OrderedDict()
 
-    def of(self, snapshots: Sequence[Snapshot]) -> SqlSnapshot:
-        """The tables of these commits. Files whose rows are mapped are read from there, the others from parquet."""
+    async def of(self, snapshots: Sequence[Snapshot]) -> SqlSnapshot:
+        """The tables of these commits. Files whose rows are mapped are read from there, the others from parquet.
+
+        Raises:
+            SqlUnavailable: a file is gone, or the disk refuses to be written.
+        """
         key = _key(snapshots)
         built = self._built.get(key)
         if built is None:
-            tables = _tables(snapshots)
-            built = self._built[key] = SqlSnapshot(f"{_commits(snapshots)}#{_digest(tables)}", tables)
+            built = await asyncio.to_thread(_snapshot, snapshots)
+        self._built[key] = built
         self._built.move_to_end(key)
         while len(self._built) > _REMEMBERED:
             self._built.popitem(last=False)
@@ -52,6 +58,14 @@ def _digest(tables: Mapping[str, SqlTable]) -> str:
     """Names the files the tables are read from."""
     paths = "\n".join(str(path) for table in tables.values() for path in table.files)
     return hashlib.blake2b(paths.encode(), digest_size=8).hexdigest()
+
+
+def _snapshot(snapshots: Sequence[Snapshot]) -> SqlSnapshot:
+    try:
+        tables = _tables(snapshots)
+    except OSError as error:
+        raise SqlUnavailable(f"a file of the snapshot cannot be read: {error.strerror}") from error
+    return SqlSnapshot(f"{_commits(snapshots)}#{_digest(tables)}", tables)
 
 
 def _tables(snapshots: Sequence[Snapshot]) -> dict[str, SqlTable]:

@@ -1,5 +1,6 @@
 """Any dataset is a table, and ledgers are one table over all of them, in today's form."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from api.encoders import FORMATS
 from api.engine.snapshot import Snapshot
+from api.sql.sandbox.errors import SqlUnavailable
 from api.sql.sandbox.snapshot import SqlSnapshot
 from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.candles.spec import OHLC
@@ -39,6 +41,10 @@ def maker(tmp_path: Path) -> Iterator[SnapshotMaker]:
     maker.close()
 
 
+def tables_of(snapshots: list[Snapshot]) -> SqlSnapshot:
+    return asyncio.run(SqlTables().of(snapshots))
+
+
 def corrected(dataset: str, old: str) -> pl.DataFrame:
     ledger = corrections_of(RECEIPTS)
     assert ledger is not None
@@ -58,7 +64,7 @@ def snapshots(maker: SnapshotMaker) -> list[Snapshot]:
 
 @pytest.fixture
 def tables(snapshots: list[Snapshot]) -> SqlSnapshot:
-    return SqlTables().of(snapshots)
+    return tables_of(snapshots)
 
 
 def test_each_dataset_and_each_kind_of_ledger_is_a_table(sandbox: Sandbox, tables: SqlSnapshot) -> None:
@@ -92,7 +98,7 @@ def test_a_ledger_holds_the_lines_of_all_datasets_in_todays_form(sandbox: Sandbo
 
 def test_a_ledger_is_turned_once_and_again_when_that_is_gone(snapshots: list[Snapshot]) -> None:
     def turned() -> Path:
-        return next(path for path in SqlTables().of(snapshots).tables["corrections"].files if "-" in path.name)
+        return next(path for path in tables_of(snapshots).tables["corrections"].files if "-" in path.name)
 
     first = turned()
     written = first.stat()
@@ -104,9 +110,16 @@ def test_a_ledger_is_turned_once_and_again_when_that_is_gone(snapshots: list[Sna
 
 def test_a_ledger_of_no_known_form_harms_no_statement(maker: SnapshotMaker, sandbox: Sandbox) -> None:
     odd = pl.DataFrame({"dataset": ["ohlc"], "nothing": [1]})
-    tables = SqlTables().of([maker.snapshot(OHLC, candles(count=3), group="1h", ledgers={"gaps": odd})])
+    tables = tables_of([maker.snapshot(OHLC, candles(count=3), group="1h", ledgers={"gaps": odd})])
     found = sandbox.rows("SELECT (SELECT count(*) FROM ohlc) AS n, dataset, missing FROM gaps", snapshot=tables)
     assert found == [{"n": 6, "dataset": "ohlc", "missing": None}]
+
+
+def test_a_file_that_is_gone_is_told_as_such(snapshots: list[Snapshot]) -> None:
+    (lines,) = snapshots[1].tables["corrections"]
+    lines.unlink()
+    with pytest.raises(SqlUnavailable, match="cannot be read"):
+        tables_of(snapshots)
 
 
 @pytest.mark.parametrize("mapped", [True, False])
@@ -114,7 +127,7 @@ def test_lists_come_out_as_lists(sandbox: Sandbox, snapshots: list[Snapshot], *,
     if mapped:
         for file in snapshots[2].data:
             file.open()
-    tables = SqlTables().of(snapshots)
+    tables = tables_of(snapshots)
     sql = "SELECT services, len(services) AS n FROM incidents WHERE list_contains(services, 'wallet') ORDER BY ALL"
     result = sandbox.run(sql, snapshot=tables)
     assert result.table.to_pylist() == [{"services": ["wallet", "api"], "n": 2}] * 3
