@@ -72,7 +72,7 @@ def rows_meant(spec: DatasetSpec, narrowing: Narrowing) -> list[pl.Expr]:
 
 
 def _rows_of(spec: DatasetSpec, one: Filter, values: Sequence[str]) -> pl.Expr:
-    return condition(spec, one, values) if values else pl.lit(value=False)
+    return condition(spec, one, values) if values else pl.col(one.column).is_null() & pl.lit(value=False)
 
 
 def known_values(snapshot: Snapshot, one: Filter) -> frozenset[str] | None:
@@ -136,25 +136,18 @@ def _check_forms(parameter: str, values: Sequence[str], filters: Sequence[tuple[
 def _check_known(
     parameter: str, values: Sequence[str], filters: Sequence[tuple[Snapshot, Filter]], *, where: str
 ) -> None:
-    """A value is known if it is one of any of the filters; where not all values are known, none is unknown."""
-    unknown = [one.unknown for _, one in filters]
-    if None in unknown:
-        return
-    known = [known_values(snapshot, one) for snapshot, one in filters]
-    there = [values_there for values_there in known if values_there is not None]
-    if len(there) < len(known):
-        return
-    missing = [
-        value
-        for value in values
-        if not any(
-            values_there.intersection(spelt(snapshot.spec, parameter, (value,), one))
-            for (snapshot, one), values_there in zip(filters, there, strict=True)
-        )
-    ]
-    if missing and unknown[0] is not None:
-        error = unknown_value(unknown[0])
-        raise error.of(parameter, missing, known=frozenset[str]().union(*there), where=where)
+    """A value is known if one of the filters has it; where not all that they have is known, no value is unknown."""
+    known: set[str] = set()
+    missing = list(values)
+    for snapshot, one in filters:
+        there = None if one.unknown is None else known_values(snapshot, one)
+        if there is None:
+            return
+        known |= there
+        missing = [value for value in missing if there.isdisjoint(spelt(snapshot.spec, parameter, (value,), one))]
+    unknown = filters[0][1].unknown
+    if missing and unknown is not None:
+        raise unknown_value(unknown).of(parameter, missing, known=known, where=where)
 
 
 def _of_none(specs: Sequence[DatasetSpec], parameter: str, values: Sequence[str]) -> ApiError:
