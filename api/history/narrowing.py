@@ -4,6 +4,7 @@ A parameter means the filter of that name of each dataset that has one. `symbol`
 spelling: the filters a spec says `names_row` of.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -22,8 +23,8 @@ from datahub_assets.domain.columns import ColumnKind
 SYMBOL: Final = "symbol"
 ON: Final = ("true",)
 """The values of a flag that is set."""
-_MOST_DIGITS: Final = 18
-"""Whole numbers of so many digits fit into 64 bits."""
+_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
+_COUNTS: Final = range(-(1 << 63), 1 << 63)
 IsOffered = Callable[[DatasetSpec, Filter], bool]
 """Whether a filter of a dataset is among those that callers may use."""
 
@@ -130,7 +131,7 @@ def _check_forms(parameter: str, values: Sequence[str], filters: Sequence[tuple[
         odd = [value for value in values if not spelt(snapshot.spec, parameter, (value,), one)]
         if odd:
             is_flag = snapshot.spec.column(one.column).kind is ColumnKind.FLAG
-            raise InvalidParameter.of(parameter, odd[0], valid=ON if is_flag else "whole numbers")
+            raise InvalidParameter.of(parameter, odd[0], valid=ON if is_flag else "whole numbers of 64 bits")
 
 
 def _check_known(
@@ -163,4 +164,4 @@ def _of_none(specs: Sequence[DatasetSpec], parameter: str, values: Sequence[str]
 
 
 def _is_count(value: str) -> bool:
-    return value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
+    return _WHOLE.fullmatch(value) is not None and int(value) in _COUNTS
