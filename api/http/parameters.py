@@ -7,6 +7,7 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from api.http.errors import InvalidParameter
+from datahub_assets.datasets.registry import DATASETS
 
 MAX_LIMIT: Final = 50_000
 _MOST_LEVELS: Final = 32
@@ -52,7 +53,11 @@ PageCursor = Annotated[
 ]
 FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
 Numbers = Annotated[str | None, QueryParameter(description=_NUMBERS)]
-DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`", examples=example("ohlc"))]
+DATASET_NAMES: Final = ", ".join(f"`{name}`" for name in DATASETS)
+"""The names of all datasets, as descriptions list them."""
+DatasetName = Annotated[
+    str, QueryParameter(description=f"one of {DATASET_NAMES}", examples=example(next(iter(DATASETS))))
+]
 
 
 def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
