@@ -3,8 +3,8 @@
 spec                    what the dataset is
 intervals               candle intervals and their grid in time
 rows                    a kline becomes a row, or is rejected
-gaps                    which candles of a series are missing
-ledgers                 gaps and corrections as tables
+settings                settings of its own
+earlier_ledgers         ledgers of earlier versions, in today's form
 asset                   the source asset
 refetch_gaps            asks again for the candles of gaps
 client                  Binance's market data over HTTP
