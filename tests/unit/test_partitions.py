@@ -24,10 +24,10 @@ from datahub_assets.domain.partitions import (
     sealed_paths,
     window_start_at,
 )
-from datahub_assets.domain.plans import Plan, plan
 from datahub_assets.domain.rows import content_columns, frame_of, overlay, supersede
 from datahub_assets.domain.tables import ROLL_DELAY_MS, LiveStyle
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.stores.publish.plans import Plan, plan
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 
 Files = dict[str, pl.DataFrame]

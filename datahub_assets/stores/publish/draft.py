@@ -13,7 +13,6 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.hub_files import HubFile, lfs_content_id
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import is_small, live_name, window_start_at
-from datahub_assets.domain.plans import Plan, plan
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -21,6 +20,7 @@ from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import moved_keys
+from datahub_assets.stores.publish.plans import Plan, plan
 
 Waiting = Mapping[str, Outbox]
 """The outboxes of a dataset and of its ledgers, by name."""

@@ -14,13 +14,13 @@ import polars as pl
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import is_placed, is_sealed, is_small, numbers_of, sealed_paths
-from datahub_assets.domain.plans import Plan
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.tables import ByRange
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.publish.plans import Plan
 
 _OWED: Final = "rows_owed"
 
@@ -71,10 +71,10 @@ def send_again(spec: DatasetSpec, *, known: RepoState, paths: set[str], cache: C
         if any(is_small(spec, path) for path in paths):
             open_rows = "" if spec.final is None else f" OR NOT coalesce({quoted(spec.final)}, 0)"
             count += table.unmark(database, f"{quoted(spec.time)} >= ?{open_rows}", (known.window_start,))
-        for span in _spans(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
+        for extent in _extents(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
             same = "" if spec.group is None else f" AND {quoted(spec.group)} = ?"
-            values = (span.first, span.last) if spec.group is None else (span.first, span.last, span.group)
-            count += table.unmark(database, f"{quoted(span.column)} BETWEEN ? AND ?{same}", values)
+            values = (extent.first, extent.last) if spec.group is None else (extent.first, extent.last, extent.group)
+            count += table.unmark(database, f"{quoted(extent.column)} BETWEEN ? AND ?{same}", values)
     return count
 
 
@@ -131,7 +131,7 @@ def _note(spec: DatasetSpec, debt: LostRows, *, cache: Cache) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _Extent:
     """The rows of a sealed file: from the first to the last value of a column, of one group where files are grouped."""
 
     column: str
@@ -140,19 +140,19 @@ class _Span:
     group: str | None
 
 
-def _spans(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Span]:
+def _extents(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Extent]:
     """What belongs in these sealed files, as far as the cache may have rows of it."""
     if isinstance(spec.partitioning, ByRange):
         ranges = {path: numbers_of(spec, path) for path in sealed}
         return [
-            _Span(spec.partitioning.column, *numbers, group=None if spec.group is None else path.split("/")[1])
+            _Extent(spec.partitioning.column, *numbers, group=None if spec.group is None else path.split("/")[1])
             for path, numbers in ranges.items()
             if numbers is not None
         ]
     return _periods(spec, sealed, cache=cache) if sealed else []
 
 
-def _periods(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Span]:
+def _periods(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Extent]:
     """The days of each of these files that the cache has rows of, from the first to the last."""
     group = "NULL" if spec.group is None else quoted(spec.group)
     days = cache.database.rows(
@@ -164,4 +164,4 @@ def _periods(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Span
     found = frame.with_columns(sealed_paths(spec, moments).alias("path")).filter(pl.col("path").is_in(list(sealed)))
     ends = [pl.col(spec.time).min().alias("first"), (pl.col(spec.time).max() + (DAY_MS - 1)).alias("last")]
     spans = found.group_by("path", name).agg(ends)
-    return [_Span(spec.time, first, last, group=of) for of, first, last in spans.select(name, "first", "last").rows()]
+    return [_Extent(spec.time, first, last, of) for of, first, last in spans.select(name, "first", "last").rows()]

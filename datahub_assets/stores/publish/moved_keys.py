@@ -7,12 +7,12 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import is_sealed, keys_move
-from datahub_assets.domain.plans import Plan
 from datahub_assets.stores.cache import sealed_keys
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish.plans import Plan
 
 
 def held_in(spec: DatasetSpec, rows: pl.DataFrame, *, base: RepoState, cache: Cache, hub: Hub) -> list[str]:
