@@ -197,10 +197,8 @@ def check_layout(spec: DatasetSpec, files: Files, *, window_start: int) -> None:
         assert is_placed(spec, path)
         assert is_sealed(spec, path) is not is_small(spec, path)
         assert not is_foreign(spec, path)
-        assert frame.height or (keys_move(spec) and is_sealed(spec, path)), "a sealed file stays, even without rows"
+        assert frame.height
         assert frame.equals(frame.sort(spec.file_order)), f"{path} is sorted"
-        if not frame.height:
-            continue
         past = frame[spec.time].dt.epoch("ms") < window_start
         if spec.group is not None:
             assert set(frame[spec.group]) == {path.split("/")[1]}
@@ -276,16 +274,13 @@ def test_a_row_with_another_time_leaves_the_file_it_was_in() -> None:
     assert files["data/2025-08.parquet"].equals(moved)
 
 
-def test_the_last_row_that_leaves_a_sealed_file_leaves_it_there_empty() -> None:
+def test_a_sealed_file_goes_with_the_last_row_that_leaves_it() -> None:
     old, now_ms = at("2025-10-05T07:00"), at("2025-11-22T10:00")
     files: Files = {"data/2025-10.parquet": row(INCIDENTS, incident_id="a", timestamp=old, ingested_at=old)}
     again = row(INCIDENTS, incident_id="a", timestamp=now_ms, ingested_at=now_ms)
     step = commit(INCIDENTS, files, again, window_start=at("2025-11-22"), now_ms=now_ms)
-    assert (step.deletes, step.rows_added) == ((), 0)
-    assert {path: frame.height for path, frame in files.items()} == {
-        "data/2025-10.parquet": 0,
-        "data/live/1000.parquet": 1,
-    }
+    assert (step.deletes, step.rows_added) == (("data/2025-10.parquet",), 0)
+    assert list(files) == ["data/live/1000.parquet"]
 
 
 @pytest.mark.parametrize(("late_ms", "sealed"), [(-1, False), (0, True)])

@@ -13,7 +13,7 @@ import polars as pl
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import is_placed, is_sealed, is_small, numbers_of, sealed_paths
+from datahub_assets.domain.partitions import is_placed, is_sealed, is_small, keys_move, numbers_of, sealed_paths
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.tables import ByRange
 from datahub_assets.domain.times import DAY_MS
@@ -43,11 +43,15 @@ class LostRows:
 
 
 def lost_rows(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> bool:
-    """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
+    """Whether sealed files that were there are gone, which no publish removes: so the repo was emptied.
+
+    But where rows move between sealed files, a publish removes one that lost all of them: then the repo has no fewer.
+    """
     sealed = [path for path in known.files if is_sealed(spec, path)]
     small = [path for path in known.files if is_small(spec, path)]
     if any(path not in seen.files for path in sealed):
-        return True
+        fewer = known.rows is None or seen.rows is None or seen.rows < known.rows
+        return fewer or not keys_move(spec)
     return bool(small) and not any(is_placed(spec, path) for path in seen.files)
 
 

@@ -79,12 +79,14 @@ def plan(
     sealed |= {path: load(path) for path in after if not is_small(spec, path) and path not in sealed}
     before = {**small, **sealed}
     left = _left(spec, sealed, after=after, changed=changed) if keys_move(spec) else sealed
+    touched = sorted({*after, *(path for path in left if left[path] is not before[path])})
     contents = {
         path: merge(spec, [after[path]]) if is_small(spec, path) else _sealed(spec, left[path], after.get(path))
-        for path in sorted({*after, *(path for path in left if left[path] is not before[path])})
+        for path in touched
     }
-    writes = {path: content for path, content in contents.items() if not _same(content, before.get(path))}
-    deletes = tuple(path for path in small if path not in after)
+    gone = {path for path in contents if contents[path].is_empty()} | (small.keys() - after.keys())
+    writes = {path: rows for path, rows in contents.items() if path not in gone and not _same(rows, before.get(path))}
+    deletes = tuple(sorted(gone))
     return Plan(
         writes=writes,
         deletes=deletes,
@@ -104,10 +106,7 @@ def _together(spec: TableSpec, *frames: pl.DataFrame | None) -> pl.DataFrame:
 def _left(
     spec: TableSpec, sealed: Mapping[str, pl.DataFrame | None], *, after: Files, changed: pl.DataFrame
 ) -> dict[str, pl.DataFrame | None]:
-    """Sealed files without the rows that changed and belong elsewhere now. One may end up empty; it is not removed.
-
-    So a sealed file that is gone was removed by somebody else.
-    """
+    """Sealed files without the rows that changed and belong elsewhere now."""
     left = dict(sealed)
     for path, frame in sealed.items():
         stays = after.get(path, changed.clear()).select(spec.key)
