@@ -162,14 +162,14 @@ def plausible(name: str, value_ms: int, *, latest_ms: int) -> int:
     return value_ms
 
 
-def rejected(spec: TableSpec, *, subject: object, reason: BadField, raw: object) -> Rejected:
-    """The row set aside: whom it was about as far as it says so, why, and what upstream sent."""
+def rejected(spec: TableSpec, *, subject: object, reason: BadField, raw: object, at_ms: int | None = None) -> Rejected:
+    """The row set aside: whom it was about and of what time, as far as it says so, why, and what upstream sent."""
     named = subject if isinstance(subject, str) and subject.strip() else "?"
     whom = named[:_SHOWN_LIMIT].encode(errors="replace").decode()
     try:
-        return Rejected.of(spec, subject=whom, reason=str(reason), raw=raw)
+        return Rejected.of(spec, subject=whom, reason=str(reason), raw=raw, at_ms=at_ms)
     except (ValueError, TypeError, RecursionError):  # no JSON decoder gives what json cannot write again
-        return Rejected(dataset=spec.name, subject=whom, reason=str(reason), raw=json.dumps(shown(raw)))
+        return Rejected(dataset=spec.name, subject=whom, reason=str(reason), raw=json.dumps(shown(raw)), at_ms=at_ms)
 
 
 def shown(value: object) -> str:

@@ -257,7 +257,7 @@ def test_lost_rows_fail_the_check_while_they_are_gone_and_not_once_they_are_back
     assert on_hub(bench, MARKET) == 40
 
     with bench.datahub.cache() as cache:
-        Table.of(MARKET).delete(cache.database, "WHERE commit_id IS NOT NULL")
+        Table.of(MARKET).delete(cache.database, "commit_id IS NOT NULL")
     for path in [path for path in hub.files(MARKET, revision="main") if "/live/" in path]:
         api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
     for _ in range(4):
