@@ -13,8 +13,9 @@ from huggingface_hub.hf_api import RepoFile
 from benchmarks.candles import NOW_MS
 from benchmarks.processes import answers, running
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import live_name, plan, window_start_at
+from datahub_assets.domain.partitions import live_name, window_start_at
 from datahub_assets.stores.hub.layout import encode
+from datahub_assets.stores.publish.plans import plan
 
 
 @dataclass(frozen=True, slots=True)

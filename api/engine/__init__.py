@@ -1,10 +1,8 @@
 """The datasets as the API serves them: local snapshots of commits, kept current, and rows selected from those.
 
 conditions              filters as conditions on rows
-coverage                what a snapshot holds of each series, and its gaps
 datafile                one parquet file, opened once: its index of series, its rows mapped from disk
 dataset                 one dataset, kept current
-diff                    what changed between two commits
 create                  the engine on the Hub of the settings
 engine                  all datasets together
 latest                  the newest row of each series

@@ -17,8 +17,6 @@ _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `a
 _NUMBERS: Final = (
     "`string` writes numbers with decimals as text, so that none is lost; Parquet and Arrow hold them whole anyway"
 )
-_NAMES: Final = ", ".join(f"`{name}`" for name in DATASETS)
-
 WordList = list[str] | None
 
 
@@ -47,7 +45,11 @@ PageCursor = Annotated[
 ]
 FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
 Numbers = Annotated[str | None, QueryParameter(description=_NUMBERS)]
-DatasetName = Annotated[str, QueryParameter(description=f"one of {_NAMES}", examples=example(next(iter(DATASETS))))]
+DATASET_NAMES: Final = ", ".join(f"`{name}`" for name in DATASETS)
+"""The names of all datasets, as descriptions list them."""
+DatasetName = Annotated[
+    str, QueryParameter(description=f"one of {DATASET_NAMES}", examples=example(next(iter(DATASETS))))
+]
 
 
 def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:

@@ -10,7 +10,7 @@ from datahub_assets.defs.error_mapping import raised_for_dagster
 from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.times import DAY_MS, datetime_iso
 from datahub_assets.stores.cache import quarantine
-from datahub_assets.stores.cache.cache import Drained
+from datahub_assets.stores.cache.outcomes import Drained
 from datahub_assets.stores.publish import chain_facts
 from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import MOST_ROWS, publish
@@ -31,7 +31,8 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
         datahub: DataHubResource = context.resources.datahub
         with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
             now_ms = datahub.clock()
-            drained = cache.drain(datahub.landing, spec, now_ms=now_ms, followed=datahub.settings.follows)
+            follows = datahub.settings.of(spec.settings).follows
+            drained = cache.drain(datahub.landing, spec, now_ms=now_ms, followed=follows)
             pruned = cache.prune(spec, now_ms=now_ms)
             waiting = cache.waiting(spec)
             saved = drained.upserted

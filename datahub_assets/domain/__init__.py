@@ -3,6 +3,7 @@
 columns                 a column and what it holds
 errors                  the error tree
 fields                  reads one field of an upstream row
+gaps                    which rows of a series are missing
 hub_errors              which error a Hub's refusal is
 hub_files               a file of a repo, and the ids of commits and contents
 ledgers                 side tables published beside the rows

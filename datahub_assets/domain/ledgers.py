@@ -4,7 +4,7 @@ All datasets' ledgers of a kind have one form, and each line names its dataset, 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,6 +51,20 @@ class LedgerSpec:
     def polars_schema(self) -> dict[str, pl.DataType]:
         """The same columns and types for polars."""
         return {column.name: column.kind.polars for column in self.columns}
+
+    def is_earlier(self, columns: Iterable[str]) -> bool:
+        """Whether lines with these columns are of a form that `upgrade` turns into today's."""
+        return self.upgrade is not None and not set(self.column_names) <= set(columns)
+
+    def today(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Lines of this dataset in today's form, whichever version of the project wrote them.
+
+        Raises:
+            polars.exceptions.PolarsError: they are of no form that is known.
+        """
+        if self.upgrade is not None and self.is_earlier(lines.columns):
+            lines = self.upgrade(lines)
+        return lines.select(self.column_names).cast(pl.Schema(self.polars_schema()))
 
     def merge(self, frames: list[pl.DataFrame]) -> pl.DataFrame:
         """One line per key, the latest one, sorted by key; independent of the order of frames and lines."""

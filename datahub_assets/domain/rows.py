@@ -6,22 +6,29 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from datahub_assets.domain.tables import TableSpec
+from datahub_assets.domain.tables import FETCHED, TableSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that failed its check: which dataset, which series or coin, why, and what upstream sent (JSON text)."""
+    """A row that failed its check.
+
+    Attributes:
+        subject: what it was about; of a dataset with gaps its series, the values joined by a space.
+        reason: why it failed.        raw: what upstream sent, JSON text.
+        at_ms: the time it would have had, epoch ms; None where it does not say.
+    """
 
     dataset: str
     subject: str
     reason: str
     raw: str
+    at_ms: int | None = None
 
     @classmethod
-    def of(cls, spec: TableSpec, *, subject: str, reason: str, raw: object) -> "Rejected":
+    def of(cls, spec: TableSpec, *, subject: str, reason: str, raw: object, at_ms: int | None = None) -> "Rejected":
         """Keep what upstream sent word for word as JSON (NaN and Infinity stay readable as such)."""
-        return cls(dataset=spec.name, subject=subject, reason=reason, raw=json.dumps(raw, default=str))
+        return cls(spec.name, subject, reason, json.dumps(raw, default=str), at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ def frame_of(spec: TableSpec, rows: Sequence[dict[str, object]]) -> pl.DataFrame
 
 
 def merge(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """One row per key, sorted by the spec's order: closed beats open, then the later `ingested_at` wins.
+    """One row per key, sorted by the spec's order: final beats open, then the version fetched later wins.
 
     The remaining columns break ties, so the outcome depends neither on the order of frames nor on that of rows.
     Nothing is invented: every row of the result is a row of the input.
@@ -48,7 +55,7 @@ def merge(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     if not present:
         return pl.DataFrame(schema=spec.polars_schema())
     rows = pl.concat(present)
-    precedence = [name for name in ("closed", "ingested_at") if name in columns]
+    precedence = [FETCHED] if spec.final is None else [spec.final, FETCHED]
     others = [name for name in columns if name not in spec.key and name not in precedence]
     ranked = rows.sort([*spec.key, *precedence, *others], nulls_last=False, maintain_order=True)
     return ranked.unique(subset=list(spec.key), keep="last", maintain_order=True).sort(list(spec.file_order))
@@ -56,14 +63,14 @@ def merge(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 def content_columns(spec: TableSpec) -> list[str]:
     """The columns that make a row what it is: all but the time it was fetched."""
-    return [name for name in spec.column_names if name != "ingested_at"]
+    return [name for name in spec.column_names if name != FETCHED]
 
 
 def supersede(spec: TableSpec, *, stored: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
     """The rows that `incoming` adds to `stored` or changes in it, one per key, by the rule of `merge`.
 
-    A row that says the same as the stored one is not among them, whenever it was fetched: so `ingested_at` changes only
-    when another column does. Nor is one that loses, such as a forming candle against its closed version.
+    A row that says the same as the stored one is not among them, whenever it was fetched: so the time of
+    fetching changes only when another column does. Nor is one that loses, such as an open version against the final.
     """
     if stored.is_empty():
         return merge(spec, [incoming])

@@ -17,7 +17,7 @@ from api.rows.requests import RowsRequest
 from api.rows.service import rows_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import epoch_ms
-from tests.api.made_specs import COLOURS, GROUPS, MAKES, Make, MAKES_OF_EACH, SERIES, STEP_MS, TAGS, histories, spec_of
+from tests.api.made_specs import COLOURS, GROUPS, MAKES, MAKES_OF_EACH, SERIES, STEP_MS, TAGS, Make, histories, spec_of
 from tests.api.snapshots import Files, Shelf, shelf
 
 Given = dict[str, Any]

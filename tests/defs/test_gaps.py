@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 
 from datahub_assets.datasets.candles import refetch_gaps
-from datahub_assets.datasets.candles.gaps import Cause
-from datahub_assets.datasets.candles.ledgers import GAPS
+from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs import chain
+from datahub_assets.domain.gaps import Cause
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.recovery import inherited_gaps
 from tests.defs.conftest import NOON_MS, Bench
-from tests.stores.world import candles
+from tests.stores.world import GAPS, candles
 
 LOG = logging.getLogger(__name__)
 MANY = 21
@@ -24,8 +24,10 @@ MANY = 21
 
 
 def following(bench: Bench, *symbols: str) -> Bench:
-    settings = bench.datahub.settings.model_copy(update={"symbols": symbols})
-    return replace(bench, datahub=replace(bench.datahub, settings=settings))
+    settings = bench.datahub.settings
+    own = settings.of(CandleSettings).model_copy(update={"symbols": symbols})
+    changed = settings.model_copy(update={"of_datasets": {**settings.of_datasets, CandleSettings: own}})
+    return replace(bench, datahub=replace(bench.datahub, settings=changed))
 
 
 def with_a_hole(bench: Bench, *symbols: str) -> None:
@@ -83,7 +85,9 @@ def test_gaps_of_a_pair_taken_out_of_the_settings_are_told_and_fail_no_check(ben
 
 
 def test_every_pair_of_a_quote_is_followed(bench: Bench) -> None:
-    settings = bench.datahub.settings.model_copy(update={"symbols": "all:USDT", "intervals": ("1h",)})
+    settings = bench.datahub.settings.of(CandleSettings).model_copy(
+        update={"symbols": "all:USDT", "intervals": ("1h",)}
+    )
     asked = [("ETHUSDT", "1h"), ("ETHBTC", "1h"), ("ETHUSDT", "4h")]
     assert [settings.follows(series) for series in asked] == [True, False, False]
 

@@ -12,8 +12,8 @@ import polars as pl
 
 from api.engine.engine import Engine
 from api.engine.hub.reader import HubReader
-from datahub_assets.datasets.candles.ledgers import GAPS
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.ledgers import gaps_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.settings import Settings
@@ -100,8 +100,8 @@ def _history(spec: DatasetSpec, view: HubView, truth: Truth, *, findings: Findin
         findings.wrong += [f"{where}: {problem}" for problem in commit.problems(spec)]
         unknown = [key for key, row in rows.items() if _content(spec, row) not in truth.served.get(key, ())]
         findings.note(findings.wrong, f"{where}: rows upstream never said", unknown)
-        if spec.has_forming_rows:
-            place = spec.column_names.index("closed")
+        if spec.final is not None:
+            place = spec.column_names.index(spec.final)
             reopened = [key for key, row in before.items() if row[place] and key in rows and not rows[key][place]]
             findings.note(findings.wrong, f"{where}: candles reopened", reopened)
         before = rows
@@ -134,10 +134,12 @@ def _against_cache(spec: DatasetSpec, head: Rows, settings: Settings, *, finding
 
 
 def _ledger_against_cache(head: Commit, settings: Settings, findings: Findings) -> None:
-    names = ", ".join(f'"{name}"' for name in GAPS.column_names)
+    ledger = gaps_of(OHLC)
+    assert ledger is not None
+    names = ", ".join(f'"{name}"' for name in ledger.column_names)
     with closing(sqlite3.connect(settings.cache_path)) as database:
         stored = set(database.execute(f"SELECT {names} FROM gaps").fetchall())
-    published = set(head.ledgers[GAPS.path].with_columns(pl.selectors.datetime().dt.epoch("ms")).rows())
+    published = set(head.ledgers[ledger.path].with_columns(pl.selectors.datetime().dt.epoch("ms")).rows())
     findings.note(findings.wrong, "gaps: cache and Hub differ", stored ^ published)
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Checked, Rejected
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache import quarantine, repo_state
-from datahub_assets.stores.cache.cache import Cache, Upserted
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.outcomes import Upserted
 from datahub_assets.stores.cache.tables import Outbox, Table
 from datahub_assets.stores.landing import land, landed
-from tests.stores.world import START_MS, candles, content, in_cache, market
+from tests.stores.world import CORRECTIONS, GAPS, START_MS, candles, content, in_cache, market
 
 
 @pytest.fixture
@@ -173,8 +173,8 @@ def test_a_closed_candle_that_changes_is_written_to_the_ledger(path: Path) -> No
         assert cache.upsert(OHLC, fixed).updated == 1
         assert cache.upsert(OHLC, fixed).unchanged == 1
         lines = cache.unpublished(CORRECTIONS).frame
-    assert lines.height == 1
-    assert lines["new_close"][0] - lines["old_close"][0] == pytest.approx(1)
+    assert lines.select("dataset", "column").rows() == [("ohlc", "close")]
+    assert float(lines["new"][0]) - float(lines["old"][0]) == pytest.approx(1)
 
 
 def test_notes_are_remembered(path: Path) -> None:

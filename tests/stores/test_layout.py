@@ -1,6 +1,7 @@
 """Files of the datasets: what goes in comes out, in the form readers rely on."""
 
 import io
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -9,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
@@ -17,11 +17,13 @@ from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.stores.hub import layout
-from tests.stores.world import START_MS, candles
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
+from tests.stores.world import CORRECTIONS, GAPS, START_MS, candles
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 VALUES = {
     ColumnKind.TEXT: st.text(max_size=5),
+    ColumnKind.TEXTS: st.lists(st.none() | st.text(max_size=3), max_size=3),
     ColumnKind.NUMBER: st.floats(allow_nan=False, allow_infinity=False),
     ColumnKind.COUNT: st.integers(-(2**63), 2**63 - 1),
     ColumnKind.FLAG: st.booleans(),
@@ -29,19 +31,20 @@ VALUES = {
 }
 
 
-def value(column: Column, key: tuple[str, ...]) -> st.SearchStrategy[object]:
-    return VALUES[column.kind] if column.name in key else st.none() | VALUES[column.kind]
+def value(column: Column, required: Collection[str]) -> st.SearchStrategy[object]:
+    return VALUES[column.kind] if column.name in required else st.none() | VALUES[column.kind]
 
 
 def frames(spec: DatasetSpec | LedgerSpec) -> st.SearchStrategy[tuple[DatasetSpec | LedgerSpec, pl.DataFrame]]:
-    row = st.fixed_dictionaries({column.name: value(column, spec.key) for column in spec.columns})
+    required = spec.required if isinstance(spec, DatasetSpec) else spec.key
+    row = st.fixed_dictionaries({column.name: value(column, required) for column in spec.columns})
     return st.lists(row, max_size=4).map(
         lambda rows: (spec, pl.DataFrame(rows, schema=spec.polars_schema(), orient="row"))
     )
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.one_of(frames(MARKET), frames(OHLC), frames(GAPS), frames(CORRECTIONS)))
+@given(st.one_of(frames(MARKET), frames(OHLC), frames(INCIDENTS), frames(RECEIPTS), frames(GAPS), frames(CORRECTIONS)))
 def test_a_frame_comes_back_as_it_was(case: tuple[DatasetSpec | LedgerSpec, pl.DataFrame]) -> None:
     spec, frame = case
     content = layout.write(spec, frame)

@@ -1,20 +1,20 @@
 """Gaps and corrections, from the fetch to the published ledger."""
 
+import json
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.gaps import TAIL_GRACE_MS, Cause
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
 from datahub_assets.datasets.candles.rows import check_klines
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
+from datahub_assets.domain.gaps import TAIL_GRACE_MS, Cause
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, iso
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
-from tests.stores.world import START_MS, Site, candles, in_cache, ledger_on_hub
+from tests.stores.world import CORRECTIONS, GAPS, START_MS, Site, candles, in_cache, ledger_on_hub
 
 NOW_H = START_MS - START_MS % HOUR_MS
 """The hour that is forming at START_MS."""
@@ -66,7 +66,7 @@ def test_a_hole_is_published_asked_about_and_heals(site: Site) -> None:
     lines = ledger_on_hub(OHLC, GAPS, site.hub)
     assert lines["healed_at"].to_list() == [when(healed), None]
     assert lines["first_seen"].to_list() == [when(START_MS)] * 2
-    assert lines["candles"].to_list() == [1, 1]
+    assert lines["missing"].to_list() == [1, 1]
     assert site.publish(OHLC, now_ms=healed + MINUTE_MS).commit is None
 
 
@@ -198,9 +198,10 @@ def test_a_correction_is_published_with_old_and_new_values(site: Site) -> None:
         later = START_MS + number * MINUTE_MS
         site.tick(OHLC, corrected(rows, by=by, at_ms=later), now_ms=later)
     lines = ledger_on_hub(OHLC, CORRECTIONS, site.hub)
-    assert (lines["new_close"] - lines["old_close"]).to_list() == pytest.approx([1, 1])
+    assert lines["column"].to_list() == ["close"] * 2
+    assert (lines["new"].cast(float) - lines["old"].cast(float)).to_list() == pytest.approx([1, 1])
     assert lines["corrected_at"].to_list() == [when(START_MS + number * MINUTE_MS) for number in (1, 2)]
-    assert lines["timestamp"].to_list() == [when(hour(2))] * 2
+    assert [json.loads(key)["timestamp"] for key in lines["key"]] == [iso(hour(2))] * 2
 
 
 def test_a_correction_of_a_row_the_cache_has_pruned_is_seen_on_the_hub(site: Site) -> None:

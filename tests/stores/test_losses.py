@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
@@ -21,7 +20,7 @@ from datahub_assets.stores.hub.card import CARD_PATH, read_summary
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import losses
 from localhub.testing import HubServer
-from tests.stores.world import START_MS, Site, candles, in_cache, ledger_on_hub, market, on_hub
+from tests.stores.world import CORRECTIONS, START_MS, Site, candles, in_cache, ledger_on_hub, market, on_hub
 
 FETCH: dict[str, Callable[[int], pl.DataFrame]] = {MARKET.name: market, OHLC.name: candles}
 
@@ -123,7 +122,7 @@ def test_rows_the_cache_has_no_more_stay_gone_and_are_not_counted(site: Site, sp
     path = next(path for path in files_of(site, spec) if is_small(spec, path) and "open" not in path)
     taken = layout.read(spec, site.hub.read(spec, path, revision="main"), name=path)
     with Cache.open(site.cache_path) as cache:
-        Table.of(spec).delete(cache.database, "WHERE commit_id IS NOT NULL")
+        Table.of(spec).delete(cache.database, "commit_id IS NOT NULL")
     delete(site.hub, spec, path)
     left = on_hub(spec, site.hub).height
     fresh = FETCH[spec.name](now_ms + MINUTE_MS)
@@ -215,7 +214,7 @@ def test_rows_of_later_times_by_another_writer_pay_for_none_that_are_gone(new_si
     one, other = new_site("one"), new_site("other")
     one.tick(MARKET, market(START_MS), now_ms=START_MS)
     with Cache.open(one.cache_path) as cache:
-        Table.of(MARKET).delete(cache.database, "WHERE commit_id IS NOT NULL")
+        Table.of(MARKET).delete(cache.database, "commit_id IS NOT NULL")
     for path in files_of(one, MARKET):
         delete(one.hub, MARKET, path)
     for minute in range(1, 7):
@@ -254,4 +253,4 @@ def test_a_forming_candle_that_was_closed_elsewhere_is_closed_here_too(new_site:
     with Cache.open(one.cache_path) as cache:
         (coverage,) = cache.coverages(OHLC).values()
         assert coverage.until == START_MS // HOUR_MS * HOUR_MS
-        assert Table.of(OHLC).count(cache.database, "WHERE NOT closed") == 0
+        assert Table.of(OHLC).count(cache.database, "NOT closed") == 0

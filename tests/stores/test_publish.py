@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.datasets.ledgers import LEDGERS
+from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
@@ -161,7 +161,7 @@ def test_a_card_people_rewrote_carries_no_summary(text: bytes) -> None:
 
 def test_ledgers_are_there_from_the_first_commit_on(site: Site) -> None:
     site.tick(OHLC, candles(START_MS), now_ms=START_MS)
-    for ledger in LEDGERS[OHLC.name]:
+    for ledger in ledgers_of(OHLC):
         assert ledger_on_hub(OHLC, ledger, site.hub).is_empty()
 
 

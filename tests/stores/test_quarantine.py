@@ -11,7 +11,8 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import DAY_MS, HOUR_MS
 from datahub_assets.stores.cache import quarantine
-from datahub_assets.stores.cache.cache import Cache, Pruned
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.outcomes import Pruned
 from datahub_assets.stores.cache.quarantine import Dropped, Group
 from tests.stores.world import START_MS
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.gaps import TAIL_GRACE_MS
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, GAPS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import CacheUnusable, HubUnavailable
+from datahub_assets.domain.gaps import TAIL_GRACE_MS
 from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
@@ -23,7 +22,18 @@ from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.recovery import inherited_gaps
 from datahub_assets.stores.recovery.rebuild import move_aside, rebuild
 from localhub.testing import HubServer
-from tests.stores.world import START_MS, Site, assert_settled, candles, in_cache, ledger_on_hub, market, on_hub
+from tests.stores.world import (
+    CORRECTIONS,
+    GAPS,
+    START_MS,
+    Site,
+    assert_settled,
+    candles,
+    in_cache,
+    ledger_on_hub,
+    market,
+    on_hub,
+)
 
 NOW_H = START_MS - START_MS % HOUR_MS
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.ledgers import LedgerSpec
@@ -26,6 +27,7 @@ from datahub_assets.stores.landing import land
 from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import Published, publish
 
+GAPS, CORRECTIONS = ledgers_of(OHLC)
 NO_LIMITS = CommitLimits(publish_interval_s=1, commits_per_hour=100_000)
 START_MS = int(datetime(2025, 11, 22, 9, 30, tzinfo=UTC).timestamp() * 1000)
 

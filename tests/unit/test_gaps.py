@@ -1,4 +1,4 @@
-"""Gaps of a series of candles, against a plain set of the candles that are there."""
+"""Gaps of a series with a row at every step, against a plain set of the rows that are there."""
 
 from dataclasses import replace
 
@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datahub_assets.datasets.candles.gaps import (
+from datahub_assets.domain.gaps import (
     ASK_AGAIN_MS,
     TAIL_GRACE_MS,
-    CandleCoverage,
-    CandleGap,
     Cause,
     CoverageChange,
+    GridCoverage,
+    GridGap,
     arrive,
     asked,
     expected_until,
@@ -21,18 +21,17 @@ from datahub_assets.datasets.candles.gaps import (
     refused,
     refuted,
 )
-from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.domain.times import HOUR_MS
 
-HOUR = interval("1h")
-STEP = HOUR.length_ms
+STEP = HOUR_MS
 
 
-def missing(coverage: CandleCoverage) -> set[int]:
+def missing(coverage: GridCoverage) -> set[int]:
     return {slot for gap in coverage.gaps for slot in range(gap.first_time, gap.last_time + STEP, STEP)}
 
 
-def open_lines(ledger: dict[int, CandleGap]) -> set[int]:
-    return missing(CandleCoverage(0, 0, tuple(gap for gap in ledger.values() if gap.healed_at is None)))
+def open_lines(ledger: dict[int, GridGap]) -> set[int]:
+    return missing(GridCoverage(0, 0, tuple(gap for gap in ledger.values() if gap.healed_at is None)))
 
 
 def hours(*numbers: int) -> list[int]:
@@ -54,8 +53,8 @@ STEPS = st.lists(
 def test_a_coverage_knows_exactly_which_candles_are_there(steps: list[tuple[str, object]]) -> None:
     there: set[int] = set()
     until: int | None = None
-    coverage: CandleCoverage | None = None
-    ledger: dict[int, CandleGap] = {}
+    coverage: GridCoverage | None = None
+    ledger: dict[int, GridGap] = {}
     for now_ms, (what, value) in enumerate(steps, start=1):
         change = act(coverage, what, value, now_ms=now_ms)
         if what == "arrive":
@@ -74,15 +73,15 @@ def test_a_coverage_knows_exactly_which_candles_are_there(steps: list[tuple[str,
         assert open_lines(ledger) == expected - there, "the ledger tells the same"
 
 
-def act(coverage: CandleCoverage | None, what: str, value: object, *, now_ms: int) -> CoverageChange | None:
+def act(coverage: GridCoverage | None, what: str, value: object, *, now_ms: int) -> CoverageChange | None:
     if what == "arrive":
-        return arrive(coverage, hours(*value), interval=HOUR, now_ms=now_ms)  # type: ignore[misc]
+        return arrive(coverage, hours(*value), step_ms=STEP, now_ms=now_ms)  # type: ignore[misc]
     if coverage is None:
         return None
     if what == "extend":
-        return extend(coverage, value * STEP, interval=HOUR, now_ms=now_ms)  # type: ignore[operator]
+        return extend(coverage, value * STEP, step_ms=STEP, now_ms=now_ms)  # type: ignore[operator]
     if what == "quarantine":
-        return quarantine(coverage, value * STEP, interval=HOUR, now_ms=now_ms)  # type: ignore[operator]
+        return quarantine(coverage, value * STEP, step_ms=STEP, now_ms=now_ms)  # type: ignore[operator]
     if not coverage.gaps:
         return None
     question = coverage.gaps[value % len(coverage.gaps)]  # type: ignore[operator]
@@ -93,8 +92,8 @@ def act(coverage: CandleCoverage | None, what: str, value: object, *, now_ms: in
     )
 
 
-def start(*numbers: int) -> CandleCoverage:
-    change = arrive(None, hours(*numbers), interval=HOUR, now_ms=1)
+def start(*numbers: int) -> GridCoverage:
+    change = arrive(None, hours(*numbers), step_ms=STEP, now_ms=1)
     assert change is not None
     return change.coverage
 
@@ -104,7 +103,7 @@ def test_a_hole_is_a_gap_that_heals_in_parts() -> None:
     assert [(gap.first_time, gap.last_time, gap.cause) for gap in coverage.gaps] == [
         (STEP, 4 * STEP, Cause.NOT_FETCHED)
     ]
-    change = arrive(coverage, hours(2), interval=HOUR, now_ms=9)
+    change = arrive(coverage, hours(2), step_ms=STEP, now_ms=9)
     assert change is not None
     assert [(gap.first_time // STEP, gap.last_time // STEP, gap.healed_at) for gap in change.lines] == [
         (1, 1, None),
@@ -115,16 +114,16 @@ def test_a_hole_is_a_gap_that_heals_in_parts() -> None:
 
 
 def test_a_candle_off_the_grid_counts_for_the_hour_that_covers_it() -> None:
-    change = arrive(start(0, 2), [STEP + 28 * 60_000 + 14_789], interval=HOUR, now_ms=2)
+    change = arrive(start(0, 2), [STEP + 28 * 60_000 + 14_789], step_ms=STEP, now_ms=2)
     assert change is not None
     assert change.coverage.gaps == ()
 
 
 def test_silence_grows_one_gap_at_the_end_that_keeps_its_cause() -> None:
-    coverage = extend(start(0), 2 * STEP, interval=HOUR, now_ms=2).coverage
+    coverage = extend(start(0), 2 * STEP, step_ms=STEP, now_ms=2).coverage
     coverage = asked(coverage, coverage.gaps[0], answered=False, now_ms=3).coverage
     assert [gap.cause for gap in coverage.gaps] == [Cause.EXCHANGE_HAD_NONE]
-    coverage = extend(coverage, 4 * STEP, interval=HOUR, now_ms=4).coverage
+    coverage = extend(coverage, 4 * STEP, step_ms=STEP, now_ms=4).coverage
     assert [(gap.first_time // STEP, gap.last_time // STEP, gap.cause, gap.asks) for gap in coverage.gaps] == [
         (1, 4, Cause.EXCHANGE_HAD_NONE, 1)
     ]
@@ -162,8 +161,8 @@ def test_a_gap_others_told_of_is_closed_as_far_as_the_candles_are_here(
     first: int, last: int, healed_until: int | None
 ) -> None:
     ours = start(*range(5), *range(7, 10))  # 5 and 6 are missing
-    told = CandleGap(first * STEP, last * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=50, asks=3)
-    healed = refuted(ours, told, interval=HOUR, now_ms=9)
+    told = GridGap(first * STEP, last * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=50, asks=3)
+    healed = refuted(ours, told, step_ms=STEP, now_ms=9)
     if healed_until is None:
         assert healed is None
     else:
@@ -171,7 +170,7 @@ def test_a_gap_others_told_of_is_closed_as_far_as_the_candles_are_here(
 
 
 def test_a_quarantined_candle_splits_the_gap_around_it() -> None:
-    gaps = quarantine(start(0, 4), 2 * STEP, interval=HOUR, now_ms=2).coverage.gaps
+    gaps = quarantine(start(0, 4), 2 * STEP, step_ms=STEP, now_ms=2).coverage.gaps
     assert [(gap.first_time // STEP, gap.last_time // STEP, gap.cause) for gap in gaps] == [
         (1, 1, Cause.NOT_FETCHED),
         (2, 2, Cause.QUARANTINED),
@@ -190,8 +189,8 @@ def test_questions_become_rarer() -> None:
 
 def test_a_candle_is_expected_a_while_after_it_closed() -> None:
     closed_at = 5 * STEP
-    assert expected_until(HOUR, now_ms=closed_at + TAIL_GRACE_MS - 1) == 3 * STEP
-    assert expected_until(HOUR, now_ms=closed_at + TAIL_GRACE_MS) == 4 * STEP
+    assert expected_until(STEP, now_ms=closed_at + TAIL_GRACE_MS - 1) == 3 * STEP
+    assert expected_until(STEP, now_ms=closed_at + TAIL_GRACE_MS) == 4 * STEP
 
 
 @given(
@@ -203,12 +202,12 @@ def test_gaps_of_a_time_before_the_rows_that_are_left_are_never_told_twice(
 ) -> None:
     """History comes anew, from any side: what is open is exactly what is missing, and what was told keeps its story."""
     told = tuple(
-        CandleGap(number * STEP, number * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=2, asked_at=2, asks=3)
+        GridGap(number * STEP, number * STEP, Cause.EXCHANGE_HAD_NONE, first_seen=1, updated_at=2, asked_at=2, asks=3)
         for number in sorted(gone)
     )
-    coverage, there = CandleCoverage(0, 5 * STEP, told), set(range(6))
+    coverage, there = GridCoverage(0, 5 * STEP, told), set(range(6))
     for now_ms, numbers in enumerate(arrivals, start=10):
-        change = arrive(coverage, hours(*numbers), interval=HOUR, now_ms=now_ms)
+        change = arrive(coverage, hours(*numbers), step_ms=STEP, now_ms=now_ms)
         assert change is not None
         coverage, there = change.coverage, there | numbers
         expected = set(range(min(there), 6)) - there | gone - there

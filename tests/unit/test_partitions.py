@@ -1,5 +1,6 @@
 """Placement of rows in files: whatever arrives when, by whatever clock, each key is in one file and nothing is lost."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -17,14 +18,17 @@ from datahub_assets.domain.partitions import (
     is_placed,
     is_sealed,
     is_small,
+    keys_move,
     live_name,
-    plan,
+    numbers_of,
     sealed_paths,
     window_start_at,
 )
 from datahub_assets.domain.rows import content_columns, frame_of, overlay, supersede
 from datahub_assets.domain.tables import ROLL_DELAY_MS, LiveStyle
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.stores.publish.plans import Plan, plan
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
 
 Files = dict[str, pl.DataFrame]
 START_MS = int(datetime(2025, 12, 31, 21, tzinfo=UTC).timestamp() * 1000)  # three hours before day, month and year end
@@ -65,13 +69,47 @@ def prices(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
 
 
 @st.composite
+def incidents(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
+    """Few names, so that a later version of an incident has another time: of the window, or of some month before."""
+    back_ms = st.sampled_from([0, 0, 5, 60, 26 * 60, 3 * 24 * 60, 33 * 24 * 60, 70 * 24 * 60])
+    return [
+        {
+            "incident_id": draw(st.sampled_from(["a", "b", "c", "d"])),
+            "timestamp": now_ms - draw(back_ms) * MINUTE_MS,
+            "services": draw(st.sampled_from([None, [], ["api"], ["api", "wallet"]])),
+            "ingested_at": now_ms - draw(st.sampled_from([0, 0, 0, HOUR_MS])),
+        }
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+
+
+@st.composite
+def receipts(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
+    """Numbers of two ranges and around their ends; a version that is final now may have been open long ago."""
+    return [
+        {
+            "register": draw(st.sampled_from(["north", "south"])),
+            "number": draw(st.sampled_from([998, 999, 1000, 2500])),
+            "stamped_at": now_ms - draw(st.sampled_from([0, 30, 61, 200, 1500, 50_000])) * MINUTE_MS,
+            "amount": draw(st.sampled_from([1.0, 2.0])),
+            "settled": draw(st.booleans()),
+            "ingested_at": now_ms - draw(st.sampled_from([0, 0, 0, HOUR_MS])),
+        }
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+
+
+UPSTREAMS = {"market": prices, "ohlc": candles, "incidents": incidents, "receipts": receipts}
+
+
+@st.composite
 def ticks(draw: st.DrawFn) -> tuple[DatasetSpec, list[tuple[int, pl.DataFrame]]]:
     """A dataset and publishes to it: (the publisher's clock, its rows). Clocks differ and jump, also back."""
-    spec = draw(st.sampled_from([MARKET, OHLC]))
+    spec = draw(st.sampled_from([MARKET, OHLC, INCIDENTS, RECEIPTS]))
     now_ms, steps = START_MS, []
     for _ in range(draw(st.integers(1, 6))):
         now_ms += draw(st.sampled_from([1, 7, 30, 61, 130, 1500, -45])) * MINUTE_MS
-        rows = draw((candles if spec is OHLC else prices)(now_ms=now_ms))
+        rows = draw(UPSTREAMS[spec.name](now_ms=now_ms))
         skew_ms = draw(st.sampled_from([0, 0, 0, -90 * MINUTE_MS, 2 * DAY_MS, 400 * DAY_MS]))
         frame = frame_of(spec, [{name: row.get(name) for name in spec.column_names} for row in rows])
         steps.append((now_ms + skew_ms, frame))
@@ -82,9 +120,14 @@ def published(files: Files) -> pl.DataFrame:
     return pl.concat([frame for path, frame in files.items() if is_data(path)])
 
 
-def latest(frame: pl.DataFrame) -> int | None:
-    newest: int | None = frame.select(pl.col("timestamp").dt.epoch("ms").max()).item()
+def latest(spec: DatasetSpec, frame: pl.DataFrame) -> int | None:
+    newest: int | None = frame.select(spec.time_ms().max()).item()
     return newest
+
+
+def said(frame: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    """What rows say, in no order."""
+    return sorted(map(repr, frame.select(names).rows()))
 
 
 @settings(max_examples=60, deadline=None)
@@ -105,7 +148,7 @@ def replay(spec: DatasetSpec, steps: list[tuple[int, pl.DataFrame]]) -> None:
     everything = frame_of(spec, [])
     reached = 0
     for now_ms, new in steps:
-        newest = latest(pl.concat([everything, new]))
+        newest = latest(spec, pl.concat([everything, new]))
         window_start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=reached)
         assert window_start >= reached
         reached = window_start
@@ -118,14 +161,19 @@ def replay(spec: DatasetSpec, steps: list[tuple[int, pl.DataFrame]]) -> None:
         content = content_columns(spec)
         held = published(files) if files else frame_of(spec, [])
         assert held.select(spec.key).is_unique().all()
-        assert set(held.select(content).rows()) == set(everything.select(content).rows())
+        assert said(held, content) == said(everything, content)
         check_layout(spec, files, window_start=window_start)
         again = commit(spec, files, new, window_start=window_start, now_ms=now_ms)
         assert (again.writes, again.deletes) == ({}, ()), "again is nothing"
 
 
-def commit(spec: DatasetSpec, files: Files, new: pl.DataFrame, *, window_start: int, now_ms: int):  # type: ignore[no-untyped-def]
+def commit(spec: DatasetSpec, files: Files, new: pl.DataFrame, *, window_start: int, now_ms: int) -> Plan:
     """Plan and apply, as a commit does; sealed files are fetched only when asked for."""
+    held_in = [
+        path
+        for path, frame in files.items()
+        if keys_move(spec) and is_sealed(spec, path) and frame.join(new, on=list(spec.key), how="semi").height
+    ]
     before = sum(frame.height for frame in files.values())
     step = plan(
         spec,
@@ -134,6 +182,7 @@ def commit(spec: DatasetSpec, files: Files, new: pl.DataFrame, *, window_start: 
         window_start=window_start,
         live=live_name(now_ms),
         load=files.get,
+        held_in=held_in,
     )
     assert not set(step.deletes) & set(step.writes)
     for path in step.deletes:
@@ -150,18 +199,21 @@ def check_layout(spec: DatasetSpec, files: Files, *, window_start: int) -> None:
         assert not is_foreign(spec, path)
         assert frame.height
         assert frame.equals(frame.sort(spec.file_order)), f"{path} is sorted"
-        past = frame["timestamp"].dt.epoch("ms") < window_start
+        past = frame[spec.time].dt.epoch("ms") < window_start
         if spec.group is not None:
             assert set(frame[spec.group]) == {path.split("/")[1]}
         if path.endswith("/open.parquet"):
-            assert not frame["closed"].any()
+            assert spec.final is not None
+            assert not frame[spec.final].any()
             continue
-        if spec.has_forming_rows:
-            assert frame["closed"].all()
+        if spec.final is not None:
+            assert frame[spec.final].all()
         assert past.any() is not is_small(spec, path), "what left the window is sealed, and nothing else"
         assert past.all() is not is_small(spec, path)
         if not is_small(spec, path):
             assert set(sealed_paths(spec, frame)) == {path}
+        if (numbers := numbers_of(spec, path)) is not None:
+            assert frame["number"].is_between(*numbers).all()
 
 
 def row(spec: DatasetSpec, **values: object) -> pl.DataFrame:
@@ -189,6 +241,46 @@ def test_sealed_files_of_prices_are_days() -> None:
     assert sealed_paths(MARKET, row(MARKET, coin_id="a", timestamp=at("2025-11-22T23:59:59"))).to_list() == [
         "data/2025-11-22.parquet"
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "path"),
+    [
+        (0, "data/000000000000-000000000999.parquet"),
+        (999, "data/000000000000-000000000999.parquet"),
+        (1000, "data/000000001000-000000001999.parquet"),
+        (123_456_789_012_345, "data/123456789012000-123456789012999.parquet"),
+        (-1, "data/-00000001000--00000000001.parquet"),
+    ],
+)
+def test_sealed_files_of_numbers_are_ranges(number: int, path: str) -> None:
+    rows = row(RECEIPTS, register="north", number=number, stamped_at=START_MS)
+    assert sealed_paths(RECEIPTS, rows).to_list() == [path]
+    assert is_sealed(RECEIPTS, path)
+    first, last = numbers_of(RECEIPTS, path) or (0, 0)
+    assert (first % 1000, last - first) == (0, 999)
+
+
+def test_a_row_with_another_time_leaves_the_file_it_was_in() -> None:
+    old, older = at("2025-10-05T07:00"), at("2025-08-05T07:00")
+    others = row(INCIDENTS, incident_id="b", timestamp=old, ingested_at=old)
+    was = row(INCIDENTS, incident_id="a", timestamp=old, ingested_at=old)
+    files: Files = {"data/2025-10.parquet": pl.concat([was, others])}
+    moved = row(INCIDENTS, incident_id="a", timestamp=older, ingested_at=old + 1)
+    step = commit(INCIDENTS, files, moved, window_start=at("2025-11-22"), now_ms=at("2025-11-22T10:00"))
+    assert (step.rows_added, step.replaced.height) == (0, 1)
+    assert sorted(files) == ["data/2025-08.parquet", "data/2025-10.parquet"]
+    assert files["data/2025-10.parquet"].equals(others)
+    assert files["data/2025-08.parquet"].equals(moved)
+
+
+def test_a_sealed_file_goes_with_the_last_row_that_leaves_it() -> None:
+    old, now_ms = at("2025-10-05T07:00"), at("2025-11-22T10:00")
+    files: Files = {"data/2025-10.parquet": row(INCIDENTS, incident_id="a", timestamp=old, ingested_at=old)}
+    again = row(INCIDENTS, incident_id="a", timestamp=now_ms, ingested_at=now_ms)
+    step = commit(INCIDENTS, files, again, window_start=at("2025-11-22"), now_ms=now_ms)
+    assert (step.deletes, step.rows_added) == (("data/2025-10.parquet",), 0)
+    assert list(files) == ["data/live/1000.parquet"]
 
 
 @pytest.mark.parametrize(("late_ms", "sealed"), [(-1, False), (0, True)])
@@ -271,6 +363,12 @@ def test_live_files_are_named_by_the_minute_of_publishing() -> None:
         (MARKET, "data/live/extra.parquet"),
         (MARKET, "data/live/2575.parquet"),
         (MARKET, "data/old/live/0930.parquet"),
+        (RECEIPTS, "data/2025-11.parquet"),
+        (RECEIPTS, "data/0-999.parquet"),
+        (RECEIPTS, "data/000000000000-000000001999.parquet"),
+        (RECEIPTS, "data/000000000500-000000001499.parquet"),
+        (RECEIPTS, "data/000000001000.parquet"),
+        (INCIDENTS, "data/000000000000-000000000999.parquet"),
     ],
 )
 def test_a_file_that_publishing_never_writes_is_foreign(spec: DatasetSpec, path: str) -> None:

@@ -1,7 +1,8 @@
 """The ledgers of candles as versions up to 0.1 wrote them, turned into lines of today's form.
 
 Gaps had a column for the pair and one for the interval, and counted `candles`. Corrections had a line per candle with
-an old and a new column for each value; a value that had not changed stood there twice.
+an old and a new column for each value; a value that had not changed stood there twice. Times are moments in files, and
+epoch milliseconds in the cache.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from datahub_assets.domain.ledgers import DATASET, named_text, value_text
 
 _DATASET: Final = "ohlc"
 _OLD: Final = "old_"
+_MOMENT: Final = pl.Datetime("ms", "UTC")
 
 
 def gaps(lines: pl.DataFrame) -> pl.DataFrame:
@@ -26,8 +28,10 @@ def corrections(lines: pl.DataFrame) -> pl.DataFrame:
     """Lines of the ledger of corrections: one per value that changed."""
     schema = {
         **dict.fromkeys((DATASET, "key", "column", "old", "new"), pl.String()),
-        "corrected_at": pl.Datetime("ms", "UTC"),
+        "corrected_at": _MOMENT,
     }
+    times = ("timestamp", "corrected_at", "old_close_time", "new_close_time")
+    lines = lines.with_columns(pl.col(name).cast(_MOMENT) for name in times if name in lines.columns)
     names = [name.removeprefix(_OLD) for name in lines.columns if name.startswith(_OLD)]
     found = [value for line in lines.iter_rows(named=True) for value in _changed(line, names)]
     return pl.DataFrame(found, schema=schema, orient="row")

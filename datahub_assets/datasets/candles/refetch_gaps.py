@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datahub_assets.datasets.candles.client.fetch import fetch_ranges
 from datahub_assets.datasets.candles.client.pages import Range
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.candles.rows import candle_of
+from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.errors import SourceError, Terminal
@@ -22,13 +22,13 @@ def refetch(datahub: DataHubResource, cache: Cache, *, log: logging.Logger) -> N
     A failure only costs the answers: the questions stay due, and the tick's own candles have landed before. A question
     the exchange refuses goes behind the others, so that pairs it no longer knows do not keep those from being asked.
     """
-    questions = cache.gaps_to_ask(OHLC, now_ms=datahub.clock(), followed=datahub.settings.follows)
+    settings = datahub.settings.of(CandleSettings)
+    questions = cache.gaps_to_ask(OHLC, now_ms=datahub.clock(), followed=settings.follows)
     if not questions:
         return
     try:
-        fetched = fetch_ranges(
-            datahub.settings, ranges=[_range(question) for question in questions], clock=datahub.clock, log=log
-        )
+        ranges = [_range(question) for question in questions]
+        fetched = fetch_ranges(settings, ranges=ranges, clock=datahub.clock, log=log)
     except SourceError as error:
         log.warning("could not ask again for %d gaps: %s", len(questions), error)
         if isinstance(error, Terminal):  # of all of them
@@ -60,9 +60,8 @@ def _answered(question: Question, fetched: Fetched) -> bool:
     symbol, name = question.series
     subject = f"{symbol} {name}"
     times = fetched.checked.frame.filter(symbol=symbol, interval=name)["timestamp"].dt.epoch("ms")
-    came = times.is_between(question.gap.first_time, question.gap.last_time).any()
-    refused = [candle_of(one) for one in fetched.checked.rejected]
-    return bool(came) or any(
-        one is not None and one[0] == subject and question.gap.first_time <= one[1] <= question.gap.last_time
-        for one in refused
+    first, last = question.gap.first_time, question.gap.last_time
+    return bool(times.is_between(first, last).any()) or any(
+        one.subject == subject and one.at_ms is not None and first <= one.at_ms <= last
+        for one in fetched.checked.rejected
     )

@@ -4,7 +4,6 @@ A kline is a list of 12: open time, open, high, low, close, volume, close time, 
 volume, taker quote volume, ignore (rest-api.md, "Kline/Candlestick data").
 """
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +14,7 @@ from datahub_assets.domain.fields import BadField, decimal, not_negative, positi
 from datahub_assets.domain.rows import Checked, Rejected, frame_of
 
 _LEAST_ELEMENTS: Final = 11
+_INT64_LIMIT: Final = 2**63
 
 
 def check_klines(
@@ -39,7 +39,7 @@ def check_klines(
             row = _row(kline, interval=interval, server_time_ms=server_time_ms, now_ms=now_ms)
         except BadField as reason:
             subject = f"{symbol} {interval.name}"
-            rejected.append(fields.rejected(OHLC, subject=subject, reason=reason, raw=kline))
+            rejected.append(fields.rejected(OHLC, subject=subject, reason=reason, raw=kline, at_ms=_open_time(kline)))
             continue
         row["symbol"] = symbol
         earlier = rows.get(row["timestamp"])
@@ -90,11 +90,7 @@ def _prices(kline: Sequence[object]) -> dict[str, float]:
     return prices
 
 
-def candle_of(rejected: Rejected) -> tuple[str, int] | None:
-    """Which candle a rejected kline was: its series (`BTCUSDT 1h`) and open time, None when it does not say."""
-    try:
-        raw = json.loads(rejected.raw)
-    except ValueError:
-        return None
-    open_time = raw[0] if isinstance(raw, list) and raw else None
-    return (rejected.subject, open_time) if type(open_time) is int and open_time >= 0 else None
+def _open_time(kline: object) -> int | None:
+    """The open time of a kline that is no good otherwise, None when it does not say."""
+    told = kline[0] if isinstance(kline, list | tuple) and kline else None
+    return told if type(told) is int and 0 <= told < _INT64_LIMIT else None

@@ -4,7 +4,11 @@ cache                   the cache as a whole
 database                its SQLite connection
 schema                  the format of its file
 tables                  its tables, from the specs
-series                  the state of each series: first and last row, coverage, gaps
+migration               from earlier formats of its file
+series                  the state of each series: its first and last row
+series_gaps             what each series should hold, and the lines of gaps
+sealed_keys             which sealed file of a repo holds which key
+outcomes                what became of rows that went in or left
 quarantine              rejected rows with their reasons
 repo_state              what the cache remembers of a repo: head, files, our commits
 """

@@ -2,26 +2,25 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import polars as pl
 
-from datahub_assets.datasets.candles.gaps import CandleCoverage
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, corrections
-from datahub_assets.datasets.ledgers import ledgers_of, parts_of
-from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.datasets.ledgers import corrected_values, corrections_of, parts_of
+from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain.errors import CacheUnusable
+from datahub_assets.domain.gaps import GridCoverage
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.rows import Rejected, merge, supersede
+from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import landing
-from datahub_assets.stores.cache import quarantine, repo_state, schema, series
+from datahub_assets.stores.cache import quarantine, repo_state, schema, series, series_gaps
 from datahub_assets.stores.cache.database import Database
-from datahub_assets.stores.cache.quarantine import Dropped
-from datahub_assets.stores.cache.series import Followed, Question
+from datahub_assets.stores.cache.outcomes import Drained, Pruned, Upserted
+from datahub_assets.stores.cache.series_gaps import Followed, Question
 from datahub_assets.stores.cache.tables import BATCH_ROWS, Outbox, Table
 
 PRUNE_EVERY_MS: Final = HOUR_MS
@@ -29,39 +28,9 @@ PAUSE_NOTE: Final = "pause_until_ms"
 """Note of until when (epoch ms) a dataset's upstream wants no request; until then no run begins."""
 
 
-def every(_series: tuple[str, ...]) -> bool:
+def every(_series: Series) -> bool:
     """All series are followed."""
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class Upserted:
-    """How many rows were new, changed, or said the same as before."""
-
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-
-    def __add__(self, other: "Upserted") -> "Upserted":
-        return Upserted(self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged)
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """What became of the landing files: counts over all of them, and the damaged ones that were set aside."""
-
-    files: int = 0
-    upserted: Upserted = field(default_factory=Upserted)
-    quarantined: int = 0
-    set_aside: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """What left the cache: published rows past their retention, and lines of the quarantine."""
-
-    rows: int = 0
-    lines: Dropped = field(default_factory=Dropped)
 
 
 class Cache:
@@ -103,7 +72,7 @@ class Cache:
 
         Killed in between, the next drain takes the same file again and finds its rows unchanged. A damaged file is
         renamed out of the way and reported, so that it does not stop the chain for ever. Of series that are not
-        `followed` no new candles are expected.
+        `followed` no new rows are expected.
         """
         landing.tidy(folder, spec, now_ms=now_ms)
         result = Drained()
@@ -122,11 +91,11 @@ class Cache:
             result = Drained(
                 result.files + 1, result.upserted + upserted, result.quarantined + quarantined, result.set_aside
             )
-        if spec.has_forming_rows:
+        if spec.gaps is not None:
             with self.database.transaction():
                 version = self.next_version()
-                series.note_time(self.database, spec, followed=followed, now_ms=now_ms, version=version)
-                series.note_quarantined(self.database, spec, now_ms=now_ms, version=version)
+                series_gaps.note_time(self.database, spec, followed=followed, now_ms=now_ms, version=version)
+                series_gaps.note_quarantined(self.database, spec, now_ms=now_ms, version=version)
         return result
 
     def upsert(self, spec: DatasetSpec, frame: pl.DataFrame) -> Upserted:
@@ -145,19 +114,20 @@ class Cache:
         changes = supersede(spec, stored=stored, incoming=rows)
         table.put(self.database, changes, version=version)
         series.note_rows(self.database, spec, rows, version=version)
-        if CORRECTIONS in ledgers_of(spec):
-            self.record_corrections(corrections(spec, before=stored, after=changes), version=version)
+        if spec.corrections is not None:
+            self.record_corrections(spec, corrected_values(spec, before=stored, after=changes), version=version)
         inserted = changes.join(stored, on=list(spec.key), how="anti").height
         return Upserted(inserted, changes.height - inserted, rows.height - changes.height)
 
-    def record_corrections(self, lines: pl.DataFrame, *, version: int | None = None) -> int:
+    def record_corrections(self, spec: DatasetSpec, lines: pl.DataFrame, *, version: int | None = None) -> int:
         """Add lines to the ledger of corrections and return how many; those it has already are left alone."""
-        if lines.is_empty():
+        ledger = corrections_of(spec)
+        if ledger is None or lines.is_empty():
             return 0
-        table = Table.of(CORRECTIONS)
+        table = Table.of(ledger)
         with self.database.transaction():
             known = table.matching(self.database, lines)
-            fresh = lines.join(known, on=list(CORRECTIONS.key), how="anti")
+            fresh = lines.join(known, on=list(ledger.key), how="anti")
             if fresh.height:
                 table.put(self.database, fresh, version=self.next_version() if version is None else version)
             return fresh.height
@@ -167,37 +137,35 @@ class Cache:
         with self.database.transaction():
             return quarantine.keep(self.database, rejected, now_ms=now_ms)
 
-    def last_times(self, spec: DatasetSpec) -> dict[tuple[str, ...], int]:
-        """Timestamp (epoch ms) of the last row ever stored, per series; pruning does not change it."""
+    def last_times(self, spec: DatasetSpec) -> dict[Series, int]:
+        """Time (epoch ms) of the last row ever stored, per series; pruning does not change it."""
         return series.last_times(self.database, spec)
 
-    def coverages(self, spec: DatasetSpec) -> dict[tuple[str, ...], CandleCoverage]:
-        """What each series of candles should hold, and its open gaps."""
-        return series.coverages(self.database, spec) if spec.has_forming_rows else {}
+    def coverages(self, spec: DatasetSpec) -> dict[Series, GridCoverage]:
+        """What each series should hold, and its open gaps; nothing of a dataset without a rule of gaps."""
+        return series_gaps.coverages(self.database, spec)
 
     def gaps_to_ask(
         self, spec: DatasetSpec, *, now_ms: int, limit: int = 20, followed: Followed = every
     ) -> list[Question]:
-        """Gaps of followed series it is time to ask the exchange about, at most `limit`."""
-        if not spec.has_forming_rows:
-            return []
-        return series.to_ask(self.database, spec, followed=followed, now_ms=now_ms, limit=limit)
+        """Gaps of followed series it is time to ask upstream about, at most `limit`."""
+        return series_gaps.to_ask(self.database, spec, followed=followed, now_ms=now_ms, limit=limit)
 
     def record_asked(self, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int) -> None:
-        """The exchange was asked about a gap; `answered`: it sent any candle of it, good or bad."""
+        """Upstream was asked about a gap; `answered`: it sent any row of it, good or bad."""
         with self.database.transaction():
-            series.note_asked(
+            series_gaps.note_asked(
                 self.database, spec, question, answered=answered, now_ms=now_ms, version=self.next_version()
             )
 
     def record_refused(self, spec: DatasetSpec, question: Question, *, now_ms: int) -> None:
-        """The exchange does not answer a question about a gap."""
+        """Upstream does not answer a question about a gap."""
         with self.database.transaction():
-            series.note_refused(self.database, spec, question, now_ms=now_ms, version=self.next_version())
+            series_gaps.note_refused(self.database, spec, question, now_ms=now_ms, version=self.next_version())
 
     def waiting(self, spec: DatasetSpec | LedgerSpec) -> int:
         """How many rows no commit carries yet."""
-        return Table.of(spec).count(self.database, "WHERE commit_id IS NULL")
+        return Table.of(spec).count(self.database, "commit_id IS NULL")
 
     def unpublished(self, spec: DatasetSpec | LedgerSpec, *, limit: int | None = None) -> Outbox:
         """The rows no commit carries yet, those that changed first at first, and the versions read."""
@@ -246,7 +214,8 @@ class Cache:
             self.set_note(spec, "pruned_at", now_ms)
             dropped = quarantine.prune(self.database, spec, now_ms=now_ms)
             oldest = now_ms - spec.retention_ms
-            rows = Table.of(spec).delete(self.database, "WHERE commit_id IS NOT NULL AND timestamp < ?", (oldest,))
+            old = f"commit_id IS NOT NULL AND {quoted(spec.time)} < ?"
+            rows = Table.of(spec).delete(self.database, old, (oldest,))
             # A row is committed after its time (an hour allows for clocks), so the commits of those that stay stay.
             repo_state.prune(self.database, spec, before_ms=oldest - HOUR_MS)
             return Pruned(rows, dropped)

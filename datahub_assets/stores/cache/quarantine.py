@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from datahub_assets.datasets.candles.rows import candle_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import DAY_MS
@@ -39,7 +38,7 @@ def create(database: Database) -> None:
     """Make the table unless it is there. The same bad row fetched every minute is one line, seen first and last."""
     database.execute(
         "CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, subject TEXT NOT NULL, "
-        "reason TEXT NOT NULL, raw TEXT NOT NULL, open_time INTEGER, first_seen INTEGER NOT NULL, "
+        "reason TEXT NOT NULL, raw TEXT NOT NULL, at_ms INTEGER, first_seen INTEGER NOT NULL, "
         "last_seen INTEGER NOT NULL, UNIQUE (dataset, subject, reason, raw)) STRICT"
     )
 
@@ -48,10 +47,10 @@ def keep(database: Database, rejected: Iterable[Rejected], *, now_ms: int) -> in
     """Keep rows; returns how many were not known yet."""
     before = database.scalar("SELECT count(*) FROM quarantine")
     database.execute_many(
-        "INSERT INTO quarantine (dataset, subject, reason, raw, open_time, first_seen, last_seen) "
+        "INSERT INTO quarantine (dataset, subject, reason, raw, at_ms, first_seen, last_seen) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (dataset, subject, reason, raw) "
         "DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
-        [_line(row, now_ms) for row in rejected],
+        [(row.dataset, row.subject, row.reason, row.raw, row.at_ms, now_ms) for row in rejected],
     )
     return int(database.scalar("SELECT count(*) FROM quarantine") - before)
 
@@ -93,8 +92,3 @@ def prune(database: Database, spec: DatasetSpec, *, now_ms: int) -> Dropped:
         (spec.name, MOST_LINES),
     ).rowcount
     return Dropped(old, surplus)
-
-
-def _line(row: Rejected, now_ms: int) -> tuple[str, str, str, str, int | None, int]:
-    candle = candle_of(row)
-    return row.dataset, row.subject, row.reason, row.raw, None if candle is None else candle[1], now_ms

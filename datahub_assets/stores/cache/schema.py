@@ -5,23 +5,29 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from datahub_assets.datasets.ledgers import LEDGERS
+from datahub_assets.datasets.ledgers import parts_of
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import CacheUnusable
-from datahub_assets.stores.cache import quarantine, repo_state, series
+from datahub_assets.stores.cache import migration, quarantine, repo_state, sealed_keys, series
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.tables import Table
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 def complete(database: Database) -> None:
-    """Make what is missing in the file. A complete one is only read, so that nobody waits for a writer to open it.
+    """Make what is missing in the file, and bring one of an earlier format to today's, all or nothing.
+
+    A complete one is only read, so that nobody waits for a writer to open it.
 
     Raises:
         CacheUnusable: written by a newer version of this project.        CacheFull: no room for what is missing.
     """
-    if _format_of(database) != FORMAT or _wanted_names() - _names(database):
+    if _format_of(database) == FORMAT and not _wanted_names() - _names(database):
+        return
+    with database.transaction():
+        if _format_of(database) == 1:  # asked again: another process may have been faster
+            migration.from_format_1(database)
         _create(database)
 
 
@@ -73,8 +79,8 @@ def _create(database: Database) -> None:
         quarantine.create(database)
         repo_state.create(database)
         series.create(database)
+        sealed_keys.create(database)
         for spec in DATASETS.values():
-            Table.of(spec).create(database)
-        for ledger in (ledger for ledgers in LEDGERS.values() for ledger in ledgers):
-            Table.of(ledger).create(database)
+            for part in parts_of(spec):
+                Table.of(part).create(database)
         database.execute(f"PRAGMA user_version = {FORMAT}")

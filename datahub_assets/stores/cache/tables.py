@@ -13,13 +13,20 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
-from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.domain.ledgers import DATASET, LedgerSpec
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.stores.cache.database import Database
 
 BATCH_ROWS: Final = 50_000
+_STORED: Final = {
+    ColumnKind.TEXTS: pl.String(),
+    ColumnKind.FLAG: pl.Int64(),
+    ColumnKind.TIME: pl.Int64(),
+}
+"""What SQLite keeps instead: lists of texts as JSON, flags as 0 and 1, times as epoch milliseconds."""
 _SQL_TYPES: Final = {
     ColumnKind.TEXT: "TEXT",
+    ColumnKind.TEXTS: "TEXT",
     ColumnKind.NUMBER: "REAL",
     ColumnKind.COUNT: "INTEGER",
     ColumnKind.FLAG: "INTEGER",
@@ -45,17 +52,25 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the cache."""
+    """A table of the cache, or the lines one dataset has in it. Conditions are SQL text with `?` for bound values.
+
+    Attributes:
+        time: the column rows are aged by.
+        dataset: whose lines these are, of a ledger that all datasets share; all others are left alone.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    time: str
+    dataset: str | None = None
 
     @classmethod
     def of(cls, spec: DatasetSpec | LedgerSpec) -> "Table":
-        """The table of a dataset's rows or of a ledger's lines."""
-        name = spec.cache_table if isinstance(spec, DatasetSpec) else spec.name
-        return cls(name=name, columns=spec.columns, key=spec.key)
+        """The table of a dataset's rows, or its lines in the table of a ledger."""
+        if isinstance(spec, DatasetSpec):
+            return cls(name=spec.cache_table, columns=spec.columns, key=spec.key, time=spec.time)
+        return cls(name=spec.name, columns=spec.columns, key=spec.key, time=spec.latest, dataset=spec.dataset)
 
     def create(self, database: Database) -> None:
         """Make the table unless it is there. STRICT: SQLite then checks types as other databases do."""
@@ -106,12 +121,10 @@ class Table:
     def unpublished(self, database: Database, *, limit: int | None = None) -> Outbox:
         """The rows without a commit, oldest version first, at most `limit`."""
         names = _names([column.name for column in self.columns])
-        sql = (
-            f"SELECT id, version, {names} FROM {quoted(self.name)} WHERE commit_id IS NULL "
-            "ORDER BY version, id LIMIT ?"  # SQLite takes a negative limit for none
-        )
+        where, values = self._where("commit_id IS NULL")
+        sql = f"SELECT id, version, {names} FROM {quoted(self.name)} {where} ORDER BY version, id LIMIT ?"
         tickets = {"id": pl.Int64(), "version": pl.Int64()}
-        rows = self._frame(database.chunks(sql, (-1 if limit is None else limit,), size=BATCH_ROWS), before=tickets)
+        rows = self._frame(database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS), before=tickets)
         return Outbox(frame=rows.drop(list(tickets)), tickets=rows.select(list(tickets)))
 
     def mark(self, database: Database, tickets: pl.DataFrame, *, commit_id: int) -> int:
@@ -121,44 +134,51 @@ class Table:
             ((commit_id, row_id, version) for row_id, version in tickets.select("id", "version").iter_rows()),
         )
 
-    def unmark(self, database: Database, where: str = "TRUE", values: Sequence[Any] = ()) -> int:
-        """No commit carries these rows any more (SQL text with `?` for the bound values); returns how many did."""
-        sql = f"UPDATE {quoted(self.name)} SET commit_id = NULL WHERE commit_id IS NOT NULL AND {where}"
-        return database.execute(sql, values).rowcount
+    def unmark(self, database: Database, where: str | None = None, values: Sequence[Any] = ()) -> int:
+        """No commit carries these rows any more; returns how many did."""
+        carried = "commit_id IS NOT NULL" if where is None else f"commit_id IS NOT NULL AND ({where})"
+        where, values = self._where(carried, values)
+        return database.execute(f"UPDATE {quoted(self.name)} SET commit_id = NULL {where}", values).rowcount
 
-    def read(self, database: Database, where: str = "", values: Sequence[Any] = ()) -> pl.DataFrame:
-        """Rows as a frame; `where` is SQL text with `?` for the bound values."""
+    def read(
+        self, database: Database, where: str | None = None, values: Sequence[Any] = (), *, limit: int | None = None
+    ) -> pl.DataFrame:
+        """Rows as a frame, at most `limit`."""
         names = _names([column.name for column in self.columns])
-        return self._frame(database.chunks(f"SELECT {names} FROM {quoted(self.name)} {where}", values, size=BATCH_ROWS))
+        where, values = self._where(where, values)
+        sql = f"SELECT {names} FROM {quoted(self.name)} {where} LIMIT ?"
+        return self._frame(database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS))
 
     def of_last_commit(self, database: Database, *, dataset: str, since_ms: int, limit: int) -> pl.DataFrame:
-        """Rows that the dataset's last commit carries, stamped `since_ms` or later, at most `limit`."""
-        return self.read(
-            database,
-            "WHERE commit_id = (SELECT max(id) FROM commits WHERE dataset = ?) AND timestamp >= ? LIMIT ?",
-            (dataset, since_ms, limit),
-        )
+        """Rows that the dataset's last commit carries, of the time `since_ms` or later, at most `limit`."""
+        carried = f"commit_id = (SELECT max(id) FROM commits WHERE dataset = ?) AND {quoted(self.time)} >= ?"
+        return self.read(database, carried, (dataset, since_ms), limit=limit)
 
-    def count(self, database: Database, where: str = "", values: Sequence[Any] = ()) -> int:
+    def count(self, database: Database, where: str | None = None, values: Sequence[Any] = ()) -> int:
         """How many rows."""
+        where, values = self._where(where, values)
         return int(database.scalar(f"SELECT count(*) FROM {quoted(self.name)} {where}", values))
 
-    def delete(self, database: Database, where: str, values: Sequence[Any] = ()) -> int:
+    def delete(self, database: Database, where: str | None = None, values: Sequence[Any] = ()) -> int:
         """Drop rows; returns how many."""
+        where, values = self._where(where, values)
         return database.execute(f"DELETE FROM {quoted(self.name)} {where}", values).rowcount
+
+    def _where(self, condition: str | None, values: Sequence[Any] = ()) -> tuple[str, tuple[Any, ...]]:
+        """The clause of a condition, for this dataset's lines alone; empty where all rows are meant."""
+        conditions = [] if condition is None else [f"({condition})"]
+        if self.dataset is None:
+            return " ".join(["WHERE", *conditions]) if conditions else "", tuple(values)
+        return "WHERE " + " AND ".join([*conditions, f"{quoted(DATASET)} = ?"]), (*values, self.dataset)
 
     def _frame(
         self, chunks: Iterator[list[tuple[Any, ...]]], *, before: Mapping[str, pl.DataType] | None = None
     ) -> pl.DataFrame:
         """Rows of SQLite as a frame of the columns' types."""
-        whole = pl.Int64()
-        stored = {
-            c.name: whole if c.kind in {ColumnKind.TIME, ColumnKind.FLAG} else c.kind.polars for c in self.columns
-        }
-        schema = {**(before or {}), **stored}
+        schema = {**(before or {}), **{c.name: _STORED.get(c.kind, c.kind.polars) for c in self.columns}}
         frames = [pl.DataFrame(rows, schema=schema, orient="row") for rows in chunks]
         frame = pl.concat([pl.DataFrame(schema=schema), *frames])
-        return frame.with_columns(pl.col(c.name).cast(c.kind.polars) for c in self.columns)
+        return frame.with_columns(_read(c) for c in self.columns)
 
 
 def _names(names: Sequence[str]) -> str:
@@ -169,7 +189,29 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
+def _limit(limit: int | None) -> int:
+    """SQLite takes a negative limit for none."""
+    return -1 if limit is None else limit
+
+
 def _plain(frame: pl.DataFrame, columns: tuple[Column, ...]) -> list[tuple[Any, ...]]:
-    """Rows as SQLite stores them: times as epoch milliseconds."""
-    times = [c.name for c in columns if c.kind is ColumnKind.TIME and c.name in frame.columns]
-    return frame.with_columns(pl.col(times).dt.epoch("ms")).rows()
+    """Rows as SQLite stores them."""
+    changed = [
+        _written(c) for c in columns if c.kind in {ColumnKind.TIME, ColumnKind.TEXTS} and c.name in frame.columns
+    ]
+    return frame.with_columns(changed).rows()
+
+
+def _written(column: Column) -> pl.Expr:
+    values = pl.col(column.name)
+    if column.kind is ColumnKind.TIME:
+        return values.dt.epoch("ms")
+    wrapped = pl.struct(values.alias("v")).struct.json_encode()  # {"v":["wallet","api"]}
+    return pl.when(values.is_not_null()).then(wrapped.str.slice(5).str.strip_suffix("}")).alias(column.name)
+
+
+def _read(column: Column) -> pl.Expr:
+    values = pl.col(column.name)
+    if column.kind is ColumnKind.TEXTS:
+        return values.str.json_decode(column.kind.polars)
+    return values.cast(column.kind.polars)

@@ -1,6 +1,7 @@
 """Frames to parquet bytes and back, in the one form all dataset files have."""
 
 import io
+from datetime import datetime
 from typing import BinaryIO, Final
 
 import polars as pl
@@ -10,13 +11,11 @@ import pyarrow.parquet as pq
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid
-from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.times import utc_datetime
+from datahub_assets.domain.ledgers import DATASET, LedgerSpec
+from datahub_assets.domain.times import epoch_ms, utc_datetime
 
 ROW_GROUP_ROWS: Final = 50_000
 """Fixed row groups: a sorted file that grows at its end keeps its leading bytes, which the Hub stores once."""
-
-_TIME: Final = "timestamp"
 
 
 def write(spec: DatasetSpec | LedgerSpec, frame: pl.DataFrame) -> bytes:
@@ -25,12 +24,26 @@ def write(spec: DatasetSpec | LedgerSpec, frame: pl.DataFrame) -> bytes:
 
 
 def read(spec: DatasetSpec | LedgerSpec, content: bytes, *, name: str) -> pl.DataFrame:
-    """The frame in a file of this dataset or ledger.
+    """The frame in a file of this dataset or ledger; a ledger of an earlier version of the project in today's form.
 
     Raises:
         HubContentInvalid: see `decode`.
     """
+    if isinstance(spec, LedgerSpec) and is_earlier(spec, content, name=name):
+        return _upgraded(spec, content, name=name)
     return decode(content, spec.arrow_schema(), name=name)
+
+
+def is_earlier(ledger: LedgerSpec, content: bytes, *, name: str) -> bool:
+    """Whether an earlier version of the project wrote this file of a ledger, in another form.
+
+    Raises:
+        HubContentInvalid: it is no parquet file; the message says which file.
+    """
+    try:
+        return ledger.is_earlier(pq.read_schema(pa.BufferReader(content)).names)
+    except pa.ArrowException as error:
+        raise _invalid(name, error) from error
 
 
 def encode(frame: pl.DataFrame, schema: pa.Schema) -> bytes:
@@ -51,15 +64,30 @@ def decode(content: bytes, schema: pa.Schema, *, name: str) -> pl.DataFrame:
         HubContentInvalid: it is no parquet file, damaged, or has other columns or types; the message says which file.
     """
     try:
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        table = _table(content)
         missing = [column for column in schema.names if column not in table.column_names]
         if missing:
             raise HubContentInvalid(f"{name} lacks the columns {', '.join(missing)}")
         frame = pl.from_arrow(table.select(schema.names).cast(schema))
     except (pa.ArrowException, OSError) as error:
-        raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error
+        raise _invalid(name, error) from error
     if not isinstance(frame, pl.DataFrame):
         raise HubContentInvalid(f"{name} is not a table")
+    return frame
+
+
+def keys(spec: DatasetSpec, file: BinaryIO, *, name: str) -> pl.DataFrame:
+    """The keys of the rows in a file of this dataset; the other columns are not fetched.
+
+    Raises:
+        HubContentInvalid: it is no parquet file of the dataset; the message says which file.
+    """
+    try:
+        frame = pl.from_arrow(pq.ParquetFile(file).read(columns=list(spec.key)))
+    except (pa.ArrowException, OSError) as error:
+        raise _invalid(name, error) from error
+    if not isinstance(frame, pl.DataFrame) or set(frame.columns) != set(spec.key):
+        raise HubContentInvalid(f"{name} lacks columns of the key {', '.join(spec.key)}")
     return frame
 
 
@@ -72,10 +100,10 @@ def count_rows(file: BinaryIO, *, name: str) -> int:
     try:
         return int(pq.read_metadata(file).num_rows)
     except pa.ArrowException as error:
-        raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error
+        raise _invalid(name, error) from error
 
 
-def count_until(file: BinaryIO, *, until: int, name: str) -> int:
+def count_until(file: BinaryIO, *, time: str, until: int, name: str) -> int:
     """How many rows of a parquet file are not later than `until` (epoch ms); mostly told by its footer as well.
 
     Raises:
@@ -83,16 +111,64 @@ def count_until(file: BinaryIO, *, until: int, name: str) -> int:
     """
     try:
         parquet = pq.ParquetFile(file)
-        return sum(_group_until(parquet, group, until=until) for group in range(parquet.num_row_groups))
+        groups = range(parquet.num_row_groups)
+        return sum(_group_until(parquet, group, time=time, moment=utc_datetime(until)) for group in groups)
     except (pa.ArrowException, KeyError, ValueError) as error:
-        raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error
+        raise _invalid(name, error) from error
 
 
-def _group_until(parquet: pq.ParquetFile, group: int, *, until: int) -> int:
-    moment = utc_datetime(until)
-    told = parquet.metadata.row_group(group)
-    known = told.column(parquet.schema_arrow.get_field_index(_TIME)).statistics
-    if known is not None and known.has_min_max and (known.max <= moment or known.min > moment):
-        return told.num_rows if known.max <= moment else 0
-    times = parquet.read_row_group(group, columns=[_TIME])[_TIME]
+def last_time(file: BinaryIO, *, time: str, name: str) -> int | None:
+    """The latest time (epoch ms) in a parquet file, None where it has no rows; mostly told by its footer.
+
+    Raises:
+        HubContentInvalid: it is no parquet file of a dataset; the message says which file.
+    """
+    try:
+        parquet = pq.ParquetFile(file)
+        groups = range(parquet.num_row_groups)
+        ends = [
+            known.max if (known := _span(parquet, group, time=time)) else pc.max(_times(parquet, group, time)).as_py()
+            for group in groups
+        ]
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise _invalid(name, error) from error
+    return max((epoch_ms(end) for end in ends if end is not None), default=None)
+
+
+def _group_until(parquet: pq.ParquetFile, group: int, *, time: str, moment: datetime) -> int:
+    known = _span(parquet, group, time=time)
+    if known is not None and (known.max <= moment or known.min > moment):
+        return parquet.metadata.row_group(group).num_rows if known.max <= moment else 0
+    times = _times(parquet, group, time)
     return int(pc.sum(pc.less_equal(times, pa.scalar(moment, times.type))).as_py() or 0)
+
+
+def _span(parquet: pq.ParquetFile, group: int, *, time: str) -> pq.Statistics | None:
+    """The first and the last time of a row group, None where its writer did not say."""
+    told = parquet.metadata.row_group(group)
+    columns = map(told.column, range(told.num_columns))
+    known = next((column.statistics for column in columns if column.path_in_schema == time), None)
+    return known if known is not None and known.has_min_max else None
+
+
+def _times(parquet: pq.ParquetFile, group: int, time: str) -> pa.ChunkedArray:
+    return parquet.read_row_group(group, columns=[time])[time]
+
+
+def _table(content: bytes) -> pa.Table:
+    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+
+
+def _upgraded(ledger: LedgerSpec, content: bytes, *, name: str) -> pl.DataFrame:
+    """The lines of a file that an earlier version of the project wrote; all in it are of this dataset."""
+    try:
+        frame = pl.from_arrow(_table(content))
+        if not isinstance(frame, pl.DataFrame):
+            raise HubContentInvalid(f"{name} is not a table")
+        return ledger.today(frame).with_columns(pl.lit(ledger.dataset).alias(DATASET))
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
+        raise _invalid(name, error) from error
+
+
+def _invalid(name: str, error: Exception) -> HubContentInvalid:
+    return HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}")

@@ -2,14 +2,13 @@
 
 from collections import Counter
 
-from datahub_assets.datasets.candles.ledgers import GAPS
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import series_named
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import HOUR_MS, utc_datetime
 from datahub_assets.domain.worker_status import Chain
 from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache, every
-from datahub_assets.stores.cache.series import Followed
+from datahub_assets.stores.cache.series_gaps import Followed
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.publish import commit_budget
 
@@ -21,13 +20,14 @@ def cached_rows(cache: Cache, spec: DatasetSpec) -> int:
 
 def open_gaps(cache: Cache, spec: DatasetSpec, *, followed: Followed = every) -> dict[str, int] | None:
     """Open gaps of the followed series by cause; None for a dataset without a ledger of gaps."""
-    if GAPS not in ledgers_of(spec):
+    if spec.gaps is None:
         return None
     found = Counter[str]()
-    for *series, cause, count in cache.database.rows(
-        "SELECT symbol, interval, cause, count(*) FROM gaps WHERE healed_at IS NULL GROUP BY symbol, interval, cause"
+    for series, cause, count in cache.database.rows(
+        "SELECT series, cause, count(*) FROM gaps WHERE dataset = ? AND healed_at IS NULL GROUP BY series, cause",
+        (spec.name,),
     ):
-        if followed(tuple(series)):
+        if followed(series_named(spec, series)):
             found[cause] += count
     return dict(found)
 

@@ -1,6 +1,6 @@
 """How often we may commit: the Hub's hourly quota over all datasets, kept in the cache across restarts.
 
-Two datasets share one budget, so each gets its even share of the hour instead of racing for it. After a 429 the budget
+All datasets share one budget, so each gets its even share of the hour instead of racing for it. After a 429 the budget
 halves and comes back slowly.
 """
 
@@ -88,7 +88,7 @@ def wait(database: Database, spec: DatasetSpec, *, limits: CommitLimits, now_ms:
     known = strain(database)
     allowed = max(1, int(limits.commits_per_hour * known.share_at(now_ms)))
     pause_ms = known.paused_until - now_ms if known.since <= now_ms else 0
-    spacing = _spacing(limits, allowed)
+    spacing = _spacing(spec, limits, allowed)
     last = database.scalar("SELECT max(at) FROM commits WHERE dataset = ? AND at <= ?", (spec.name, now_ms))
     spacing_ms = 0 if last is None else last + spacing.ms - now_ms
     quota_ms = _quota_wait_ms(database, allowed=allowed, now_ms=now_ms)
@@ -101,14 +101,15 @@ def wait(database: Database, spec: DatasetSpec, *, limits: CommitLimits, now_ms:
     return Wait(max(0, longest.ms), longest.cause)
 
 
-def _spacing(limits: CommitLimits, allowed: int) -> Wait:
-    """Least time between two commits to one dataset: the wished one or the even share of the budget, if longer.
+def _spacing(spec: DatasetSpec, limits: CommitLimits, allowed: int) -> Wait:
+    """Least time between two commits to a dataset: the longest of the setting, the dataset's own and the even share.
 
     Ticks do not come to the second. Some slack keeps one that is a little early from being skipped.
     """
-    wished_ms, share_ms = limits.publish_interval_s * SECOND_MS, HOUR_MS * len(DATASETS) // allowed
+    wished_s = max(limits.publish_interval_s, spec.publish_interval_s)
+    wished_ms, share_ms = wished_s * SECOND_MS, HOUR_MS * len(DATASETS) // allowed
     whole_ms = max(wished_ms, share_ms)
-    interval = f"the publish interval of {limits.publish_interval_s} s"
+    interval = f"the publish interval of {wished_s} s"
     cause = interval if wished_ms >= share_ms else _budget_in_words(limits, allowed)
     return Wait(whole_ms - min(_SLACK_LIMIT_MS, int(whole_ms * _SLACK_SHARE)), cause)
 

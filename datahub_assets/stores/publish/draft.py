@@ -12,13 +12,15 @@ from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.hub_files import HubFile, lfs_content_id
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.partitions import Plan, is_small, live_name, plan, window_start_at
+from datahub_assets.domain.partitions import is_small, live_name, window_start_at
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish import moved_keys
+from datahub_assets.stores.publish.plans import Plan, plan
 
 Waiting = Mapping[str, Outbox]
 """The outboxes of a dataset and of its ledgers, by name."""
@@ -32,6 +34,7 @@ class Draft:
         base: the repo it builds on.        plan: what happens to the rows.
         writes: content by path, the card included.        deletes: paths to remove.
         summary: what the repo holds afterwards.
+        beside: paths that go with a commit and are no reason for one.
     """
 
     base: RepoState
@@ -39,11 +42,12 @@ class Draft:
     writes: Mapping[str, bytes]
     deletes: tuple[str, ...]
     summary: card.Summary
+    beside: frozenset[str]
 
     @property
     def empty(self) -> bool:
-        """Whether the head says all this already. A card alone is no reason to commit."""
-        return not self.deletes and not any(path != card.CARD_PATH for path in self.writes)
+        """Whether the head says all this already."""
+        return not self.deletes and self.writes.keys() <= self.beside
 
     @property
     def size(self) -> int:
@@ -82,13 +86,8 @@ def compose(spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cach
         HubContentInvalid: a file of the head is not what the layout says.
     """
     new = waiting[spec.name].frame
-    newest = _latest(base.newest, new)
+    newest = _latest(base.newest, spec, new)
     window_start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=base.window_start)
-    held = {path for path in base.files if is_small(spec, path)}
-    small = {
-        path: layout.read(spec, content, name=f"{path} at {base.head}")
-        for path, content in sorted(_contents(spec, held, base=base, cache=cache, hub=hub).items())
-    }
 
     def load(path: str) -> pl.DataFrame | None:
         if path not in base.files:
@@ -96,20 +95,38 @@ def compose(spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cach
         content = hub.read(spec, path, revision=base.head)
         return layout.read(spec, content, name=f"{path} at {base.head}")
 
-    step = plan(spec, small=small, new=new, window_start=window_start, live=live_name(now_ms), load=load)
+    step = plan(
+        spec,
+        small=_small(spec, base=base, cache=cache, hub=hub),
+        new=new,
+        window_start=window_start,
+        live=live_name(now_ms),
+        load=load,
+        held_in=moved_keys.held_in(spec, new, base=base, cache=cache, hub=hub),
+    )
     writes = {path: layout.write(spec, frame) for path, frame in step.writes.items()}
     ledgers = _ledgers(spec, base=base, waiting=waiting, cache=cache, hub=hub)
-    writes |= {ledger.path: layout.write(ledger, after) for ledger, before, after in ledgers if before is not after}
+    writes |= {one.spec.path: layout.write(one.spec, one.lines) for one in ledgers if one.changed or one.earlier}
     summary = card.Summary(
         window_start=window_start,
         rows=None if base.rows is None else base.rows + step.rows_added,
-        first=_earliest(base.first, new),
+        first=_earliest(base.first, spec, new),
         newest=newest,
     )
     paths = (base.files.keys() | writes.keys()) - set(step.deletes)
-    told = [ledger for ledger, _, after in ledgers if after.height]
+    told = [one.spec for one in ledgers if one.lines.height]
     writes[card.CARD_PATH] = card.render(spec, repo_id=hub.repo_id(spec), summary=summary, paths=paths, ledgers=told)
-    return Draft(base=base, plan=step, writes=writes, deletes=step.deletes, summary=summary)
+    beside = frozenset({card.CARD_PATH, *(one.spec.path for one in ledgers if not one.changed)})
+    return Draft(base=base, plan=step, writes=writes, deletes=step.deletes, summary=summary, beside=beside)
+
+
+def _small(spec: DatasetSpec, *, base: RepoState, cache: Cache, hub: Hub) -> dict[str, pl.DataFrame]:
+    """The rows of the small files of the head."""
+    held = {path for path in base.files if is_small(spec, path)}
+    contents = _contents(spec, held, base=base, cache=cache, hub=hub)
+    return {
+        path: layout.read(spec, content, name=f"{path} at {base.head}") for path, content in sorted(contents.items())
+    }
 
 
 def is_kept(spec: DatasetSpec, path: str) -> bool:
@@ -126,27 +143,39 @@ def _contents(spec: DatasetSpec, paths: set[str], *, base: RepoState, cache: Cac
     return known | fetched
 
 
-def _ledgers(
-    spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cache, hub: Hub
-) -> list[tuple[LedgerSpec, pl.DataFrame | None, pl.DataFrame]]:
-    """Each ledger with its lines before (None: no file) and after; the same object when nothing changes."""
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """A ledger as it will be; whether its lines change by that, and whether its file is of an earlier form."""
+
+    spec: LedgerSpec
+    lines: pl.DataFrame
+    changed: bool
+    earlier: bool
+
+
+def _ledgers(spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cache, hub: Hub) -> list[_Ledger]:
+    """Each ledger with the lines that wait for it."""
     paths = {ledger.path for ledger in ledgers_of(spec) if ledger.path in base.files}
     held = _contents(spec, paths, base=base, cache=cache, hub=hub)
     result = []
     for ledger in ledgers_of(spec):
-        content = held.get(ledger.path)
-        before = None if content is None else layout.read(ledger, content, name=f"{ledger.path} at {base.head}")
-        after = ledger.merge([*([] if before is None else [before]), waiting[ledger.name].frame])
-        # The file is there from the first commit on, so that readers need no case for its absence.
-        result.append((ledger, before, before if before is not None and after.equals(before) else after))
+        new, content, name = waiting[ledger.name].frame, held.get(ledger.path), f"{ledger.path} at {base.head}"
+        if content is None:
+            # The file is there from the first commit on, so that readers need no case for its absence.
+            result.append(_Ledger(ledger, ledger.merge([new]), changed=True, earlier=False))
+            continue
+        before = layout.read(ledger, content, name=name)
+        after = ledger.merge([before, new])
+        earlier = layout.is_earlier(ledger, content, name=name)
+        result.append(_Ledger(ledger, after, changed=not after.equals(before), earlier=earlier))
     return result
 
 
-def _latest(known: int | None, new: pl.DataFrame) -> int | None:
-    times = [*([] if known is None else [known]), *new.select(pl.col("timestamp").dt.epoch("ms").max()).to_series()]
+def _latest(known: int | None, spec: DatasetSpec, new: pl.DataFrame) -> int | None:
+    times = [known, new.select(spec.time_ms().max()).item()]
     return max((time for time in times if time is not None), default=None)
 
 
-def _earliest(known: int | None, new: pl.DataFrame) -> int | None:
-    times = [*([] if known is None else [known]), *new.select(pl.col("timestamp").dt.epoch("ms").min()).to_series()]
+def _earliest(known: int | None, spec: DatasetSpec, new: pl.DataFrame) -> int | None:
+    times = [known, new.select(spec.time_ms().min()).item()]
     return min((time for time in times if time is not None), default=None)

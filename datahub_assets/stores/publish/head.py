@@ -6,12 +6,11 @@ Looking changes nothing, but creates a repo that is not there.
 from collections.abc import Mapping
 from dataclasses import replace
 
-import polars as pl
-
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.hub_files import is_content
 from datahub_assets.domain.partitions import is_placed, is_sealed
+from datahub_assets.domain.tables import ByTime
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -86,15 +85,17 @@ def counted_until(
             counts[name] = known[name]
             continue
         with hub.opened(spec, path, revision=seen.head) as content:
-            counts[name] = layout.count_until(content, until=until, name=f"{path} at {seen.head}")
+            counts[name] = layout.count_until(content, time=spec.time, until=until, name=f"{path} at {seen.head}")
     return counts
 
 
 def _sealed_until(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
     """Where the live window must begin at least, for a repo whose card does not say: after its newest sealed rows."""
-    newest: dict[str, str] = {}
-    for path in sorted(path for path in seen.files if is_sealed(spec, path)):
-        newest[path.rsplit("/", 1)[0]] = path
-    ends = [layout.read(spec, hub.read(spec, path, revision=seen.head), name=path) for path in newest.values()]
-    times = [frame.select(pl.col("timestamp").dt.epoch("ms").max()).item() for frame in ends if frame.height]
-    return max(times, default=-1) + 1
+    paths = sorted(path for path in seen.files if is_sealed(spec, path))
+    if isinstance(spec.partitioning, ByTime):  # names tell which file of a folder is the newest
+        paths = list({path.rsplit("/", 1)[0]: path for path in paths}.values())
+    times = []
+    for path in paths:
+        with hub.opened(spec, path, revision=seen.head) as file:
+            times.append(layout.last_time(file, time=spec.time, name=f"{path} at {seen.head}"))
+    return max((time for time in times if time is not None), default=-1) + 1

@@ -13,12 +13,14 @@ import polars as pl
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import Plan, is_placed, is_sealed, is_small, sealed_paths
+from datahub_assets.domain.partitions import is_placed, is_sealed, is_small, keys_move, numbers_of, sealed_paths
 from datahub_assets.domain.sql_names import quoted
+from datahub_assets.domain.tables import ByRange
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.publish.plans import Plan
 
 _OWED: Final = "rows_owed"
 
@@ -41,11 +43,15 @@ class LostRows:
 
 
 def lost_rows(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> bool:
-    """Whether sealed files that were there are gone: nobody's publish removes those, so the repo was emptied."""
+    """Whether sealed files that were there are gone, which no publish removes: so the repo was emptied.
+
+    But where rows move between sealed files, a publish removes one that lost all of them: then the repo has no fewer.
+    """
     sealed = [path for path in known.files if is_sealed(spec, path)]
     small = [path for path in known.files if is_small(spec, path)]
     if any(path not in seen.files for path in sealed):
-        return True
+        fewer = known.rows is None or seen.rows is None or seen.rows < known.rows
+        return fewer or not keys_move(spec)
     return bool(small) and not any(is_placed(spec, path) for path in seen.files)
 
 
@@ -67,12 +73,12 @@ def send_again(spec: DatasetSpec, *, known: RepoState, paths: set[str], cache: C
             if ledger.path in paths:
                 Table.of(ledger).unmark(database)
         if any(is_small(spec, path) for path in paths):
-            forming = f" OR NOT {quoted('closed')}" if spec.has_forming_rows else ""
-            count += table.unmark(database, f"(timestamp >= ?{forming})", (known.window_start,))
-        for group, first, last in _spans(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
+            open_rows = "" if spec.final is None else f" OR NOT coalesce({quoted(spec.final)}, 0)"
+            count += table.unmark(database, f"{quoted(spec.time)} >= ?{open_rows}", (known.window_start,))
+        for extent in _extents(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
             same = "" if spec.group is None else f" AND {quoted(spec.group)} = ?"
-            values = (first, last) if spec.group is None else (first, last, group)
-            count += table.unmark(database, f"timestamp >= ? AND timestamp < ?{same}", values)
+            values = (extent.first, extent.last) if spec.group is None else (extent.first, extent.last, extent.group)
+            count += table.unmark(database, f"{quoted(extent.column)} BETWEEN ? AND ?{same}", values)
     return count
 
 
@@ -106,7 +112,7 @@ def note_put_back(spec: DatasetSpec, *, plan: Plan, repo: str, cache: Cache) -> 
     debt = _debt(spec, repo=repo, cache=cache)
     if not debt.rows:
         return
-    old = plan.changed.filter(pl.col("timestamp").dt.epoch("ms") <= debt.until)
+    old = plan.changed.filter(spec.time_ms() <= debt.until)
     back = old.join(plan.replaced, on=list(spec.key), how="anti").height
     _note(spec, replace(debt, rows=max(0, debt.rows - back)), cache=cache)
 
@@ -128,19 +134,38 @@ def _note(spec: DatasetSpec, debt: LostRows, *, cache: Cache) -> None:
     cache.set_note(spec, _OWED, asdict(debt))
 
 
-def _spans(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[tuple[str | None, int, int]]:
-    """For each of these sealed files that the cache has rows of: the group, and from when until when (epoch ms)."""
-    if not sealed:
-        return []
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """The rows of a sealed file: from the first to the last value of a column, of one group where files are grouped."""
+
+    column: str
+    first: int
+    last: int
+    group: str | None
+
+
+def _extents(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Extent]:
+    """What belongs in these sealed files, as far as the cache may have rows of it."""
+    if isinstance(spec.partitioning, ByRange):
+        ranges = {path: numbers_of(spec, path) for path in sealed}
+        return [
+            _Extent(spec.partitioning.column, *numbers, group=None if spec.group is None else path.split("/")[1])
+            for path, numbers in ranges.items()
+            if numbers is not None
+        ]
+    return _periods(spec, sealed, cache=cache) if sealed else []
+
+
+def _periods(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Extent]:
+    """The days of each of these files that the cache has rows of, from the first to the last."""
     group = "NULL" if spec.group is None else quoted(spec.group)
     days = cache.database.rows(
-        f"SELECT DISTINCT {group}, timestamp / {DAY_MS} * {DAY_MS} FROM {quoted(spec.cache_table)}"
+        f"SELECT DISTINCT {group}, {quoted(spec.time)} / {DAY_MS} * {DAY_MS} FROM {quoted(spec.cache_table)}"
     )
     name = spec.group or "group"
-    frame = pl.DataFrame(days, schema={name: pl.String, "timestamp": pl.Int64}, orient="row")
-    moments = frame.with_columns(pl.from_epoch("timestamp", time_unit="ms"))
+    frame = pl.DataFrame(days, schema={name: pl.String, spec.time: pl.Int64}, orient="row")
+    moments = frame.with_columns(pl.from_epoch(spec.time, time_unit="ms"))
     found = frame.with_columns(sealed_paths(spec, moments).alias("path")).filter(pl.col("path").is_in(list(sealed)))
-    spans = found.group_by("path", name).agg(
-        pl.col("timestamp").min().alias("first"), (pl.col("timestamp").max() + DAY_MS).alias("last")
-    )
-    return spans.select(name, "first", "last").rows()
+    ends = [pl.col(spec.time).min().alias("first"), (pl.col(spec.time).max() + (DAY_MS - 1)).alias("last")]
+    spans = found.group_by("path", name).agg(ends)
+    return [_Extent(spec.time, first, last, of) for of, first, last in spans.select(name, "first", "last").rows()]

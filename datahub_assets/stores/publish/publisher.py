@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS, corrections
-from datahub_assets.datasets.ledgers import ledgers_of, parts_of
+from datahub_assets.datasets.ledgers import corrected_values, parts_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import (
     HubBusy,
@@ -29,7 +28,7 @@ from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish import commit_budget, losses
+from datahub_assets.stores.publish import commit_budget, losses, moved_keys
 from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.draft import Draft, Waiting, compose, is_kept, rolls
 from datahub_assets.stores.publish.head import counted_until, look
@@ -201,9 +200,9 @@ class _Attempt:
     def _compose(self, base: RepoState) -> tuple[Waiting, Draft]:
         waiting = outboxes(self.spec, self.cache)
         draft = compose(self.spec, base=base, waiting=waiting, cache=self.cache, hub=self.hub, now_ms=self.now_ms)
-        if CORRECTIONS in ledgers_of(self.spec):
-            lines = corrections(self.spec, before=draft.plan.replaced, after=draft.plan.changed)
-            if self.cache.record_corrections(lines):
+        if self.spec.corrections is not None:
+            lines = corrected_values(self.spec, before=draft.plan.replaced, after=draft.plan.changed)
+            if self.cache.record_corrections(self.spec, lines):
                 return self._compose(base)
         return waiting, draft
 
@@ -227,7 +226,7 @@ class _Attempt:
         """Note the commit, the row versions it carries and the repo as it is now, all in one transaction."""
         database, spec = self.cache.database, self.spec
         rows, size = (0, 0) if sent is None else (sent.plan.changed.height, sent.size)
-        kept = {path: content for path, content in draft.writes.items() if is_kept(spec, path)}
+        kept = {} if draft.empty else {path: text for path, text in draft.writes.items() if is_kept(spec, path)}
         with database.transaction():
             commit_id = repo_state.add_commit(
                 database, spec, repo=after.repo, sha=after.head, at_ms=self.now_ms, rows=rows, size=size
@@ -237,6 +236,7 @@ class _Attempt:
             if sent is not None:
                 losses.note_put_back(spec, plan=sent.plan, repo=after.repo, cache=self.cache)
             repo_state.save(database, spec, after, contents=kept)
+            moved_keys.note_written(spec, draft.plan, after=after, cache=self.cache)
         return Published(commit=after.head, url=self.hub.commit_url(spec, after.head), rows=rows, size=size)
 
 

@@ -1,4 +1,4 @@
-"""Open gaps that another installation published: closed when this cache has their candles.
+"""Open gaps that another installation published: closed when this cache has their rows.
 
 A machine that is replaced leaves open gaps in the ledger; the installation that follows it closes them here.
 """
@@ -7,51 +7,50 @@ from typing import Any, Final
 
 import polars as pl
 
-from datahub_assets.datasets.candles import gaps
-from datahub_assets.datasets.candles.gaps import CandleGap, Cause
-from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.candles.ledgers import GAPS
-from datahub_assets.datasets.ledgers import ledgers_of
-from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.stores.cache import repo_state, series
+from datahub_assets.datasets.ledgers import gaps_of, series_named
+from datahub_assets.datasets.spec import DatasetSpec, GapRule
+from datahub_assets.domain import gaps
+from datahub_assets.domain.gaps import Cause, GridGap
+from datahub_assets.stores.cache import repo_state, series_gaps
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 
 NOTE: Final = "inherited_from"
 
 
 def close(spec: DatasetSpec, *, cache: Cache, now_ms: int) -> int:
-    """Once for each repo, after the first publish to it: close what our candles refute; returns how many lines.
+    """Once for each repo, after the first publish to it: close what our rows refute; returns how many lines.
 
-    The next commit carries them. Lines from before our own first candle stay as they are: nothing here knows better.
+    The next commit carries them. Lines from before our own first row stay as they are: nothing here knows better.
     """
     seen = repo_state.load(cache.database, spec)
-    if GAPS not in ledgers_of(spec) or seen is None or cache.note(spec, NOTE) == seen.repo:
+    ledger = gaps_of(spec)
+    if spec.gaps is None or ledger is None or seen is None or cache.note(spec, NOTE) == seen.repo:
         return 0
-    content = repo_state.contents(cache.database, spec, [GAPS.path]).get(GAPS.path)
+    content = repo_state.contents(cache.database, spec, [ledger.path]).get(ledger.path)
     if content is None:
         return 0  # nothing of ours has been published there yet
-    published = layout.read(GAPS, content, name=f"{GAPS.path} at {seen.head}")
+    published = layout.read(ledger, content, name=f"{ledger.path} at {seen.head}")
     with cache.database.transaction():
-        lines = _closed(spec, published.filter(pl.col("healed_at").is_null()), cache=cache, now_ms=now_ms)
-        if lines:
-            frame = pl.DataFrame(lines, schema=GAPS.polars_schema())
-            Table.of(GAPS).put(cache.database, frame, version=cache.next_version())
+        told = published.filter(pl.col("healed_at").is_null())
+        lines = _closed(spec, spec.gaps, told, cache=cache, now_ms=now_ms)
+        series_gaps.put(cache.database, spec, lines, version=cache.next_version())
         cache.set_note(spec, NOTE, seen.repo)
     return len(lines)
 
 
-def _closed(spec: DatasetSpec, published: pl.DataFrame, *, cache: Cache, now_ms: int) -> list[dict[str, Any]]:
+def _closed(
+    spec: DatasetSpec, rule: GapRule, published: pl.DataFrame, *, cache: Cache, now_ms: int
+) -> list[dict[str, Any]]:
     times = ["first_time", "last_time", "first_seen", "asked_at", "updated_at"]
     coverages = cache.coverages(spec)
     lines = []
     for line in published.with_columns(pl.col(times).dt.epoch("ms")).iter_rows(named=True):
-        names = (line["symbol"], line["interval"])
-        if names not in coverages:
+        series = series_named(spec, line["series"])
+        if series not in coverages:
             continue
-        told = CandleGap(**{time: line[time] for time in times}, cause=Cause(line["cause"]), asks=line["asks"])
-        healed = gaps.refuted(coverages[names], told, interval=interval(line["interval"]), now_ms=now_ms)
+        told = GridGap(**{time: line[time] for time in times}, cause=Cause(line["cause"]), asks=line["asks"])
+        healed = gaps.refuted(coverages[series], told, step_ms=rule.step_ms(series), now_ms=now_ms)
         if healed is not None:
-            lines.append(series.line(spec, names, healed))
+            lines.append(series_gaps.line_of(spec, series, healed))
     return lines

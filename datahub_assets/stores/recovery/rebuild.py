@@ -6,14 +6,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
-import polars as pl
-
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import GAPS, ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubNotFound
-from datahub_assets.domain.partitions import is_placed, is_small
+from datahub_assets.domain.partitions import is_placed, is_small, keys_move
 from datahub_assets.domain.times import utc_datetime
-from datahub_assets.stores.cache import repo_state, series
+from datahub_assets.stores.cache import repo_state, sealed_keys, series, series_gaps
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Table
@@ -33,7 +31,7 @@ def rebuild(
 
     What the old cache knows and the Hub does not is carried over as far as the file can be read, see `salvage`; rows
     go to the landing folder, from where the next tick takes them. What cannot be read is lost, unless upstream still
-    has it: candles are asked for again from each series' last one on the Hub.
+    has it: rows are asked for again from each series' last one on the Hub.
 
     Args:
         path: the cache.        landing: folder of the landing files.
@@ -105,7 +103,9 @@ def _take_in(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
             rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
             series.note_rows(database, spec, rows, version=version)
             if not is_small(spec, path):
-                rows = rows.filter(pl.col("timestamp").dt.epoch("ms") >= now_ms - spec.retention_ms)
+                if keys_move(spec):
+                    sealed_keys.note(database, spec, path, content_id=seen.files[path].content_id, rows=rows)
+                rows = rows.filter(spec.time_ms() >= now_ms - spec.retention_ms)
             Table.of(spec).put(database, rows, version=version, commit_id=commit_id)
             taken += rows.height
         _ledgers(spec, seen, cache=cache, hub=hub, version=version, commit_id=commit_id)
@@ -119,6 +119,6 @@ def _ledgers(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, vers
         if ledger.path not in seen.files:
             continue
         lines = layout.read(ledger, hub.read(spec, ledger.path, revision=seen.head), name=ledger.path)
-        if "healed_at" in ledger.column_names:
-            lines = series.confirmed(cache.database, spec, lines)
+        if ledger.name == GAPS:
+            lines = series_gaps.confirmed(cache.database, spec, lines)
         Table.of(ledger).put(cache.database, lines, version=version, commit_id=commit_id)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheError
 from datahub_assets.domain.rows import Checked
+from datahub_assets.domain.sql_names import quoted
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -24,7 +24,7 @@ from datahub_assets.stores.publish import losses
 from datahub_assets.stores.recovery import inherited_gaps
 
 T = TypeVar("T")
-_QUARANTINE: Final = "dataset, subject, reason, raw, open_time, first_seen, last_seen"
+_QUARANTINE: Final = "dataset, subject, reason, raw, at_ms, first_seen, last_seen"
 _COMMITS: Final = "dataset, repo, sha, at, rows, bytes"
 
 
@@ -108,12 +108,13 @@ class _Salvage:
 
     def corrections(self, spec: DatasetSpec) -> None:
         """The lines of the ledger that the Hub does not have."""
-        if CORRECTIONS not in ledgers_of(spec):
+        ledger = corrections_of(spec)
+        if ledger is None:
             return
-        table = Table.of(CORRECTIONS)
+        table = Table.of(ledger)
         lines = self._read(f"corrections of {spec.name}", lambda: table.read(self.old.database))
         if lines is not None:
-            self.cache.record_corrections(lines)
+            self.cache.record_corrections(spec, lines)
 
     def rows(self, spec: DatasetSpec) -> None:
         """Those that waited for a commit, and those that a commit carried and the Hub has no more."""
@@ -124,7 +125,7 @@ class _Salvage:
                 "%s: %s rows that waited for a commit go out with the next tick", spec.name, f"{waiting.height:,}"
             )
         oldest = self.now_ms - spec.retention_ms
-        where, table = "WHERE commit_id IS NOT NULL AND timestamp >= ?", Table.of(spec)
+        where, table = f"commit_id IS NOT NULL AND {quoted(spec.time)} >= ?", Table.of(spec)
         carried = self._read(
             f"rows of {spec.name} that the Hub may have lost",
             lambda: table.read(self.old.database, where, (oldest,)),

@@ -1,7 +1,8 @@
-"""Which candles of a series are missing: found from the candles that arrive, without scanning history.
+"""Which rows of a series are missing: found from the rows that arrive, without scanning history.
 
-A `CandleCoverage` (first candle, last expected one, open gaps between) says exactly which candles are there; each
-arrival, each passing hour and each answer of the exchange turns it into the next one.
+For series with a row at every step of a grid that starts at the epoch; a step is given in ms. A `GridCoverage` (first
+row, last expected one, open gaps between) says exactly which rows are there; each arrival, each passing step and each
+answer of upstream turns it into the next one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,18 +11,17 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Final
 
-from datahub_assets.datasets.candles.intervals import Interval
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 TAIL_GRACE_MS: Final = 10 * MINUTE_MS
-"""A candle counts as missing this long after it closed, so that the wait for the next tick is no gap."""
+"""A row counts as missing this long after its step ended, so that the wait for the next tick is no gap."""
 
 ASK_AGAIN_MS: Final = (0, 10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS)
 """Pause before the next question about a gap, by how often it was asked already; the last one goes on for ever."""
 
 
 class Cause(StrEnum):
-    """Why candles are missing, as far as is known."""
+    """Why rows are missing, as far as is known."""
 
     NOT_FETCHED = "not_fetched"
     EXCHANGE_HAD_NONE = "exchange_had_none"
@@ -29,11 +29,11 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CandleGap:
-    """Missing candles in a row; all times are open times or moments in epoch ms.
+class GridGap:
+    """Missing rows that follow each other; all times are epoch ms.
 
     Attributes:
-        first_time, last_time: open times of the first and the last missing candle, on the interval's grid.
+        first_time, last_time: times of the first and the last missing row, on the grid.
         healed_at: when they arrived after all; None while they are missing.
     """
 
@@ -46,89 +46,92 @@ class CandleGap:
     asks: int = 0
     healed_at: int | None = None
 
-    def candles(self, interval: Interval) -> int:
-        """How many candles are missing."""
-        return (self.last_time - self.first_time) // interval.length_ms + 1
+    def missing(self, step_ms: int) -> int:
+        """How many rows are missing."""
+        return (self.last_time - self.first_time) // step_ms + 1
 
     def due(self, *, now_ms: int) -> bool:
-        """Whether it is time to ask the exchange (again)."""
+        """Whether it is time to ask upstream (again)."""
         pause = ASK_AGAIN_MS[min(self.asks, len(ASK_AGAIN_MS) - 1)]
         return self.asked_at is None or now_ms >= self.asked_at + pause
 
 
 @dataclass(frozen=True, slots=True)
-class CandleCoverage:
-    """Which closed candles a series has: all on the grid from `first` to `until` but the open `gaps`, sorted.
+class GridCoverage:
+    """Which final rows a series has: all on the grid from `first` to `until` but the open `gaps`, sorted.
 
     Gaps before `first` are of history that the series had and is to be filled with anew.
     """
 
     first: int
     until: int
-    gaps: tuple[CandleGap, ...] = ()
+    gaps: tuple[GridGap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageChange:
     """A coverage after something happened, and the gaps (open or healed) whose lines in the ledger changed."""
 
-    coverage: CandleCoverage
-    lines: tuple[CandleGap, ...] = ()
+    coverage: GridCoverage
+    lines: tuple[GridGap, ...] = ()
 
 
-def expected_until(interval: Interval, *, now_ms: int) -> int:
-    """Open time of the last candle that should be known at `now_ms`."""
-    return interval.floor(now_ms - TAIL_GRACE_MS) - interval.length_ms
+def floor(time_ms: int, step_ms: int) -> int:
+    """The step that covers a time."""
+    return time_ms - time_ms % step_ms
 
 
-def arrive(
-    coverage: CandleCoverage | None, open_times: Iterable[int], *, interval: Interval, now_ms: int
-) -> CoverageChange | None:
-    """Closed candles came: they extend the series at either end, opening gaps where some are skipped, or heal gaps.
+def expected_until(step_ms: int, *, now_ms: int) -> int:
+    """Time of the last row that should be known at `now_ms`."""
+    return floor(now_ms - TAIL_GRACE_MS, step_ms) - step_ms
 
-    Open times off the grid (outages cut candles) count for the grid's candle that covers them.
-    Returns None when there is neither a coverage nor a candle.
+
+def arrive(coverage: GridCoverage | None, times: Iterable[int], *, step_ms: int, now_ms: int) -> CoverageChange | None:
+    """Final rows came: they extend the series at either end, opening gaps where some are skipped, or heal gaps.
+
+    Times off the grid (as where an outage cut a row short) count for the step that covers them.
+    Returns None when there is neither a coverage nor a row.
     """
-    slots = sorted({interval.floor(time) for time in open_times})
+    slots = sorted({floor(time, step_ms) for time in times})
     if not slots:
         return None if coverage is None else CoverageChange(coverage)
     if coverage is None:
-        opened = _opened(slots, interval=interval, now_ms=now_ms)
-        return CoverageChange(CandleCoverage(first=slots[0], until=slots[-1], gaps=opened), opened)
+        opened = _opened(slots, step_ms=step_ms, now_ms=now_ms)
+        return CoverageChange(GridCoverage(first=slots[0], until=slots[-1], gaps=opened), opened)
     below = [slot for slot in slots if slot < coverage.first]
     above = [slot for slot in slots if slot > coverage.until]
     inside = slots[len(below) : len(slots) - len(above)]
-    kept, lines = _healed(coverage.gaps, [*below, *inside], interval=interval, now_ms=now_ms)
-    early = _opened_below(below, coverage.first, told=kept, interval=interval, now_ms=now_ms)
+    kept, lines = _healed(coverage.gaps, [*below, *inside], step_ms=step_ms, now_ms=now_ms)
+    early = _opened_below(below, coverage.first, told=kept, step_ms=step_ms, now_ms=now_ms)
     gaps = tuple(sorted((*early, *kept), key=lambda gap: gap.first_time))
-    current = CoverageChange(CandleCoverage(min(slots[0], coverage.first), coverage.until, gaps), (*early, *lines))
+    current = CoverageChange(GridCoverage(min(slots[0], coverage.first), coverage.until, gaps), (*early, *lines))
     if not above:
         return current
-    reached = extend(current.coverage, above[0] - interval.length_ms, interval=interval, now_ms=now_ms)
-    late = _opened(above, interval=interval, now_ms=now_ms)
+    reached = extend(current.coverage, above[0] - step_ms, step_ms=step_ms, now_ms=now_ms)
+    late = _opened(above, step_ms=step_ms, now_ms=now_ms)
     whole = replace(reached.coverage, until=above[-1], gaps=(*reached.coverage.gaps, *late))
     return CoverageChange(whole, (*current.lines, *reached.lines, *late))
 
 
-def extend(coverage: CandleCoverage, until: int, *, interval: Interval, now_ms: int) -> CoverageChange:
-    """Time passed: candles up to open time `until` are expected now. What did not come is a gap at the end."""
+def extend(coverage: GridCoverage, until: int, *, step_ms: int, now_ms: int) -> CoverageChange:
+    """Time passed: rows up to the time `until` are expected now. What did not come is a gap at the end."""
     if until <= coverage.until:
         return CoverageChange(coverage)
-    begin = coverage.until + interval.length_ms
+    begin = coverage.until + step_ms
     last = coverage.gaps[-1] if coverage.gaps else None
     if last is not None and last.last_time == coverage.until and last.cause is not Cause.QUARANTINED:
         # The same silence goes on, for the same cause: each tick asks for the end of the series anyway.
         gap = _updated(last, now_ms=now_ms, last_time=until)
         return CoverageChange(replace(coverage, until=until, gaps=(*coverage.gaps[:-1], gap)), (gap,))
-    gap = CandleGap(begin, until, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
+    gap = GridGap(begin, until, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
     return CoverageChange(replace(coverage, until=until, gaps=(*coverage.gaps, gap)), (gap,))
 
 
-def asked(coverage: CandleCoverage, question: CandleGap, *, answered: bool, now_ms: int) -> CoverageChange:
-    """The exchange was asked for a gap. Without an answer the candles do not exist there; what arrived, healed before.
+def asked(coverage: GridCoverage, question: GridGap, *, answered: bool, now_ms: int) -> CoverageChange:
+    """Upstream was asked for a gap. Without an answer the rows do not exist there; what arrived, healed before.
 
     Args:
-        answered: whether it sent any candle of the gap, good or bad.
+        answered: whether it sent any row of the gap, good or bad.
     """
     lines = []
     gaps = []
@@ -144,8 +147,8 @@ def asked(coverage: CandleCoverage, question: CandleGap, *, answered: bool, now_
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def refused(coverage: CandleCoverage, question: CandleGap, *, now_ms: int) -> CoverageChange:
-    """The exchange does not answer a question. It is asked more rarely from now on; nothing is known of the cause."""
+def refused(coverage: GridCoverage, question: GridGap, *, now_ms: int) -> CoverageChange:
+    """Upstream does not answer a question. It is asked more rarely from now on; nothing is known of the cause."""
     gaps = []
     lines = []
     for gap in coverage.gaps:
@@ -157,25 +160,24 @@ def refused(coverage: CandleCoverage, question: CandleGap, *, now_ms: int) -> Co
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def _apart(gap: CandleGap, other: CandleGap) -> bool:
-    """Whether the two have no candle in common."""
+def _apart(gap: GridGap, other: GridGap) -> bool:
+    """Whether the two have no row in common."""
     return gap.first_time > other.last_time or gap.last_time < other.first_time
 
 
-def quarantine(coverage: CandleCoverage, open_time: int, *, interval: Interval, now_ms: int) -> CoverageChange:
-    """A candle came and failed its check, after anything else that is known: where it is missing, that is the cause."""
-    slot = interval.floor(open_time)
-    step = interval.length_ms
-    gaps: list[CandleGap] = []
-    lines: list[CandleGap] = []
+def quarantine(coverage: GridCoverage, time_ms: int, *, step_ms: int, now_ms: int) -> CoverageChange:
+    """A row came and failed its check, after anything else that is known: where it is missing, that is the cause."""
+    slot = floor(time_ms, step_ms)
+    gaps: list[GridGap] = []
+    lines: list[GridGap] = []
     for gap in coverage.gaps:
         if gap.cause is Cause.QUARANTINED or not gap.first_time <= slot <= gap.last_time:
             gaps.append(gap)
             continue
         parts = [
-            _updated(gap, now_ms=now_ms, last_time=slot - step),
+            _updated(gap, now_ms=now_ms, last_time=slot - step_ms),
             _updated(gap, now_ms=now_ms, first_time=slot, last_time=slot, cause=Cause.QUARANTINED),
-            _updated(gap, now_ms=now_ms, first_time=slot + step),
+            _updated(gap, now_ms=now_ms, first_time=slot + step_ms),
         ]
         parts = [part for part in parts if part.first_time <= part.last_time]
         gaps.extend(parts)
@@ -183,11 +185,11 @@ def quarantine(coverage: CandleCoverage, open_time: int, *, interval: Interval, 
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def refuted(coverage: CandleCoverage, told: CandleGap, *, interval: Interval, now_ms: int) -> CandleGap | None:
+def refuted(coverage: GridCoverage, told: GridGap, *, step_ms: int, now_ms: int) -> GridGap | None:
     """What becomes of an open gap somebody else told of, by what we have; None: it is ours as well, or older than we.
 
     Returns:
-        the gap healed, up to the first candle that we miss too (from there on it is a gap of ours).
+        the gap healed, up to the first row that we miss too (from there on it is a gap of ours).
     """
     if told.first_time < coverage.first or told.last_time > coverage.until:
         return None
@@ -196,48 +198,46 @@ def refuted(coverage: CandleCoverage, told: CandleGap, *, interval: Interval, no
         return _updated(told, now_ms=now_ms, healed_at=now_ms)
     if ours.first_time <= told.first_time:
         return None
-    return _updated(told, now_ms=now_ms, healed_at=now_ms, last_time=ours.first_time - interval.length_ms)
+    return _updated(told, now_ms=now_ms, healed_at=now_ms, last_time=ours.first_time - step_ms)
 
 
-def _updated(gap: CandleGap, *, now_ms: int, **changes: Any) -> CandleGap:
+def _updated(gap: GridGap, *, now_ms: int, **changes: Any) -> GridGap:
     """A changed gap. Its stamp always moves on, even for a fetch taken in late: of two lines the later counts."""
     return replace(gap, updated_at=max(now_ms, gap.updated_at + 1), **changes)
 
 
-def _opened(slots: Sequence[int], *, interval: Interval, now_ms: int) -> tuple[CandleGap, ...]:
-    """A gap for each place where successive candles are more than one step apart."""
-    step = interval.length_ms
+def _opened(slots: Sequence[int], *, step_ms: int, now_ms: int) -> tuple[GridGap, ...]:
+    """A gap for each place where successive rows are more than one step apart."""
     return tuple(
-        CandleGap(before + step, after - step, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
+        GridGap(before + step_ms, after - step_ms, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
         for before, after in pairwise(slots)
-        if after - before > step
+        if after - before > step_ms
     )
 
 
 def _opened_below(
-    below: Sequence[int], first: int, *, told: Sequence[CandleGap], interval: Interval, now_ms: int
-) -> tuple[CandleGap, ...]:
-    """What is missing between candles before the series' first one, and that one: only what was not reported yet."""
+    below: Sequence[int], first: int, *, told: Sequence[GridGap], step_ms: int, now_ms: int
+) -> tuple[GridGap, ...]:
+    """What is missing between rows before the series' first one, and that one: only what was not reported yet."""
     if not below:
         return ()
-    step = interval.length_ms
-    slots = {slot for gap in told for slot in range(gap.first_time, min(gap.last_time + step, first), step)}
+    slots = {slot for gap in told for slot in range(gap.first_time, min(gap.last_time + step_ms, first), step_ms)}
     known = {slot for slot in slots if slot > below[0]}
-    return _opened(sorted({*below, *known, first}), interval=interval, now_ms=now_ms)
+    return _opened(sorted({*below, *known, first}), step_ms=step_ms, now_ms=now_ms)
 
 
 def _healed(
-    gaps: tuple[CandleGap, ...], slots: Sequence[int], *, interval: Interval, now_ms: int
-) -> tuple[tuple[CandleGap, ...], tuple[CandleGap, ...]]:
+    gaps: tuple[GridGap, ...], slots: Sequence[int], *, step_ms: int, now_ms: int
+) -> tuple[tuple[GridGap, ...], tuple[GridGap, ...]]:
     """The gaps that stay open, and all lines that changed: a gap splits into what came and what is still missing."""
-    kept: list[CandleGap] = []
-    lines: list[CandleGap] = []
+    kept: list[GridGap] = []
+    lines: list[GridGap] = []
     for gap in gaps:
         came = {slot for slot in slots if gap.first_time <= slot <= gap.last_time}
         if not came:
             kept.append(gap)
             continue
-        for first, last, present in _runs(gap, came, step=interval.length_ms):
+        for first, last, present in _runs(gap, came, step_ms=step_ms):
             healed_at = now_ms if present else None
             lines.append(_updated(gap, now_ms=now_ms, first_time=first, last_time=last, healed_at=healed_at))
             if not present:
@@ -245,11 +245,11 @@ def _healed(
     return tuple(kept), tuple(lines)
 
 
-def _runs(gap: CandleGap, came: set[int], *, step: int) -> Iterator[tuple[int, int, bool]]:
-    """The gap's candles as runs (first, last, whether they came)."""
+def _runs(gap: GridGap, came: set[int], *, step_ms: int) -> Iterator[tuple[int, int, bool]]:
+    """The gap's rows as runs (first, last, whether they came)."""
     start = gap.first_time
-    for slot in range(gap.first_time, gap.last_time + step, step):
-        following = slot + step
+    for slot in range(gap.first_time, gap.last_time + step_ms, step_ms):
+        following = slot + step_ms
         if following > gap.last_time or (following in came) is not (slot in came):
             yield start, slot, slot in came
             start = following
