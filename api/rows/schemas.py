@@ -1,7 +1,6 @@
 """The shape of a row of each dataset, for the OpenAPI schema, and a real one as its example."""
 
 import re
-from functools import cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -22,7 +21,6 @@ _TYPES: Final[dict[ColumnKind, Any]] = {
 """As JSON; `numbers=string` turns numbers into text."""
 
 
-@cache
 def row_struct(spec: DatasetSpec) -> type[msgspec.Struct]:
     """A row of a dataset as JSON; `columns=` may leave any column out."""
     fields = [
