@@ -52,6 +52,8 @@ MAKES = tuple(
     if (made := Make(series, series and in_key, group, timed, rest, newest_first=first)).key
     if in_key or series
 )
+USUAL = (Make(), Make(group=True))
+"""A row of a series at a time, as prices and candles are."""
 MAKES_OF_EACH = tuple(
     Make(time_in_key=timed, rest=rest, of_each=True) for timed, rest in product((True, False), RESTS) if timed or rest
 )
@@ -111,34 +113,30 @@ def spec_of(made: Make) -> DatasetSpec:
     )
 
 
-_ROW = st.fixed_dictionaries(
-    {
-        "owner": st.sampled_from(SERIES),
-        "side": st.sampled_from(GROUPS),
-        "happened_at": st.integers(0, 3).map(lambda step: step * STEP_MS),
-        "word": st.sampled_from(("", "a", "aa", "ß", "\ufffd", "\U0001f600")),
-        "number": st.sampled_from((-1, 0, 1, 9, 10, 1 << 62)),
-        "seen_at": st.sampled_from((-1, 0, 1, 1_795_348_800_123)),
-        "colour": st.none() | st.sampled_from(COLOURS),
-        "tags": st.none() | st.lists(st.sampled_from(TAGS), max_size=2),
-        "done": st.none() | st.booleans(),
-        "size": st.none() | st.sampled_from((1.0, 2.0)),
-        "provider": st.just("someone"),
-        "ingested_at": st.just(0),
-    }
-)
+_VALUES: dict[str, tuple[Any, ...]] = {
+    "owner": SERIES,
+    "side": GROUPS,
+    "happened_at": tuple(range(0, 4 * STEP_MS, STEP_MS)),
+    "word": ("", "a", "aa", "ß", "\ufffd", "\U0001f600"),
+    "number": (-1, 0, 1, 9, 10, 1 << 62),
+    "seen_at": (-1, 0, 1, 1_795_348_800_123),
+    "colour": (None, *COLOURS),
+    "tags": (None, [], ["one"], ["two", "one"]),
+    "done": (None, True, False),
+    "size": (None, 1.0, 2.0),
+    "provider": ("someone",),
+    "ingested_at": (0,),
+}
 
 
 @st.composite
 def histories(draw: st.DrawFn, made: Make) -> list[tuple[str | None, pl.DataFrame]]:
     """Rows of that make, each key once, spread over files in any order."""
-    spec = spec_of(made)
-    drawn = draw(st.lists(_ROW, max_size=30))
-    rows = list({tuple(row[name] for name in spec.key): row for row in drawn}.values())
-    places = draw(st.lists(st.integers(0, 2), min_size=len(rows), max_size=len(rows)))
+    spec, chance = spec_of(made), draw(st.randoms(use_true_random=True))
+    drawn = [{name: chance.choice(of) for name, of in _VALUES.items()} for _ in range(draw(st.integers(0, 40)))]
     files: dict[tuple[str | None, int], list[dict[str, Any]]] = {}
-    for row, place in zip(rows, places, strict=True):
-        files.setdefault((str(row["side"]) if made.group else None, place), []).append(row)
+    for row in {tuple(row[name] for name in spec.key): row for row in drawn}.values():
+        files.setdefault((row["side"] if made.group else None, chance.randrange(3)), []).append(row)
     return [
         (group, pl.DataFrame(members, schema=spec.polars_schema(), orient="row"))
         for (group, _), members in files.items()
