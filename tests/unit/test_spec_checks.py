@@ -199,7 +199,6 @@ FLAG = Filter(parameter="settled_only", column="settled", doc="only final ones")
     ("one", "fault"),
     [
         (Filter(parameter="Number", column="number", doc="x"), r"'Number' must be lower-case"),
-        (Filter(parameter="lambda", column="number", doc="x"), r"'lambda' must be .* no word of Python"),
         (Filter(parameter="limit", column="number", doc="x"), r"'limit' means the same for all datasets: .*cursor"),
         (Filter(parameter="symbol", column="register", doc="x"), r"'symbol' means what rows go by"),
         (Filter(parameter="one", column="number", doc=""), r"'one' must say what it means"),
@@ -211,8 +210,9 @@ FLAG = Filter(parameter="settled_only", column="settled", doc="only final ones")
             Filter(parameter="one", column="register", doc="x", required=True, example=("a",), default="a"),
             r"'one' is required, so its default never counts",
         ),
-        (replace(FLAG, required=True), r"'settled_only' keeps the rows for which a flag is true, so it takes no value"),
-        (replace(FLAG, default="true"), r"'settled_only' keeps the rows for which a flag is true"),
+        (replace(FLAG, required=True), r"'settled_only' is switched on or off, so it has no example"),
+        (replace(FLAG, example=("true",)), r"'settled_only' is switched on or off"),
+        (replace(FLAG, default="yes"), r"'settled_only' has the example or default 'yes', which 'settled' cannot be"),
         (
             Filter(parameter="one", column="number", doc="x", example=("many",)),
             r"'one' has .* 'many', which 'number' cannot be",
