@@ -14,7 +14,7 @@ _DESCRIPTIONS: Final = {
     400: "a parameter is unknown or not valid, or a header is sent twice; the problem names it",
     401: "there is no bearer token",
     403: "the token is not accepted, or the statement reaches for what is not open to callers",
-    404: "there is no such symbol, interval, dataset or revision",
+    404: "no row has a value that is asked for, or there is no such dataset or revision",
     406: "no format the caller accepts",
     408: "the statement, or the request's body, takes longer than it may",
     413: "the answer would be too large, or the request is",

@@ -15,13 +15,8 @@ LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
 _NUMBERS: Final = (
-    "`string` writes prices and volumes as text, so that no decimal is lost; Parquet and Arrow hold them whole anyway"
+    "`string` writes numbers with decimals as text, so that none is lost; Parquet and Arrow hold them whole anyway"
 )
-_ORDER: Final = (
-    "`asc` (oldest first) or `desc`. Without `start`, or with `desc`, a page holds the newest rows there are and the "
-    "next page those before them; with `start` and `asc` pages go forward in time"
-)
-
 WordList = list[str] | None
 
 
@@ -43,11 +38,8 @@ ToAsOf = Annotated[
     str | None,
     QueryParameter(name="to_as_of", description=f"compare to the last commit made at this time or before; {_TIME}"),
 ]
-Start = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME}")]
-End = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME}")]
-Order = Annotated[str | None, QueryParameter(description=_ORDER)]
-Columns = Annotated[WordList, QueryParameter(description="columns to return, comma-separated; `*` for all")]
-Limit = Annotated[int, QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of an answer")]
+Start = Annotated[str | None, QueryParameter(description=f"first time, inclusive; {_TIME}")]
+End = Annotated[str | None, QueryParameter(description=f"last time, exclusive; {_TIME}")]
 PageCursor = Annotated[
     str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
 ]
