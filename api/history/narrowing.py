@@ -4,7 +4,6 @@ A parameter means the filter of that name of each dataset that has one. `symbol`
 spelling: the filters a spec says `names_row` of.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -15,6 +14,7 @@ from api.engine.conditions import condition
 from api.engine.latest import latest_rows
 from api.engine.snapshot import Snapshot
 from api.http.errors import ApiError, InvalidParameter, unknown_value
+from api.http.parameters import is_count
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
@@ -23,8 +23,6 @@ from datahub_assets.domain.columns import ColumnKind
 SYMBOL: Final = "symbol"
 ON: Final = ("true",)
 """The values of a flag that is set."""
-_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
-_COUNTS: Final = range(-(1 << 63), 1 << 63)
 IsOffered = Callable[[DatasetSpec, Filter], bool]
 """Whether a filter of a dataset is among those that callers may use."""
 
@@ -61,7 +59,7 @@ def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter)
         return ON if ON[0] in values else ()
     forms = [form for value in values for form in (value, value.upper(), value.lower())]
     found = dict.fromkeys(forms if parameter == SYMBOL else map(one.spelling.of, values))
-    return tuple(value for value in found if kind is not ColumnKind.COUNT or _is_count(value))
+    return tuple(value for value in found if kind is not ColumnKind.COUNT or is_count(value))
 
 
 def rows_meant(spec: DatasetSpec, narrowing: Narrowing) -> list[pl.Expr]:
@@ -161,7 +159,3 @@ def _of_none(specs: Sequence[DatasetSpec], parameter: str, values: Sequence[str]
             return error.of(parameter, values, known=(), where=f"{names}: there are no {one.unknown.noun}s")
     only = ", ".join(dict.fromkeys(spec.name for spec, _ in having))
     return InvalidParameter.of(parameter, ",".join(values), valid=f"for {only} only, and not for {names}")
-
-
-def _is_count(value: str) -> bool:
-    return _WHOLE.fullmatch(value) is not None and int(value) in _COUNTS

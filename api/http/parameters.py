@@ -1,5 +1,6 @@
 """Query parameters several endpoints share: their types and descriptions, and how lists and bounds are read."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
@@ -11,6 +12,9 @@ from datahub_assets.datasets.registry import DATASETS
 
 MAX_LIMIT: Final = 50_000
 _MOST_LEVELS: Final = 32
+COUNTS: Final = range(-(1 << 63), 1 << 63)
+"""The numbers a column of counts holds."""
+_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
@@ -85,3 +89,8 @@ def _inside(value: Any) -> Iterable[Any]:
 def words(values: Iterable[str] | None) -> tuple[str, ...]:
     """`a,b` and `x=a&x=b` alike, without repeats and empty ones."""
     return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
+
+
+def is_count(word: str) -> bool:
+    """Whether a text is a whole number that a column of counts can hold."""
+    return _WHOLE.fullmatch(word) is not None and int(word) in COUNTS

@@ -11,7 +11,6 @@ from api.http.errors import unknown_value
 from api.rows.requests import RowsRequest
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import ColumnKind
 
 Ranked = Callable[[], pl.DataFrame]
 """Looks up the newest row of each series, the largest first."""
@@ -89,12 +88,10 @@ def largest(
     spec: DatasetSpec, ranked: pl.DataFrame, one: Filter, values: Sequence[str], *, where: str
 ) -> Sequence[str]:
     """The series whose newest row is the largest of those that have a value, for each of the values."""
-    frame = ranked.explode(one.column) if spec.column(one.column).kind is ColumnKind.TEXTS else ranked
-    named = frame.with_columns(pl.col(one.column).cast(pl.String))
-    found = named.filter(pl.col(one.column).is_in(list(values)))
+    found = ranked.filter(pl.col(one.column).is_in(list(values)))
     found = found.unique(one.column, keep="first", maintain_order=True)
     if found.height < len(values):
-        check_known(one, values, known=named[one.column].drop_nulls().to_list(), where=where)
+        check_known(one, values, known=ranked[one.column].drop_nulls().to_list(), where=where)
     series: list[str] = found[str(spec.series)].to_list()
     return series
 

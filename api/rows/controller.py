@@ -1,7 +1,7 @@
 """Rows of the datasets: an endpoint for each."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency, Provide
@@ -31,9 +31,14 @@ def rows_router(specs: Iterable[DatasetSpec], *, taken: Collection[str] = ()) ->
     return Router("/api/hub", route_handlers=handlers, tags=["Rows"], security=[{"bearer": []}])
 
 
+def _operation_of(spec: DatasetSpec) -> type[RowsOperation]:
+    needed = frozenset(one.parameter for one in spec.filters if one.required)
+    return type("RowsOperationOfDataset", (RowsOperation,), {"needed": needed})
+
+
 def _handler(spec: DatasetSpec, *, taken: Collection[str]) -> HTTPRouteHandler:
     rows = ResponseSpec(
-        list[row_struct(spec)],  # type: ignore[misc]  # a type made at run time
+        cast("type[Any]", list[row_struct(spec)]),  # type: ignore[misc]  # a type made at run time
         generate_examples=False,
         description="the rows, in the format that is asked for",
         examples=[Example(summary=spec.title, value=[example_row(spec)])],
@@ -49,5 +54,5 @@ def _handler(spec: DatasetSpec, *, taken: Collection[str]) -> HTTPRouteHandler:
         description=f"{spec.answer}\n\n{_NEXT_PAGE}",
         dependencies={"asked": Provide(asked_of(spec, taken=taken), sync_to_thread=False)},
         responses={200: rows, **QUERIED, **problems(406)},
-        operation_class=RowsOperation,
+        operation_class=_operation_of(spec),
     )(answer)

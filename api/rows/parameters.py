@@ -1,6 +1,5 @@
 """The query parameters of a dataset's endpoint, made from its spec."""
 
-import keyword
 from collections.abc import Callable, Collection, Iterator
 from inspect import Parameter, Signature
 from typing import Annotated, Any
@@ -59,7 +58,7 @@ def asked_of(spec: DatasetSpec, *, taken: Collection[str]) -> Callable[..., Aske
 
 def _argument(name: str, taken: Collection[str]) -> str:
     """What a parameter is called in Python, where its own name may mean something else."""
-    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED_KWARGS or name in taken else name
+    return f"{name}_" if name in RESERVED_KWARGS or name in taken else name
 
 
 def _parameters(spec: DatasetSpec) -> Iterator[tuple[str, Any, Any]]:
@@ -87,7 +86,7 @@ def _of_filter(spec: DatasetSpec, one: Filter) -> tuple[Any, Any]:
     """Type and default of a filter's parameter."""
     if spec.column(one.column).kind is ColumnKind.FLAG:
         flag = QueryParameter(name=one.parameter, description=one.doc)
-        return Annotated[bool, flag], one.default == "true"
+        return Annotated[bool, flag], False
     is_group = one.column == spec.group
     if one.many:
         listed = f"{one.doc}; there are {', '.join(spec.groups)}" if is_group else one.doc

@@ -1,6 +1,5 @@
 """What callers say of the rows they want, checked and brought into one normal form."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ import msgspec
 from api.caching.revision_choice import choose_revision
 from api.engine.selection.positions import Position
 from api.http.errors import InvalidCursor, InvalidParameter
-from api.http.parameters import LIMIT_BOUNDS, check_range, words
+from api.http.parameters import COUNTS, LIMIT_BOUNDS, check_range, is_count, words
 from api.http.times import parse_time
 from api.rows.cursors import Cursor
 from api.rows.requests import Asked, RowsRequest, is_of_each
@@ -20,8 +19,6 @@ from datahub_assets.domain.columns import ColumnKind
 MOST_VALUES: Final = 500
 AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
 _ORDERS: Final = ("asc", "desc")
-_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
-_COUNTS: Final = range(-(1 << 63), 1 << 63)
 
 
 def ask(spec: DatasetSpec, given: Mapping[str, Any]) -> Asked:
@@ -77,7 +74,7 @@ def _columns(spec: DatasetSpec, values: Sequence[str] | None) -> tuple[str, ...]
 
 
 def _filters(spec: DatasetSpec, given: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    found = []
+    found: list[tuple[str, tuple[str, ...]]] = []
     for one in sorted(spec.filters, key=lambda one: one.parameter):
         value = given[one.parameter]
         if spec.column(one.column).kind is ColumnKind.FLAG:
@@ -103,7 +100,7 @@ def _values(spec: DatasetSpec, one: Filter, given: list[str] | str | None) -> tu
 
 
 def _whole(one: Filter, word: str) -> str:
-    if not _WHOLE.fullmatch(word) or int(word) not in _COUNTS:
+    if not is_count(word):
         raise InvalidParameter.of(one.parameter, word, valid="a whole number of 64 bits")
     return str(int(word))
 
@@ -139,6 +136,6 @@ def _is_place(spec: DatasetSpec, rows: RowsRequest, place: Position) -> bool:
     if len(kinds) != len(place):
         return False
     return all(
-        isinstance(value, str) if kind is ColumnKind.TEXT else isinstance(value, int) and value in _COUNTS
+        isinstance(value, str) if kind is ColumnKind.TEXT else isinstance(value, int) and value in COUNTS
         for kind, value in zip(kinds, place, strict=True)
     )

@@ -47,7 +47,8 @@ class Make:
 RESTS: tuple[tuple[str, ...], ...] = ((), ("word",), ("number",), ("seen_at",), ("word", "number"))
 MAKES = tuple(
     made
-    for series, in_key, group, timed, rest, first in product(*[(True, False)] * 4, RESTS, (True, False))
+    for series, (in_key, group), timed in product((True, False), product((True, False), repeat=2), (True, False))
+    for rest, first in product(RESTS, (True, False))
     if (made := Make(series, series and in_key, group, timed, rest, newest_first=first)).key
     if in_key or series
 )
@@ -137,7 +138,7 @@ def histories(draw: st.DrawFn, made: Make) -> list[tuple[str | None, pl.DataFram
     places = draw(st.lists(st.integers(0, 2), min_size=len(rows), max_size=len(rows)))
     files: dict[tuple[str | None, int], list[dict[str, Any]]] = {}
     for row, place in zip(rows, places, strict=True):
-        files.setdefault((row["side"] if made.group else None, place), []).append(row)
+        files.setdefault((str(row["side"]) if made.group else None, place), []).append(row)
     return [
         (group, pl.DataFrame(members, schema=spec.polars_schema(), orient="row"))
         for (group, _), members in files.items()

@@ -1,8 +1,8 @@
-"""Snapshots of files that tests write: what the API serves of a commit, without a Hub."""
+"""Snapshots of any dataset without a Hub: what the API serves of files that tests write."""
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +14,11 @@ from api.engine.hub.reader import HubCommit
 from api.engine.parquet import FileReader, connect
 from api.engine.snapshot import Snapshot
 from datahub_assets.datasets.spec import DatasetSpec
-
-Files = Iterable[tuple[str | None, pl.DataFrame]]
-"""The rows of each file, and the group it is of."""
+from tests.api.workers import NOW_MS
 
 
-class Shelf:
-    """A folder in which rows become files, and files snapshots."""
+class SnapshotMaker:
+    """Makes files and snapshots of rows in a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -31,39 +29,56 @@ class Shelf:
         self._connection.close()
         self._catalog.close()
 
-    def file(self, spec: DatasetSpec, rows: pl.DataFrame, *, group: str | None = None) -> DataFile:
-        """Rows as a file of a commit, in whatever order they come."""
-        reader = FileReader(spec, connection=self._connection, catalog=self._catalog, mapped=self._root / "mapped")
+    def file(self, rows: pl.DataFrame) -> Path:
+        """Rows as a parquet file, named by its content."""
         fresh = self._root / f"{next(self._numbers)}.parquet"
         rows.write_parquet(fresh)
-        path = fresh.rename(self._root / hashlib.sha256(fresh.read_bytes()).hexdigest())
+        return fresh.rename(self._root / hashlib.sha256(fresh.read_bytes()).hexdigest())
+
+    def data_file(self, spec: DatasetSpec, rows: pl.DataFrame, *, group: str | None = None) -> DataFile:
+        """Rows as a file of a commit, in whatever order they come."""
+        reader = FileReader(spec, connection=self._connection, catalog=self._catalog, mapped=self._root / "mapped")
+        path = self.file(rows)
+        index = reader.index(path, group=group)
         return DataFile(
-            parquet=path,
-            mapped=reader.mapped_path(path),
-            group=group,
-            index=reader.index(path, group=group),
-            read=lambda: reader.rows(path),
+            parquet=path, mapped=reader.mapped_path(path), group=group, index=index, read=lambda: reader.rows(path)
         )
 
-    def snapshot(self, spec: DatasetSpec, files: Files) -> Snapshot:
-        """A commit of such files."""
-        return snapshot_of(spec, [self.file(spec, rows, group=group) for group, rows in files])
+    def snapshot(
+        self,
+        spec: DatasetSpec,
+        *frames: pl.DataFrame,
+        group: str | None = None,
+        ledgers: Mapping[str, pl.DataFrame] | None = None,
+        sha: str = "a" * 40,
+    ) -> Snapshot:
+        """A commit of these rows, a file for each frame, and of these ledgers by name."""
+        files = [self.data_file(spec, frame, group=group) for frame in frames]
+        return snapshot_of(
+            spec, files, tables={name: (self.file(lines),) for name, lines in (ledgers or {}).items()}, sha=sha
+        )
+
+
+def snapshot_of(
+    spec: DatasetSpec,
+    files: Iterable[DataFile],
+    *,
+    tables: Mapping[str, tuple[Path, ...]] | None = None,
+    sha: str = "a" * 40,
+) -> Snapshot:
+    """A commit that holds these files, of whatever groups they are."""
+    groups: dict[str | None, tuple[DataFile, ...]] = {}
+    for file in sorted(files, key=lambda file: file.max_ms, reverse=True):
+        groups[file.group] = (*groups.get(file.group, ()), file)
+    commit = HubCommit(sha, NOW_MS, "")
+    return Snapshot(spec, f"local/{spec.repo_name}", commit, (), groups, tables or {}, frozenset())
 
 
 @contextmanager
-def shelf(root: Path) -> Iterator[Shelf]:
-    """A shelf in this folder."""
-    made = Shelf(root)
+def making(root: Path) -> Iterator[SnapshotMaker]:
+    """A maker that is closed in the end."""
+    maker = SnapshotMaker(root)
     try:
-        yield made
+        yield maker
     finally:
-        made.close()
-
-
-def snapshot_of(spec: DatasetSpec, files: Iterable[DataFile]) -> Snapshot:
-    """A commit that holds these files."""
-    groups: dict[str | None, list[DataFile]] = {}
-    for file in sorted(files, key=lambda file: file.max_ms, reverse=True):
-        groups.setdefault(file.group, []).append(file)
-    ordered = {group: tuple(members) for group, members in groups.items()}
-    return Snapshot(spec, "local/repo", HubCommit("0" * 40, 0, ""), (), ordered, {}, frozenset())
+        maker.close()

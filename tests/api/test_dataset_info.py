@@ -9,7 +9,8 @@ import pytest
 from api.datasets.service import dataset_infos
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
-from tests.api.installed import INCIDENTS, RECEIPTS, SnapshotMaker, incidents, receipts
+from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
+from tests.api.snapshots import SnapshotMaker
 from tests.api.workers import candles, prices
 
 

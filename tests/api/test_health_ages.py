@@ -20,7 +20,8 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.settings import Settings
-from tests.api.installed import INCIDENTS, SnapshotMaker, incidents
+from tests.api.installed import INCIDENTS, incidents
+from tests.api.snapshots import SnapshotMaker
 from tests.api.workers import candles, prices
 
 MINUTE_S = 60

@@ -1,7 +1,7 @@
 """Pages of any dataset: whatever its key is, and however many rows have one time, they are the whole, each row once."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,22 @@ from api.rows.service import rows_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import epoch_ms
 from tests.api.made_specs import COLOURS, GROUPS, MAKES, MAKES_OF_EACH, SERIES, STEP_MS, TAGS, Make, histories, spec_of
-from tests.api.snapshots import Files, Shelf, shelf
+from tests.api.snapshots import SnapshotMaker, making, snapshot_of
 
 Given = dict[str, Any]
+Files = Sequence[tuple[str | None, pl.DataFrame]]
+"""The rows of each file, and the group it is of."""
 Row = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Shelf]:
-    with tempfile.TemporaryDirectory(prefix="datahub-pages-") as folder, shelf(Path(folder)) as made:
+def place() -> Iterator[SnapshotMaker]:
+    with tempfile.TemporaryDirectory(prefix="datahub-pages-") as folder, making(Path(folder)) as made:
         yield made
+
+
+def snapshot(place: SnapshotMaker, spec: DatasetSpec, files: Files) -> Snapshot:
+    return snapshot_of(spec, [place.data_file(spec, rows, group=group) for group, rows in files])
 
 
 def values(*known: str) -> st.SearchStrategy[list[str] | None]:
@@ -60,12 +66,12 @@ def request(spec: DatasetSpec, asked: Given, cursor: str | None = None) -> RowsR
     return ask(spec, {**_OTHER, **asked, "cursor": cursor}).rows
 
 
-def pages(snapshot: Snapshot, asked: Given) -> list[list[dict[str, Any]]]:
+def pages(of: Snapshot, asked: Given) -> list[list[dict[str, Any]]]:
     """All pages, by following the cursors."""
     found = []
     cursor: str | None = None
     while True:
-        page = rows_of(snapshot, request(snapshot.spec, asked, cursor))
+        page = rows_of(of, request(of.spec, asked, cursor))
         found.append(page.frame.to_dicts())
         if page.cursor is None:
             return found
@@ -116,11 +122,13 @@ def cases(draw: st.DrawFn) -> tuple[DatasetSpec, Files, Given]:
 
 @settings(max_examples=300, deadline=None)
 @given(case=cases())
-def test_pages_are_the_whole_in_order_each_row_once(place: Shelf, case: tuple[DatasetSpec, Files, Given]) -> None:
+def test_pages_are_the_whole_in_order_each_row_once(
+    place: SnapshotMaker, case: tuple[DatasetSpec, Files, Given]
+) -> None:
     spec, files, asked = case
     meant = [row for row in rows(spec, files) if fulfils(row, asked) and is_within(row, asked)]
     meant.sort(key=lambda row: tuple(row[name] for name in spec.page_order))
-    found = pages(place.snapshot(spec, files), asked)
+    found = pages(snapshot(place, spec, files), asked)
     newest_first = asked["order"] == "desc" or (asked["order"] is None and spec.newest.newest_first)  # type: ignore[union-attr]
     if newest_first:
         meant.reverse()
@@ -138,7 +146,7 @@ def cases_of_each(draw: st.DrawFn) -> tuple[DatasetSpec, Files, Given]:
 @settings(max_examples=150, deadline=None)
 @given(case=cases_of_each())
 def test_the_newest_of_each_series_come_once_the_largest_first(
-    place: Shelf, case: tuple[DatasetSpec, Files, Given]
+    place: SnapshotMaker, case: tuple[DatasetSpec, Files, Given]
 ) -> None:
     spec, files, asked = case
     everything = rows(spec, files)
@@ -153,20 +161,20 @@ def test_the_newest_of_each_series_come_once_the_largest_first(
         meant = [row for row in meant if row["owner"] in series]
     if asked["order"] == "asc":
         meant.reverse()
-    assert [row for page in pages(place.snapshot(spec, files), asked) for row in page] == meant
+    assert [row for page in pages(snapshot(place, spec, files), asked) for row in page] == meant
 
 
-def test_a_page_boundary_between_rows_of_one_time_loses_none(place: Shelf) -> None:
+def test_a_page_boundary_between_rows_of_one_time_loses_none(place: SnapshotMaker) -> None:
     spec = spec_of(Make(series=False, series_in_key=False, time_in_key=False, rest=("word",)))
     frame = pl.DataFrame(
         [{**_ROW, "word": word, "happened_at": 5} for word in "edcba"], schema=spec.polars_schema(), orient="row"
     )
     asked = {**_ASKED, "limit": 2, "start": "0"}
-    found = pages(place.snapshot(spec, [(None, frame)]), asked)
+    found = pages(place.snapshot(spec, frame), asked)
     assert [[row["word"] for row in page] for page in found] == [["a", "b"], ["c", "d"], ["e"]]
 
 
-def test_rows_of_several_groups_come_in_order_of_time(place: Shelf) -> None:
+def test_rows_of_several_groups_come_in_order_of_time(place: SnapshotMaker) -> None:
     spec = spec_of(Make(group=True))
     at = [("left", 0), ("right", 1), ("left", 2), ("right", 2), ("left", 3)]
     sides = {
@@ -177,11 +185,11 @@ def test_rows_of_several_groups_come_in_order_of_time(place: Shelf) -> None:
         )
         for side in GROUPS
     }
-    found = pages(place.snapshot(spec, sides.items()), {**_ASKED, "limit": 2, "start": "0"})
+    found = pages(snapshot(place, spec, list(sides.items())), {**_ASKED, "limit": 2, "start": "0"})
     assert [(row["side"], epoch_ms(row["happened_at"])) for page in found for row in page] == at
 
 
-def test_a_rare_row_is_found_behind_many(place: Shelf) -> None:
+def test_a_rare_row_is_found_behind_many(place: SnapshotMaker) -> None:
     spec = spec_of(Make(rest=("number",)))
     count = 30_000
     frame = pl.DataFrame({name: [value] * count for name, value in _ROW.items()}, schema=spec.polars_schema())
@@ -191,16 +199,16 @@ def test_a_rare_row_is_found_behind_many(place: Shelf) -> None:
         happened_at=(number // 7).cast(pl.Datetime("ms", "UTC")),
         colour=pl.when(number.is_in([3, 15_000, 29_000])).then(pl.lit("blue")).otherwise(pl.lit("red")),
     )
-    snapshot = place.snapshot(spec, [(None, rare)])
+    commit = place.snapshot(spec, rare)
     for start, expected in ((None, [[29_000], [15_000], [3]]), ("0", [[3], [15_000], [29_000]])):
-        found = pages(snapshot, {**_ASKED, "colour": ["blue"], "limit": 1, "start": start})
+        found = pages(commit, {**_ASKED, "colour": ["blue"], "limit": 1, "start": start})
         assert [[row["number"] for row in page] for page in found] == expected
 
 
-def test_a_place_that_no_row_can_have_is_refused(place: Shelf) -> None:
+def test_a_place_that_no_row_can_have_is_refused(place: SnapshotMaker) -> None:
     spec = spec_of(Make(rest=("number",)))
     frame = pl.DataFrame([{**_ROW, "number": one} for one in range(3)], schema=spec.polars_schema(), orient="row")
-    cursor = rows_of(place.snapshot(spec, [(None, frame)]), request(spec, {**_ASKED, "limit": 1})).cursor
+    cursor = rows_of(place.snapshot(spec, frame), request(spec, {**_ASKED, "limit": 1})).cursor
     assert cursor is not None
     assert cursor.place == (0, "alpha", 2)
     for wrong in ((), (0, "alpha"), ("0", "alpha", 2), (0, "alpha", "2"), (0, "alpha", 1 << 63), (0, 0, 0)):

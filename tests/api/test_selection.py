@@ -15,7 +15,7 @@ from api.engine.datafile import DataFile
 from api.engine.selection.query import NotResident, RowQuery
 from api.engine.selection.select import select
 from datahub_assets.datasets.candles.spec import OHLC
-from tests.api.snapshots import Shelf, shelf, snapshot_of
+from tests.api.snapshots import SnapshotMaker, making, snapshot_of
 from tests.api.workers import HOUR_MS, candles
 
 SYMBOLS = ("AAA", "BBB", "CCC")
@@ -24,13 +24,13 @@ CLOSED_ONLY = next((one, ()) for one in OHLC.filters if one.column == "closed")
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Shelf]:
-    with tempfile.TemporaryDirectory(prefix="datahub-selection-") as folder, shelf(Path(folder)) as made:
+def place() -> Iterator[SnapshotMaker]:
+    with tempfile.TemporaryDirectory(prefix="datahub-selection-") as folder, making(Path(folder)) as made:
         yield made
 
 
-def hourly(place: Shelf, frames: list[pl.DataFrame]) -> list[DataFile]:
-    return [place.file(OHLC, frame, group="1h") for frame in frames]
+def hourly(place: SnapshotMaker, frames: list[pl.DataFrame]) -> list[DataFile]:
+    return [place.data_file(OHLC, frame, group="1h") for frame in frames]
 
 
 @st.composite
@@ -63,7 +63,7 @@ queries = st.builds(
 
 
 def expected(frames: list[pl.DataFrame], query: RowQuery) -> list[tuple[object, ...]]:
-    rows = pl.concat(frames).filter(pl.col("symbol").is_in(query.series)).sort("timestamp", "symbol")
+    rows = pl.concat(frames).filter(pl.col("symbol").is_in(query.series or ())).sort("timestamp", "symbol")
     at = pl.col("timestamp").dt.epoch("ms")
     if query.start_ms is not None:
         rows = rows.filter(at >= query.start_ms)
@@ -85,7 +85,7 @@ def expected(frames: list[pl.DataFrame], query: RowQuery) -> list[tuple[object, 
 
 @settings(max_examples=150, deadline=None)
 @given(frames=histories(), query=queries)
-def test_a_page_is_the_sorted_whole_cut(place: Shelf, frames: list[pl.DataFrame], query: RowQuery) -> None:
+def test_a_page_is_the_sorted_whole_cut(place: SnapshotMaker, frames: list[pl.DataFrame], query: RowQuery) -> None:
     snapshot = snapshot_of(OHLC, hourly(place, frames))
     whole = expected(frames, query)
     page = select(snapshot, query)
@@ -95,7 +95,7 @@ def test_a_page_is_the_sorted_whole_cut(place: Shelf, frames: list[pl.DataFrame]
 
 @settings(max_examples=40, deadline=None)
 @given(frames=histories(), query=queries)
-def test_pages_make_up_the_whole(place: Shelf, frames: list[pl.DataFrame], query: RowQuery) -> None:
+def test_pages_make_up_the_whole(place: SnapshotMaker, frames: list[pl.DataFrame], query: RowQuery) -> None:
     snapshot = snapshot_of(OHLC, hourly(place, frames))
     whole = expected(frames, query)
     found: list[tuple[object, ...]] = []
@@ -110,7 +110,7 @@ def test_pages_make_up_the_whole(place: Shelf, frames: list[pl.DataFrame], query
     assert found == whole
 
 
-def test_a_range_that_ends_before_it_begins_is_empty(place: Shelf) -> None:
+def test_a_range_that_ends_before_it_begins_is_empty(place: SnapshotMaker) -> None:
     snapshot = snapshot_of(OHLC, hourly(place, [candles(("AAA",), count=20, until_ms=20 * HOUR_MS)]))
     backwards = RowQuery(
         groups=("1h",),
@@ -125,7 +125,7 @@ def test_a_range_that_ends_before_it_begins_is_empty(place: Shelf) -> None:
     assert (page.frame.height, page.next) == (0, None)
 
 
-def test_only_files_that_matter_are_opened(place: Shelf) -> None:
+def test_only_files_that_matter_are_opened(place: SnapshotMaker) -> None:
     months = [candles(("AAA",), count=20, until_ms=100 * HOUR_MS * month) for month in range(1, 6)]
     files = hourly(place, months)
     query = RowQuery(groups=("1h",), series=("AAA",), limit=5, columns=COLUMNS)

@@ -14,7 +14,8 @@ from api.http.errors import ApiError
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import gaps_of
 from datahub_assets.datasets.market.spec import MARKET
-from tests.api.installed import INCIDENTS, RECEIPTS, SnapshotMaker, incidents, receipts
+from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
+from tests.api.snapshots import SnapshotMaker
 from tests.api.workers import HOUR_MS, NOW_MS, candles, prices
 
 EARLIER_GAPS = pl.DataFrame(

@@ -20,7 +20,8 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from tests.api.installed import INCIDENTS, RECEIPTS, SnapshotMaker, incidents, receipts
+from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
+from tests.api.snapshots import SnapshotMaker
 from tests.api.workers import candles, prices
 
 ALL = (MARKET, OHLC, INCIDENTS, RECEIPTS)

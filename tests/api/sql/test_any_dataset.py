@@ -15,7 +15,8 @@ from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
-from tests.api.installed import INCIDENTS, RECEIPTS, SnapshotMaker, incidents, receipts
+from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
+from tests.api.snapshots import SnapshotMaker
 from tests.api.sql.conftest import Sandbox
 from tests.api.workers import NOW_MS, candles, prices
 
