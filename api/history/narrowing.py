@@ -48,8 +48,7 @@ class Narrowing(msgspec.Struct, frozen=True):
 
 def meant(spec: DatasetSpec, parameter: str) -> tuple[Filter, ...]:
     """The filters of a dataset that a parameter means; each of its values may be of any of them."""
-    is_symbol = parameter == SYMBOL
-    return tuple(one for one in spec.filters if one.parameter == parameter or (is_symbol and one.names_row))
+    return tuple(one for one in spec.filters if (one.names_row if parameter == SYMBOL else one.parameter == parameter))
 
 
 def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter) -> tuple[str, ...]:
@@ -63,15 +62,14 @@ def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter)
 
 
 def rows_meant(spec: DatasetSpec, narrowing: Narrowing) -> list[pl.Expr]:
-    """The conditions on rows of a dataset, all of which must hold; none where nothing of it is narrowed down."""
+    """The conditions on rows of a dataset, all of which must hold; none where nothing of it is narrowed down.
+
+    The values must have been checked, see `check_narrowing`.
+    """
     return [
-        pl.any_horizontal(_rows_of(spec, one, spelt(spec, parameter, values, one)) for one in filters)
+        pl.any_horizontal(condition(spec, one, spelt(spec, parameter, values, one)) for one in filters)
         for parameter, values, filters in narrowing.on(spec)
     ]
-
-
-def _rows_of(spec: DatasetSpec, one: Filter, values: Sequence[str]) -> pl.Expr:
-    return condition(spec, one, values) if values else pl.col(one.column).is_null() & pl.lit(value=False)
 
 
 def known_values(snapshot: Snapshot, one: Filter) -> frozenset[str] | None:
@@ -119,8 +117,7 @@ def check_narrowing(
         ]
         if not filters:
             raise _of_none([snapshot.spec for snapshot in snapshots], parameter, values)
-        if parameter != SYMBOL:
-            _check_forms(parameter, values, filters)
+        _check_forms(parameter, values, filters)
         _check_known(parameter, values, filters, where=where)
 
 
