@@ -17,7 +17,7 @@ from api.http.errors import ApiError, InvalidParameter, unknown_value
 from api.http.parameters import is_count
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 
 SYMBOL: Final = "symbol"
@@ -83,16 +83,8 @@ def known_values(snapshot: Snapshot, one: Filter) -> frozenset[str] | None:
     if one.column == spec.series:
         return frozenset[str]().union(*snapshot.series.values())
     if one.newest:
-        return frozenset(newest_rows(snapshot)[one.column].drop_nulls().cast(pl.String))
+        return frozenset(latest_rows(snapshot)[one.column].drop_nulls().cast(pl.String))
     return None
-
-
-def newest_rows(snapshot: Snapshot) -> pl.DataFrame:
-    """The newest row of each series, as far back as an answer of rows looks; of a dataset that answers with those."""
-    newest = snapshot.spec.newest
-    if not isinstance(newest, NewestOfEach):
-        raise TypeError(f"{snapshot.spec.name} is not asked for the newest row of each series")
-    return latest_rows(snapshot, max_age_ms=newest.max_age_s * 1000)
 
 
 def check_narrowing(
