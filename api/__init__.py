@@ -6,7 +6,7 @@ http                    what HTTP asks of every endpoint
 caching                 answers of pinned commits: ETag, 304, response cache
 encoders                the formats
 engine                  snapshots of commits, and rows selected from them
-rows                    prices and candles
+rows                    rows of each dataset, in pages
 sql                     SQL over the datasets
 datasets                what the datasets are
 health                  status, health and metrics

@@ -7,9 +7,7 @@ from typing import Final
 
 import click
 
-from api.asgi import create_app
-from datahub_assets.domain.errors import SettingsError
-from datahub_assets.settings import Settings
+from datahub_assets.domain.errors import DatasetInvalid, SettingsError
 from datahub_system.files.home import open_home
 from datahub_system.files.private import private_umask
 from datahub_system.net.hosts import HostCheck, OwnHosts
@@ -36,8 +34,11 @@ def serve(host: str | None, port: int | None) -> None:
       DATAHUB_HOME=./data python -m api serve --port 7860
     """
     try:
+        from api.asgi import create_app  # noqa: PLC0415 - what it loads, the datasets, may not be valid
+        from datahub_assets.settings import Settings  # noqa: PLC0415
+
         settings = Settings.from_env()
-    except SettingsError as error:
+    except (SettingsError, DatasetInvalid) as error:
         click.echo(str(error), err=True)
         sys.exit(2)
     private_umask()

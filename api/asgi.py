@@ -33,7 +33,7 @@ from api.http.problems import problem_response
 from api.middleware.outermost import OuterMiddleware
 from api.middleware.refusals import body_refusal
 from api.rows.answers import RowAnswers
-from api.rows.controller import RowsController
+from api.rows.controller import rows_router
 from api.sql.controller import SqlController
 from api.sql.sandbox.pool import SandboxPool
 from api.sql.service import SandboxCollector, SqlAnswers
@@ -49,7 +49,7 @@ _CACHE_BYTES: Final = 128 << 20
 _BODY_BYTES: Final = 1 << 20
 """The largest body of a request: a statement has 100,000 characters at most, and its values may be many."""
 _BODY_S: Final = 20.0
-_GUARDED: Final = [RowsController, SqlController, DatasetsController, HistoryController, StreamController]
+_GUARDED: Final = [SqlController, DatasetsController, HistoryController, StreamController]
 _OWN_PARAMETERS: Final = [BinanceController, CoinGeckoController, SnippetsController]
 """They judge unknown parameters in their own ways."""
 _OPEN: Final = [StatusController, WebhookController]
@@ -91,9 +91,10 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         "statements": SqlAnswers(engine, pool, cached_answers, metrics=metrics),
     }
     guarded = token_guard(authenticator, limiter)
+    rows = rows_router(engine.specs.values(), taken=parts)
     app = Litestar(
         route_handlers=[
-            Router("/", route_handlers=_GUARDED, guards=[guarded, known_parameters_only]),
+            Router("/", route_handlers=[rows, *_GUARDED], guards=[guarded, known_parameters_only]),
             Router("/", route_handlers=_OWN_PARAMETERS, guards=[guarded]),
             Router("/", route_handlers=_OPEN, guards=[known_parameters_only]),
             Router("/", route_handlers=_PAGES),

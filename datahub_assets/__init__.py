@@ -2,7 +2,9 @@
 
 cli                     `datahub …`
 definitions             Dagster's only entry
-settings                the table of settings
+settings                all settings, read from the environment
+settings_table          the table of them, for people
+settings_faults         what is wrong with them, in words
 setting_values          what values of settings look like
 settings_typos          variables that look like misspelt settings
 datasets                a package per dataset, and the list of them

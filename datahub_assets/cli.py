@@ -12,12 +12,16 @@ from typing import Concatenate, NoReturn, ParamSpec
 
 import click
 
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import DataHubError, SettingsError
 from datahub_assets.ops.supervise import home
-from datahub_assets.settings import Settings, setting_rows
+from datahub_assets.settings import Settings
+from datahub_assets.settings_table import setting_rows
 from datahub_system.files.private import UnsafePath, check_file, private_umask
 
 P = ParamSpec("P")
+_ANY = next(iter(DATASETS))
+_dataset = click.option("--dataset", "name", metavar="NAME", help=f"one of {', '.join(DATASETS)} instead of all")
 
 
 def _ends_well(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
@@ -55,7 +59,7 @@ def _examples(*lines: str) -> str:
 
 def _settings_epilog() -> str:
     rows = [f"  {row.variable}\n      {row.description} [{row.default}]" for row in setting_rows()]
-    return "\b\nEnvironment:\n" + "\n".join(rows) + "\n\n" + _examples("datahub up", "DATAHUB_COINS=50 datahub up")
+    return "\b\nEnvironment:\n" + "\n".join(rows) + "\n\n" + _examples("datahub up", "DATAHUB_API_PORT=8000 datahub up")
 
 
 @click.group(
@@ -79,12 +83,7 @@ def up(settings: Settings) -> None:
 
 @main.group(
     invoke_without_command=True,
-    epilog=_examples(
-        "datahub token",
-        "datahub token add laptop",
-        "datahub token list",
-        'curl -H "Authorization: Bearer $(datahub token)" …',
-    ),
+    epilog=_examples("datahub token", "datahub token add laptop", 'curl -H "Authorization: Bearer $(datahub token)" …'),
 )
 @click.pass_context
 def token(context: click.Context) -> None:
@@ -157,11 +156,11 @@ def doctor(settings: Settings) -> None:
 @main.command(
     epilog=_examples(
         "datahub quarantine",
-        "datahub quarantine --dataset ohlc --raw",
+        f"datahub quarantine --dataset {_ANY} --raw",
         "datahub quarantine --json | jq '.groups[] | select(.last_seen > \"2025-12\")'",
     )
 )
-@click.option("--dataset", "name", default=None, metavar="NAME", help="one dataset (market, ohlc, …) instead of all")
+@_dataset
 @click.option("--raw", is_flag=True, help="also what upstream sent, for the rows seen last")
 @click.option("--json", "as_json", is_flag=True, help="one JSON document")
 @_ends_well
@@ -178,6 +177,14 @@ def settings_() -> None:
     """Print the table of settings: variable, default, meaning."""
     for row in setting_rows():
         click.echo(f"{click.style(row.variable, bold=True)}  [{row.default}]\n    {row.description}")
+
+
+@main.command("datasets", epilog=_examples("datahub datasets"))
+def datasets_() -> None:
+    """List the datasets: name, title, repo on the Hub, and the package that brings each."""
+    from datahub_assets.ops.commands.datasets import listing  # noqa: PLC0415
+
+    click.echo("\n".join(listing()))
 
 
 @main.group()
@@ -208,8 +215,8 @@ def hub() -> None:
     """Care for the datasets on the Hub."""
 
 
-@hub.command(epilog=_examples("datahub hub squash", "datahub hub squash --dataset market --yes"))
-@click.option("--dataset", "name", default=None, metavar="NAME", help="one dataset (market, ohlc, …) instead of all")
+@hub.command(epilog=_examples("datahub hub squash", f"datahub hub squash --dataset {_ANY} --yes"))
+@_dataset
 @click.option("--yes", is_flag=True, help="do not ask")
 @_ends_well
 def squash(settings: Settings, *, name: str | None, yes: bool) -> None:

@@ -5,21 +5,24 @@ from importlib import import_module
 import dagster as dg
 
 from datahub_assets.datasets.registry import PACKAGES
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.defs import chain
 from datahub_assets.defs.hub_maintenance import hub_maintenance, hub_maintenance_schedule
 from datahub_assets.defs.jobs import chain_definitions
 from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.defs.retention import run_retention_sensor
+from datahub_assets.domain.errors import DatasetInvalid
 from datahub_assets.settings import Settings
 
 
 def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Definitions:
-    """All definitions. A dataset's source asset is `source_asset` in the module `asset` of its package."""
+    """All definitions. A dataset's source asset is `source_asset` in the module `asset` of its package.
+
+    Raises:
+        DatasetInvalid: a package has no such asset.
+    """
     chains = [
-        chain_definitions(
-            spec,
-            source=import_module(f"datahub_assets.datasets.{package}.asset").source_asset,
-            settings=settings,
-        )
+        chain_definitions(spec, source=_source_asset(package, spec), settings=settings)
         for package, spec in PACKAGES.items()
     ]
     common = dg.Definitions(
@@ -30,6 +33,16 @@ def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Defi
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(*chains, common)
+
+
+def _source_asset(package: str, spec: DatasetSpec) -> dg.AssetsDefinition:
+    found = getattr(import_module(f"{package}.asset"), "source_asset", None)
+    if not isinstance(found, dg.AssetsDefinition) or found.keys != {chain.source_key(spec)}:
+        raise DatasetInvalid(
+            f"dataset {spec.name!r}: {package}.asset.source_asset must be the asset {spec.source_asset!r}, which "
+            "datahub_assets.defs.source_assets.asset_of makes"
+        )
+    return found
 
 
 defs = build(Settings.from_env())

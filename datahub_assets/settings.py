@@ -1,31 +1,29 @@
 """The one table of settings: environment in, frozen typed values out. No other module reads the environment.
 
-The table feeds the code, `datahub up --help` and the README; no default lives anywhere else. Proxies are no settings of
-ours: `datahub_system.net.proxies` reads those variables, and here is only seen that they can be used.
+The settings of a dataset are told by its spec; all are read here, and no default lives anywhere else. Proxies are no
+settings of ours: `datahub_system.net.proxies` reads those variables, and here is only seen that they can be used.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.settings_base import DatasetSettings, env
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.setting_values import Account, Home, Networks, Port, Secret, Url, Words
+from datahub_assets.settings_faults import explain, refuse_shared
 from datahub_system.net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"
 LOCAL_USER: Final = "local"
 
 S = TypeVar("S", bound=DatasetSettings)
-_KINDS: Final = tuple(dict.fromkeys(spec.settings for spec in DATASETS.values()))
-"""The types of the datasets' settings; datasets of one type share theirs."""
+OF_DATASETS: Final = tuple(dict.fromkeys(spec.settings for spec in DATASETS.values()))
+"""The types of the datasets' settings, in the order of the datasets; datasets of one type share theirs."""
 
 
 class Settings(BaseModel):
@@ -49,9 +47,7 @@ class Settings(BaseModel):
         description=f"the Hub; unset: {HUGGING_FACE}, or the embedded Hub when no token is set",
     )
     use_mock_data: bool = Field(
-        default=False,
-        validation_alias=env("USE_MOCK_DATA"),
-        description="must stay false: this system has no mock data",
+        default=False, validation_alias=env("USE_MOCK_DATA"), description="must stay false: there is no mock data here"
     )
     home: Home = Field(
         Path("data"),
@@ -138,10 +134,7 @@ class Settings(BaseModel):
         100_000, ge=1, validation_alias=env("DATAHUB_SQL_MAX_ROWS"), description="most rows of a SQL answer"
     )
     sql_max_bytes: int = Field(
-        64 * 1024 * 1024,
-        ge=1024,
-        validation_alias=env("DATAHUB_SQL_MAX_BYTES"),
-        description="largest SQL answer, bytes",
+        1 << 26, ge=1024, validation_alias=env("DATAHUB_SQL_MAX_BYTES"), description="largest SQL answer, bytes"
     )
     sql_workers: int = Field(
         2,
@@ -150,14 +143,14 @@ class Settings(BaseModel):
         validation_alias=env("DATAHUB_SQL_WORKERS"),
         description="SQL queries of one caller that run at once; one process more stands by for the others",
     )
-    of_datasets: Mapping[type[DatasetSettings], DatasetSettings] = Field(
-        default_factory=lambda: {kind: kind() for kind in _KINDS}, exclude=True
-    )
     run_launcher: str = Field(
         "warm",
         pattern="^(warm|default)$",
         validation_alias=env("DATAHUB_RUN_LAUNCHER"),
         description="`warm` forks runs from a preloaded process, `default` is Dagster's own launcher",
+    )
+    of_datasets: Mapping[type[DatasetSettings], DatasetSettings] = Field(
+        default_factory=lambda: {kind: kind() for kind in OF_DATASETS}, exclude=True
     )
 
     @classmethod
@@ -176,15 +169,15 @@ class Settings(BaseModel):
         except UnusableProxy as error:
             problems.append(str(error))
         checked: dict[type[BaseModel], BaseModel] = {}
-        for kind in (cls, *_KINDS):
+        for kind in (cls, *OF_DATASETS):
             try:
                 checked[kind] = kind.model_validate(values)
             except ValidationError as error:
-                problems.extend(_explain(error, kind))
+                problems.extend(explain(error, kind))
         if problems:
             raise SettingsError("\n".join(problems))
-        settings = cast("Settings", checked.pop(cls))
-        return settings.model_copy(update={"of_datasets": checked})
+        own = cast("Settings", checked.pop(cls))
+        return own.model_copy(update={"of_datasets": checked})
 
     @field_validator("use_mock_data", mode="after")
     @classmethod
@@ -253,52 +246,4 @@ class Settings(BaseModel):
         return self.home / "snapshots"
 
 
-def _explain(error: ValidationError, kind: type[BaseModel]) -> Iterator[str]:
-    """One line per wrong setting, secrets hidden."""
-    for problem in error.errors():
-        place = str(problem["loc"][0])
-        field = kind.model_fields.get(place) or _field_of_alias(kind, place)
-        name = _variables(field)[0] if field is not None else place
-        secret = field is not None and "SecretStr" in str(field.annotation)
-        value = "(hidden)" if secret else repr(problem["input"])
-        message = problem["msg"].removeprefix("Value error, ")
-        yield f"{name}={value}: {message}" + (f" ({field.description})" if field is not None else "")
-
-
-def _field_of_alias(kind: type[BaseModel], alias: str) -> FieldInfo | None:
-    return next((field for field in _fields(kind) if alias in _variables(field)), None)
-
-
-def _fields(kind: type[BaseModel]) -> list[FieldInfo]:
-    """The fields that are settings."""
-    return [field for field in kind.model_fields.values() if field.validation_alias is not None]
-
-
-def _variables(field: FieldInfo) -> list[str]:
-    alias = field.validation_alias
-    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
-
-
-@dataclass(frozen=True, slots=True)
-class SettingRow:
-    """One line of the settings table as people read it."""
-
-    variable: str
-    default: str
-    description: str
-
-
-def setting_rows() -> list[SettingRow]:
-    """The table for `--help` and the README, one row a setting: those of the datasets after the others."""
-    rows = []
-    for field in chain.from_iterable(map(_fields, (Settings, *_KINDS))):
-        default = field.default
-        text = "unset" if default in (None, ()) else ",".join(default) if isinstance(default, tuple) else str(default)
-        rows.append(
-            SettingRow(
-                variable=" / ".join(_variables(field)),
-                default=text.lower() if isinstance(default, bool) else text,
-                description=field.description or "",
-            )
-        )
-    return rows
+refuse_shared(Settings, DATASETS.values())

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-from datahub_assets.settings import setting_rows
+from datahub_assets.settings_table import setting_rows
 
 _PREFIX: Final = "DATAHUB_"
 _LEAST_LIKENESS: Final = 0.75

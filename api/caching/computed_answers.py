@@ -12,7 +12,7 @@ from api.caching.conditional import JSON, json_coding
 from api.caching.revision_choice import RevisionChoice
 from api.caching.revisions import commit_at
 from api.engine.engine import Engine
-from api.engine.selection import NotResident
+from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
 from api.http.compression import coded
 from api.http.etags import Validator, etag_of

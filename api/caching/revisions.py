@@ -11,9 +11,12 @@ from api.engine.engine import Engine
 from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.http.errors import DatasetNotReady, RevisionUnknown
+from datahub_assets.datasets.registry import DATASETS
 
 REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
 """What may name a revision on the Hub; about anything else it is not asked."""
+EACH_COMMIT: Final = ",".join(f"{name}@<sha>" for name in DATASETS)
+"""How `X-Revision` names the commits of an answer that is of all datasets: `market@<sha>,ohlc@<sha>`, for one."""
 
 
 async def commit_at(dataset: Dataset, choice: RevisionChoice) -> HubCommit:
@@ -84,9 +87,7 @@ def _named_revisions(revision: str, engine: Engine) -> dict[str, str]:
     for part in revision.split(","):
         name, separator, wanted = part.strip().partition("@")
         if not separator or name in named:
-            raise RevisionUnknown(
-                f"{revision[:200]!r} does not name one commit of each dataset, as market@<sha>,ohlc@<sha>"
-            )
+            raise RevisionUnknown(f"{revision[:200]!r} does not name one commit of each dataset, as {EACH_COMMIT}")
         engine.dataset(name)  # raises UnknownDataset
         named[name] = wanted
     return named

@@ -14,6 +14,7 @@ from api.datasets.schemas import DatasetInfo
 from api.datasets.service import dataset_infos
 from api.engine.engine import Engine
 from api.http.openapi import CONDITIONAL, QUERIED
+from api.http.parameters import DATASET_NAMES
 from datahub_assets.settings import Settings
 
 
@@ -32,9 +33,9 @@ class DatasetsController(Controller):
         engine: NamedDependency[Engine],
         settings: NamedDependency[Settings],
         choice: NamedDependency[RevisionChoice],
-        dataset: Annotated[str | None, QueryParameter(description="only this dataset: `market` or `ohlc`")] = None,
+        dataset: Annotated[str | None, QueryParameter(description=f"only this dataset: one of {DATASET_NAMES}")] = None,
     ) -> Response[dict[str, DatasetInfo]]:
-        """Repo, revision, files and sizes, rows, columns and types, coverage, update time, per dataset."""
+        """Per dataset: repo, revision, files and sizes, rows, coverage, columns, filters, source and licence."""
         if dataset is not None:
             pinned = [Pinned(await snapshot_at(engine, dataset, choice), immutable=choice.is_immutable)]
         else:

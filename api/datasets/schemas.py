@@ -17,13 +17,38 @@ class ColumnInfo(msgspec.Struct, frozen=True):
     name: str
     type: str
     description: str
+    unit: str | None
+    """Of its numbers."""
+    example: str | float | bool | list[str] | None
+
+
+class FilterInfo(msgspec.Struct, frozen=True):
+    """A parameter that narrows the rows down: the column it means, and how it is given."""
+
+    parameter: str
+    column: str
+    description: str
+    example: list[str]
+    many: bool
+    """Whether several values may be given, comma-separated."""
+    required: bool
+    default: str | None
+
+
+class LicenceInfo(msgspec.Struct, frozen=True):
+    """The terms a dataset's rows are under."""
+
+    id: str
+    name: str
+    url: str
 
 
 class GroupCoverage(msgspec.Struct, frozen=True):
-    """What part of a dataset covers: an interval's candles, or all rows where there are no groups."""
+    """What part of a dataset covers: the rows of a group, or all rows where there are no groups."""
 
     group: str | None
-    series: int
+    series: int | None
+    """How many; null where rows form no series."""
     rows: int
     oldest: str | None
     newest: str | None
@@ -34,6 +59,10 @@ class DatasetInfo(msgspec.Struct, frozen=True):
 
     name: str
     title: str
+    summary: str
+    provider: str
+    source: str
+    licence: LicenceInfo
     repo: str
     url: str
     revision: str
@@ -41,6 +70,13 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     rows: int
     size: int
     key: list[str]
+    time: str
+    """The column rows are ordered and selected by."""
+    series: str | None
+    group: str | None
+    final: str | None
+    """The column that says whether a row is final; null where rows are final as they come."""
     columns: list[ColumnInfo]
+    filters: list[FilterInfo]
     coverage: list[GroupCoverage]
     files: list[FileInfo]

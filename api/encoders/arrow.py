@@ -1,4 +1,5 @@
-"""The Arrow IPC stream format, with the types of the dataset's own files (plain strings, `timestamp[ms, UTC]`)."""
+"""The Arrow IPC stream format, with the types of the dataset's own files (plain strings and lists of them,
+`timestamp[ms, UTC]`)."""
 
 import io
 from collections.abc import Iterator
@@ -24,10 +25,14 @@ def encode(frame: pl.DataFrame) -> Iterator[bytes]:
 
 def _plain(frame: pl.DataFrame) -> pa.Table:
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    narrowed = [
-        field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field for field in table.schema
-    ]
-    return table.cast(pa.schema(narrowed))
+    return table.cast(pa.schema([field.with_type(_narrow(field.type)) for field in table.schema]))
+
+
+def _narrow(kind: pa.DataType) -> pa.DataType:
+    """The type without 64-bit offsets, which polars has and other readers seldom expect."""
+    if pa.types.is_large_list(kind):
+        return pa.list_(_narrow(kind.value_type))
+    return pa.string() if pa.types.is_large_string(kind) else kind
 
 
 def _drained(out: io.BytesIO) -> bytes:

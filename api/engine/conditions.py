@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
+
+Condition = tuple[Filter, tuple[str, ...]]
+"""A filter and its values, as the column spells them."""
 
 
 def condition(spec: DatasetSpec, one: Filter, values: Sequence[str]) -> pl.Expr:
@@ -26,3 +31,15 @@ def condition(spec: DatasetSpec, one: Filter, values: Sequence[str]) -> pl.Expr:
             return column.is_in([int(value) for value in values])
         case _:
             return column.is_in(list(values))
+
+
+def holding(spec: DatasetSpec, where: Sequence[Condition], rows: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    """Of each row whether all these conditions hold; a value that is missing fulfils none."""
+    mask = np.ones(rows.height, dtype=np.bool_)
+    for one, values in where:
+        if spec.column(one.column).kind is ColumnKind.FLAG:  # not by an expression, whose planning costs more
+            found = rows[one.column]
+        else:
+            found = rows.select_seq(condition(spec, one, values)).to_series()
+        mask &= found.fill_null(value=False).to_numpy()
+    return mask

@@ -14,18 +14,21 @@ import polars as pl
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
-    """Where one series lies in a file sorted by series and time: `rows` rows from `first` on; its time range (ms)."""
+    """Where one series lies in a file: `rows` rows from `first` on; its time range (ms)."""
 
     first: int
     rows: int
     min_ms: int
     max_ms: int
     forming: int
-    """Rows that may still change (`closed` is false)."""
+    """Rows that are not known to be final; none where rows are final as they come."""
 
 
 class FileIndex(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of a file without opening its rows."""
+    """What is known of a file without opening its rows: where each series lies, in the order of their names.
+
+    Where rows form no series, all of them lie in one span, whose name is "".
+    """
 
     spans: dict[str, Span]
 
@@ -37,7 +40,7 @@ class FileIndex(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A file's rows, sorted by series and time, mapped from disk; `times` are their timestamps (epoch ms)."""
+    """A file's rows in the spec's order (`sort`), mapped from disk; `times` are their times (epoch ms)."""
 
     frame: pl.DataFrame
     times: npt.NDArray[np.int64]
@@ -75,12 +78,12 @@ class DataFile:
 
     @cached_property
     def min_ms(self) -> int:
-        """Oldest timestamp; 0 for an empty file."""
+        """Oldest time, epoch ms; 0 for an empty file."""
         return min((span.min_ms for span in self.index.spans.values()), default=0)
 
     @cached_property
     def max_ms(self) -> int:
-        """Newest timestamp; 0 for an empty file."""
+        """Newest time, epoch ms; 0 for an empty file."""
         return max((span.max_ms for span in self.index.spans.values()), default=0)
 
     @property

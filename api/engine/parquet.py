@@ -23,10 +23,11 @@ from datahub_assets.domain.sql_names import quoted
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH_ROWS: Final = 100_000
-_FORM: Final = "1"
+_FORM: Final = "2"
 """Changes when the way files are read or kept does, so that what an older version kept is not taken for ours."""
 _DUCKDB_TYPES: Final = {
     ColumnKind.TEXT: "VARCHAR",
+    ColumnKind.TEXTS: "VARCHAR[]",
     ColumnKind.NUMBER: "DOUBLE",
     ColumnKind.COUNT: "BIGINT",
     ColumnKind.FLAG: "BOOLEAN",
@@ -60,15 +61,16 @@ class FileReader:
         self._catalog = catalog
         self._mapped = mapped
         self._mapped.mkdir(parents=True, exist_ok=True)
-        self._series = spec.sort[0]
-        shape = repr((_FORM, spec.columns, spec.sort, spec.group))
+        kinds = [(column.name, column.kind) for column in spec.columns]
+        shape = repr((_FORM, kinds, spec.sort, spec.time, spec.series, spec.group, spec.final))
         self._reading = hashlib.blake2b(shape.encode(), digest_size=4).hexdigest()
 
     def index(self, blob: Path, *, group: str | None) -> FileIndex:
         """The index of a parquet file.
 
         Raises:
-            HubContentInvalid: it is not parquet, lacks a key column, has a row without a key, or rows of another group.
+            HubContentInvalid: it is not parquet, lacks a column that is never null, has a row without a key, or
+                rows of another group.
         """
         known = self._catalog.content(blob.name, self._reading)
         if known is not None:
@@ -95,35 +97,37 @@ class FileReader:
             self._write_mapped(blob, path)
             table = _mapped(path)
         frame = cast("pl.DataFrame", pl.from_arrow(table, rechunk=False))
-        return Rows(frame=frame, times=frame["timestamp"].to_physical().to_numpy())
+        return Rows(frame=frame, times=frame[self._spec.time].to_physical().to_numpy())
 
     def mapped_path(self, blob: Path) -> Path:
         """Where the rows of a parquet file are kept as an Arrow file."""
         return self._mapped / f"{blob.name}-{self._reading}.arrow"
 
     def _read_index(self, blob: Path, *, group: str | None) -> FileIndex:
-        forming = "NOT closed" if self._spec.has_forming_rows else "false"
-        foreign = f"{quoted(self._spec.group)} IS DISTINCT FROM $group" if self._spec.group else "$group IS NOT NULL"
-        series = quoted(self._series)
+        spec = self._spec
+        time, series = quoted(spec.time), "''" if spec.series is None else quoted(spec.series)
+        forming = "false" if spec.final is None else f"{quoted(spec.final)} IS NOT TRUE"
+        foreign = f"{quoted(spec.group)} IS DISTINCT FROM $group" if spec.group else "$group IS NOT NULL"
+        keyless = " OR ".join(f"{quoted(name)} IS NULL" for name in spec.column_names if name in spec.required)
         spans: dict[str, Span] = {}
         first = 0
-        for name, rows, min_ms, max_ms, forming_rows, foreign_rows, timeless in self._fetch(
-            f"SELECT {series}, count(*), epoch_ms(min(timestamp)), epoch_ms(max(timestamp)),"  # noqa: S608
-            f" count(*) FILTER ({forming}), count(*) FILTER ({foreign}), count(*) FILTER (timestamp IS NULL)"
+        for name, rows, min_ms, max_ms, forming_rows, foreign_rows, keyless_rows in self._fetch(
+            f"SELECT {series}, count(*), epoch_ms(min({time})), epoch_ms(max({time})),"  # noqa: S608
+            f" count(*) FILTER ({forming}), count(*) FILTER ({foreign}), count(*) FILTER ({keyless})"
             f" FROM ({self._select(blob)}) GROUP BY 1 ORDER BY 1",
             {"path": str(blob), "group": group},
         ):
-            if name is None or timeless:
-                raise HubContentInvalid(f"a file of {self._spec.name} has rows without a key")
+            if keyless_rows:
+                raise HubContentInvalid(f"a file of {spec.name} has rows without a key")
             if foreign_rows:
-                raise HubContentInvalid(f"a file of {self._spec.name} in group {group!r} has rows of another group")
+                raise HubContentInvalid(f"a file of {spec.name} in group {group!r} has rows of another group")
             spans[name] = Span(first=first, rows=rows, min_ms=min_ms, max_ms=max_ms, forming=forming_rows)
             first += rows
         return FileIndex(spans=spans)
 
     def _write_mapped(self, blob: Path, path: Path) -> None:
         schema = dict(self._spec.polars_schema())
-        order = ", ".join(map(quoted, self._spec.sort))
+        order = ", ".join(map(self._ordered, self._spec.sort))
         path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleared the folder away
         incoming = path.with_name(f"{uuid.uuid4().hex}.incoming")
         try:
@@ -144,10 +148,15 @@ class FileReader:
         finally:
             incoming.unlink(missing_ok=True)
 
+    def _ordered(self, name: str) -> str:
+        """A column as rows are sorted by it: times to the millisecond, as they are kept."""
+        is_time = self._spec.column(name).kind is ColumnKind.TIME
+        return f"epoch_ms({quoted(name)})" if is_time else quoted(name)
+
     def _select(self, blob: Path) -> str:
         """SQL that reads the spec's columns from `$path`, nothing else; a column the file lacks reads as null."""
         present = {row[0] for row in self._fetch("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(blob)})}
-        missing = [name for name in self._spec.key if name not in present]
+        missing = [name for name in self._spec.column_names if name in self._spec.required and name not in present]
         if missing:
             raise HubContentInvalid(f"a file of {self._spec.name} lacks the columns {', '.join(missing)}")
         columns = ", ".join(

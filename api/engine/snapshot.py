@@ -49,17 +49,17 @@ class Snapshot:
 
     @cached_property
     def newest_ms(self) -> int | None:
-        """Timestamp of the newest row, None without rows."""
+        """Time of the newest row (epoch ms), None without rows."""
         return max((file.max_ms for file in self.data if file.rows), default=None)
 
     @cached_property
     def oldest_ms(self) -> int | None:
-        """Timestamp of the oldest row, None without rows."""
+        """Time of the oldest row (epoch ms), None without rows."""
         return min((file.min_ms for file in self.data if file.rows), default=None)
 
     @cached_property
     def series(self) -> Mapping[str | None, frozenset[str]]:
-        """Names of all series (symbols, coin ids) by group."""
+        """Names of all series by group; the name "" where rows form none."""
         return {group: frozenset().union(*(file.index.spans for file in files)) for group, files in self.groups.items()}
 
     def prepare(self) -> None:

@@ -14,9 +14,10 @@ class DatasetStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How the hub is, in brief."""
+    """How the hub is, in brief; two datasets have a key of their own besides, which clients know them by."""
 
     status: str
     message: str
     market_dataset: DatasetStatus
     ohlc_dataset: DatasetStatus
+    datasets: dict[str, DatasetStatus]

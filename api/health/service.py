@@ -14,7 +14,8 @@ from datahub_assets.domain.times import iso_short
 from datahub_assets.domain.worker_status import FILE_NAME, UNREADABLE, Chain, WorkerStatus, decode
 from datahub_assets.settings import Settings
 
-OLD_DATA_S: Final = 300
+_ON_THE_WAY_S: Final = 120
+"""What rows may take from upstream until they are served, on top of the age their dataset's spec warns of."""
 _LOOKS_MISSED: Final = 2
 """So many looks at the Hub may stay away before what is served is called stale: one may just take long."""
 LEAST_SILENCE_S: Final = 5.0
@@ -135,11 +136,11 @@ def _dataset_health(dataset: Dataset | None, *, silent_s: float, unbound: DataHu
     elif stale:
         reasons.append(f"the Hub did not answer lately; serving commit {snapshot.sha}")
     age_s = None if snapshot.newest_ms is None else now_s - snapshot.newest_ms / 1000
-    if snapshot.spec.has_forming_rows and age_s is not None:
+    if snapshot.spec.stamped_at_begin and age_s is not None:
         age_s = now_s - snapshot.commit.at_ms / 1000
     if age_s is None:
         reasons.append("it has no rows")
-    elif age_s > OLD_DATA_S:
+    elif age_s > snapshot.spec.stale_warn_ms / 1000 + _ON_THE_WAY_S:
         reasons.append(f"its data is {age_s:.0f} s old")
     return DatasetHealth(
         status="degraded" if reasons else "ok",

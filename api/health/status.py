@@ -17,12 +17,14 @@ _MESSAGES = {
 def status_of(engine: Engine, settings: Settings) -> Status:
     """The hub in brief; `healthy`, `degraded` or `unavailable`."""
     health = hub_health(engine, settings)
+    endpoint = settings.hub_endpoint
     message = "; ".join([_MESSAGES[health.status], *health.reasons])
     return Status(
         status="healthy" if health.status == "ok" else health.status,
         message=message,
-        market_dataset=_brief(engine, "market", endpoint=settings.hub_endpoint),
-        ohlc_dataset=_brief(engine, "ohlc", endpoint=settings.hub_endpoint),
+        market_dataset=_brief(engine, "market", endpoint=endpoint),
+        ohlc_dataset=_brief(engine, "ohlc", endpoint=endpoint),
+        datasets={name: _brief(engine, name, endpoint=endpoint) for name in engine.specs},
     )
 
 

@@ -1,7 +1,7 @@
 """What changed and what is missing: revisions, differences, coverage."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
@@ -12,15 +12,21 @@ from api.caching.listings import listing_of
 from api.caching.revision_choice import RevisionChoice, choose_revision, revision_or_time
 from api.caching.revisions import snapshot_at
 from api.engine.engine import Engine
+from api.history.narrowing import Narrowing
+from api.history.narrowing_parameters import asking_for
 from api.history.revisions import revisions_of
 from api.history.schemas import Coverage, Diff, Revisions
-from api.history.service import coverage_of, diff_of
+from api.history.service import coverage_of, diff_of, names_series
 from api.http.errors import InvalidParameter
 from api.http.openapi import CONDITIONAL, QUERIED, problems
-from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, check_range, example, words
+from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, check_range, example
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.hub_files import FULL_SHA
 
 _PAGE_LIMITS = {"minimum": 1, "maximum": 1000}
+_OF_COVERAGE: Final = next((spec.name for spec in DATASETS.values() if spec.gaps is not None), next(iter(DATASETS)))
+"""The dataset whose coverage is told unless another is named: one that knows what is missing, if there is one."""
+_NARROWING: Final = asking_for(tuple(DATASETS.values()), is_offered=names_series)
 
 
 class HistoryController(Controller):
@@ -86,7 +92,10 @@ class HistoryController(Controller):
     @get(
         "/coverage",
         summary="What there is of each series, and what is missing",
-        dependencies={"choice": Provide(choose_revision, sync_to_thread=False)},
+        dependencies={
+            "choice": Provide(choose_revision, sync_to_thread=False),
+            "narrowing": Provide(_NARROWING, sync_to_thread=False),
+        },
         responses={**CONDITIONAL, **QUERIED},
     )
     async def coverage(
@@ -95,11 +104,10 @@ class HistoryController(Controller):
         *,
         engine: NamedDependency[Engine],
         choice: NamedDependency[RevisionChoice],
-        dataset: DatasetName = "ohlc",
-        symbol: Annotated[list[str] | None, QueryParameter(description="only these pairs or coin ids")] = None,
-        interval: Annotated[str | None, QueryParameter(description="only candles of this length")] = None,
+        narrowing: NamedDependency[Narrowing],
+        dataset: DatasetName = _OF_COVERAGE,
     ) -> Response[Coverage]:
         """Rows, first and last time per series, and the gap ledger: since when, why, healed or not."""
         snapshot = await snapshot_at(engine, dataset, choice)
-        compute = partial(coverage_of, snapshot, symbols=words(symbol), interval=interval)
+        compute = partial(coverage_of, snapshot, narrowing=narrowing)
         return await json_of(request, (snapshot,), compute, immutable=choice.is_immutable)

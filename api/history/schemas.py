@@ -1,8 +1,11 @@
 """The shapes of answers about commits, differences and coverage."""
 
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
 import msgspec
+
+from datahub_assets.datasets.registry import DATASETS
 
 
 class RevisionInfo(msgspec.Struct, frozen=True):
@@ -61,11 +64,11 @@ class Diff(msgspec.Struct, frozen=True, rename={"earlier": "from", "later": "to"
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Candles that should exist and do not (or did not, if healed)."""
+    """Rows that should exist and do not (or did not, if healed)."""
 
     first_time: str
     last_time: str | None
-    candles: int
+    missing: int
     cause: str | None
     first_seen: str | None
     asked_at: str | None
@@ -73,27 +76,40 @@ class Gap(msgspec.Struct, frozen=True):
     healed_at: str | None
 
 
-class SeriesInfo(msgspec.Struct, frozen=True):
-    """What a dataset holds of one series: a pair's candles of one interval, or a coin's prices.
+@cache
+def series_info(groups: tuple[str, ...]) -> type[msgspec.Struct]:
+    """The shape of what is told of one series; its group stands under the name of its column, which is one of these."""
+    own: list[tuple[str, Any, Any]] = [(name, str | None | msgspec.UnsetType, msgspec.UNSET) for name in groups]
+    return msgspec.defstruct(
+        "SeriesInfo",
+        [
+            ("series", Annotated[str | None, _described("null for all rows of a dataset whose rows form no series")]),
+            *own,
+            ("rows", int),
+            ("expected", Annotated[int | None, _described("`rows` and what is missing; null where rows have no grid")]),
+            ("forming", Annotated[int, _described("rows that are not final yet")]),
+            ("oldest", str | None),
+            ("newest", str | None),
+            ("gaps", list[Gap]),
+        ],
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+    )
 
-    `expected` counts the candles that should be there, those of open gaps included; null for prices, which come when
-    they come.
-    """
 
-    series: str
-    interval: str | None
-    rows: int
-    expected: int | None
-    forming: int
-    oldest: str | None
-    newest: str | None
-    gaps: list[Gap]
+def _described(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+SeriesInfo = series_info(tuple(dict.fromkeys(spec.group for spec in DATASETS.values() if spec.group is not None)))
+"""With the groups of all datasets there are."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """What a dataset covers at a commit; `missing` counts candles of gaps that are not healed."""
+    """What a dataset covers at a commit; `missing` counts rows of gaps that are not healed."""
 
     dataset: str
     revision: str
     missing: int
-    series: list[SeriesInfo]
+    series: list[SeriesInfo]  # type: ignore[valid-type]

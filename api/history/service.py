@@ -7,12 +7,15 @@ import msgspec
 import polars as pl
 
 from api.encoders.text import times_as_text
-from api.engine.coverage import gaps, series_coverage
-from api.engine.diff import Difference, difference
+from api.engine.conditions import condition
 from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
-from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, SeriesInfo
-from api.http.errors import UnknownInterval, UnknownSymbol
+from api.history.coverage import SeriesCoverage, gaps, series_coverage
+from api.history.differences import Difference, difference
+from api.history.narrowing import Narrowing, check_narrowing, newest_rows, spelt
+from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, series_info
+from datahub_assets.datasets.filters import Filter
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import iso_short
 
 
@@ -40,47 +43,74 @@ def write_diff(found: Difference, *, dataset: str, earlier: HubCommit, later: Hu
     )
 
 
-def coverage_of(snapshot: Snapshot, *, symbols: tuple[str, ...], interval: str | None) -> Coverage:
-    """What a commit covers, series by series, with the gaps of its ledger. Raises UnknownSymbol, UnknownInterval."""
-    wanted = _checked(snapshot, symbols, interval)
+def coverage_of(snapshot: Snapshot, *, narrowing: Narrowing) -> Coverage:
+    """What a commit covers, series by series, with the gaps of its ledger.
+
+    Raises:
+        UnknownValue, InvalidParameter: nothing is there by a value; an empty answer would look as if nothing were
+            missing.
+    """
+    spec = snapshot.spec
+    check_narrowing([snapshot], narrowing, where=f"commit {snapshot.sha}", is_offered=names_series)
+    wanted = [_wanted(snapshot, *given) for given in narrowing.on(spec)]
     ledger = gaps(snapshot)
-    by_series: dict[tuple[str | None, str], list[Gap]] = {}
-    for line in times_as_text(ledger).iter_rows(named=True):
-        by_series.setdefault((line["interval"], line["symbol"]), []).append(msgspec.convert(line, Gap))
-    series = [
-        SeriesInfo(
-            series=one.series,
-            interval=one.group,
-            rows=one.rows,
-            expected=None if one.group is None else one.rows + _missing(by_series.get((one.group, one.series), [])),
-            forming=one.forming,
-            oldest=iso_short(one.oldest_ms),
-            newest=iso_short(one.newest_ms),
-            gaps=by_series.get((one.group, one.series), []),
-        )
+    found = [
+        (one, _gaps(ledger.get(one.named(spec) or "")))
         for one in series_coverage(snapshot)
-        if (not wanted or one.series in wanted) and interval in {None, one.group}
+        if all(one.group in groups or one.series in series for groups, series in wanted)
     ]
-    missing = sum(_missing(one.gaps) for one in series)
-    return Coverage(dataset=snapshot.spec.name, revision=snapshot.sha, missing=missing, series=series)
+    return Coverage(
+        dataset=spec.name,
+        revision=snapshot.sha,
+        missing=sum(_missing(lines) for _, lines in found),
+        series=[_series(spec, one, lines) for one, lines in found],
+    )
 
 
-def _missing(gaps_of_series: Sequence[Gap]) -> int:
-    """Candles of the gaps that are not healed."""
-    return sum(gap.candles for gap in gaps_of_series if gap.healed_at is None)
+def names_series(spec: DatasetSpec, one: Filter) -> bool:
+    """Whether the values of a filter say which series are meant."""
+    return one.column in {spec.series, spec.group} or one.newest
 
 
-def _checked(snapshot: Snapshot, symbols: tuple[str, ...], interval: str | None) -> frozenset[str]:
-    """The series that are meant, pairs in any spelling; an empty answer would look as if nothing were missing."""
-    groups = [group for group in snapshot.groups if group is not None]
-    if interval is not None and interval not in groups:
-        raise UnknownInterval.of(interval, valid=sorted(groups))
-    known = frozenset().union(*snapshot.series.values())
-    wanted = {symbol: symbol if symbol in known else symbol.upper() for symbol in symbols}
-    missing = [symbol for symbol, name in wanted.items() if name not in known]
-    if missing:
-        raise UnknownSymbol.of("symbol", missing, known=known, where=f"commit {snapshot.sha}")
-    return frozenset(wanted.values())
+def _wanted(
+    snapshot: Snapshot, parameter: str, values: tuple[str, ...], filters: Sequence[Filter]
+) -> tuple[set[str], set[str]]:
+    """The groups, and the series, that a parameter means."""
+    spec = snapshot.spec
+    groups: set[str] = set()
+    series: set[str] = set()
+    for one in filters:
+        spelling = spelt(spec, parameter, values, one)
+        if one.column == spec.group:
+            groups.update(spelling)
+        elif one.column == spec.series:
+            series.update(spelling)
+        elif one.newest and spec.series is not None:
+            series.update(newest_rows(snapshot).filter(condition(spec, one, spelling))[spec.series])
+    return groups, series
+
+
+def _series(spec: DatasetSpec, one: SeriesCoverage, lines: list[Gap]) -> msgspec.Struct:
+    groups = {} if spec.group is None else {spec.group: one.group}
+    return series_info(tuple(groups))(
+        series=one.series,
+        **groups,
+        rows=one.rows,
+        expected=None if spec.gaps is None else one.rows + _missing(lines),
+        forming=one.forming,
+        oldest=iso_short(one.oldest_ms),
+        newest=iso_short(one.newest_ms),
+        gaps=lines,
+    )
+
+
+def _gaps(lines: pl.DataFrame | None) -> list[Gap]:
+    return [] if lines is None else msgspec.convert(times_as_text(lines).to_dicts(), list[Gap])
+
+
+def _missing(lines: Sequence[Gap]) -> int:
+    """Rows of the gaps that are not healed."""
+    return sum(gap.missing for gap in lines if gap.healed_at is None)
 
 
 def _rows(frame: pl.DataFrame, *, limit: int) -> list[dict[str, Any]]:

@@ -216,9 +216,11 @@ class UnknownValue(ApiError):
 
     @classmethod
     def of(cls, name: str, unknown: Iterable[str], *, known: Collection[str], where: str) -> "UnknownValue":
-        """Name the unknown values and list near known ones."""
+        """Name the unknown values, and list the known ones; of many those that are near."""
         missing = [value[:_SHOWN] for value in unknown]
-        near = difflib.get_close_matches(missing[0], _comparable(missing[0], known), n=_LISTED, cutoff=0.5)
+        near: list[str] = []
+        if len(known) > _LISTED:
+            near = difflib.get_close_matches(missing[0], _comparable(missing[0], known), n=_LISTED, cutoff=0.5)
         near = near or sorted(known)[:_LISTED]
         detail = (
             f"{name}={', '.join(missing[:_LISTED])!r} is not in {where}; near or valid: {', '.join(near) or 'none'}"

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference
+from litestar.openapi.spec import Parameter as OpenAPIParameter
 
 from api.encoders import FORMATS
 from api.http.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -14,7 +15,7 @@ _DESCRIPTIONS: Final = {
     400: "a parameter is unknown or not valid, or a header is sent twice; the problem names it",
     401: "there is no bearer token",
     403: "the token is not accepted, or the statement reaches for what is not open to callers",
-    404: "there is no such symbol, interval, dataset or revision",
+    404: "no row has a value that is asked for, or there is no such dataset or revision",
     406: "no format the caller accepts",
     408: "the statement, or the request's body, takes longer than it may",
     413: "the answer would be too large, or the request is",
@@ -49,10 +50,18 @@ CONDITIONAL: Final = {304: ResponseSpec(None, description="the caller's ETag sti
 
 @dataclass
 class RowsOperation(Operation):
-    """An operation whose rows come in all formats, and that may answer 304."""
+    """An operation whose rows come in all formats, and that may answer 304.
+
+    `needed` are parameters it refuses to do without, though Litestar does not know.
+    """
+
+    needed: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         """Add what Litestar cannot derive: one schema per status and media type is all it knows."""
+        for parameter in self.parameters or ():
+            if isinstance(parameter, OpenAPIParameter) and parameter.name in self.needed:
+                parameter.required = True
         responses: Any = self.responses or {}
         answer = responses.get("200")
         if answer is None or isinstance(answer, Reference) or not answer.content:

@@ -1,5 +1,6 @@
 """Query parameters several endpoints share: their types and descriptions, and how lists and bounds are read."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
@@ -7,20 +8,19 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from api.http.errors import InvalidParameter
+from datahub_assets.datasets.registry import DATASETS
 
 MAX_LIMIT: Final = 50_000
 _MOST_LEVELS: Final = 32
+COUNTS: Final = range(-(1 << 63), 1 << 63)
+"""The numbers a column of counts holds."""
+_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
 _NUMBERS: Final = (
-    "`string` writes prices and volumes as text, so that no decimal is lost; Parquet and Arrow hold them whole anyway"
+    "`string` writes numbers with decimals as text, so that none is lost; Parquet and Arrow hold them whole anyway"
 )
-_ORDER: Final = (
-    "`asc` (oldest first) or `desc`. Without `start`, or with `desc`, a page holds the newest rows there are and the "
-    "next page those before them; with `start` and `asc` pages go forward in time"
-)
-
 WordList = list[str] | None
 
 
@@ -42,17 +42,18 @@ ToAsOf = Annotated[
     str | None,
     QueryParameter(name="to_as_of", description=f"compare to the last commit made at this time or before; {_TIME}"),
 ]
-Start = Annotated[str | None, QueryParameter(description=f"first timestamp, inclusive; {_TIME}")]
-End = Annotated[str | None, QueryParameter(description=f"last timestamp, exclusive; {_TIME}")]
-Order = Annotated[str | None, QueryParameter(description=_ORDER)]
-Columns = Annotated[WordList, QueryParameter(description="columns to return, comma-separated; `*` for all")]
-Limit = Annotated[int, QueryParameter(schema_extra=LIMIT_BOUNDS, description="most rows of an answer")]
+Start = Annotated[str | None, QueryParameter(description=f"first time, inclusive; {_TIME}")]
+End = Annotated[str | None, QueryParameter(description=f"last time, exclusive; {_TIME}")]
 PageCursor = Annotated[
     str | None, QueryParameter(description="where to go on: taken from the `Link` header of the page before")
 ]
 FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
 Numbers = Annotated[str | None, QueryParameter(description=_NUMBERS)]
-DatasetName = Annotated[str, QueryParameter(description="`market` or `ohlc`", examples=example("ohlc"))]
+DATASET_NAMES: Final = ", ".join(f"`{name}`" for name in DATASETS)
+"""The names of all datasets, as descriptions list them."""
+DatasetName = Annotated[
+    str, QueryParameter(description=f"one of {DATASET_NAMES}", examples=example(next(iter(DATASETS))))
+]
 
 
 def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
@@ -88,3 +89,8 @@ def _inside(value: Any) -> Iterable[Any]:
 def words(values: Iterable[str] | None) -> tuple[str, ...]:
     """`a,b` and `x=a&x=b` alike, without repeats and empty ones."""
     return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
+
+
+def is_count(word: str) -> bool:
+    """Whether a text is a whole number that a column of counts can hold."""
+    return _WHOLE.fullmatch(word) is not None and int(word) in COUNTS

@@ -17,16 +17,17 @@ from api.caching.revisions import commit_at
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.engine.hub.reader import HubCommit
-from api.engine.selection import NotResident
+from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
 from api.http.bodies import INLINE_ROWS, STREAMED_ROWS, body_of, streamed
 from api.http.errors import InvalidCursor
 from api.http.etags import Validator, etag_of
 from api.http.negotiation import choose_form
-from api.rows.queries import Asked, RowsRequest
+from api.rows.choice import is_one_series
+from api.rows.requests import Asked, RowsRequest
 from api.rows.service import RowsPage, rows_of
 
-_FORM: Final = "1"
+_FORM: Final = "2"
 """Changes when the same rows are written in another way, so that ETags of older versions do not match."""
 _NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
 
@@ -92,7 +93,7 @@ async def _commit(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) 
 
 def _page_at_once(snapshot: Snapshot, query: RowsRequest) -> RowsPage | None:
     """The page, if it is small and no file must be read for it."""
-    if query.limit > INLINE_ROWS or len(query.symbols) != 1:
+    if query.limit > INLINE_ROWS or not is_one_series(snapshot.spec, query):
         return None
     try:
         return rows_of(snapshot, query, resident_only=True)

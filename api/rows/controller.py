@@ -1,55 +1,58 @@
-"""Rows: prices and candles."""
+"""Rows of the datasets: an endpoint for each."""
 
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, cast
 
-from litestar import Controller, Request, Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency, Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.response import Stream
+from litestar.router import Router
 
 from api.http.openapi import QUERIED, RowsOperation, problems
 from api.rows.answers import RowAnswers
-from api.rows.queries import Asked, ask_candles, ask_market
-from api.rows.schemas import Candle, MarketRow
+from api.rows.parameters import asked_of
+from api.rows.requests import Asked
+from api.rows.schemas import example_row, row_struct
+from datahub_assets.datasets.spec import DatasetSpec
 
-_PROBLEMS = {**QUERIED, **problems(406)}
-_PRICES = ResponseSpec(list[MarketRow], generate_examples=False)  # type: ignore[valid-type]
-_CANDLES = ResponseSpec(list[Candle], generate_examples=False)  # type: ignore[valid-type]
+_NEXT_PAGE = 'Where there is more, `Link: rel="next"` leads to the next page, which is of the same commit.'
 
 
-class RowsController(Controller):
-    """Prices and candles."""
+def rows_router(specs: Iterable[DatasetSpec], *, taken: Collection[str] = ()) -> Router:
+    """The endpoints of these datasets, each called as its dataset.
 
-    path = "/api/hub"
-    tags = ["Rows"]
-    security = [{"bearer": []}]
+    Args:
+        specs: the datasets.        taken: names of the application's dependencies, which no parameter may have.
+    """
+    handlers = [_handler(spec, taken=(*taken, "asked")) for spec in specs]
+    return Router("/api/hub", route_handlers=handlers, tags=["Rows"], security=[{"bearer": []}])
 
-    @get(
-        "/market",
-        summary="Newest price of each coin, or prices of a time range",
-        dependencies={"asked": Provide(ask_market, sync_to_thread=False)},
-        responses={200: _PRICES, **_PROBLEMS},
-        operation_class=RowsOperation,
+
+def _operation_of(spec: DatasetSpec) -> type[RowsOperation]:
+    needed = frozenset(one.parameter for one in spec.filters if one.required)
+    return type("RowsOperationOfDataset", (RowsOperation,), {"needed": needed})
+
+
+def _handler(spec: DatasetSpec, *, taken: Collection[str]) -> HTTPRouteHandler:
+    rows = ResponseSpec(
+        cast("type[Any]", list[row_struct(spec)]),  # type: ignore[misc]  # a type made at run time
+        generate_examples=False,
+        description="the rows, in the format that is asked for",
+        examples=[Example(summary=spec.title, value=[example_row(spec)])],
     )
-    async def market(self, request: Request[Any, Any, Any], asked: NamedDependency[Asked]) -> Response[bytes] | Stream:
-        """Without `start` and `end`: the newest row per coin, largest market cap first.
 
-        With one of them: every row of that time, oldest first. A symbol several coins share means the one with the
-        largest market cap; `coin_ids` is exact.
-        """
+    async def answer(request: Request[Any, Any, Any], asked: NamedDependency[Asked]) -> Response[bytes] | Stream:
         return await RowAnswers.of(request.app).answer(request, asked)
 
-    @get(
-        "/ohlc",
-        summary="Candles of one or more pairs",
-        dependencies={"asked": Provide(ask_candles, sync_to_thread=False)},
-        responses={200: _CANDLES, **_PROBLEMS},
-        operation_class=RowsOperation,
-    )
-    async def ohlc(self, request: Request[Any, Any, Any], asked: NamedDependency[Asked]) -> Response[bytes] | Stream:
-        """The newest `limit` candles, oldest first; with `start`, the first `limit` candles from then on.
-
-        Candles of several pairs come in order of time. `Link: rel="next"` leads to the next page, which is of the same
-        commit.
-        """
-        return await RowAnswers.of(request.app).answer(request, asked)
+    answer.__name__ = spec.name
+    return get(
+        f"/{spec.name}",
+        summary=spec.title,
+        description=f"{spec.answer}\n\n{_NEXT_PAGE}",
+        dependencies={"asked": Provide(asked_of(spec, taken=taken), sync_to_thread=False)},
+        responses={200: rows, **QUERIED, **problems(406)},
+        operation_class=_operation_of(spec),
+    )(answer)

@@ -7,32 +7,40 @@ from typing import Final
 
 import msgspec
 
+from api.engine.selection.positions import Position
 from api.http.errors import InvalidCursor
 from datahub_assets.domain.hub_files import FULL_SHA
 
-_FORM: Final = 1
+_FORM: Final = 2
+
+
+class _PackedForm(msgspec.Struct, array_like=True, frozen=True):
+    """The beginning of a cursor, the same in all versions."""
+
+    form: int
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
     form: int
     sha: str
     query: bytes
-    at_ms: int
-    series: str
+    place: Position
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The commit's sha, a digest of the query's other parameters, and the last row's time and series."""
+    """The commit's sha, a digest of the query's other parameters, and the last row's place.
+
+    That is its position in the order of pages, or the name of its series where a page holds one row of each.
+    """
 
     sha: str
     query: bytes
-    at_ms: int
-    series: str
+    place: Position
 
     def text(self) -> str:
         """As callers carry it."""
-        packed = _Packed(_FORM, self.sha, self.query, self.at_ms, self.series)
+        packed = _Packed(_FORM, self.sha, self.query, self.place)
         return base64.urlsafe_b64encode(msgspec.msgpack.encode(packed)).decode().rstrip("=")
 
     @classmethod
@@ -44,9 +52,11 @@ class Cursor:
         """
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            if msgspec.msgpack.decode(raw, type=_PackedForm).form != _FORM:
+                raise InvalidCursor("the cursor is of another version of this server; start over without it")
             packed = msgspec.msgpack.decode(raw, type=_Packed)
         except (binascii.Error, ValueError, msgspec.MsgspecError):
             raise InvalidCursor("the cursor is damaged; take it unchanged from the Link header") from None
-        if packed.form != _FORM or not FULL_SHA.fullmatch(packed.sha):
-            raise InvalidCursor("the cursor is of another version of this server; start over without it")
-        return cls(packed.sha, packed.query, packed.at_ms, packed.series)
+        if not FULL_SHA.fullmatch(packed.sha):
+            raise InvalidCursor("the cursor names no commit; take it unchanged from the Link header")
+        return cls(packed.sha, packed.query, packed.place)

@@ -1,196 +1,48 @@
-"""What callers may ask of rows, checked and brought into one normal form."""
+"""What callers say of the rows they want, checked and brought into one normal form."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
-from litestar.params import QueryParameter
 
-from api.caching.revision_choice import RevisionChoice, choose_revision
-from api.engine.latest import DEFAULT_MAX_AGE_S
+from api.caching.revision_choice import choose_revision
+from api.engine.selection.positions import Position
 from api.http.errors import InvalidCursor, InvalidParameter
-from api.http.parameters import (
-    LIMIT_BOUNDS,
-    AsOf,
-    Columns,
-    End,
-    FormatName,
-    Limit,
-    Numbers,
-    Order,
-    PageCursor,
-    Revision,
-    Start,
-    WordList,
-    check_range,
-    example,
-    words,
-)
+from api.http.parameters import COUNTS, LIMIT_BOUNDS, check_range, is_count, words
 from api.http.times import parse_time
 from api.rows.cursors import Cursor
-from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.datasets.market.spec import MARKET
-from datahub_assets.datasets.spec import DatasetSpec
+from api.rows.requests import Asked, RowsRequest, is_of_each
+from datahub_assets.datasets.filters import Filter
+from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
+from datahub_assets.domain.columns import ColumnKind
 
-MAX_SERIES: Final = 500
-_AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
-_CANDLE_COLUMNS: Final = (
-    *("symbol", "interval", "timestamp"),
-    *("open", "high", "low", "close", "volume", "provider", "closed"),
-)
-_MARKET_COLUMNS: Final = (
-    *("symbol", "price", "market_cap", "volume_24h", "change_24h", "provider", "timestamp"),
-    *("coin_id", "name", "market_cap_rank", "high_24h", "low_24h"),
-)
+MOST_VALUES: Final = 500
+AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
+_ORDERS: Final = ("asc", "desc")
 
 
-class RowsRequest(msgspec.Struct, frozen=True, array_like=True):
-    """A request for rows in its normal form; requests that mean the same are equal."""
-
-    dataset: str
-    group: str | None
-    symbols: tuple[str, ...]
-    coin_ids: tuple[str, ...]
-    columns: tuple[str, ...]
-    limit: int
-    descending: bool
-    start_ms: int | None = None
-    end_ms: int | None = None
-    closed_only: bool = False
-    max_age_s: int = DEFAULT_MAX_AGE_S
-    after: tuple[int, str] | None = None
-    pinned: str | None = None
-    """The commit a cursor goes on at."""
-
-    @property
-    def is_range(self) -> bool:
-        """Whether rows of a time range are meant, and not the newest of each series."""
-        return self.group is not None or self.start_ms is not None or self.end_ms is not None
-
-    def digest(self) -> bytes:
-        """Tells queries apart for cursors: a page's size and place do not count."""
-        same = msgspec.structs.replace(self, limit=0, after=None, pinned=None)
-        return hashlib.blake2b(msgspec.msgpack.encode(same), digest_size=8).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """All a caller asked: which rows, of which commit, in which format (None: as `Accept` says)."""
-
-    rows: RowsRequest
-    choice: RevisionChoice
-    format: str | None
-    numbers: str | None
-
-
-def ask_candles(
-    *,
-    symbol: Annotated[
-        WordList,
-        QueryParameter(
-            description="pairs as the exchange spells them: `BTCUSDT,ETHUSDT`", examples=example(["BTCUSDT"])
-        ),
-    ] = None,
-    interval: Annotated[str, QueryParameter(description="candle length: `1h`, `4h`, `1d`, …")] = "1h",
-    limit: Limit = 500,
-    start: Start = None,
-    end: End = None,
-    order: Order = None,
-    columns: Columns = None,
-    closed_only: Annotated[bool, QueryParameter(description="leave out candles that are still forming")] = False,
-    cursor: PageCursor = None,
-    revision: Revision = None,
-    as_of: AsOf = None,
-    format: FormatName = None,  # noqa: A002 - the parameter's public name
-    numbers: Numbers = None,
-) -> Asked:
-    """Candles of one or more pairs.
+def ask(spec: DatasetSpec, given: Mapping[str, Any]) -> Asked:
+    """What a caller means by these values of the parameters of a dataset's endpoint, see `api.rows.parameters`.
 
     Raises:
         InvalidParameter, InvalidCursor: said by name.
     """
-    symbols = _series("symbol", symbol, upper=True)
-    if not symbols:
-        raise InvalidParameter.of("symbol", "", valid="one or more pairs such as BTCUSDT,ETHUSDT")
-    start_ms, end_ms = _range(start, end)
+    check_range("limit", given["limit"], LIMIT_BOUNDS)
+    start_ms, end_ms = _range(given["start"], given["end"])
+    of_each = is_of_each(spec, start_ms=start_ms, end_ms=end_ms)
+    filters = _filters(spec, given)
     rows = RowsRequest(
-        dataset=OHLC.name,
-        group=interval,
-        symbols=symbols,
-        coin_ids=(),
-        columns=_columns(columns, OHLC, default=_CANDLE_COLUMNS),
-        limit=_limit(limit),
-        descending=_order(order) == "desc",
+        dataset=spec.name,
+        columns=_columns(spec, given["columns"]),
+        limit=given["limit"],
+        descending=_descending(spec, given["order"], of_each=of_each),
+        filters=filters,
         start_ms=start_ms,
         end_ms=end_ms,
-        closed_only=closed_only,
+        max_age_s=_max_age(spec, given, counts=of_each or _looks_up_newest(spec, filters)),
     )
-    return Asked(_continued(rows, cursor), choose_revision(revision, as_of), format, numbers)
-
-
-def ask_market(
-    *,
-    symbols: Annotated[
-        WordList, QueryParameter(description="tickers, comma-separated: `BTC,ETH`", examples=example(["BTC", "ETH"]))
-    ] = None,
-    coin_ids: Annotated[WordList, QueryParameter(description="CoinGecko ids: `bitcoin,ethereum`")] = None,
-    limit: Limit = 100,
-    start: Start = None,
-    end: End = None,
-    order: Order = None,
-    columns: Columns = None,
-    max_age: Annotated[
-        int,
-        QueryParameter(schema_extra=_AGE_BOUNDS, description="leave out coins last seen longer ago than this, seconds"),
-    ] = DEFAULT_MAX_AGE_S,
-    cursor: PageCursor = None,
-    revision: Revision = None,
-    as_of: AsOf = None,
-    format: FormatName = None,  # noqa: A002 - the parameter's public name
-    numbers: Numbers = None,
-) -> Asked:
-    """Prices: the newest row of each coin, or with `start` or `end` all rows of that time.
-
-    Raises:
-        InvalidParameter, InvalidCursor: said by name.
-    """
-    check_range("max_age", max_age, _AGE_BOUNDS)
-    start_ms, end_ms = _range(start, end)
-    is_latest = start_ms is None and end_ms is None
-    rows = RowsRequest(
-        dataset=MARKET.name,
-        group=None,
-        symbols=_series("symbols", symbols, upper=True),
-        coin_ids=_series("coin_ids", coin_ids, upper=False),
-        columns=_columns(columns, MARKET, default=_MARKET_COLUMNS),
-        limit=_limit(limit),
-        # The newest row of each coin comes largest market cap first, rows of a time range oldest first.
-        descending=_order(order or ("desc" if is_latest else "asc")) == "desc",
-        start_ms=start_ms,
-        end_ms=end_ms,
-        max_age_s=max_age,
-    )
-    return Asked(_continued(rows, cursor), choose_revision(revision, as_of), format, numbers)
-
-
-def _limit(limit: int) -> int:
-    check_range("limit", limit, LIMIT_BOUNDS)
-    return limit
-
-
-def _order(order: str | None) -> str:
-    if order not in {None, "asc", "desc"}:
-        raise InvalidParameter.of("order", order, valid=("asc", "desc"))
-    return order or "asc"
-
-
-def _series(name: str, values: Sequence[str] | None, *, upper: bool) -> tuple[str, ...]:
-    named = words(values)
-    if len(named) > MAX_SERIES:
-        raise InvalidParameter.of(name, f"{len(named)} of them", valid=f"at most {MAX_SERIES} at once")
-    return tuple(sorted({word.upper() if upper else word for word in named}))
+    choice = choose_revision(given["revision"], given["as_of"])
+    return Asked(_continued(spec, rows, given["cursor"]), choice, given["format"], given["numbers"])
 
 
 def _range(start: str | None, end: str | None) -> tuple[int | None, int | None]:
@@ -200,10 +52,19 @@ def _range(start: str | None, end: str | None) -> tuple[int | None, int | None]:
     return start_ms, end_ms
 
 
-def _columns(values: Sequence[str] | None, spec: DatasetSpec, *, default: tuple[str, ...]) -> tuple[str, ...]:
+def _descending(spec: DatasetSpec, order: str | None, *, of_each: bool) -> bool:
+    """Whether the largest or newest row comes first."""
+    if order is None:
+        return of_each if isinstance(spec.newest, NewestOfEach) else spec.newest.newest_first
+    if order not in _ORDERS:
+        raise InvalidParameter.of("order", order, valid=_ORDERS)
+    return order == "desc"
+
+
+def _columns(spec: DatasetSpec, values: Sequence[str] | None) -> tuple[str, ...]:
     names = words(values)
     if not names:
-        return default
+        return spec.shown_columns
     if names == ("*",):
         return spec.column_names
     unknown = [name for name in names if name not in spec.column_names]
@@ -212,10 +73,69 @@ def _columns(values: Sequence[str] | None, spec: DatasetSpec, *, default: tuple[
     return names
 
 
-def _continued(rows: RowsRequest, cursor_text: str | None) -> RowsRequest:
+def _filters(spec: DatasetSpec, given: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for one in sorted(spec.filters, key=lambda one: one.parameter):
+        value = given[one.parameter]
+        if spec.column(one.column).kind is ColumnKind.FLAG:
+            found += [(one.parameter, ())] if value else []
+        elif values := _values(spec, one, value):
+            found.append((one.parameter, values))
+        elif one.required:
+            example = ",".join(one.example)
+            raise InvalidParameter.of(one.parameter, "", valid=f"one{' or more' * one.many}, such as {example}")
+    return tuple(found)
+
+
+def _values(spec: DatasetSpec, one: Filter, given: list[str] | str | None) -> tuple[str, ...]:
+    """The values of a filter as its column spells them, each once."""
+    named = (given,) if isinstance(given, str) else words(given)
+    if not named and one.default is not None:
+        named = (one.default,)
+    if len(named) > MOST_VALUES:
+        raise InvalidParameter.of(one.parameter, f"{len(named)} of them", valid=f"at most {MOST_VALUES} at once")
+    if spec.column(one.column).kind is ColumnKind.COUNT:
+        return tuple(sorted({_whole(one, word) for word in named}))
+    return tuple(sorted({one.spelling.of(word) for word in named}))
+
+
+def _whole(one: Filter, word: str) -> str:
+    if not is_count(word):
+        raise InvalidParameter.of(one.parameter, word, valid="a whole number of 64 bits")
+    return str(int(word))
+
+
+def _looks_up_newest(spec: DatasetSpec, filters: tuple[tuple[str, tuple[str, ...]], ...]) -> bool:
+    named = {parameter for parameter, _ in filters}
+    return any(one.newest and one.parameter in named for one in spec.filters)
+
+
+def _max_age(spec: DatasetSpec, given: Mapping[str, Any], *, counts: bool) -> int | None:
+    """The age where it changes the answer."""
+    if not isinstance(spec.newest, NewestOfEach):
+        return None
+    max_age_s: int = given["max_age"]
+    check_range("max_age", max_age_s, AGE_BOUNDS)
+    return max_age_s if counts and max_age_s != spec.newest.max_age_s else None
+
+
+def _continued(spec: DatasetSpec, rows: RowsRequest, cursor_text: str | None) -> RowsRequest:
     if cursor_text is None:
         return rows
     cursor = Cursor.parse(cursor_text)
-    if cursor.query != rows.digest():
+    if cursor.query != rows.digest() or not _is_place(spec, rows, cursor.place):
         raise InvalidCursor("the cursor belongs to another query: send it with the parameters it was given for")
-    return msgspec.structs.replace(rows, after=(cursor.at_ms, cursor.series), pinned=cursor.sha)
+    return msgspec.structs.replace(rows, after=cursor.place, pinned=cursor.sha)
+
+
+def _is_place(spec: DatasetSpec, rows: RowsRequest, place: Position) -> bool:
+    """Whether this may be the place of a row of such a page."""
+    of_each = is_of_each(spec, start_ms=rows.start_ms, end_ms=rows.end_ms)
+    names = (spec.series,) if of_each else spec.page_order
+    kinds = [spec.column(name).kind for name in names if name is not None]
+    if len(kinds) != len(place):
+        return False
+    return all(
+        isinstance(value, str) if kind is ColumnKind.TEXT else isinstance(value, int) and value in COUNTS
+        for kind, value in zip(kinds, place, strict=True)
+    )

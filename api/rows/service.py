@@ -1,16 +1,19 @@
 """Answers a normalised request for rows from a snapshot."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from api.engine.latest import latest_rows
-from api.engine.selection import Position, RowQuery, select
+from api.engine.selection.query import RowQuery
+from api.engine.selection.select import select
 from api.engine.snapshot import Snapshot
-from api.http.errors import InvalidCursor, UnknownInterval, UnknownSymbol
+from api.http.errors import InvalidCursor
+from api.rows.choice import choose, choose_newest
 from api.rows.cursors import Cursor
-from api.rows.queries import RowsRequest
+from api.rows.requests import RowsRequest, is_of_each
+from datahub_assets.datasets.spec import NewestOfEach
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,90 +28,60 @@ def rows_of(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool = F
     """The rows a request means.
 
     Raises:
-        UnknownSymbol, UnknownInterval, InvalidCursor: said by name.
+        UnknownValue, InvalidCursor: said by name.
         NotResident: `resident_only` is set and a file would have to be read, or much be looked up, first.
     """
-    if request.is_range:
-        return _range(snapshot, request, resident_only=resident_only)
-    return _latest(snapshot, request, resident_only=resident_only)
+    if is_of_each(snapshot.spec, start_ms=request.start_ms, end_ms=request.end_ms):
+        return _newest_of_each(snapshot, request, resident_only=resident_only)
+    return _in_order_of_time(snapshot, request, resident_only=resident_only)
 
 
-def _range(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> RowsPage:
-    if request.group not in snapshot.groups and request.group is not None:
-        raise UnknownInterval.of(request.group, valid=sorted(str(group) for group in snapshot.groups))
-    forward = request.start_ms is not None and not request.descending
+def _in_order_of_time(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> RowsPage:
+    ranked = partial(_ranked, snapshot, request, resident_only=resident_only)
+    chosen = choose(snapshot, request, ranked=ranked, recent=_recent(snapshot, request))
     query = RowQuery(
-        group=request.group,
-        series=_series(snapshot, request, resident_only=resident_only),
+        groups=chosen.groups,
+        series=chosen.series,
+        where=chosen.where,
         limit=request.limit,
         columns=request.columns,
         start_ms=request.start_ms,
         end_ms=request.end_ms,
-        forward=forward,
-        closed_only=request.closed_only,
-        after=None if request.after is None else Position(*request.after),
+        forward=request.start_ms is not None and not request.descending,
+        after=request.after,
     )
     page = select(snapshot, query, resident_only=resident_only)
     frame = page.frame.reverse() if request.descending else page.frame
-    cursor = None
-    if page.next is not None:
-        cursor = Cursor(snapshot.sha, request.digest(), page.next.at_ms, page.next.series)
+    cursor = None if page.next is None else Cursor(snapshot.sha, request.digest(), page.next)
     return RowsPage(frame[list(request.columns)], cursor)
 
 
-def _series(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> tuple[str, ...]:
-    """The series a request names, checked; all of them when it names none."""
-    known = snapshot.series.get(request.group, frozenset())
-    if snapshot.spec.sort[0] == "symbol":
-        _check("symbol", request.symbols, known, where=f"the {request.group} candles of commit {snapshot.sha}")
-        return request.symbols
-    _check("coin_ids", request.coin_ids, known, where=f"commit {snapshot.sha}")
-    if not request.symbols:
-        return request.coin_ids or tuple(sorted(known))
+def _newest_of_each(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> RowsPage:
     ranked = _ranked(snapshot, request, resident_only=resident_only)
-    chosen = _of_symbols(ranked, request.symbols, max_age_s=request.max_age_s)
-    return tuple(sorted({*request.coin_ids, *chosen["coin_id"]}))
-
-
-def _latest(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> RowsPage:
-    ranked = _ranked(snapshot, request, resident_only=resident_only)
-    frame = ranked
-    if request.symbols or request.coin_ids:
-        _check("coin_ids", request.coin_ids, ranked["coin_id"].to_list(), where=_recent(request.max_age_s))
-        named = _of_symbols(ranked, request.symbols, max_age_s=request.max_age_s)["coin_id"]
-        frame = ranked.filter(pl.col("coin_id").is_in([*named, *request.coin_ids]))
+    frame = choose_newest(snapshot.spec, request, ranked, recent=_recent(snapshot, request))
     if not request.descending:
         frame = frame.reverse()
+    series = frame[str(snapshot.spec.series)]
     if request.after is not None:
-        place = frame["coin_id"].index_of(request.after[1])
+        place = series.index_of(request.after[0])
         if place is None:
-            raise InvalidCursor("the cursor names a coin that is not in the answer")
-        frame = frame.slice(place + 1)
+            raise InvalidCursor("the cursor names a row that is not in the answer")
+        frame, series = frame.slice(place + 1), series.slice(place + 1)
     cursor = None
     if frame.height > request.limit:
         frame = frame.head(request.limit)
-        cursor = Cursor(snapshot.sha, request.digest(), 0, frame["coin_id"][-1])
+        cursor = Cursor(snapshot.sha, request.digest(), (series[request.limit - 1],))
     return RowsPage(frame[list(request.columns)], cursor)
 
 
 def _ranked(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> pl.DataFrame:
-    """The newest row of each coin that is not older than the request says, largest market cap first."""
-    return latest_rows(snapshot, max_age_ms=request.max_age_s * 1000, resident_only=resident_only)
+    """The newest row of each series that is not older than the request says, the largest first."""
+    max_age_ms = None if request.max_age_s is None else request.max_age_s * 1000
+    return latest_rows(snapshot, max_age_ms=max_age_ms, resident_only=resident_only)
 
 
-def _of_symbols(ranked: pl.DataFrame, symbols: Sequence[str], *, max_age_s: int) -> pl.DataFrame:
-    """The coin with the largest market cap of each symbol."""
-    found = ranked.filter(pl.col("symbol").is_in(list(symbols))).unique("symbol", keep="first", maintain_order=True)
-    if found.height < len(symbols):
-        _check("symbols", symbols, ranked["symbol"].to_list(), where=_recent(max_age_s))
-    return found
-
-
-def _recent(max_age_s: int) -> str:
-    return f"the market data of the {max_age_s} s before its newest row (max_age widens that)"
-
-
-def _check(name: str, asked: Sequence[str], known: "frozenset[str] | list[str]", *, where: str) -> None:
-    missing = [value for value in asked if value not in known]
-    if missing:
-        raise UnknownSymbol.of(name, missing, known=set(known), where=where)
+def _recent(snapshot: Snapshot, request: RowsRequest) -> str:
+    """What those rows are called where one is missing."""
+    rule = snapshot.spec.newest
+    max_age_s = rule.max_age_s if request.max_age_s is None and isinstance(rule, NewestOfEach) else request.max_age_s
+    return f"the {snapshot.spec.name} rows of the {max_age_s} s before its newest row (max_age widens that)"

@@ -13,12 +13,19 @@ from api.caching.revision_choice import choose_revision
 from api.http.errors import InvalidParameter, RequestTooLarge
 from api.http.openapi import QUERIED, RowsOperation, problems
 from api.http.parameters import FormatName, Numbers
-from api.sql.queries import PARAMS_BOUNDS, Values, ask_sql, check_values
+from api.sql.queries import PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values
 from api.sql.service import SqlAnswers, Statement
+from datahub_assets.datasets.registry import DATASETS
 
 _MOST_BYTES: Final = 256 * 1024
 """Of a body: the longest statement and the most values fit."""
 _PARAMS: Final = f"the values: a list for `?` and `$1`, an object for `$name`; {PARAMS_BOUNDS}"
+_DESCRIPTION: Final = f"""\
+Run one SELECT over {TABLES}.
+
+`SHOW TABLES` and `DESCRIBE {next(iter(DATASETS))}` say what there is. Only those tables can be read, only DuckDB's
+computing functions can be called, and time, memory, rows and bytes are limited.
+"""
 _RESPONSES = {
     200: ResponseSpec(list[dict[str, Any]], description="the rows", generate_examples=False),
     **QUERIED,
@@ -61,7 +68,7 @@ async def _readable(request: Request[Any, Any, Any]) -> None:
 
 
 class SqlController(Controller):
-    """One read-only statement in DuckDB's dialect over the tables `market`, `ohlc`, `gaps` and `corrections`."""
+    """One read-only statement in DuckDB's dialect over the datasets and their ledgers."""
 
     path = "/api/hub/sql"
     tags = ["SQL"]
@@ -86,6 +93,7 @@ class SqlController(Controller):
         status_code=200,
         before_request=_readable,
         summary="Run SQL",
+        description=_DESCRIPTION,
         responses=_RESPONSES,
         operation_class=RowsOperation,
     )
@@ -97,10 +105,6 @@ class SqlController(Controller):
         format: FormatName = None,  # noqa: A002
         numbers: Numbers = None,
     ) -> Response[bytes] | Stream:
-        """Run one SELECT over `market`, `ohlc`, `gaps` and `corrections`.
-
-        `SHOW TABLES` and `DESCRIBE ohlc` say what there is. Only those tables can be read, only DuckDB's computing
-        functions can be called, and time, memory, rows and bytes are limited.
-        """
+        """The rows of a statement."""
         choice = choose_revision(data.revision, data.as_of)
         return await statements.answer(request, Statement(data.sql, data.params, choice, format, numbers))

@@ -7,19 +7,25 @@ import msgspec
 from litestar.params import QueryParameter
 
 from api.caching.revision_choice import choose_revision
+from api.caching.revisions import EACH_COMMIT
 from api.http.errors import InvalidParameter
 from api.http.parameters import AsOf, FormatName, Numbers, check_depth
 from api.sql.service import Statement
+from datahub_assets.datasets.ledgers import parts_of
+from datahub_assets.datasets.registry import DATASETS
 
 MOST_VALUES: Final = 1_000
 """To bind to one statement, those within lists and objects counted too."""
 MOST_VALUE_BYTES: Final = 128 * 1024
 PARAMS_BOUNDS: Final = f"at most {MOST_VALUES:,} values, nested ones too, in {MOST_VALUE_BYTES >> 10} KiB of JSON"
 Values = list[Any] | dict[str, Any]
+_NAMES: Final = dict.fromkeys(part.name for spec in DATASETS.values() for part in parts_of(spec))
+TABLES: Final = ", ".join(f"`{name}`" for name in (*DATASETS, *(name for name in _NAMES if name not in DATASETS)))
+"""The names of all tables, as descriptions list them: the datasets, then the ledgers."""
 
 _REVISION: Final = (
-    "commits to read: `market@<sha>,ohlc@<sha>` as `X-Revision` names them, or a branch, tag or commit; the newest of "
-    "each dataset otherwise"
+    f"commits to read: `{EACH_COMMIT}` as `X-Revision` names them, or a branch, tag or commit; the newest of each "
+    "dataset otherwise"
 )
 
 
@@ -29,7 +35,8 @@ def ask_sql(
     params: Annotated[
         str | None,
         QueryParameter(
-            description=f'values to bind, as JSON: `["BTCUSDT"]` or `{{"symbol": "BTCUSDT"}}`; {PARAMS_BOUNDS}'
+            description='values to bind, as JSON: `["a"]` for `?` and `$1`, or `{"name": "a"}` for `$name`; '
+            f"{PARAMS_BOUNDS}"
         ),
     ] = None,
     revision: Annotated[str | None, QueryParameter(description=_REVISION)] = None,

@@ -102,10 +102,10 @@ class SqlAnswers:
 
     def _check_there(self, statement: Statement, pinned: Sequence[Pinned]) -> None:
         """Raise RevisionUnknown or DatasetNotReady for a table that is not there yet, or was not at that time."""
-        there = {entry.snapshot.spec.name for entry in pinned}
-        for name, dataset in self._engine.datasets.items():
-            tables = "|".join(re.escape(part.name) for part in parts_of(dataset.spec))
-            if name not in there and re.search(rf"\b({tables})\b", statement.sql, re.IGNORECASE):
+        there = {part.name for entry in pinned for part in parts_of(entry.snapshot.spec)}
+        for dataset in self._engine.datasets.values():
+            tables = [re.escape(part.name) for part in parts_of(dataset.spec) if part.name not in there]
+            if tables and re.search(rf"\b({'|'.join(tables)})\b", statement.sql, re.IGNORECASE):
                 dataset.find(as_of_ms=statement.choice.as_of_ms)
 
     async def _run(
@@ -118,7 +118,7 @@ class SqlAnswers:
                 return await self._pool.run(
                     statement.sql,
                     statement.params,
-                    snapshot=self._tables.of(snapshots),
+                    snapshot=await self._tables.of(snapshots),
                     caller=principal.name,
                     flat=form.format.name == "csv",
                 )

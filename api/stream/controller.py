@@ -5,19 +5,23 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Controller, Request, get
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.access.auth import Authenticator, Principal
 from api.access.guards import credentials
+from api.caching.revisions import EACH_COMMIT
 from api.engine.engine import Engine
+from api.history.narrowing import Narrowing
+from api.history.narrowing_parameters import asking_for
 from api.http.openapi import QUERIED, problems
-from api.http.parameters import WordList, words
-from api.stream.feed import Feed
+from api.http.parameters import DATASET_NAMES, WordList, words
+from api.stream.feed import MOST_OF_ONE, Feed
 from api.stream.server_sent_events import MEDIA_TYPE, EventStream
 from api.stream.subscribers import events_for, interest_of, position_of
+from datahub_assets.datasets.registry import DATASETS
 
 
 class ServerSentEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,6 +38,19 @@ _EVENTS: Final = ResponseSpec(
 )
 
 
+_DESCRIPTION: Final = f"""\
+`ready` names the commits to begin with, then there is a `commit` for each new one with the rows it changed.
+
+The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or `{EACH_COMMIT}` when
+several datasets are followed. `restart` says that what changed cannot be told, and rows must be read anew. Every 15 s
+without an event there is a comment. A client that reads too slowly is disconnected, and can go on with `Last-Event-ID`.
+A stream ends within five minutes of its token being revoked. An account may have {MOST_OF_ONE} streams open at once.
+
+A parameter narrows down the datasets that have such a filter; of the others all rows are told.
+"""
+_NARROWING: Final = asking_for(tuple(DATASETS.values()))
+
+
 class StreamController(Controller):
     """What is new."""
 
@@ -41,7 +58,12 @@ class StreamController(Controller):
     tags = ["Live"]
     security = [{"bearer": []}]
 
-    @get(summary="Follow new commits", responses={200: _EVENTS, **QUERIED, **problems(429)})
+    @get(
+        summary="Follow new commits",
+        description=_DESCRIPTION,
+        dependencies={"narrowing": Provide(_NARROWING, sync_to_thread=False)},
+        responses={200: _EVENTS, **QUERIED, **problems(429)},
+    )
     async def follow(
         self,
         request: Request[Any, Any, Any],
@@ -49,27 +71,17 @@ class StreamController(Controller):
         engine: NamedDependency[Engine],
         feed: NamedDependency[Feed],
         authenticator: NamedDependency[Authenticator],
+        narrowing: NamedDependency[Narrowing],
         dataset: Annotated[
-            WordList, QueryParameter(description="`market`, `ohlc`, comma-separated; all of them by default")
+            WordList, QueryParameter(description=f"{DATASET_NAMES}, comma-separated; all of them by default")
         ] = None,
-        symbol: Annotated[
-            WordList, QueryParameter(description="only rows of these pairs, tickers or coin ids, comma-separated")
-        ] = None,
-        interval: Annotated[str | None, QueryParameter(description="of candles, only those of this length")] = None,
         last_event_id: Annotated[
             str | None,
             HeaderParameter(name="Last-Event-ID", description="the last event's id: what came after it is sent first"),
         ] = None,
     ) -> ASGIApp:
-        """`ready` names the commits to begin with, then there is a `commit` for each new one with the rows it changed.
-
-        The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or
-        `market@<sha>,ohlc@<sha>` when several datasets are followed. `restart` says that what changed cannot be told,
-        and rows must be read anew. Every 15 s without an event there is a comment. A client that reads too slowly is
-        disconnected, and can go on with `Last-Event-ID`. A stream ends within five minutes of its token being revoked.
-        An account may have 32 streams open at once.
-        """
-        interest = await interest_of(engine, datasets=words(dataset), symbols=words(symbol), interval=interval)
+        """Events as they come; all that is wrong with a request is told before the first of them."""
+        interest = await interest_of(engine, datasets=words(dataset), narrowing=narrowing)
         since = position_of(last_event_id, interest, engine)
         principal: Principal = request.scope["state"]["principal"]
 

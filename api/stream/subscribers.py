@@ -6,9 +6,11 @@ from typing import Final
 
 import msgspec
 
+from api.caching.revisions import EACH_COMMIT
 from api.engine.engine import Engine
-from api.http.errors import InvalidParameter, UnknownInterval, UnknownSymbol
-from api.stream.changes import CommitChange, Interest, known_names
+from api.history.narrowing import Narrowing, check_narrowing
+from api.http.errors import InvalidParameter
+from api.stream.changes import CommitChange, Interest
 from api.stream.feed import Feed
 from api.stream.schemas import Restart
 from api.stream.server_sent_events import HEARTBEAT, event
@@ -17,38 +19,31 @@ from datahub_assets.domain.hub_files import FULL_SHA
 
 HEARTBEAT_S: Final = 15.0
 _RECONNECT: Final = b"retry: 3000\n\n"
-_VALID_ID: Final = "an id this stream sent: a 40-hex commit, or market@<sha>,ohlc@<sha>"
+_VALID_ID: Final = f"an id this stream sent: a 40-hex commit, or {EACH_COMMIT}"
 
 
-async def interest_of(
-    engine: Engine, *, datasets: tuple[str, ...], symbols: tuple[str, ...], interval: str | None
-) -> Interest:
+async def interest_of(engine: Engine, *, datasets: tuple[str, ...], narrowing: Narrowing) -> Interest:
     """A validated subscription; without names of datasets it is for all of them.
 
     Raises:
-        UnknownDataset, DatasetNotReady, UnknownSymbol, UnknownInterval: said by name.
+        UnknownDataset, DatasetNotReady, UnknownValue, InvalidParameter: said by name.
     """
     if datasets:
         snapshots = [engine.dataset(name).current for name in datasets]
     else:
         snapshots = [known.current for known in engine.datasets.values() if known.is_ready]
-    groups = sorted({group for snapshot in snapshots for group in snapshot.groups if group is not None})
-    if interval is not None and interval not in groups:
-        raise UnknownInterval.of(interval, valid=groups)
-    if symbols:
-        known = frozenset[str]().union(*[await asyncio.to_thread(known_names, snapshot) for snapshot in snapshots])
-        unknown = [name for name in symbols if name.upper() not in known and name.lower() not in known]
-        if unknown:
-            raise UnknownSymbol.of("symbol", unknown, known=known, where="the datasets that are followed")
+    if narrowing.given:
+        where = "the datasets that are followed"
+        await asyncio.to_thread(check_narrowing, snapshots, narrowing, where=where)
     # In the specs' order, so that an id names the same commits however the caller listed their datasets.
     followed = tuple(name for name in engine.specs if not datasets or name in datasets)
-    return Interest(followed, tuple(name.upper() for name in symbols), interval)
+    return Interest(followed, narrowing)
 
 
 def position_of(event_id: str | None, interest: Interest, engine: Engine) -> dict[str, str]:
     """The commit of each followed dataset an event id names; those it does not name begin with the newest commit.
 
-    A lone sha may be of either dataset; if it is of none that is known, it stands for all.
+    A lone sha may be of any dataset; if it is of none that is known, it stands for all.
 
     Raises:
         InvalidParameter: it is no such id.

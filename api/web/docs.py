@@ -17,11 +17,15 @@ from litestar.response import Redirect
 
 from api.access.api_keys import SCHEMES
 from api.http.problems import catalogue
+from datahub_assets.datasets.registry import DATASETS
 
 SCHEMA_URL: Final = "/schema/openapi.json"
-_DESCRIPTION: Final = """
-Live prices and candles, served from versioned Hugging Face datasets. Every answer names the commit it was computed
-from in `X-Revision`; `revision=` and `as_of=` ask for an older one.
+_LISTED: Final = "\n".join(f"- `{spec.name}`: {spec.title}. {spec.summary}" for spec in DATASETS.values())
+_DESCRIPTION: Final = f"""
+Live data, served from versioned Hugging Face datasets. Every answer names the commit it was computed from in
+`X-Revision`; `revision=` and `as_of=` ask for an older one.
+
+{_LISTED}
 
 Send `Authorization: Bearer <token>` with this server's own token or a Hugging Face token (the button *Authorize* here).
 Errors are problem details (RFC 9457) with a stable `code`; the [catalogue](/errors) lists them.
@@ -123,7 +127,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         components=Components(security_schemes={"bearer": bearer, **SCHEMES}),
         tags=[
-            Tag("Rows", "prices and candles"),
+            Tag("Rows", "rows of the datasets, newest ones or those of a time range"),
             Tag("SQL", "any SELECT over the datasets, in DuckDB's dialect"),
             Tag("Datasets", "what the datasets are and were"),
             Tag("Live", "new commits as they come"),

@@ -14,10 +14,12 @@ import msgspec
 
 from api.http.errors import InvalidParameter
 from api.web.endpoints import Endpoint
+from datahub_assets.datasets.spec import DatasetSpec
 
 TOKEN_VARIABLE: Final = "DATAHUB_TOKEN"  # noqa: S105 - a variable's name
 EVENTS: Final = "text/event-stream"
 _MOST_PATH: Final = 8_000
+_EXAMPLE_ROWS: Final = "24"
 _PINNED: Final = ("revision", "as_of")
 _ENDS: Final = ("from", "from_as_of", "to", "to_as_of")
 
@@ -69,7 +71,7 @@ class Query:
     @property
     def query_string(self) -> str:
         """The parameters as a URL has them."""
-        return urlencode(self.params, quote_via=quote, safe=",:@*/")
+        return _query_string(self.params)
 
     def url(self, base: str) -> str:
         """Where it is answered."""
@@ -94,6 +96,14 @@ def query_of(path: str, further: Sequence[tuple[str, str]], *, endpoints: Mappin
     return Query(endpoint, (*parse_qsl(split.query, keep_blank_values=True), *further))
 
 
+def example_query(spec: DatasetSpec) -> str:
+    """A query of a dataset that runs, of values its filters give as examples: what it wants to be told, or may be."""
+    told = [one for one in spec.filters if one.example]
+    wanted = [one for one in told if one.required or one.default is not None] or told[:1]
+    given = [(one.parameter, ",".join(one.example)) for one in wanted]
+    return f"/api/hub/{spec.name}?{_query_string([*given, ('limit', _EXAMPLE_ROWS)])}"
+
+
 def snippets_of(
     query: Query, *, base: str, revision: str | None, compared_to: str | None = None, media_type: str
 ) -> Snippets:
@@ -101,6 +111,10 @@ def snippets_of(
     pinned = query.known().pinned(revision, compared_to=compared_to)
     code = _events(pinned, base) if media_type == EVENTS else _answers(pinned, base)
     return Snippets(permalink=pinned.url(base), revision=revision, code=code)
+
+
+def _query_string(params: Sequence[tuple[str, str]]) -> str:
+    return urlencode(params, quote_via=quote, safe=",:@*/")
 
 
 def _answers(query: Query, base: str) -> dict[str, str]:

@@ -7,26 +7,35 @@ from typing import Annotated, Any, Final
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation
+from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.params import QueryParameter
 
 from api.access.guards import each_parameter_once
+from api.caching.conditional import JSON
 from api.engine.engine import Engine
+from api.http.errors import InvalidParameter
 from api.http.etags import COMPARED_TO
 from api.http.openapi import QUERIED, problems
-from api.http.parameters import example
 from api.web.dry_run import dry_run
 from api.web.endpoints import Endpoint, endpoints_of
-from api.web.snippets import Snippets, query_of, snippets_of
+from api.web.snippets import Query, Snippets, example_query, query_of, snippets_of
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.settings import Settings
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
 _LAST_PORT: Final = 65_535
-_EXAMPLE: Final = "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=24"
 _OWN_PATH: Final = "/api/hub/snippets"
 _OF_SEVERAL: Final = frozenset({"/api/hub/sql"})
 """What reads as many datasets as it likes; a bare sha would have to be looked for in each of them."""
-_ANSWERED: Final = {200: ResponseSpec(Snippets, generate_examples=False), **QUERIED, **problems(406, 408, 413)}
+_ANSWERED: Final = {
+    200: ResponseSpec(
+        Snippets | dict[str, Snippets],  # type: ignore[arg-type]  # any type will do
+        description="the snippets; of an example of each dataset, by name, where nothing is asked",
+        generate_examples=False,
+    ),
+    **QUERIED,
+    **problems(406, 408, 413),
+}
 
 
 @dataclass
@@ -58,31 +67,53 @@ class SnippetsController(Controller):
         engine: NamedDependency[Engine],
         settings: NamedDependency[Settings],
         path: Annotated[
-            str,
+            str | None,
             QueryParameter(
                 description="the query: the path of any GET here that answers data, drop-ins too, and its parameters",
-                examples=example(_EXAMPLE),
+                examples=[Example(summary=spec.title, value=example_query(spec)) for spec in DATASETS.values()],
             ),
-        ],
+        ] = None,
     ) -> Response[Any]:
         """For curl, Python (httpx) and JavaScript; for tables also polars and DuckDB. Parameters may be beside `path`.
 
         The query is asked, as the caller, and counts as a request; what it refuses is refused here in the same words.
         The permalink names the commits it answers from now, where it takes a `revision`, so it gives the same answer as
         long as the Hub holds them. The code reads the token from the environment variable `DATAHUB_TOKEN`.
+
+        Without any parameter there are snippets of an example of each dataset, by name.
         """
         further = [(name, value) for name, value in request.query_params.multi_items() if name != "path"]
-        query = query_of(path, further, endpoints=_endpoints(request))
-        heard = await dry_run(request, query.endpoint.path, query.query_string)
-        if heard.is_refusal:
-            said = heard.refusal_headers | {"Cache-Control": "no-store"}
-            return Response(heard.body, status_code=heard.status, media_type=heard.media_type, headers=said)
-        revision = _revision(engine, query.endpoint, heard.headers.get("x-revision"))
-        base = _base(request, settings)
-        compared_to = heard.headers.get(COMPARED_TO.lower())
-        found = snippets_of(query, base=base, revision=revision, compared_to=compared_to, media_type=heard.media_type)
-        named = {} if revision is None else {"X-Revision": revision}
-        return Response(found, headers={**named, "Cache-Control": "no-store"})
+        if path is None and not further:
+            examples = _of_each(request, engine, base=_base(request, settings))
+            return Response(examples, headers={"Cache-Control": "no-store"})
+        if path is None:
+            raise InvalidParameter.of("path", "", valid=f"the path of the query, besides {further[0][0]}")
+        return await _of_query(request, query_of(path, further, endpoints=_endpoints(request)), engine, settings)
+
+
+async def _of_query(request: Request[Any, Any, Any], query: Query, engine: Engine, settings: Settings) -> Response[Any]:
+    heard = await dry_run(request, query.endpoint.path, query.query_string)
+    if heard.is_refusal:
+        said = heard.refusal_headers | {"Cache-Control": "no-store"}
+        return Response(heard.body, status_code=heard.status, media_type=heard.media_type, headers=said)
+    revision = _revision(engine, query.endpoint, heard.headers.get("x-revision"))
+    base = _base(request, settings)
+    compared_to = heard.headers.get(COMPARED_TO.lower())
+    found = snippets_of(query, base=base, revision=revision, compared_to=compared_to, media_type=heard.media_type)
+    named = {} if revision is None else {"X-Revision": revision}
+    return Response(found, headers={**named, "Cache-Control": "no-store"})
+
+
+def _of_each(request: Request[Any, Any, Any], engine: Engine, *, base: str) -> dict[str, Snippets]:
+    """Snippets of an example of each dataset, at the commit that is served now if there is one."""
+    endpoints = _endpoints(request)
+    found = {}
+    for name, spec in engine.specs.items():
+        dataset = engine.datasets.get(name)
+        revision = dataset.current.sha if dataset is not None and dataset.is_ready else None
+        query = query_of(example_query(spec), (), endpoints=endpoints)
+        found[name] = snippets_of(query, base=base, revision=revision, media_type=JSON)
+    return found
 
 
 def _endpoints(request: Request[Any, Any, Any]) -> dict[str, Endpoint]:

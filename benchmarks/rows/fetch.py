@@ -23,6 +23,7 @@ from benchmarks.rounds import Effort
 from benchmarks.upstreams import Upstreams, upstreams
 from datahub_assets.datasets.candles.client import fetch_candles
 from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.settings import Settings
 
 PAIRS: Final = 430
@@ -66,7 +67,8 @@ def _ours(there: Upstreams, starts: dict[str, int]) -> float:
     listed = httpx.get(f"{there.binance}/api/v3/exchangeInfo", trust_env=False).json()["symbols"]
     symbols = [one["symbol"] for one in listed if one["quoteAsset"] == "USDT" and one["status"] == "TRADING"]
     fetched = fetch_candles(
-        settings,
+        settings.of(CandleSettings),
+        tick_s=settings.tick_s,
         last_open_times={(symbol, name): start for symbol in symbols for name, start in starts.items()},
         clock=lambda: time.time_ns() // 1_000_000,
         log=logging.getLogger("benchmarks.fetch"),

@@ -1,8 +1,15 @@
 """The datasets: a package each, the specification they all follow, and the list of them.
 
 spec                    DatasetSpec: all that differs between datasets
+filters                 how callers narrow rows down
+spec_checks             what a spec has to be
+table_checks            the same of its names, columns and files
+answer_checks           the same of its filters and its endpoint
+taken_names             names no dataset may use
+settings_base           what the settings of one dataset have in common
+ledgers                 which ledgers a dataset has, and what their lines say
+items                   items of an upstream become rows, or are set aside
 registry                the one list
-ledgers                 which ledgers a dataset has
 market                  prices, from CoinGecko
 candles                 candles, from Binance
 """

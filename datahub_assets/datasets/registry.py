@@ -30,13 +30,25 @@ def packages_of(installed: Iterable[EntryPoint]) -> dict[str, DatasetSpec]:
         package = point.value
         spec = _spec_of(point)
         for other_package, other in found.items():
-            if alike := [what for what in _UNIQUE if getattr(spec, what) == getattr(other, what)]:
+            if alike := _alike(spec, other):
                 raise DatasetInvalid(
                     f"dataset {spec.name!r} of {package} has the same {', '.join(alike)} as that of {other_package}: "
                     "give it another, or uninstall one of the two"
                 )
         found[package] = spec
     return found
+
+
+def _alike(spec: DatasetSpec, other: DatasetSpec) -> list[str]:
+    """What two datasets have in common, and only one may have."""
+    nouns, others = _nouns(spec), _nouns(other)
+    codes = [f"code {code!r} for another thing" for code in nouns if others.get(code, nouns[code]) != nouns[code]]
+    return [*(what for what in _UNIQUE if getattr(spec, what) == getattr(other, what)), *codes]
+
+
+def _nouns(spec: DatasetSpec) -> dict[str, str]:
+    """What unknown values are called, by the code they are told with."""
+    return {one.unknown.code: one.unknown.noun for one in spec.filters if one.unknown is not None}
 
 
 def _spec_of(point: EntryPoint) -> DatasetSpec:

@@ -1,8 +1,9 @@
-"""DatasetSettings: what the settings of one dataset have in common."""
+"""DatasetSettings: what the settings of one dataset have in common; and how a setting is looked at."""
 
 from typing import Final
 
 from pydantic import AliasChoices, BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 RUN_LIMIT_S: Final = 600
 """Seconds after which a run of a chain counts as stuck, where its dataset says nothing else."""
@@ -30,3 +31,21 @@ class DatasetSettings(BaseModel):
     def run_limit_s(self) -> int:
         """Seconds after which a run of the chain counts as stuck."""
         return RUN_LIMIT_S
+
+
+def fields_of(kind: type[BaseModel]) -> list[FieldInfo]:
+    """The fields that are settings: those that are read from variables."""
+    return [field for field in kind.model_fields.values() if field.validation_alias is not None]
+
+
+def variables_of(field: FieldInfo) -> list[str]:
+    """The variables a setting is read from; none where it names none."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [] if alias is None else [str(alias)]
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether its value is one that no message and no log may show."""
+    return "SecretStr" in str(field.annotation)

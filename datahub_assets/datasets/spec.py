@@ -6,6 +6,7 @@ table and the API's endpoint are derived from it. A spec checks itself when it i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import polars as pl
 
@@ -17,6 +18,8 @@ from datahub_assets.domain.times import MINUTE_MS
 
 Series = tuple[str, ...]
 """Which series: the values of the spec's `series_columns`."""
+OTHER_LICENCE: Final = "other"
+"""The Hub's word for terms that are not in its list."""
 Upgrade = Callable[[pl.DataFrame], pl.DataFrame]
 """Turns the lines of a ledger as an earlier version of the project wrote them into lines of today's form."""
 
@@ -78,7 +81,7 @@ class CorrectionRule:
 class RowRule:
     """Something that must hold between columns of a row: true in `broken` is a row that must not be published."""
 
-    broken: pl.Expr
+    broken: pl.Expr = field(compare=False)  # expressions cannot be hashed, and specs are
     why: str
 
 
@@ -103,7 +106,7 @@ class DatasetSpec(TableSpec):
         repo_name: the dataset's repo on the Hub, without the namespace.
         provider: who the rows come from; the column `provider` of every row says it too.
         source_asset, cache_table, hub_asset: names of its assets.
-        licence: the terms its rows are under.
+        licence: the terms its rows are under.        tags: words its repo is found by on the Hub.
         filters: how callers narrow rows down; also what `coverage` and `stream` can be narrowed by.
         default_columns: columns of an answer whose caller names none; all of them where empty.
         default_limit: most rows of an answer whose caller names no limit.
@@ -129,6 +132,7 @@ class DatasetSpec(TableSpec):
     source_asset: str
     cache_table: str
     hub_asset: str
+    tags: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     default_columns: tuple[str, ...] = ()
     default_limit: int = 100

@@ -51,7 +51,7 @@ def group(spec: DatasetSpec) -> str:
 
 def run_tags(spec: DatasetSpec, settings: Settings) -> dict[str, str]:
     """Tags of the job's runs: their chain, and when they count as stuck."""
-    return {CHAIN_TAG: spec.name, "dagster/max_runtime": str(run_limit_s(settings))}
+    return {CHAIN_TAG: spec.name, "dagster/max_runtime": str(run_limit_s(spec, settings))}
 
 
 def chain_asset(

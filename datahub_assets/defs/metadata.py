@@ -16,20 +16,14 @@ _PREVIEW_COLUMNS = 10
 _REASONS = 5
 
 
-def newest_ms(frame: pl.DataFrame) -> int | None:
-    """The largest timestamp of a frame, epoch ms; None without rows."""
-    value = frame.select(pl.col("timestamp").dt.epoch("ms").max()).item() if frame.height else None
-    return None if value is None else int(value)
-
-
 def of_rows(spec: DatasetSpec, frame: pl.DataFrame, *, now_ms: int) -> dict[str, Any]:
-    """Row count, newest timestamp, how long ago that was, and a preview of the newest rows."""
-    newest = newest_ms(frame)
+    """Row count, time of the newest row, how long ago that was, and a preview of the newest rows."""
+    newest = frame.select(spec.time_ms().max()).item()
     facts: dict[str, Any] = {"dagster/row_count": frame.height}
     if newest is not None:
         facts["newest_timestamp"] = iso(newest)
         facts["lag_s"] = round((now_ms - newest) / 1000, 1)
-        facts["preview"] = preview(frame.sort("timestamp", descending=True), columns=spec.column_names)
+        facts["preview"] = preview(frame.sort(spec.time, descending=True), columns=spec.column_names)
     return facts
 
 
@@ -60,4 +54,6 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
     return str(value).replace("|", "\\|").replace("\n", " ")

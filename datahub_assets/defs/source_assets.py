@@ -1,15 +1,23 @@
-"""What every source asset shares: respect the upstream's pauses, land what was fetched, and show a summary."""
+"""The source asset of a dataset, made of a function that asks its upstream.
 
+All else is the same for all: the upstream's pauses are respected, what came is landed, a summary is shown, errors go to
+Dagster and to the worker status by their type.
+"""
+
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
+from datahub_assets.defs.error_mapping import raised_for_dagster
 from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.errors import CacheError, SourceRateLimited
 from datahub_assets.domain.rows import Checked
+from datahub_assets.settings import Settings
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
@@ -19,7 +27,71 @@ ACCEPTED = "all_rows_accepted"
 _NAMED_FAILURES = 5
 
 
-def accepted_check(spec: DatasetSpec) -> dg.AssetCheckSpec:
+@dataclass(frozen=True, slots=True)
+class SourceRun:
+    """One run of a source asset, as the function that asks its upstream sees it.
+
+    Attributes:
+        datahub: the settings, the clock, the landing folder.        cache: what is stored already.
+        log: gets the lines a person follows.
+        not_before_ms: the upstream wants no request before this time, epoch milliseconds UTC.
+    """
+
+    datahub: DataHubResource
+    cache: Cache
+    log: logging.Logger
+    not_before_ms: int
+
+    @property
+    def settings(self) -> Settings:
+        """All settings; `settings.of(…)` gives those of the dataset."""
+        return self.datahub.settings
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """Gives epoch milliseconds UTC."""
+        return self.datahub.clock
+
+
+Ask = Callable[[SourceRun], Fetched]
+"""Asks the upstream; raises SourceError when nothing could be fetched."""
+
+
+def asset_of(
+    spec: DatasetSpec, *, description: str, then: Callable[[SourceRun], None] | None = None
+) -> Callable[[Ask], dg.AssetsDefinition]:
+    """Make a function that asks an upstream the source asset of the dataset.
+
+    Args:
+        description: what people read of the asset in Dagster.
+        then: what else a run does once its rows have landed.
+    """
+
+    def made(ask: Ask) -> dg.AssetsDefinition:
+        @chain.chain_asset(
+            spec,
+            key=chain.source_key(spec),
+            description=description,
+            kinds={"python"},
+            check_specs=[_accepted_check(spec)],
+        )
+        def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+            datahub: DataHubResource = context.resources.datahub
+            datahub.status.ticked(spec.name, now_ms=datahub.clock())
+            with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
+                not_before_ms = int(cache.note(spec, PAUSE_NOTE, default=0))
+                run = SourceRun(datahub, cache, context.log, not_before_ms)
+                result = _landed(spec, datahub, _fetched(spec, run, ask))
+                if then is not None:
+                    then(run)
+                return result
+
+        return asset
+
+    return made
+
+
+def _accepted_check(spec: DatasetSpec) -> dg.AssetCheckSpec:
     """The check that warns of rejected rows and of series that could not be fetched."""
     return dg.AssetCheckSpec(
         ACCEPTED,
@@ -28,24 +100,16 @@ def accepted_check(spec: DatasetSpec) -> dg.AssetCheckSpec:
     )
 
 
-def fetch(spec: DatasetSpec, datahub: DataHubResource, cache: Cache, ask: Callable[[int], Fetched]) -> Fetched:
-    """Ask the upstream, and keep the pause it wishes for where the next run (another process) finds it.
-
-    Args:
-        spec, datahub, cache: whose upstream, and where the pause is kept.
-        ask: does the asking; gets the time (epoch ms) before which nothing may be asked.
-
-    Raises:
-        SourceError: nothing could be fetched.
-    """
+def _fetched(spec: DatasetSpec, run: SourceRun, ask: Ask) -> Fetched:
+    """Ask, and keep the pause the upstream wishes for where the next run (another process) finds it."""
     try:
-        fetched = ask(int(cache.note(spec, PAUSE_NOTE, default=0)))
+        fetched = ask(run)
     except SourceRateLimited as error:
         if error.retry_after_s is not None:
-            cache.set_note(spec, PAUSE_NOTE, datahub.clock() + round(1000 * error.retry_after_s))
+            run.cache.set_note(spec, PAUSE_NOTE, run.clock() + round(1000 * error.retry_after_s))
         raise
     if fetched.pause_until_ms is not None:
-        cache.set_note(spec, PAUSE_NOTE, fetched.pause_until_ms)
+        run.cache.set_note(spec, PAUSE_NOTE, fetched.pause_until_ms)
     return fetched
 
 
@@ -58,7 +122,7 @@ def pause_until_ms(spec: DatasetSpec, datahub: DataHubResource) -> int:
         return 0
 
 
-def land(spec: DatasetSpec, datahub: DataHubResource, fetched: Fetched) -> dg.MaterializeResult[Any]:
+def _landed(spec: DatasetSpec, datahub: DataHubResource, fetched: Fetched) -> dg.MaterializeResult[Any]:
     """Make what was fetched durable and say what it was."""
     now_ms = datahub.clock()
     landing.land(datahub.landing, spec, fetched.checked, now_ms=now_ms)

@@ -31,7 +31,8 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
         datahub: DataHubResource = context.resources.datahub
         with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
             now_ms = datahub.clock()
-            drained = cache.drain(datahub.landing, spec, now_ms=now_ms, followed=datahub.settings.follows)
+            follows = datahub.settings.of(spec.settings).follows
+            drained = cache.drain(datahub.landing, spec, now_ms=now_ms, followed=follows)
             pruned = cache.prune(spec, now_ms=now_ms)
             waiting = cache.waiting(spec)
             saved = drained.upserted

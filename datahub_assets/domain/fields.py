@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.tables import TableSpec
@@ -22,12 +22,20 @@ _INT64_LIMIT: Final = 2**63
 _SHOWN_LIMIT: Final = 80
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
+T = TypeVar("T")
 Number = Callable[[str, object], float | None]
 """A reader of a nullable number: `signed`, `not_negative` or `positive`."""
 
 
 class BadField(ValueError):
     """A field that cannot be used; the message names it and its value."""
+
+
+def there(name: str, value: T | None) -> T:
+    """What another reader gave, unless it is None: `there("id", count("id", value))`."""
+    if value is None:
+        raise BadField(f"{name} is missing: None")
+    return value
 
 
 def text(name: str, value: object) -> str | None:
@@ -49,6 +57,22 @@ def name_of(name: str, value: object) -> str:
     if found is None or not found.strip():
         raise BadField(f"{name} is missing: {shown(value)}")
     return found
+
+
+def texts(name: str, value: object) -> list[str] | None:
+    """A list of texts, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise BadField(f"{name} is not a list: {shown(value)}")
+    return [there(name, text(name, one)) for one in value]
+
+
+def flag(name: str, value: object) -> bool | None:
+    """True, False or None."""
+    if value is None or isinstance(value, bool):
+        return value
+    raise BadField(f"{name} is neither true nor false: {shown(value)}")
 
 
 def signed(name: str, value: object) -> float | None:
@@ -122,6 +146,11 @@ def iso_time_ms(name: str, value: object) -> int | None:
     if moment is None or moment.tzinfo is None:
         raise BadField(f"{name} is not an ISO time with its zone: {shown(value)}")
     return epoch_ms(moment)
+
+
+def stamp(name: str, value: object, *, now_ms: int) -> int:
+    """The time of a row, epoch milliseconds: an ISO 8601 time with its zone, there, and plausible at `now_ms`."""
+    return plausible(name, there(name, iso_time_ms(name, value)), latest_ms=now_ms + AHEAD_LIMIT_MS)
 
 
 def plausible(name: str, value_ms: int, *, latest_ms: int) -> int:

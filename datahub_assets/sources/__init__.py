@@ -1,5 +1,6 @@
 """What the clients of all upstream APIs share: one bounded GET, and when to ask again.
 
+ask                     one question, one answer
 backoff                 attempts and the waits between them
 fetched                 what a client hands to its asset
 http                    one bounded GET

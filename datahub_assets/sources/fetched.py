@@ -19,8 +19,8 @@ class Fetched:
         checked: good rows in the spec's schema, and the rejected ones.
         requests: HTTP requests made.
         elapsed_s: how long it took.
-        failed: what could not be fetched and why, by series: (symbol, interval) of candles, ("page", number) of prices.
-            The rows of everything else are in `checked`.
+        failed: what could not be fetched and why, by the words that name it: a series, or ("page", "2"). The rows of
+            everything else are in `checked`.
         pause_until_ms: the upstream wants no request before this time (epoch ms); None when it said no such thing.
             Hand it to the next fetch as `not_before_ms`, also across processes: asking during a ban prolongs it.
     """
@@ -28,7 +28,7 @@ class Fetched:
     checked: Checked
     requests: int
     elapsed_s: float
-    failed: Mapping[tuple[str, str], SourceError] = field(default_factory=dict)
+    failed: Mapping[tuple[str, ...], SourceError] = field(default_factory=dict)
     pause_until_ms: int | None = None
 
 

@@ -10,14 +10,16 @@ from huggingface_hub import HfApi
 from pydantic import SecretStr
 
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.candles.ledgers import CORRECTIONS
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, error_mapping
+from datahub_assets.domain.ledgers import named_text
 from datahub_assets.domain.partitions import is_small
 from datahub_assets.domain.rows import Rejected
+from datahub_assets.domain.times import utc_datetime
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.tables import Table
@@ -199,7 +201,7 @@ def test_rows_that_are_not_fit_are_not_published(bench: Bench) -> None:
     before = on_hub(bench, OHLC)
     with bench.datahub.cache() as cache:
         table = Table.of(OHLC)
-        row = table.read(cache.database, "LIMIT 1").with_columns(high=pl.lit(0.5), low=pl.lit(0.9))
+        row = table.read(cache.database).head(1).with_columns(high=pl.lit(0.5), low=pl.lit(0.9))
         table.put(cache.database, row, version=10**6)
     result = bench.run(OHLC)
     assert not result.success
@@ -318,9 +320,12 @@ def test_a_candle_corrected_many_hours_later_is_noticed_within_an_hour(bench: Be
     for _ in range(12):
         seldom.clock.advance(5 * MINUTE_MS)
         assert seldom.run(OHLC).success
+    ledger = corrections_of(OHLC)
+    assert ledger is not None
     with seldom.datahub.cache() as cache:
-        lines = Table.of(CORRECTIONS).read(cache.database)
-    assert set(lines.select("symbol", "interval", pl.col("timestamp").dt.epoch("ms")).rows()) == {
-        ("BTCUSDT", "1h", interval("1h").floor(old)),
-        ("BTCUSDT", "4h", interval("4h").floor(old)),
+        lines = Table.of(ledger).read(cache.database)
+    assert set(lines["dataset"]) == {OHLC.name}
+    assert set(lines["key"]) == {
+        named_text({"symbol": "BTCUSDT", "interval": name, "timestamp": utc_datetime(interval(name).floor(old))})
+        for name in ("1h", "4h")
     }

@@ -19,6 +19,7 @@ from datahub_assets.domain.errors import (
     SourceUnavailable,
 )
 from datahub_assets.domain.rows import frame_of
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
 
 NOW_MS = 1_763_985_600_000
 PRICE = {"coin_id": "bitcoin", "symbol": "BTC", "price": 1.0, "volume_24h": 0.0, "change_24h": -3.0}
@@ -28,8 +29,12 @@ CANDLE = {
 }  # fmt: skip
 
 
+INCIDENT = {"incident_id": "inc-1", "severity": "minor", "services": ["api"], "affected": 0}
+RECEIPT = {"register": "north", "number": 7, "amount": -2.5, "settled": False}
+
+
 def frame(spec: DatasetSpec, *rows: dict[str, object]) -> pl.DataFrame:
-    common = {"timestamp": NOW_MS, "ingested_at": NOW_MS, "provider": spec.provider}
+    common = {spec.time: NOW_MS, "ingested_at": NOW_MS, "provider": spec.provider}
     return frame_of(spec, [{**dict.fromkeys(spec.column_names), **common, **row} for row in rows])
 
 
@@ -38,7 +43,7 @@ def broken(spec: DatasetSpec, rows: pl.DataFrame) -> dict[str, list[str]]:
     return {name: problems for name, problems in outcome.items() if problems}
 
 
-@pytest.mark.parametrize("spec", [MARKET, OHLC])
+@pytest.mark.parametrize("spec", [MARKET, OHLC, INCIDENTS, RECEIPTS])
 def test_nothing_is_wrong_with_no_rows(spec: DatasetSpec) -> None:
     assert broken(spec, frame(spec)) == {}
 
@@ -46,6 +51,8 @@ def test_nothing_is_wrong_with_no_rows(spec: DatasetSpec) -> None:
 def test_nothing_is_wrong_with_good_rows_nulls_included() -> None:
     assert broken(MARKET, frame(MARKET, PRICE, {**PRICE, "coin_id": "odd", "price": None})) == {}
     assert broken(OHLC, frame(OHLC, CANDLE)) == {}
+    assert broken(INCIDENTS, frame(INCIDENTS, INCIDENT, {"incident_id": "inc-2"})) == {}
+    assert broken(RECEIPTS, frame(RECEIPTS, RECEIPT)) == {}
 
 
 @pytest.mark.parametrize(
@@ -61,12 +68,47 @@ def test_nothing_is_wrong_with_good_rows_nulls_included() -> None:
         (OHLC, CANDLE, {"open": -2.0, "low": -3.0}, "numbers_plausible"),
         (OHLC, CANDLE, {"trade_count": -1}, "numbers_plausible"),
         (OHLC, CANDLE, {"timestamp": NOW_MS + 300_001}, "not_ahead"),
+        (INCIDENTS, INCIDENT, {"affected": -1}, "numbers_plausible"),
+        (RECEIPTS, RECEIPT, {"number": -1}, "numbers_plausible"),
+        (RECEIPTS, RECEIPT, {"amount": float("inf")}, "numbers_plausible"),
+        (RECEIPTS, RECEIPT, {"stamped_at": NOW_MS + 300_001}, "not_ahead"),
     ],
 )
 def test_a_bad_row_is_named(spec: DatasetSpec, row: dict[str, object], change: dict[str, object], rule: str) -> None:
     problems = broken(spec, frame(spec, {**row, **change}))
     assert list(problems) == [rule]
     assert str(row[spec.key[0]]) in problems[rule][0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "row", "change", "told"),
+    [
+        (MARKET, PRICE, {"price": 0.0}, "1 rows with price not above 0: bitcoin"),
+        (MARKET, PRICE, {"volume_24h": -1.0}, "1 rows with volume_24h below 0: bitcoin"),
+        (MARKET, PRICE, {"market_cap_rank": 0}, "1 rows with market_cap_rank below 1: bitcoin"),
+        (MARKET, PRICE, {"ath": float("nan")}, "1 rows with ath not finite: bitcoin"),
+        (OHLC, CANDLE, {"high": 2.4}, "1 rows open or close outside low and high: BTCUSDT 1h"),
+    ],
+)
+def test_the_column_and_its_bound_are_named(
+    spec: DatasetSpec, row: dict[str, object], change: dict[str, object], told: str
+) -> None:
+    (line,) = broken(spec, frame(spec, {**row, **change}))["numbers_plausible"]
+    assert line.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("spec", "row", "lacking"),
+    [
+        (INCIDENTS, INCIDENT, "incident_id"),
+        (INCIDENTS, INCIDENT, "timestamp"),
+        (RECEIPTS, RECEIPT, "settled"),
+        (RECEIPTS, RECEIPT, "stamped_at"),
+        (OHLC, CANDLE, "closed"),
+    ],
+)
+def test_a_row_that_lacks_what_places_it_is_named(spec: DatasetSpec, row: dict[str, object], lacking: str) -> None:
+    assert broken(spec, frame(spec, {**row, lacking: None}))["key_unique"] == [f"1 rows without {lacking}"]
 
 
 def test_five_minutes_ahead_is_still_fine() -> None:

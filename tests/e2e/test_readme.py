@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.settings import setting_rows
+from datahub_assets.settings_table import setting_rows
 from tests.e2e.stack import ROOT, Stack
 
 pytestmark = pytest.mark.timeout(300)
@@ -52,5 +52,5 @@ def test_javascript_snippets_run(stack: Stack, snippet: str) -> None:
 
 
 def test_the_settings_table_is_the_settings() -> None:
-    for row in setting_rows():
-        assert f"| `{row.variable}` | {row.default} | {row.description} |" in README
+    table = README.split("## Settings")[1].split("|---|---|---|\n")[1].split("\n\n")[0].splitlines()
+    assert table == [f"| `{row.variable}` | {row.default} | {row.description} |" for row in setting_rows()]

@@ -11,6 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.defs.run_limits import run_limit_s
 from datahub_assets.domain.errors import HubRefused, SettingsError
@@ -175,7 +177,7 @@ def test_dagster_accepts_what_is_written_for_it(tmp_path: Path, launcher: str) -
         assert instance.run_coordinator.dequeue_interval_seconds == 1  # type: ignore[attr-defined]
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
-        assert instance.run_monitoring_max_runtime_seconds == run_limit_s(settings)
+        assert instance.run_monitoring_max_runtime_seconds == run_limit_s(OHLC, settings)
         limits = instance.get_concurrency_config()
         assert limits.pool_config.default_pool_limit == 1
         assert limits.run_queue_config is not None
@@ -211,9 +213,10 @@ def test_a_home_whose_name_is_no_url_says_what_stands_in_its_way(
 
 
 def test_the_limit_of_a_run_grows_with_what_there_is_to_fetch(tmp_path: Path) -> None:
-    assert run_limit_s(settings_of(tmp_path)) == 720
+    assert run_limit_s(OHLC, settings_of(tmp_path)) == 720
+    assert run_limit_s(MARKET, settings_of(tmp_path)) == 600
     everything = settings_of(tmp_path, DATAHUB_SYMBOLS="all:USDT", DATAHUB_HISTORY_CANDLES="100000")
-    assert run_limit_s(everything) > 3600
+    assert run_limit_s(OHLC, everything) > 3600
 
 
 def deep_home(tmp_path: Path) -> Path:
@@ -327,7 +330,10 @@ def test_a_hub_out_of_reach_does_not_stand_for_a_yes(tmp_path: Path) -> None:
 
 def test_the_welcome_has_a_command_to_try_and_no_token(tmp_path: Path) -> None:
     own = "\n".join(welcome(settings_of(tmp_path)))
-    assert f'curl -H "Authorization: Bearer $(cat {tmp_path / "token"})" "http://127.0.0.1:7860/api/hub/market' in own
+    assert (
+        f'curl -H "Authorization: Bearer $(cat {tmp_path / "token"})" "http://127.0.0.1:7860/api/hub/market?symbols=BTC,ETH"'
+        in own
+    )
     theirs = "\n".join(welcome(settings_of(tmp_path, HF_TOKEN=SECRET)))
     assert "$HF_TOKEN" in theirs
     assert SECRET not in theirs

@@ -18,7 +18,8 @@ from huggingface_hub import HfApi
 from datahub_assets.cli import main
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.ops.supervise import home_lock
-from datahub_assets.settings import Settings, setting_rows
+from datahub_assets.settings import Settings
+from datahub_assets.settings_table import setting_rows
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.publish import losses
@@ -55,6 +56,15 @@ def test_up_lists_every_setting() -> None:
 def test_settings_prints_the_table() -> None:
     result = datahub("settings")
     assert all(f"{row.variable}  [{row.default}]" in result.output for row in setting_rows())
+
+
+def test_datasets_are_listed_with_their_packages_and_repos() -> None:
+    lines = [re.split(r" {2,}", line) for line in datahub("datasets").output.splitlines()]
+    assert lines == [
+        ["dataset", "title", "repo", "package"],
+        ["market", "Crypto market data", "crypto-market-data", "datahub_assets.datasets.market"],
+        ["ohlc", "Crypto candles (OHLC)", "crypto-ohlc-data", "datahub_assets.datasets.candles"],
+    ]
 
 
 def test_a_wrong_setting_stops_with_its_name_value_and_what_is_valid() -> None:

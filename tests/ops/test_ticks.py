@@ -69,8 +69,10 @@ def test_a_stack_that_does_not_tick_is_noticed_with_the_way_out(settings: Settin
 
 
 def test_nothing_that_is_no_silence_is_taken_for_one(settings: Settings, now_ms: int) -> None:
-    told(settings, last_tick_ms=now_ms - 11 * MINUTE_MS, succeeded=False)
+    told(settings, last_tick_ms=now_ms - 9 * MINUTE_MS, succeeded=False)
     assert ticks.silence(settings, now_ms=now_ms) is None, "a first fill takes long"
+    told(settings, last_tick_ms=now_ms - 11 * MINUTE_MS, succeeded=False)
+    assert str(ticks.silence(settings, now_ms=now_ms)).endswith("market for 11 minutes"), "that of candles takes longer"
     told(settings, last_tick_ms=now_ms - 30 * MINUTE_MS)
     with Cache.open(settings.cache_path) as cache:
         for spec in DATASETS.values():

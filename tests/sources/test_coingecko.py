@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from datahub_assets.datasets.market.client import fetch_prices, key_header
+from datahub_assets.datasets.market.settings import MarketSettings
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -30,7 +31,7 @@ Fetch = Callable[..., Fetched]
 def fetch(settings_of: SettingsOf, clock: Clock, backoff: Backoff) -> Fetch:
     def fetch(*, not_before_ms: int = 0, **variables: str) -> Fetched:
         ask = partial(fetch_prices, clock=clock.now_ms, log=LOG, backoff=backoff, not_before_ms=not_before_ms)
-        return ask(settings_of(**variables))
+        return ask(settings_of(**variables).of(MarketSettings))
 
     return fetch
 

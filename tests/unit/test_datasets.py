@@ -1,5 +1,9 @@
 """The dataset specs hold together: what everything else is derived from agrees with itself."""
 
+from dataclasses import replace
+from datetime import datetime
+
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -7,48 +11,54 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.defs.checks import rules
 from datahub_assets.domain.columns import ColumnKind
-from datahub_assets.domain.tables import Period
+from datahub_assets.domain.rows import frame_of
+from datahub_assets.domain.tables import ByTime, Period
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
 
-specs = pytest.mark.parametrize("spec", DATASETS.values(), ids=DATASETS.keys())
-
-
-@specs
-def test_names_refer_to_columns(spec: DatasetSpec) -> None:
-    assert len(set(spec.column_names)) == len(spec.column_names)
-    assert {*spec.key, *spec.sort, *spec.series} <= set(spec.column_names)
-    assert set(spec.series) < set(spec.key)
-    assert spec.group is None or spec.group in spec.key
-    assert {"provider", "timestamp", "ingested_at"} <= set(spec.column_names)
+ALL = (*DATASETS.values(), INCIDENTS, RECEIPTS)
+specs = pytest.mark.parametrize("spec", ALL, ids=[spec.name for spec in ALL])
 
 
 @specs
-def test_only_the_key_may_not_be_null(spec: DatasetSpec) -> None:
+def test_orders_are_total_and_of_columns(spec: DatasetSpec) -> None:
+    """Rows of one key are one row, so an order that has the whole key leaves no two rows apart undecided."""
+    for order in (spec.file_order, spec.page_order):
+        assert set(spec.key) <= set(order) <= set(spec.column_names)
+        assert len(set(order)) == len(order)
+    assert spec.page_order[0] == spec.time
+
+
+@pytest.mark.parametrize(
+    ("spec", "sort", "page_order", "series"),
+    [
+        (MARKET, ("coin_id", "timestamp"), ("timestamp", "coin_id"), ("coin_id",)),
+        (OHLC, ("symbol", "timestamp"), ("timestamp", "symbol", "interval"), ("symbol", "interval")),
+        (INCIDENTS, ("timestamp", "incident_id"), ("timestamp", "incident_id"), ()),
+        (RECEIPTS, ("register", "stamped_at", "number"), ("stamped_at", "register", "number"), ("register",)),
+    ],
+    ids=lambda value: value.name if isinstance(value, DatasetSpec) else "",
+)
+def test_order_and_series(
+    spec: DatasetSpec, sort: tuple[str, ...], page_order: tuple[str, ...], series: tuple[str, ...]
+) -> None:
+    assert (spec.sort, spec.page_order, spec.series_columns) == (sort, page_order, series)
+
+
+@specs
+def test_only_what_places_a_row_may_not_be_null(spec: DatasetSpec) -> None:
     required = {field.name for field in spec.arrow_schema() if not field.nullable}
-    assert required == set(spec.key)
+    assert required == {*spec.key, spec.time, *spec.series_columns}
 
 
 @specs
 def test_arrow_and_polars_tell_the_same_types(spec: DatasetSpec) -> None:
-    polars = pa.schema([(name, kind.to_arrow()) for name, kind in _empty(spec).items()])
+    polars = pl.DataFrame(schema=spec.polars_schema()).to_arrow().schema
+    large = {pa.string(): pa.large_string(), pa.list_(pa.string()): pa.large_list(pa.large_string())}
     for field in spec.arrow_schema():
-        assert polars.field(field.name).type in {field.type, pa.large_string()}
-
-
-def _empty(spec: DatasetSpec) -> dict[str, "_Typed"]:
-    return {name: _Typed(spec, name) for name in spec.polars_schema()}
-
-
-class _Typed:
-    def __init__(self, spec: DatasetSpec, name: str) -> None:
-        import polars as pl
-
-        self._frame = pl.DataFrame(schema={name: spec.polars_schema()[name]})
-        self._name = name
-
-    def to_arrow(self) -> pa.DataType:
-        return self._frame.to_arrow().schema.field(self._name).type
+        assert polars.field(field.name).type == large.get(field.type, field.type)
 
 
 def test_an_unknown_column_is_a_key_error() -> None:
@@ -72,13 +82,39 @@ def test_a_window_rolls_ten_minutes_after_its_end(spec: DatasetSpec, now_ms: int
 
 @pytest.mark.parametrize(("group", "period"), [("1h", Period.MONTH), ("4h", Period.MONTH), ("1d", Period.YEAR)])
 def test_candles_are_sealed_by_month_and_daily_ones_by_year(group: str, period: Period) -> None:
-    assert OHLC.sealed_period(group) is period
+    assert isinstance(OHLC.partitioning, ByTime)
+    assert OHLC.partitioning.of_group(group) is period
 
 
 def test_prices_are_sealed_by_day() -> None:
-    assert MARKET.sealed_period("") is Period.DAY
+    assert MARKET.partitioning == ByTime(Period.DAY)
 
 
-def test_only_candles_form() -> None:
-    assert OHLC.has_forming_rows
-    assert not MARKET.has_forming_rows
+def test_rows_form_where_the_spec_names_a_column() -> None:
+    assert {spec.name: spec.final for spec in ALL} == {
+        "market": None, "ohlc": "closed", "incidents": None, "receipts": "settled",
+    }  # fmt: skip
+
+
+@specs
+def test_a_row_of_examples_is_a_row(spec: DatasetSpec) -> None:
+    times = {column.name for column in spec.columns if column.kind is ColumnKind.TIME}
+    row = {
+        name: datetime.fromisoformat(str(value)) if name in times and value is not None else value
+        for name, value in spec.example.items()
+    }
+    frame = frame_of(spec, [{name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}])
+    assert [problem for rule in rules.of(spec) for problem in rule.broken(frame, 10**13)] == []
+
+
+@specs
+def test_a_spec_can_be_remembered_by(spec: DatasetSpec) -> None:
+    assert {spec: 1}[replace(spec)] == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "meaning"),
+    [(MARKET, "price", "price of one coin, USD"), (MARKET, "name", "the coin's name")],
+)
+def test_a_meaning_has_its_unit(spec: DatasetSpec, name: str, meaning: str) -> None:
+    assert spec.column(name).meaning == meaning

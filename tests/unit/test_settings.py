@@ -1,18 +1,29 @@
 """The settings table: what it reads, what it refuses, and that a secret never shows."""
 
-import pytest
+from dataclasses import replace
 
-from datahub_assets.domain.errors import SettingsError
-from datahub_assets.settings import HUGGING_FACE, Settings, setting_rows
+import pytest
+from pydantic import Field
+
+from datahub_assets.datasets.candles.settings import CandleSettings
+from datahub_assets.datasets.market.settings import MarketSettings
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.datasets.settings_base import DatasetSettings, env, fields_of
+from datahub_assets.domain.errors import DatasetInvalid, SettingsError
+from datahub_assets.settings import HUGGING_FACE, Settings
+from datahub_assets.settings_faults import refuse_shared
+from datahub_assets.settings_table import dataset_secrets, setting_rows
 
 
 def test_defaults_need_no_account() -> None:
     settings = Settings.from_env({})
     assert settings.embedded_hub
     assert settings.hub_endpoint == "http://127.0.0.1:7870"
-    assert (settings.coins, settings.tick_s, settings.history_candles) == (250, 60, 1000)
-    assert settings.intervals == ("1h", "4h", "1d")
-    assert len(settings.symbols) == 20
+    candles = settings.of(CandleSettings)
+    assert (settings.of(MarketSettings).coins, settings.tick_s, candles.history_candles) == (250, 60, 1000)
+    assert candles.intervals == ("1h", "4h", "1d")
+    assert len(candles.symbols) == 20
     assert (settings.api_port, settings.dagster_port, settings.localhub_port) == (7860, 3000, 7870)
 
 
@@ -30,21 +41,24 @@ def test_an_empty_value_counts_as_unset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "attribute", "expected"),
+    ("variable", "value", "kind", "attribute", "expected"),
     [
-        ("DATAHUB_COINS", "5", "coins", 5),
-        ("DATAHUB_COINS", "bitcoin, ethereum,bitcoin", "coins", ("bitcoin", "ethereum")),
-        ("DATAHUB_COINS", "1337,0x,3.5-coin", "coins", ("1337", "0x", "3.5-coin")),
-        ("DATAHUB_SYMBOLS", "all:USDT", "symbols", "all:USDT"),
-        ("DATAHUB_SYMBOLS", "BTCUSDT,0GUSDT", "symbols", ("BTCUSDT", "0GUSDT")),
-        ("DATAHUB_INTERVALS", "1m, 1h", "intervals", ("1m", "1h")),
-        ("BINANCE_BASE_URLS", "http://127.0.0.1:1/", "binance_base_urls", ("http://127.0.0.1:1",)),
-        ("USE_MOCK_DATA", "false", "use_mock_data", False),
-        ("DATAHUB_ALLOWED_USERS", "ann,lab", "allowed_users", ("ann", "lab")),
+        ("DATAHUB_COINS", "5", MarketSettings, "coins", 5),
+        ("DATAHUB_COINS", "bitcoin, ethereum,bitcoin", MarketSettings, "coins", ("bitcoin", "ethereum")),
+        ("DATAHUB_COINS", "1337,0x,3.5-coin", MarketSettings, "coins", ("1337", "0x", "3.5-coin")),
+        ("DATAHUB_SYMBOLS", "all:USDT", CandleSettings, "symbols", "all:USDT"),
+        ("DATAHUB_SYMBOLS", "BTCUSDT,0GUSDT", CandleSettings, "symbols", ("BTCUSDT", "0GUSDT")),
+        ("DATAHUB_INTERVALS", "1m, 1h", CandleSettings, "intervals", ("1m", "1h")),
+        ("BINANCE_BASE_URLS", "http://127.0.0.1:1/", CandleSettings, "binance_base_urls", ("http://127.0.0.1:1",)),
+        ("USE_MOCK_DATA", "false", None, "use_mock_data", False),
+        ("DATAHUB_ALLOWED_USERS", "ann,lab", None, "allowed_users", ("ann", "lab")),
     ],
 )
-def test_values_are_read(variable: str, value: str, attribute: str, expected: object) -> None:
-    assert getattr(Settings.from_env({variable: value}), attribute) == expected
+def test_values_are_read(
+    *, variable: str, value: str, kind: type[DatasetSettings] | None, attribute: str, expected: object
+) -> None:
+    settings = Settings.from_env({variable: value})
+    assert getattr(settings if kind is None else settings.of(kind), attribute) == expected
 
 
 @pytest.mark.parametrize(
@@ -96,5 +110,37 @@ def test_a_wrong_secret_is_never_shown(name: str) -> None:
 
 def test_every_setting_has_a_row_with_words() -> None:
     rows = setting_rows()
-    assert len(rows) == len(Settings.model_fields)
+    assert len(rows) == sum(len(fields_of(kind)) for kind in (Settings, MarketSettings, CandleSettings))
     assert all(row.description and row.variable.isupper() for row in rows if "/" not in row.variable)
+
+
+def test_the_settings_of_datasets_come_after_the_others_in_their_order() -> None:
+    variables = [row.variable for row in setting_rows()]
+    own = {variables.index(name) for name in ("HF_TOKEN / HF_API_TOKEN", "DATAHUB_RUN_LAUNCHER")}
+    assert max(own) < variables.index("DATAHUB_COINS") < variables.index("DATAHUB_SYMBOLS")
+
+
+def test_only_the_datasets_own_secrets_are_theirs() -> None:
+    assert list(dataset_secrets()) == ["COINGECKO_API_KEY"]
+
+
+class Greedy(DatasetSettings):
+    """Reads variables of others."""
+
+    wanted: str = Field("", validation_alias=env("FIELD_WANTED", "DATAHUB_HOME"), description="what is wanted")
+    coins: str = Field("", validation_alias=env("DATAHUB_COINS"), description="coins to throw")
+
+
+def test_a_variable_that_means_two_settings_is_refused() -> None:
+    greedy = replace(MARKET, name="greedy", settings=Greedy)
+    with pytest.raises(DatasetInvalid) as caught:
+        refuse_shared(Settings, [*DATASETS.values(), greedy])
+    advice = "give it another name in one of them"
+    assert str(caught.value).splitlines() == [
+        f"the variable DATAHUB_HOME is a setting of this project and of the dataset 'greedy': {advice}",
+        f"the variable DATAHUB_COINS is a setting of the dataset 'market' and of the dataset 'greedy': {advice}",
+    ]
+
+
+def test_datasets_may_share_their_settings() -> None:
+    refuse_shared(Settings, [*DATASETS.values(), replace(MARKET, name="another")])

@@ -1,6 +1,6 @@
 """Misspelt settings are told with what was meant."""
 
-from datahub_assets.settings import setting_rows
+from datahub_assets.settings_table import setting_rows
 from datahub_assets.settings_typos import unknown_settings
 
 

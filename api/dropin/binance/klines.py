@@ -11,7 +11,7 @@ import msgspec
 
 from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
 from api.engine.snapshot import Snapshot
-from api.rows.queries import RowsRequest
+from api.rows.requests import RowsRequest
 from api.rows.service import rows_of
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.candles.spec import OHLC
@@ -64,9 +64,7 @@ def ask_klines(
     return Klines(
         RowsRequest(
             dataset=OHLC.name,
-            group=known,
-            symbols=(named,),
-            coin_ids=(),
+            filters=(("interval", (known,)), ("symbol", (named,))),
             columns=OHLC.column_names,
             limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
             descending=False,
@@ -82,7 +80,7 @@ def klines_json(snapshot: Snapshot, rows: RowsRequest, *, resident_only: bool) -
     Prices and volumes are text with eight decimals, times epoch milliseconds; what is missing is null.
 
     Raises:
-        UnknownSymbol, UnknownInterval: said by name.        NotResident: as `rows_of`.
+        UnknownValue: said by name.        NotResident: as `rows_of`.
     """
     frame = rows_of(snapshot, rows, resident_only=resident_only).frame
     # polars writes the exact decimals of a float; 8 of them give back what Binance wrote for anything below 90 million.

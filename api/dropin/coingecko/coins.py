@@ -11,22 +11,11 @@ import msgspec
 import polars as pl
 
 from api.dropin.coingecko.queries import ORDERS, USD, Lookup, Markets, Prices, change_field
-from api.engine.selection import NotResident
+from api.engine.latest import latest_rows
+from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
-from api.rows.queries import RowsRequest
-from api.rows.service import rows_of
-from datahub_assets.datasets.market.spec import MARKET
 
 _TIMES: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
-_ALL: Final = RowsRequest(
-    dataset=MARKET.name,
-    group=None,
-    symbols=(),
-    coin_ids=(),
-    columns=MARKET.column_names,
-    limit=10**9,
-    descending=True,
-)
 _FIELDS: Final[Mapping[str, str | None]] = {
     "id": "coin_id",
     "symbol": "symbol",
@@ -111,7 +100,7 @@ def _coins(snapshot: Snapshot, lookup: Lookup, *, resident_only: bool) -> pl.Dat
     """
     if resident_only:
         raise NotResident
-    coins = rows_of(snapshot, _ALL).frame
+    coins = latest_rows(snapshot)
     if lookup.column is None:
         return coins
     found = coins.filter(pl.col(lookup.column).is_in(list(lookup.values)))

@@ -69,6 +69,7 @@ OHLC: Final = DatasetSpec(
     source_asset="ohlc_candles",
     cache_table="cached_ohlc",
     hub_asset="crypto_ohlc_data",
+    tags=("cryptocurrency", "finance"),
     columns=_COLUMNS,
     key=("symbol", "interval", "timestamp"),
     series="symbol",

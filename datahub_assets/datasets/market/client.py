@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from datahub_assets.datasets.market.rows import check_markets
+from datahub_assets.datasets.market.settings import MarketSettings
 from datahub_assets.domain.errors import SourceError, SourceMalformed, SourceRateLimited
-from datahub_assets.settings import Settings
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched, report_rejected
 from datahub_assets.sources.http import Http
@@ -88,7 +88,7 @@ class CoinGecko:
 
 
 def fetch_prices(
-    settings: Settings,
+    settings: MarketSettings,
     *,
     clock: Callable[[], int],
     log: logging.Logger,
@@ -130,15 +130,15 @@ def fetch_prices(
 @dataclass(frozen=True, slots=True)
 class _Collected:
     items: list[object]
-    failed: dict[tuple[str, str], SourceError]
+    failed: dict[tuple[str, ...], SourceError]
     requests: int
 
 
-async def _collect(settings: Settings, *, clock: Callable[[], int], backoff: Backoff) -> _Collected:
+async def _collect(settings: MarketSettings, *, clock: Callable[[], int], backoff: Backoff) -> _Collected:
     """All pages one after the other: keyless callers have few requests a minute, and a burst spends them."""
     coins, key = settings.coins, settings.coingecko_api_key
     items: list[object] = []
-    failed: dict[tuple[str, str], SourceError] = {}
+    failed: dict[tuple[str, ...], SourceError] = {}
     async with Http() as http:
         client = CoinGecko(
             http,

@@ -6,10 +6,11 @@ Fields and which of them may be null: CoinGecko's published OpenAPI document (`/
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from datahub_assets.datasets.items import check_items
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain import fields
-from datahub_assets.domain.fields import BadField, Number
-from datahub_assets.domain.rows import Checked, Rejected, frame_of
+from datahub_assets.domain.fields import Number
+from datahub_assets.domain.rows import Checked
 
 _NUMBERS: Final[tuple[tuple[str, str, Number], ...]] = (
     ("price", "current_price", fields.positive),
@@ -40,27 +41,13 @@ def check_markets(raw: Sequence[object], *, now_ms: int) -> Checked:
         raw: items as decoded from JSON.
         now_ms: the time of fetching, epoch milliseconds UTC; becomes `ingested_at`.
     """
-    rows: dict[tuple[object, object], dict[str, object]] = {}
-    rejected: list[Rejected] = []
-    for item in raw:
-        try:
-            row = _row(item, now_ms=now_ms)
-        except BadField as reason:
-            subject = item.get("id") if isinstance(item, Mapping) else None
-            rejected.append(fields.rejected(MARKET, subject=subject, reason=reason, raw=item))
-        else:
-            rows[row["coin_id"], row["timestamp"]] = row
-    return Checked(frame_of(MARKET, list(rows.values())), tuple(rejected))
+    return check_items(MARKET, raw, _row, named="id", now_ms=now_ms)
 
 
-def _row(item: object, *, now_ms: int) -> dict[str, object]:
-    if not isinstance(item, Mapping):
-        raise BadField(f"item is not an object but a {type(item).__name__}")
-    updated = fields.iso_time_ms("last_updated", item.get("last_updated"))
-    if updated is None:
-        raise BadField("last_updated is missing: None")
+def _row(item: Mapping[str, object], now_ms: int) -> dict[str, object]:
     symbol = fields.text("symbol", item.get("symbol"))
     return {
+        "timestamp": fields.stamp("last_updated", item.get("last_updated"), now_ms=now_ms),
         "coin_id": fields.name_of("id", item.get("id")),
         "symbol": None if symbol is None else symbol.upper(),
         "name": fields.text("name", item.get("name")),
@@ -68,7 +55,4 @@ def _row(item: object, *, now_ms: int) -> dict[str, object]:
         "market_cap_rank": fields.count("market_cap_rank", item.get("market_cap_rank")),
         "ath_date": fields.iso_time_ms("ath_date", item.get("ath_date")),
         "atl_date": fields.iso_time_ms("atl_date", item.get("atl_date")),
-        "provider": MARKET.provider,
-        "timestamp": fields.plausible("last_updated", updated, latest_ms=now_ms + fields.AHEAD_LIMIT_MS),
-        "ingested_at": now_ms,
     }

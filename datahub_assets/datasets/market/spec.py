@@ -90,6 +90,7 @@ MARKET: Final = DatasetSpec(
     source_asset="market_prices",
     cache_table="cached_market_data",
     hub_asset="crypto_market_data",
+    tags=("cryptocurrency", "finance"),
     columns=_COLUMNS,
     key=("coin_id", "timestamp"),
     series="coin_id",

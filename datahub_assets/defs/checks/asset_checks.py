@@ -5,8 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from datahub_assets.datasets.candles.ledgers import GAPS
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import gaps_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain
 from datahub_assets.defs.checks import read_back, rules
@@ -60,10 +59,10 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
             "no_foreign_files", asset=key, description="Below data/ there are only the files that publishing writes."
         ),
     ]
-    if GAPS in ledgers_of(spec):
+    if gaps_of(spec) is not None:
         specs.append(
             dg.AssetCheckSpec(
-                "no_gaps_unasked", asset=key, description="The exchange was asked for all gaps of what is collected."
+                "no_gaps_unasked", asset=key, description="Upstream was asked for all gaps of what is collected."
             )
         )
 
@@ -75,7 +74,7 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         yield _rows_never_shrink(spec, datahub)
         yield _hub_equals_cache(spec, datahub)
         yield _no_foreign_files(spec, datahub)
-        if GAPS in ledgers_of(spec):
+        if gaps_of(spec) is not None:
             yield _no_gaps_unasked(spec, datahub)
 
     return checks
@@ -136,9 +135,9 @@ def _no_foreign_files(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCh
 
 
 def _no_gaps_unasked(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
-    """Of series that are still collected: about the others the exchange is not asked any more."""
+    """Of series that are still collected: about the others upstream is not asked any more."""
     with datahub.cache() as cache:
-        gaps = chain_facts.open_gaps(cache, spec, followed=datahub.settings.follows) or {}
+        gaps = chain_facts.open_gaps(cache, spec, followed=datahub.settings.of(spec.settings).follows) or {}
         everywhere = chain_facts.open_gaps(cache, spec) or {}
     unasked = gaps.get("not_fetched", 0)
     problems = [f"{unasked} gaps were not asked for successfully yet"] if unasked else []

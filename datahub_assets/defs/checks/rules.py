@@ -1,19 +1,17 @@
 """What must hold for rows that are to be published, derived from the DatasetSpec. Pure: frames in, problems out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.columns import ColumnKind
+from datahub_assets.domain.columns import Column, ColumnKind
+from datahub_assets.domain.tables import FETCHED
 from datahub_assets.domain.times import MINUTE_MS
 
 AHEAD_MS = 5 * MINUTE_MS
 _SHOWN = 5
-_CANDLE = {"open", "high", "low", "close"}
-_POSITIVE = {"price", *_CANDLE}
-_NOT_NEGATIVE = ("volume", "market_cap", "trade_count", "supply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +25,27 @@ class Rule:
 
 def of(spec: DatasetSpec) -> list[Rule]:
     """All rules for rows of this dataset."""
+    bounds = [*_bounds(spec), *((rule.broken, rule.why) for rule in spec.rules)]
     return [
         Rule(
             "columns_and_types",
             "Columns and types are those of the dataset.",
             lambda frame, _now: _columns(spec, frame),
         ),
-        Rule("key_unique", "Every row has a key, and no key comes twice.", lambda frame, _now: _keys(spec, frame)),
+        Rule(
+            "key_unique",
+            "Every row says what it is, of when and whether it is final, and no key comes twice.",
+            lambda frame, _now: _keys(spec, frame),
+        ),
         Rule(
             "not_ahead",
-            "No timestamp is more than 5 minutes ahead.",
-            lambda frame, now: _failing(
-                spec, frame, pl.col("timestamp").dt.epoch("ms") > now + AHEAD_MS, "ahead of time"
-            ),
+            "No row is stamped more than 5 minutes ahead.",
+            lambda frame, now: _failing(spec, frame, [(spec.time_ms() > now + AHEAD_MS, "ahead of time")]),
         ),
         Rule(
             "numbers_plausible",
-            "Numbers are finite, prices positive, volumes not negative; open and close lie within low and high.",
-            lambda frame, _now: [
-                problem for bad, why in _bad_numbers(spec) for problem in _failing(spec, frame, bad, why)
-            ],
+            "Numbers are finite and within the bounds of their columns, and agree with each other.",
+            lambda frame, _now: _failing(spec, frame, bounds),
         ),
     ]
 
@@ -60,38 +59,41 @@ def _columns(spec: DatasetSpec, frame: pl.DataFrame) -> list[str]:
 
 def _keys(spec: DatasetSpec, frame: pl.DataFrame) -> list[str]:
     key = list(spec.key)
-    missing = frame.filter(pl.any_horizontal(pl.col(key).is_null())).height
+    needed = {*spec.required, FETCHED, *([spec.final] if spec.final is not None else [])}
+    lacking = {name: frame[name].null_count() for name in spec.column_names if name in needed}
     twice = frame.group_by(key).len().filter(pl.col("len") > 1).sort(key)
     return [
-        *([f"{missing} rows without a key"] if missing else []),
+        *(f"{count} rows without {name}" for name, count in lacking.items() if count),
         *([f"{twice.height} keys come more than once: {_named(twice.select(key))}"] if twice.height else []),
     ]
 
 
-def _bad_numbers(spec: DatasetSpec) -> list[tuple[pl.Expr, str]]:
-    names = {column.name: column for column in spec.columns}
-    numbers = [column.name for column in spec.columns if column.kind is ColumnKind.NUMBER]
-    counted = [
-        name
-        for name in names
-        if any(word in name for word in _NOT_NEGATIVE) and names[name].kind is not ColumnKind.TEXT
-    ]
-    rules = [
-        (pl.any_horizontal(~pl.col(numbers).is_finite()), "not finite"),
-        (pl.any_horizontal(pl.col(sorted(_POSITIVE & set(numbers))) <= 0), "price not positive"),
-        (pl.any_horizontal(pl.col(counted) < 0), "volume negative"),
-    ]
-    if set(names) >= _CANDLE:
-        inside = pl.min_horizontal("open", "close") >= pl.col("low")
-        rules.append(
-            (~(inside & (pl.max_horizontal("open", "close") <= pl.col("high"))), "open or close outside low and high")
-        )
-    return rules
+def _bounds(spec: DatasetSpec) -> Iterator[tuple[pl.Expr, str]]:
+    for column in spec.columns:
+        yield from ((broken, f"with {column.name} {why}") for broken, why in _bounds_of(column))
 
 
-def _failing(spec: DatasetSpec, frame: pl.DataFrame, bad: pl.Expr, why: str) -> list[str]:
-    found = frame.filter(bad.fill_null(value=False))
-    return [f"{found.height} rows {why}: {_named(found.select(list(spec.key)))}"] if found.height else []
+def _bounds_of(column: Column) -> Iterator[tuple[pl.Expr, str]]:
+    value = pl.col(column.name)
+    if column.kind is ColumnKind.NUMBER:
+        yield ~value.is_finite(), "not finite"
+    if column.at_least is not None:
+        yield value < column.at_least, f"below {column.at_least}"
+    if column.above is not None:
+        yield value <= column.above, f"not above {column.above}"
+
+
+def _failing(spec: DatasetSpec, frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> list[str]:
+    """A line for each rule that rows break: how many, why, and the first of their keys."""
+    if not rules:
+        return []
+    broken = frame.select(bad.fill_null(value=False).alias(f"{at}") for at, (bad, _) in enumerate(rules))
+    counts = broken.sum().row(0)
+    return [
+        f"{count} rows {why}: {_named(frame.filter(broken[f'{at}']).select(list(spec.key)))}"
+        for at, (count, (_, why)) in enumerate(zip(counts, rules, strict=True))
+        if count
+    ]
 
 
 def _named(keys: pl.DataFrame) -> str:

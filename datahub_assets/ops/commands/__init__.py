@@ -6,6 +6,7 @@ status                  `datahub status`
 doctor                  the checks of `datahub doctor`
 report                  both as tables on a terminal
 trial_publish           the doctor's trial of publishing
+datasets                `datahub datasets`, requests to try, the questions to upstreams
 ticks                   whether runs begin
 hub_queries             what commands ask the Hub, within seconds
 rejected_rows           `datahub quarantine`

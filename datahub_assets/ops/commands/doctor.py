@@ -5,17 +5,26 @@ import tempfile
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
-from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.domain.errors import CacheBusy, CacheError, CacheFull, CacheUnusable, HubError, HubNotFound
+from datahub_assets.domain.errors import (
+    CacheBusy,
+    CacheError,
+    CacheFull,
+    CacheUnusable,
+    DataHubError,
+    HubError,
+    HubNotFound,
+)
 from datahub_assets.domain.times import datetime_iso
-from datahub_assets.ops.commands import ticks
-from datahub_assets.ops.commands.hub_queries import first_reply
+from datahub_assets.ops.commands import datasets, ticks
+from datahub_assets.ops.commands.hub_queries import HubAsked
 from datahub_assets.ops.commands.trial_publish import publish_and_read_back
 from datahub_assets.ops.dagster.web.access import needs_login
 from datahub_assets.ops.supervise import home_lock, stack
@@ -23,8 +32,6 @@ from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import schema
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
-from datahub_assets.stores.hub.account import hub_without_cache
-from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.worker_status import WorkerStatusFile
 from datahub_system.net import clients
 
@@ -73,14 +80,13 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 def checks(settings: Settings) -> list[Check]:
     """All checks for these settings."""
-    hub = _HubAsked(settings)
+    hub = HubAsked(settings)
     logs = settings.home / "logs"
     return [
         Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
         Check("disk", lambda: _disk(settings), _room_fix(settings)),
         Check("cache", lambda: _cache(settings), "datahub cache rebuild makes a new one from the Hub"),
-        Check("coingecko", lambda: _coingecko(settings), "check network and proxy; COINGECKO_BASE_URL names the host"),
-        Check("binance", lambda: _binance(settings), "check network and proxy; BINANCE_BASE_URLS lists hosts to try"),
+        *(Check(probe.name, partial(_upstream, probe, settings), probe.fix) for probe in datasets.probes()),
         Check("hub account", lambda: _account(settings, hub), _hub_fix(settings)),
         Check(
             "publish and read back",
@@ -135,59 +141,22 @@ def _cache(settings: Settings) -> str:
     return f"sound and writable, {settings.cache_path.stat().st_size >> 10} KiB"
 
 
-def _coingecko(settings: Settings) -> str:
-    key = settings.coingecko_api_key
-    headers = {} if key is None else {"x-cg-demo-api-key": key.get_secret_value()}
-    answer = _get_upstream(f"{settings.coingecko_base_url}/ping", headers=headers)
-    return f"{settings.coingecko_base_url} answers in {answer.elapsed.total_seconds():.2f} s"
+def _upstream(probe: datasets.Probe, settings: Settings) -> str:
+    try:
+        return probe.look(settings)
+    except DataHubError as error:
+        raise CheckFailed(str(error)) from error
+    except Exception as error:  # somebody else's code: whatever it raises
+        raise CheckFailed(f"{type(error).__name__}: {error}") from error
 
 
-def _binance(settings: Settings) -> str:
-    problems = []
-    for url in settings.binance_base_urls:
-        try:
-            answer = _get_upstream(f"{url}/api/v3/time")
-        except CheckFailed as problem:
-            problems.append(str(problem))
-        else:
-            return f"{url} answers in {answer.elapsed.total_seconds():.2f} s"
-    raise CheckFailed("; ".join(problems))
-
-
-class _HubAsked:
-    """The Hub, asked once whether it answers: if it hangs, not every check waits for it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._hub = hub_without_cache(settings)
-        self._problem: HubError | None = None
-        self._answers = False
-
-    def at_hand(self) -> Hub:
-        """The Hub, if it answers.
-
-        Raises:
-            HubError: it does not, now or when it was asked before.
-        """
-        if self._problem is not None:
-            raise self._problem
-        if not self._answers:
-            try:
-                first_reply(self._settings, lambda: self._hub)
-            except HubError as error:
-                self._problem = error
-                raise
-            self._answers = True
-        return self._hub
-
-
-def _account(settings: Settings, hub: _HubAsked) -> str:
+def _account(settings: Settings, hub: HubAsked) -> str:
     if settings.owner_token() is None:
         raise CheckFailed("there is no token that may write")
     return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.at_hand().namespace}"
 
 
-def _datasets(asked: _HubAsked) -> str:
+def _datasets(asked: HubAsked) -> str:
     missing = []
     hub = asked.at_hand()
     for spec in DATASETS.values():
@@ -208,13 +177,17 @@ def _api(settings: Settings) -> str:
 
 
 def _api_rows(settings: Settings) -> str:
+    """The newest row of each dataset, asked for as a caller would."""
     headers = {"Authorization": f"Bearer {settings.owner_token()}"}
-    market = _get(f"{stack.api_url(settings)}/api/hub/market?limit=1", headers=headers).json()
-    params = f"symbol={_symbol(settings)}&interval={settings.intervals[0]}&limit=1"
-    candles = _get(f"{stack.api_url(settings)}/api/hub/{OHLC.name}?{params}", headers=headers).json()
-    if not market or not candles:
-        raise CheckFailed("it answers, without rows")
-    return f"newest price of {market[0]['timestamp']}, newest candle of {candles[0]['timestamp']}"
+    told, empty = [], []
+    for spec in DATASETS.values():
+        query = urlencode({**datasets.query_of_stored(spec, settings), "limit": 1, "columns": spec.time})
+        rows = _get(f"{stack.api_url(settings)}/api/hub/{spec.name}?{query}", headers=headers).json()
+        told += [f"{spec.name}: newest row of {rows[0][spec.time]}"] if rows else []
+        empty += [] if rows else [spec.name]
+    if empty:
+        raise CheckFailed(f"it answers, without rows of {', '.join(empty)}")
+    return ", ".join(told)
 
 
 def _dagster(settings: Settings) -> str:
@@ -246,23 +219,10 @@ def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] 
     return _well(clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, direct=True), url, good)
 
 
-def _get_upstream(url: str, *, headers: Mapping[str, str] = _AGENT) -> httpx.Response:
-    """As `_get`, of what is not ours: through a proxy, if there is one, and then its name is told when that fails."""
-    try:
-        answer = clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, follow_redirects=True)
-    except httpx.HTTPError as error:
-        raise CheckFailed(f"{url}{clients.via(url)}: {type(error).__name__} {error}".rstrip()) from error
-    return _well(answer, f"{url}{clients.via(url)}", (200,))
-
-
 def _well(answer: httpx.Response, asked: str, good: Container[int]) -> httpx.Response:
     if answer.status_code not in good:
         raise CheckFailed(f"{asked.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
     return answer
-
-
-def _symbol(settings: Settings) -> str:
-    return "BTCUSDT" if isinstance(settings.symbols, str) else settings.symbols[0]
 
 
 def _room_fix(settings: Settings) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.domain.errors import HubNotFound, HubRateLimited, HubUnavailable
+from datahub_assets.domain.errors import HubError, HubNotFound, HubRateLimited, HubUnavailable
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import load
-from datahub_assets.stores.hub.account import hub_of
+from datahub_assets.stores.hub.account import hub_of, hub_without_cache
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.hub.history import commit_count
 
@@ -83,3 +83,30 @@ def remembered(settings: Settings) -> Hub:
     """The Hub, with whose datasets are meant from the cache if that is known there."""
     with Cache.open(settings.cache_path) as cache:
         return hub_of(settings, cache)
+
+
+class HubAsked:
+    """The Hub, asked once whether it answers: if it hangs, not every check waits for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._hub = hub_without_cache(settings)
+        self._problem: HubError | None = None
+        self._answers = False
+
+    def at_hand(self) -> Hub:
+        """The Hub, if it answers.
+
+        Raises:
+            HubError: it does not, now or when it was asked before.
+        """
+        if self._problem is not None:
+            raise self._problem
+        if not self._answers:
+            try:
+                first_reply(self._settings, lambda: self._hub)
+            except HubError as error:
+                self._problem = error
+                raise
+            self._answers = True
+        return self._hub

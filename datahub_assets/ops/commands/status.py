@@ -89,7 +89,7 @@ def _state(
 ) -> ChainState:
     told = WorkerStatusFile(settings.home).chain(spec.name)
     known = Chain() if cache is None else chain_facts.of_chain(cache, spec, now_ms=now_ms)
-    newest = told.last_success if spec.has_forming_rows else known.newest_row
+    newest = told.last_success if spec.stamped_at_begin else known.newest_row
     error = told.last_error
     state = ChainState(
         dataset=spec.name,
@@ -106,7 +106,7 @@ def _state(
         commits=commits,
         warnings=(),
     )
-    return _with_warnings(spec, state, usual_s=settings.publish_interval_s)
+    return _with_warnings(spec, state, usual_s=max(settings.publish_interval_s, spec.publish_interval_s))
 
 
 def _owed(spec: DatasetSpec, *, cache: Cache) -> int:

@@ -31,7 +31,7 @@ def silence(settings: Settings, *, now_ms: int) -> str | None:
         last_ms = max(started_ms, last_tick_ms, _pause_until_ms(settings, spec))
         limit_ms = max(SILENT_MS, 2 * settings.tick_s * SECOND_MS + MINUTE_MS)
         if chain.last_success is None and chain.last_tick is not None:
-            limit_ms = max(limit_ms, run_limit_s(settings) * SECOND_MS)
+            limit_ms = max(limit_ms, run_limit_s(spec, settings) * SECOND_MS)
         if now_ms - last_ms > limit_ms:
             silent[spec.name] = (now_ms - last_ms) // MINUTE_MS
     if not silent:

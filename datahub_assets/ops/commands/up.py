@@ -7,7 +7,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from datahub_assets.ops.commands import consent
+from datahub_assets.ops.commands import consent, datasets
 from datahub_assets.ops.dagster import dagster_home, runtime_folder
 from datahub_assets.ops.dagster.web.access import needs_login
 from datahub_assets.ops.supervise import environment, home, home_lock, ports, stack
@@ -75,7 +75,7 @@ def welcome(settings: Settings) -> list[str]:
         f"  Token     {settings.token_path.resolve() if settings.embedded_hub else 'your HF_TOKEN'}",
         "",
         "  Try it (the first rows arrive within two minutes; `datahub status` shows them come):",
-        f'  curl -H "Authorization: Bearer {token}" "{api}/api/hub/market?symbols=BTC,ETH"',
+        f'  curl -H "Authorization: Bearer {token}" "{datasets.example_url(api)}"',
         "",
     ]
 

@@ -47,7 +47,7 @@ def instance_config(settings: Settings) -> dict[str, Any]:
             "poll_interval_seconds": 10,
             "start_timeout_seconds": 60,
             "cancel_timeout_seconds": 30,
-            "max_runtime_seconds": run_limit_s(settings),
+            "max_runtime_seconds": max(run_limit_s(spec, settings) for spec in DATASETS.values()),
             # A crashed run is not resumed: the next tick takes up what it left, from the landing files and the outbox.
             "max_resume_run_attempts": 0,
         },

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datahub_assets.settings import Settings
+from datahub_assets.settings_table import dataset_secrets
 from datahub_system.net.proxies import VARIABLES, Proxies
 
-_SECRETS = ("HF_TOKEN", "HF_API_TOKEN", "COINGECKO_API_KEY", "DATAHUB_WEBHOOK_SECRET")
+_OF_DATASETS = tuple(dataset_secrets())
+_SECRETS = ("HF_TOKEN", "HF_API_TOKEN", "DATAHUB_WEBHOOK_SECRET", *_OF_DATASETS)
 _QUIET = {
     "DAGSTER_DISABLE_TELEMETRY": "yes",
     "DO_NOT_TRACK": "1",
@@ -43,7 +45,7 @@ class Environments:
     @property
     def worker(self) -> dict[str, str]:
         """For processes that load the definitions: they fetch and publish."""
-        return self.of("HF_TOKEN", "HF_API_TOKEN", "COINGECKO_API_KEY")
+        return self.of("HF_TOKEN", "HF_API_TOKEN", *_OF_DATASETS)
 
     @property
     def forking(self) -> dict[str, str]:

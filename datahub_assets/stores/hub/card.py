@@ -12,14 +12,15 @@ from typing import Any, Final
 import yaml
 
 from datahub_assets.datasets.ledgers import ledgers_of
-from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.datasets.spec import OTHER_LICENCE, DatasetSpec, Licence
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, is_placed
-from datahub_assets.domain.tables import LiveStyle
-from datahub_assets.domain.times import epoch_ms, iso_short, iso_to_ms
+from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, OPEN_NAME, TODAY_NAME, is_placed
+from datahub_assets.domain.tables import ByRange, ByTime, LiveStyle
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, epoch_ms, iso_short, iso_to_ms
 
 CARD_PATH: Final = "README.md"
 _STATE: Final = "datahub"
+_WINDOWS: Final = {HOUR_MS: "hour", DAY_MS: "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ def render(
     files = sorted(paths)
     front = {
         "pretty_name": spec.title,
-        "tags": ["cryptocurrency", "finance", "time-series", spec.provider],
+        **_licence(spec.licence),
+        "tags": [*spec.tags, "time-series", spec.provider],
         "configs": [*_configs(spec, files), *(_config(ledger.name, [ledger.path]) for ledger in ledgers)],
         _STATE: {
             "window_start": iso_short(summary.window_start),
@@ -68,19 +70,29 @@ def read_summary(content: bytes) -> Summary | None:
         return None
 
 
+def _licence(licence: Licence) -> dict[str, str]:
+    """The front matter's keys: those of the Hub's list need no more than their name."""
+    if licence.id != OTHER_LICENCE:
+        return {"license": licence.id}
+    return {"license": licence.id, "license_name": licence.name, "license_link": licence.url}
+
+
 def _configs(spec: DatasetSpec, files: list[str]) -> list[dict[str, Any]]:
     """Explicit globs: all rows by default, each group by its name."""
     if spec.group is None:
-        every = [f"{DATA_FOLDER}*.parquet"]
-        if spec.live is LiveStyle.APPEND:
-            every.append(f"{DATA_FOLDER}{LIVE_FOLDER}*.parquet")
-        return [_config("default", every, default=True)]
+        return [_config("default", _globs(spec, DATA_FOLDER), default=True)]
     groups = sorted({path.split("/")[1] for path in files if is_placed(spec, path)})
-    globs = {group: f"{DATA_FOLDER}{group}/*.parquet" for group in groups}
+    of_groups = {group: _globs(spec, f"{DATA_FOLDER}{group}/") for group in groups}
+    every = [glob for globs in of_groups.values() for glob in globs]
     return [
-        _config("default", list(globs.values()) or [f"{DATA_FOLDER}**/*.parquet"], default=True),
-        *(_config(group, [glob]) for group, glob in globs.items()),
+        _config("default", every or [f"{DATA_FOLDER}**/*.parquet"], default=True),
+        *(_config(group, globs) for group, globs in of_groups.items()),
     ]
+
+
+def _globs(spec: DatasetSpec, folder: str) -> list[str]:
+    live = [f"{folder}{LIVE_FOLDER}*.parquet"] if spec.live is LiveStyle.APPEND else []
+    return [f"{folder}*.parquet", *live]
 
 
 def _config(name: str, globs: list[str], *, default: bool = False) -> dict[str, Any]:
@@ -88,16 +100,6 @@ def _config(name: str, globs: list[str], *, default: bool = False) -> dict[str, 
     return {**config, "default": True} if default else config
 
 
-_FILES: Final = {
-    LiveStyle.APPEND: (
-        "`data/live/` holds the newest rows, one small file per publish; they move into the file of their day once "
-        "their window has passed."
-    ),
-    LiveStyle.REPLACE: (
-        "In each folder `open.parquet` holds the candles still forming (`closed = false`) and `today.parquet` the "
-        "closed ones of the current UTC day; older ones are in the file of their period."
-    ),
-}
 _BODY: Final = """# {title}
 
 {summary}
@@ -122,13 +124,13 @@ from datasets import load_dataset
 
 {ledgers}## How it is made
 
-Fetched from {provider}'s public API, checked, and committed here as it came. No row is invented, filled in or
+Fetched from [{provider}]({source_url}), checked, and committed here as it came. No row is invented, filled in or
 interpolated; what fails a check is kept back. Each commit is complete in itself: at every commit a key is in one file
 only. {files}
 
 ## Terms
 
-The data is {provider}'s, under its terms of use ({source_url}); this repository states no licence of its own for it.
+The data is that of {provider}, under its terms: [{licence}]({licence_url}). This repository adds none of its own.
 No advice, no warranty.
 """
 
@@ -150,13 +152,39 @@ def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]
         loads="\n".join(loads),
         columns=_table(spec),
         ledgers="".join(_ledger_section(ledger) for ledger in ledgers_of(spec)),
-        files=_FILES[spec.live],
+        files=_where_rows_lie(spec),
+        licence=spec.licence.name,
+        licence_url=spec.licence.url,
     )
 
 
+def _where_rows_lie(spec: DatasetSpec) -> str:
+    """What a person who looks at the files should know of them."""
+    window = _WINDOWS.get(spec.window_ms, "window")
+    folder = DATA_FOLDER if spec.group is None else f"{DATA_FOLDER}{{{spec.group}}}/"
+    forming = f"`{folder}{OPEN_NAME}` holds rows still forming (`{spec.final}` is false), " if spec.final else ""
+    if spec.live is LiveStyle.APPEND:
+        newest = f"`{folder}{LIVE_FOLDER}` holds the newest rows, one small file per publish"
+    else:
+        newest = f"`{folder}{TODAY_NAME}` holds the{' other' if forming else ''} rows of the current UTC {window}"
+    return f"{forming}{newest}; once their {window} has passed they move into {_sealed_file(spec)}."
+
+
+def _sealed_file(spec: DatasetSpec) -> str:
+    match spec.partitioning:
+        case ByRange(column=column, size=size):
+            return f"the file of their range of `{column}`, {size:,} to a file"
+        case ByTime(period=period, of_groups=()):
+            return f"the file of their {period}"
+        case _:
+            return "the file of their period"
+
+
 def _table(spec: DatasetSpec | LedgerSpec) -> str:
-    lines = [f"| `{column.name}` | {column.kind.arrow} | {column.doc} |" for column in spec.columns]
-    return "\n".join(["| column | type | meaning |", "|---|---|---|", *lines])
+    lines = [
+        f"| `{column.name}` | {column.kind.arrow} | {column.unit or ''} | {column.doc} |" for column in spec.columns
+    ]
+    return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *lines])
 
 
 def _ledger_section(ledger: LedgerSpec) -> str:

@@ -22,7 +22,7 @@ def test_coverage_tells_what_there_is_and_what_is_missing(client: Client, worker
     assert found["missing"] == 1
     assert found["series"][0]["expected"] == found["series"][0]["rows"] + 1 == 10
     gap = found["series"][0]["gaps"][0]
-    assert (gap["first_time"], gap["candles"], gap["cause"]) == ("2026-11-22T06:00:00Z", 1, "not_fetched")
+    assert (gap["first_time"], gap["missing"], gap["cause"]) == ("2026-11-22T06:00:00Z", 1, "not_fetched")
     assert client.get("/api/hub/coverage?symbol=solusdt&interval=1h").json() == found
     coin = client.get("/api/hub/coverage?dataset=market").json()["series"][0]
     assert (coin["series"], coin["expected"]) == ("batcat", None)

@@ -11,7 +11,8 @@ from tests.api.snippets.queries import STREAM
 @pytest.mark.parametrize(
     ("params", "expected"),
     [
-        ({}, (400, None)),
+        ({"limit": "3"}, (400, "path")),
+        ({"path": ""}, (400, "path")),
         ({"path": "/metrics"}, (400, "path")),
         ({"path": "/api/hub/snippets?path=/api/hub/market"}, (400, "path")),
         ({"path": "/api/hub/webhook"}, (400, "path")),

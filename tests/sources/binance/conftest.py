@@ -9,6 +9,7 @@ import pytest
 
 from datahub_assets.datasets.candles.client import fetch_candles
 from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched
 from tests.fakes import Clock, FakeBinance
@@ -25,7 +26,8 @@ def fetch(settings_of: SettingsOf, clock: Clock, backoff: Backoff) -> Fetch:
         *, last: Mapping[tuple[str, str], int] | None = None, not_before_ms: int = 0, **variables: str
     ) -> Fetched:
         ask = partial(fetch_candles, clock=clock.now_ms, log=LOG, backoff=backoff, not_before_ms=not_before_ms)
-        return ask(settings_of(**variables), last_open_times=last or {})
+        settings = settings_of(**variables)
+        return ask(settings.of(CandleSettings), tick_s=settings.tick_s, last_open_times=last or {})
 
     return fetch
 

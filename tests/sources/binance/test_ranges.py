@@ -2,6 +2,7 @@
 
 from datahub_assets.datasets.candles.client import Range, fetch_ranges
 from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.domain.times import DAY_MS, HOUR_MS
 from datahub_assets.sources.backoff import Backoff
 from tests.fakes import Clock, FakeBinance
@@ -20,7 +21,8 @@ def test_a_range_is_answered_in_full(
         Range("ETHUSDT", hour, start, start + DAY_MS - 1),
         Range("NOPEUSDT", hour, start, start + DAY_MS - 1),
     ]
-    fetched = fetch_ranges(settings_of(), ranges=ranges, clock=clock.now_ms, log=LOG, backoff=backoff)
+    wanted = settings_of().of(CandleSettings)
+    fetched = fetch_ranges(wanted, ranges=ranges, clock=clock.now_ms, log=LOG, backoff=backoff)
     times = [row[0] for row in rows_of(fetched, "BTCUSDT", "1h")]
     assert times == list(range(start, start + 1501 * HOUR_MS, HOUR_MS))
     assert rows_of(fetched, "ETHUSDT", "1h") == []  # the exchange had none
@@ -30,6 +32,6 @@ def test_a_range_is_answered_in_full(
 def test_no_range_is_no_request_for_klines(
     settings_of: SettingsOf, binance: FakeBinance, clock: Clock, backoff: Backoff
 ) -> None:
-    fetched = fetch_ranges(settings_of(), ranges=[], clock=clock.now_ms, log=LOG, backoff=backoff)
+    fetched = fetch_ranges(settings_of().of(CandleSettings), ranges=[], clock=clock.now_ms, log=LOG, backoff=backoff)
     assert fetched.checked.frame.is_empty()
     assert binance.requested(path=KLINES) == []

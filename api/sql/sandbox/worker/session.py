@@ -11,8 +11,8 @@ from api.sql.sandbox.worker.statement_runner import StatementRunner
 from api.sql.sandbox.worker.tables import Snapshots
 
 _RIGHT: Final = (
-    "SELECT symbol, date_trunc('hour', moment) AS hour, sum(size) AS size, list(price) AS prices"
-    " FROM warm WHERE symbol = 'a' AND price > 0 GROUP BY ALL ORDER BY ALL"
+    "SELECT symbol, date_trunc('hour', moment) AS hour, sum(size) AS size, list(weight) AS weights"
+    " FROM warm WHERE symbol = 'a' AND weight > 0 GROUP BY ALL ORDER BY ALL"
 )
 _WRONG: Final = "SELECT nothing FROM warm"
 _WARM_KEY: Final = "warm"
@@ -65,7 +65,7 @@ class Session:
             Failure: DuckDB does not work here.
         """
         rows = pa.table(
-            {"symbol": ["a", "b"], "moment": pa.array([0, 1], pa.timestamp("ms", "UTC")), "price": [1.5, 2.5]}
+            {"symbol": ["a", "b"], "moment": pa.array([0, 1], pa.timestamp("ms", "UTC")), "weight": [1.5, 2.5]}
         )
         rows = rows.append_column("size", pa.array([1, 2], pa.int64()))
         self._snapshots.add(_WARM_KEY, {"warm": rows})

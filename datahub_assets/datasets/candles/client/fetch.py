@@ -14,10 +14,10 @@ from datahub_assets.datasets.candles.client.pages import Range, pages, to_presen
 from datahub_assets.datasets.candles.client.rest import Binance
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import check_klines
+from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.errors import SourceError, SourceRateLimited, SourceRejected, Terminal
 from datahub_assets.domain.rows import Checked, Rejected, frame_of, merge
-from datahub_assets.settings import Settings
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched, report_rejected
 from datahub_assets.sources.http import Http
@@ -36,8 +36,9 @@ Plan = Callable[[Binance, int], Awaitable[Sequence[Range]]]
 
 
 def fetch_candles(
-    settings: Settings,
+    settings: CandleSettings,
     *,
+    tick_s: int,
     last_open_times: Mapping[tuple[str, str], int],
     clock: Clock,
     log: logging.Logger,
@@ -48,6 +49,7 @@ def fetch_candles(
 
     Args:
         settings: which pairs and intervals, how deep the first fill, from which hosts.
+        tick_s: seconds between two such fetches.
         last_open_times: by (symbol, interval), the open time of the last stored candle, epoch ms; a series not in it
             is filled for the first time.
         clock: this machine's time, epoch milliseconds UTC.
@@ -67,7 +69,7 @@ def fetch_candles(
                 last_open_time=last_open_times.get((symbol, name)),
                 server_time_ms=server_time_ms,
                 history_candles=settings.history_candles,
-                tick_s=settings.tick_s,
+                tick_s=tick_s,
             )
             for symbol in await _symbols(binance, settings.symbols)
             for name in settings.intervals
@@ -77,7 +79,7 @@ def fetch_candles(
 
 
 def fetch_ranges(
-    settings: Settings,
+    settings: CandleSettings,
     *,
     ranges: Sequence[Range],
     clock: Clock,
@@ -109,7 +111,13 @@ async def _symbols(binance: Binance, wanted: tuple[str, ...] | str) -> tuple[str
 
 
 def _fetch(
-    plan: Plan, *, settings: Settings, clock: Clock, log: logging.Logger, not_before_ms: int, backoff: Backoff | None
+    plan: Plan,
+    *,
+    settings: CandleSettings,
+    clock: Clock,
+    log: logging.Logger,
+    not_before_ms: int,
+    backoff: Backoff | None,
 ) -> Fetched:
     upstream = Hosts(settings.binance_base_urls).name
     PAUSES.check(upstream, not_before_ms=not_before_ms, now_ms=clock())
@@ -117,7 +125,7 @@ def _fetch(
 
 
 async def _fetched(
-    plan: Plan, *, upstream: str, settings: Settings, clock: Clock, log: logging.Logger, backoff: Backoff | None
+    plan: Plan, *, upstream: str, settings: CandleSettings, clock: Clock, log: logging.Logger, backoff: Backoff | None
 ) -> Fetched:
     started = time.perf_counter()
     async with Http(connections=CONNECTIONS) as http:

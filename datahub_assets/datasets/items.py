@@ -1,0 +1,38 @@
+"""Items of an upstream, objects of its JSON, become rows of a dataset or are set aside with the reason."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain import fields
+from datahub_assets.domain.fields import BadField
+from datahub_assets.domain.rows import Checked, Rejected, frame_of
+from datahub_assets.domain.tables import FETCHED
+
+ReadRow = Callable[[Mapping[str, object], int], dict[str, object]]
+"""Reads the columns of a row from an item, given the time of fetching; raises BadField for what it cannot use."""
+
+
+def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, named: str, now_ms: int) -> Checked:
+    """Sort items into rows and rejected ones; each ends in one of the two, whatever it holds.
+
+    An item is rejected for the first field that cannot be used. Of two items with one key the later one counts.
+
+    Args:
+        items: as decoded from JSON.
+        read: gives the columns of a row but `provider` and `ingested_at`, which are the same for all.
+        named: the field of an item that says what it is of, for people who look at the rejected ones.
+        now_ms: the time of fetching, epoch milliseconds UTC; becomes `ingested_at`.
+    """
+    rows: dict[tuple[object, ...], dict[str, object]] = {}
+    rejected: list[Rejected] = []
+    for item in items:
+        try:
+            if not isinstance(item, Mapping):
+                raise BadField(f"item is not an object but a {type(item).__name__}")  # noqa: TRY301 - as those of `read`
+            row = {**read(item, now_ms), "provider": spec.provider, FETCHED: now_ms}
+        except BadField as reason:
+            subject = item.get(named) if isinstance(item, Mapping) else None
+            rejected.append(fields.rejected(spec, subject=subject, reason=reason, raw=item))
+        else:
+            rows[tuple(row[name] for name in spec.key)] = row
+    return Checked(frame_of(spec, list(rows.values())), tuple(rejected))

@@ -1,0 +1,44 @@
+"""Names that mean something already, so that no dataset may use them."""
+
+from typing import Final
+
+TAKEN_NAMES: Final = frozenset(
+    {
+        *("status", "health", "errors", "sql", "stream", "diff", "revisions", "coverage", "dataset-info", "snippets"),
+        *("webhook", "market_dataset", "ohlc_dataset", "datasets"),
+        *("gaps", "corrections", "sources", "default", "data", "live", "main", "temp", "system"),
+    }
+)
+"""Of datasets: routes below /api/hub, keys of the status, ledgers, configs, branches, schemas of DuckDB."""
+TAKEN_GROUPS: Final = frozenset({"live", "default", "gaps", "corrections"})
+"""Of groups: folders and configs a repo has besides those of its groups."""
+COMMON_PARAMETERS: Final = frozenset(
+    {
+        *("start", "end", "limit", "order", "cursor", "columns", "format", "numbers", "revision", "as_of", "max_age"),
+        *("dataset", "from", "to", "from_as_of", "to_as_of", "last_event_id"),
+    }
+)
+"""Of filters: parameters every dataset's endpoint, or those over all of them, give a meaning of their own."""
+TAKEN_CODES: Final = frozenset({"unknown_parameter", "unknown_value", "unknown_dataset"})
+"""Of what is told of unknown values: codes of other errors of the API."""
+TAKEN_COLUMNS: Final = frozenset({"id", "version", "commit_id", "rowid", "oid"})
+"""Of columns: what the tables of the cache keep besides the rows."""
+TAKEN_TABLES: Final = frozenset(
+    {
+        *("versions", "notes", "quarantine", "series", "commits", "remote", "remote_files", "hub_facts"),
+        *("sealed_files", "sealed_keys", "gaps", "corrections"),
+    }
+)
+"""Of cache tables: the tables the cache has besides those of the datasets."""
+SQL_WORDS: Final = frozenset(
+    {
+        *("all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both", "case", "cast"),
+        *("check", "collate", "column", "constraint", "create", "default", "deferrable", "desc", "describe"),
+        *("distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign", "from", "group", "having"),
+        *("in", "initially", "intersect", "into", "lambda", "lateral", "leading", "limit", "not", "null", "offset"),
+        *("on", "only", "or", "order", "pivot", "pivot_longer", "pivot_wider", "placing", "primary", "qualify"),
+        *("references", "returning", "select", "show", "some", "summarize", "symmetric", "table", "then", "to"),
+        *("trailing", "true", "union", "unique", "unpivot", "using", "variadic", "when", "where", "window", "with"),
+    }
+)
+"""Of datasets and columns: words a SQL statement could not name without quotes."""
