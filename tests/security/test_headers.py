@@ -20,7 +20,7 @@ from api.caching.repeated_requests import RepeatableAnswer, RepeatedRequests
 from api.caching.response_cache import CachedResponse, ResponseCache
 from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.dropin.coingecko.queries import Lookup, ask_prices
-from api.http.errors import UnknownParameter, UnknownSymbol
+from api.http.errors import UnknownParameter, UnknownValue
 from api.http.negotiation import coding_accepted, format_accepted
 from api.sql.sandbox.worker.admission import Unparsable, admit
 from datahub_system.net.bodies import ENDED_EARLY, BodyLimit
@@ -227,7 +227,7 @@ def test_a_misspelt_name_is_compared_with_so_many_only(monkeypatch: pytest.Monke
         return names[:1]
 
     monkeypatch.setattr("api.http.errors.difflib.get_close_matches", matches)
-    error = UnknownSymbol.of("symbol", ["bcoinn" + "x" * 10_000], known=known, where="here")
+    error = UnknownValue.of("symbol", ["bcoinn" + "x" * 10_000], known=known, where="here")
     assert compared == [1000]
     assert len(str(error)) < 1_000
     assert len(error.fields["value"]) == 100
