@@ -294,7 +294,7 @@ def test_receipts_settle_and_corrections_are_written_down(stack: Stack, service:
         return found == {last: wanted[last], corrected: wanted[corrected]}
 
     stack.wait_for(arrived, "the changes")
-    lines = stack.get("/api/hub/sql", q="SELECT dataset, key, column, old, new FROM corrections")
+    lines = stack.get("/api/hub/sql", q='SELECT dataset, key, "column", old, new FROM corrections')
     assert lines == [
         {
             "dataset": "receipts",
