@@ -17,7 +17,7 @@ from api.http.errors import ApiError, InvalidParameter, unknown_value
 from api.http.parameters import is_count
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 
 SYMBOL: Final = "symbol"
@@ -48,8 +48,7 @@ class Narrowing(msgspec.Struct, frozen=True):
 
 def meant(spec: DatasetSpec, parameter: str) -> tuple[Filter, ...]:
     """The filters of a dataset that a parameter means; each of its values may be of any of them."""
-    is_symbol = parameter == SYMBOL
-    return tuple(one for one in spec.filters if one.parameter == parameter or (is_symbol and one.names_row))
+    return tuple(one for one in spec.filters if (one.names_row if parameter == SYMBOL else one.parameter == parameter))
 
 
 def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter) -> tuple[str, ...]:
@@ -63,15 +62,14 @@ def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter)
 
 
 def rows_meant(spec: DatasetSpec, narrowing: Narrowing) -> list[pl.Expr]:
-    """The conditions on rows of a dataset, all of which must hold; none where nothing of it is narrowed down."""
+    """The conditions on rows of a dataset, all of which must hold; none where nothing of it is narrowed down.
+
+    The values must have been checked, see `check_narrowing`.
+    """
     return [
-        pl.any_horizontal(_rows_of(spec, one, spelt(spec, parameter, values, one)) for one in filters)
+        pl.any_horizontal(condition(spec, one, spelt(spec, parameter, values, one)) for one in filters)
         for parameter, values, filters in narrowing.on(spec)
     ]
-
-
-def _rows_of(spec: DatasetSpec, one: Filter, values: Sequence[str]) -> pl.Expr:
-    return condition(spec, one, values) if values else pl.col(one.column).is_null() & pl.lit(value=False)
 
 
 def known_values(snapshot: Snapshot, one: Filter) -> frozenset[str] | None:
@@ -85,16 +83,8 @@ def known_values(snapshot: Snapshot, one: Filter) -> frozenset[str] | None:
     if one.column == spec.series:
         return frozenset[str]().union(*snapshot.series.values())
     if one.newest:
-        return frozenset(newest_rows(snapshot)[one.column].drop_nulls().cast(pl.String))
+        return frozenset(latest_rows(snapshot)[one.column].drop_nulls().cast(pl.String))
     return None
-
-
-def newest_rows(snapshot: Snapshot) -> pl.DataFrame:
-    """The newest row of each series, as far back as an answer of rows looks; of a dataset that answers with those."""
-    newest = snapshot.spec.newest
-    if not isinstance(newest, NewestOfEach):
-        raise TypeError(f"{snapshot.spec.name} is not asked for the newest row of each series")
-    return latest_rows(snapshot, max_age_ms=newest.max_age_s * 1000)
 
 
 def check_narrowing(
@@ -119,8 +109,7 @@ def check_narrowing(
         ]
         if not filters:
             raise _of_none([snapshot.spec for snapshot in snapshots], parameter, values)
-        if parameter != SYMBOL:
-            _check_forms(parameter, values, filters)
+        _check_forms(parameter, values, filters)
         _check_known(parameter, values, filters, where=where)
 
 

@@ -9,10 +9,11 @@ import polars as pl
 from api.encoders.text import times_as_text
 from api.engine.conditions import condition
 from api.engine.hub.reader import HubCommit
+from api.engine.latest import latest_rows
 from api.engine.snapshot import Snapshot
 from api.history.coverage import SeriesCoverage, gaps, series_coverage
 from api.history.differences import Difference, difference
-from api.history.narrowing import Narrowing, check_narrowing, newest_rows, spelt
+from api.history.narrowing import Narrowing, check_narrowing, spelt
 from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, series_info
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec
@@ -86,7 +87,7 @@ def _wanted(
         elif one.column == spec.series:
             series.update(spelling)
         elif one.newest and spec.series is not None:
-            series.update(newest_rows(snapshot).filter(condition(spec, one, spelling))[spec.series])
+            series.update(latest_rows(snapshot).filter(condition(spec, one, spelling))[spec.series])
     return groups, series
 
 

@@ -1,6 +1,5 @@
 """What a dataset's endpoint has to be: its filters, what a caller who asks for nothing in particular gets."""
 
-import keyword
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -35,8 +34,8 @@ def answers(spec: "DatasetSpec") -> Iterator[str]:
 
 
 def _filter(spec: "DatasetSpec", one: Filter) -> Iterator[str]:
-    if not NAME.fullmatch(one.parameter) or keyword.iskeyword(one.parameter):
-        yield "must be lower-case letters, digits and _, beginning with a letter, and no word of Python"
+    if not NAME.fullmatch(one.parameter):
+        yield "must be lower-case letters, digits and _, beginning with a letter"
     if one.parameter in COMMON_PARAMETERS:
         yield f"means the same for all datasets: {', '.join(sorted(COMMON_PARAMETERS))} are taken"
     if one.parameter == _NAMING and not one.names_row:
@@ -57,8 +56,8 @@ def _values(spec: "DatasetSpec", one: Filter, kind: ColumnKind) -> Iterator[str]
     """What a caller gives, and what is meant where none does."""
     if one.required and one.default is not None:
         yield "is required, so its default never counts"
-    if kind is ColumnKind.FLAG and (one.required or one.default is not None or one.example):
-        yield "keeps the rows for which a flag is true, so it takes no value: no example, no default, not required"
+    if kind is ColumnKind.FLAG and (one.required or one.example):
+        yield "is switched on or off, so it has no example and is not required"
     if one.required and not one.example:
         yield "is required, so it must have an example: a request that runs"
     for value in (*one.example, *([] if one.default is None else [one.default])):
@@ -67,6 +66,8 @@ def _values(spec: "DatasetSpec", one: Filter, kind: ColumnKind) -> Iterator[str]
 
 
 def _is_valid(spec: "DatasetSpec", one: Filter, kind: ColumnKind, value: str) -> bool:
+    if kind is ColumnKind.FLAG:
+        return value in {"true", "false"}
     if kind is ColumnKind.COUNT:
         return re.fullmatch(r"-?[0-9]{1,18}", value) is not None
     if one.column == spec.group:

@@ -81,7 +81,7 @@ class CorrectionRule:
 class RowRule:
     """Something that must hold between columns of a row: true in `broken` is a row that must not be published."""
 
-    broken: pl.Expr
+    broken: pl.Expr = field(compare=False)  # expressions cannot be hashed, and specs are
     why: str
 
 

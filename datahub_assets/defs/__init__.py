@@ -2,7 +2,7 @@
 
 chain                   keys, names and options of a dataset's Dagster objects
 jobs                    all Dagster objects of one dataset
-source_assets           what source assets share
+source_assets           makes a function that asks an upstream the source asset
 stored_assets           the assets of cache and Hub
 sensors                 a tick: starts a run, or says why not
 runs                    which runs are alive, and ending those whose process is gone

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -16,7 +15,6 @@ from api.stream import subscribers
 from api.stream.changes import CommitChange, Interest
 from api.stream.feed import MOST_LISTENERS, MOST_OF_ONE, QUEUED, Feed
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
@@ -132,10 +130,3 @@ def test_of_datasets_without_such_a_filter_everything_is_told() -> None:
     rows = incidents(6)
     difference = Difference(rows, rows.clear(), rows, rows)
     assert Interest(("incidents",), by(interval="4h", coin_ids="bitcoin")).of(INCIDENTS, difference) is difference
-
-
-def test_what_is_no_number_is_no_row_of_a_dataset_whose_rows_go_by_numbers() -> None:
-    spec = replace(RECEIPTS, filters=(Filter(parameter="number", column="number", doc="a number", names_row=True),))
-    found = Difference(RECEIVED, RECEIVED.clear(), RECEIVED, RECEIVED)
-    assert Interest(("receipts",), by(symbol="north")).of(spec, found).after.is_empty()
-    assert Interest(("receipts",), by(symbol="north,100002")).of(spec, found).after["number"].to_list() == [100_002] * 2

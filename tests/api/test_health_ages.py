@@ -63,7 +63,7 @@ def health_of(
     return hub_health(engine_of(replace(snapshot, commit=committed)), settings(home)).datasets[spec.name]
 
 
-PATIENT = replace(INCIDENTS, stale_warn_ms=3_600_000)
+PATIENT = replace(INCIDENTS, stale_warn_ms=3_600_000, stale_fail_ms=7_200_000)
 CASES: list[tuple[DatasetSpec, Any, dict[str, float], bool]] = [
     (MARKET, prices(), {"row": 4.5 * MINUTE_S, "commit": 0}, False),
     (MARKET, prices(), {"row": 5.5 * MINUTE_S, "commit": 0}, True),

@@ -4,7 +4,9 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.definitions import build
+from datahub_assets.domain.errors import DatasetInvalid
 from datahub_assets.settings import Settings
 
 ASSETS = {
@@ -85,6 +87,12 @@ def test_a_chain_runs_in_one_process_under_its_own_tag(repository: dg.Repository
 def test_the_tick_follows_the_setting() -> None:
     repository = build(Settings.from_env({"DATAHUB_TICK_S": "5"})).get_repository_def()
     assert repository.get_sensor_def("ohlc_candles_sensor").minimum_interval_seconds == 5
+
+
+def test_a_package_without_its_source_asset_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datahub_assets.definitions.PACKAGES", {"datahub_assets.datasets.candles": MARKET})
+    with pytest.raises(DatasetInvalid, match=r"candles\.asset\.source_asset must be the asset 'market_prices'"):
+        build(Settings.from_env({}))
 
 
 def test_no_secret_can_be_read_from_what_dagster_stores(repository: dg.RepositoryDefinition) -> None:

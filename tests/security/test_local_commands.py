@@ -63,7 +63,7 @@ def test_commands_refuse_another_users_home_in_one_line(tmp_path: Path, command:
 
 
 def test_every_command_that_opens_the_home_is_among_them() -> None:
-    others = {("settings",), ("localhub",), ("cache",), ("hub",)}
+    others = {("settings",), ("datasets",), ("localhub",), ("cache",), ("hub",)}
     named = {tuple(word for word in command if word not in {"--yes", "laptop"}) for command in READING + WRITING}
     found: set[tuple[str, ...]] = {(name,) for name in main.commands}
     for name, group in main.commands.items():

@@ -1,6 +1,6 @@
 """Rows of the two foreign datasets, and a cache that has their tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 import pytest
@@ -13,7 +13,9 @@ from tests.datasets.foreign import INCIDENTS, RECEIPTS
 FOREIGN = (INCIDENTS, RECEIPTS)
 
 
-def incident(name: str, at_ms: int, *, fetched_ms: int, services: list[str] | None = None) -> dict[str, object]:
+def incident(
+    name: str, at_ms: int, *, fetched_ms: int, services: Sequence[str | None] | None = None
+) -> dict[str, object]:
     return {
         "incident_id": name,
         "timestamp": at_ms,

@@ -8,12 +8,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from tests.stores.world import Site, candles, market
 
@@ -43,14 +45,23 @@ class Job:
 
 def run_and_die(job: Job, moment: Moment | None) -> int:
     """Run the job in a process of its own; returns its exit code, -9 when it was killed."""
+    return _outcome(_work, job, moment)
+
+
+def open_and_die(path: Path, moment: Moment) -> int:
+    """Open the cache in a process of its own; returns its exit code, -9 when it was killed."""
+    return _outcome(_open, path, moment)
+
+
+def _outcome(work: Callable[..., None], *args: object) -> int:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.stores.killed"])
-    process = context.Process(target=_work, args=(job, moment))
+    process = context.Process(target=work, args=args)
     process.start()
     process.join(60)
     if process.is_alive():
         process.kill()
-        raise TimeoutError(f"the process hung: {job} {moment}")
+        raise TimeoutError(f"the process hung: {args}")
     assert process.exitcode is not None
     return process.exitcode
 
@@ -87,3 +98,8 @@ def _die_at(moment: Moment) -> None:
 
     threading.settrace(on_call)
     sys.settrace(on_call)
+
+
+def _open(path: Path, moment: Moment) -> None:
+    _die_at(moment)
+    Cache.open(path).close()

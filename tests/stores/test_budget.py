@@ -1,6 +1,7 @@
 """The commit budget: shared by the datasets, kept across restarts, shrinking after a 429 and slow to recover."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def test_commits_keep_the_wished_distance_or_the_even_share(cache: Cache, limits
     assert 0 < wait(cache, START_MS, limits=limits) <= spacing_s * SECOND_MS
     assert wait(cache, START_MS + (spacing_s - 16) * SECOND_MS, limits=limits) > 0
     assert wait(cache, START_MS + spacing_s * SECOND_MS, limits=limits) == 0
+
+
+@pytest.mark.parametrize(("own_s", "spacing_s"), [(0, 60), (30, 60), (900, 900)])
+def test_a_dataset_may_want_a_longer_distance_than_the_setting(cache: Cache, own_s: int, spacing_s: int) -> None:
+    spec = replace(MARKET, publish_interval_s=own_s)
+    commit(cache, START_MS)
+    assert wait(cache, START_MS + (spacing_s - 16) * SECOND_MS, spec=spec) > 0
+    assert wait(cache, START_MS + spacing_s * SECOND_MS, spec=spec) == 0
+    told = commit_budget.wait(cache.database, spec, limits=DEFAULTS, now_ms=START_MS).cause
+    assert told == f"the publish interval of {spacing_s} s"
 
 
 def cause(cache: Cache, now_ms: int, limits: CommitLimits) -> str:

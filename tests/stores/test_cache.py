@@ -1,12 +1,14 @@
 """The cache: which row stays, and which ones wait for a commit."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Checked, Rejected
@@ -16,6 +18,8 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.outcomes import Upserted
 from datahub_assets.stores.cache.tables import Outbox, Table
 from datahub_assets.stores.landing import land, landed
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
+from tests.stores.foreign_world import FOREIGN, incident, incidents, listed, receipt, receipts
 from tests.stores.world import CORRECTIONS, GAPS, START_MS, candles, content, in_cache, market
 
 
@@ -31,7 +35,24 @@ def publish_all(cache: Cache, spec: DatasetSpec, *, sha: str = "a" * 40) -> None
     Table.of(spec).mark(cache.database, waiting[spec.name].tickets, commit_id=commit_id)
 
 
-@pytest.mark.parametrize(("spec", "rows"), [(MARKET, market(START_MS)), (OHLC, candles(START_MS))])
+LISTS: tuple[list[str | None] | None, ...] = (None, [], [None], ["api"], ["a,b", 'quo"ted', "ünï\n"])
+SAMPLES = [
+    (MARKET, market(START_MS)),
+    (OHLC, candles(START_MS)),
+    (
+        INCIDENTS,
+        incidents(*(incident(f"i{n}", START_MS, fetched_ms=START_MS, services=s) for n, s in enumerate(LISTS))),
+    ),
+    (RECEIPTS, receipts(*(receipt(n, START_MS - n, fetched_ms=START_MS, settled=n > 1) for n in range(3)))),
+]
+
+
+@pytest.fixture(autouse=True)
+def _listed() -> Iterator[None]:
+    yield from listed(*FOREIGN)
+
+
+@pytest.mark.parametrize(("spec", "rows"), SAMPLES)
 def test_rows_come_back_as_they_went_in(path: Path, spec: DatasetSpec, rows: pl.DataFrame) -> None:
     with Cache.open(path) as cache:
         assert cache.upsert(spec, rows) == Upserted(inserted=rows.height)
@@ -51,15 +72,55 @@ def test_the_tables_have_the_names_and_types_people_query(path: Path) -> None:
     plain.close()
 
 
-def test_the_same_again_changes_nothing_and_stays_published(path: Path) -> None:
-    rows = candles(START_MS)
+@pytest.mark.parametrize(("spec", "rows"), SAMPLES)
+def test_the_same_again_changes_nothing_and_stays_published(path: Path, spec: DatasetSpec, rows: pl.DataFrame) -> None:
     with Cache.open(path) as cache:
-        cache.upsert(OHLC, rows)
-        publish_all(cache, OHLC)
+        cache.upsert(spec, rows)
+        publish_all(cache, spec)
         again = rows.with_columns(pl.lit(START_MS + 60_000).cast(pl.Datetime("ms", "UTC")).alias("ingested_at"))
-        assert cache.upsert(OHLC, again) == Upserted(unchanged=rows.height)
-        assert cache.waiting(OHLC) == 0
-    assert in_cache(OHLC, path).equals(rows.sort(OHLC.file_order)), "ingested_at is that of the first fetch"
+        assert cache.upsert(spec, again) == Upserted(unchanged=rows.height)
+        assert cache.waiting(spec) == 0
+    assert in_cache(spec, path).equals(rows.sort(spec.file_order)), "ingested_at is that of the first fetch"
+
+
+@pytest.mark.parametrize(("spec", "rows"), SAMPLES)
+def test_published_rows_past_their_retention_go_and_no_others(
+    path: Path, spec: DatasetSpec, rows: pl.DataFrame
+) -> None:
+    with Cache.open(path) as cache:
+        cache.upsert(spec, rows)
+        publish_all(cache, spec)
+        sent = Table.of(spec).of_last_commit(cache.database, dataset=spec.name, since_ms=START_MS, limit=2)
+        assert sent.height == min(2, rows.filter(spec.time_ms() >= START_MS).height)
+        late = START_MS + spec.retention_ms + 400 * DAY_MS
+        cache.upsert(spec, rows.head(1).with_columns(pl.col(spec.time) + pl.duration(days=400)))
+        assert cache.prune(spec, now_ms=late).rows == rows.height - (spec.time not in spec.key)
+        assert cache.waiting(spec) == Table.of(spec).count(cache.database) == 1
+
+
+def test_rows_that_form_no_series_have_one_last_time(path: Path) -> None:
+    with Cache.open(path) as cache:
+        assert cache.last_times(INCIDENTS) == {}
+        cache.upsert(INCIDENTS, incidents(*(incident(str(n), START_MS - n, fetched_ms=START_MS) for n in range(3))))
+        assert cache.last_times(INCIDENTS) == {(): START_MS}
+        assert cache.coverages(INCIDENTS) == {}
+        assert cache.gaps_to_ask(INCIDENTS, now_ms=START_MS) == []
+
+
+def test_a_final_row_that_changes_its_time_is_corrected_in_it(path: Path) -> None:
+    before, after = (receipts(receipt(7, START_MS + n, fetched_ms=START_MS + n, amount=1.0 + n)) for n in (0, 5))
+    still_open = receipts(receipt(8, START_MS, fetched_ms=START_MS, settled=False))
+    with Cache.open(path) as cache:
+        for rows in (before, still_open, after, still_open.with_columns(settled=True)):
+            cache.upsert(RECEIPTS, rows)
+        ledger = corrections_of(RECEIPTS)
+        assert ledger is not None
+        lines = cache.unpublished(ledger).frame.drop("corrected_at").rows()
+    key = '{"register":"north","number":7}'
+    assert lines == [
+        ("receipts", key, "stamped_at", "2025-11-22T09:30:00.000Z", "2025-11-22T09:30:00.005Z"),
+        ("receipts", key, "amount", "1.0", "6.0"),
+    ]
 
 
 def test_a_forming_candle_is_replaced_and_a_closed_one_is_not_reopened(path: Path) -> None:

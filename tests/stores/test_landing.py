@@ -1,18 +1,23 @@
 """Landing files keep what one fetch brought, whole or not at all."""
 
 import errno
+import json
 import os
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
 from datahub_assets.domain.rows import Checked, Rejected
 from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import landing
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
+from tests.stores.foreign_world import incident, incidents, receipt, receipts
 from tests.stores.world import START_MS, candles, market
 
 REJECTED = Rejected.of(MARKET, subject="coin-9", reason="price is NaN", raw={"id": "coin-9", "price": float("nan")})
@@ -31,6 +36,29 @@ def test_what_lands_is_read_back_with_its_rejected_rows(tmp_path: Path) -> None:
 def test_a_fetch_of_nothing_but_rejected_rows_lands_too(tmp_path: Path) -> None:
     path = landing.land(tmp_path, MARKET, Checked(market(START_MS).clear(), (REJECTED,)), now_ms=START_MS)
     assert landing.read_landed(path, MARKET).rejected == (REJECTED,)
+
+
+def test_a_file_of_before_rejected_rows_had_a_time_is_read(tmp_path: Path) -> None:
+    path = landing.land(tmp_path, MARKET, Checked(market(START_MS), (REJECTED,)), now_ms=START_MS)
+    table = pq.read_table(path)
+    told = [{"dataset": "market", "subject": "coin-9", "reason": REJECTED.reason, "raw": REJECTED.raw}]
+    pq.write_table(table.replace_schema_metadata({"datahub.rejected": json.dumps(told)}), path)
+    assert landing.read_landed(path, MARKET).rejected == (REJECTED,)
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows"),
+    [
+        (INCIDENTS, incidents(incident("a", START_MS, fetched_ms=START_MS, services=["api"]))),
+        (RECEIPTS, receipts(receipt(1, START_MS, fetched_ms=START_MS))),
+    ],
+)
+def test_rows_of_any_dataset_land(tmp_path: Path, spec: DatasetSpec, rows: pl.DataFrame) -> None:
+    bad = Rejected.of(spec, subject="x", reason="y", raw=[1], at_ms=START_MS)
+    path = landing.land(tmp_path, spec, Checked(rows, (bad,)), now_ms=START_MS)
+    back = landing.read_landed(path, spec)
+    assert back.frame.equals(rows)
+    assert back.rejected == (bad,)
 
 
 def test_files_sort_by_time_and_never_meet(tmp_path: Path) -> None:

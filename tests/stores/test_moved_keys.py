@@ -19,7 +19,8 @@ from datahub_assets.stores.publish import losses
 from datahub_assets.stores.publish.head import look
 from datahub_assets.stores.recovery.rebuild import rebuild
 from localhub.testing import HubServer
-from tests.stores.foreign_world import FOREIGN, INCIDENTS, RECEIPTS, incident, incidents, listed, receipt, receipts
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
+from tests.stores.foreign_world import FOREIGN, incident, incidents, listed, receipt, receipts
 from tests.stores.world import START_MS, Site, assert_settled, on_hub, paths_on_hub
 
 BACK_MS = (0, MINUTE_MS, 50 * MINUTE_MS, 3 * HOUR_MS, 2 * DAY_MS, 25 * DAY_MS, 70 * DAY_MS)

@@ -113,13 +113,24 @@ def test_a_field_that_cannot_be_used_sets_the_row_aside_and_says_why(changes: di
     (rejected,) = checked.rejected
     assert rejected.reason.startswith(reason)
     assert (rejected.dataset, rejected.subject) == ("ohlc", "BTCUSDT 1h")
+    opened = changes.get("open_time", OPEN_MS)
+    assert rejected.at_ms == (opened if type(opened) is int else None), "it knows whose place it would have taken"
 
 
-@pytest.mark.parametrize("raw", [None, 5, "kline", {}, [], kline()[:10], [10**5000] * 12])
-def test_what_is_no_kline_is_set_aside(raw: object) -> None:
+NO_KLINES: tuple[object, ...] = (None, 5, "kline", {}, [], *([opened] * 12 for opened in (10**5000, 2**63, -1, True)))
+
+
+@pytest.mark.parametrize(
+    ("raw", "at_ms"),
+    [
+        *((raw, None) for raw in NO_KLINES),
+        (kline()[:10], OPEN_MS),
+    ],
+)
+def test_what_is_no_kline_is_set_aside(raw: object, at_ms: int | None) -> None:
     checked = check(raw)
     assert checked.frame.is_empty()
-    assert len(checked.rejected) == 1
+    assert [rejected.at_ms for rejected in checked.rejected] == [at_ms]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The dataset specs hold together: what everything else is derived from agrees with itself."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -104,6 +105,11 @@ def test_a_row_of_examples_is_a_row(spec: DatasetSpec) -> None:
     }
     frame = frame_of(spec, [{name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}])
     assert [problem for rule in rules.of(spec) for problem in rule.broken(frame, 10**13)] == []
+
+
+@specs
+def test_a_spec_can_be_remembered_by(spec: DatasetSpec) -> None:
+    assert {spec: 1}[replace(spec)] == 1
 
 
 @pytest.mark.parametrize(

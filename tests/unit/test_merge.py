@@ -70,12 +70,11 @@ def receipt(draw: st.DrawFn) -> Row:
 
 
 ROWS = [(OHLC, candle()), (MARKET, price()), (INCIDENTS, incident()), (RECEIPTS, receipt())]
-FRAMES = st.one_of(
-    st.lists(row, max_size=8).map(lambda rows, spec=spec: (spec, whole(spec, rows)))  # type: ignore[misc]
-    for spec, row in ROWS
+FRAMES = st.one_of([st.tuples(st.just(spec), st.lists(row, max_size=8)) for spec, row in ROWS]).map(
+    lambda case: (case[0], whole(*case))
 )
 PAIRS = st.one_of(
-    st.tuples(st.just(spec), st.lists(row, max_size=8), st.lists(row, max_size=8)) for spec, row in ROWS
+    [st.tuples(st.just(spec), st.lists(row, max_size=8), st.lists(row, max_size=8)) for spec, row in ROWS]
 ).map(lambda pair: (pair[0], whole(pair[0], pair[1]), whole(pair[0], pair[2])))
 
 

@@ -13,7 +13,7 @@ from datahub_assets.domain.errors import SourceError, Terminal
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.series import Question
+from datahub_assets.stores.cache.series_gaps import Question
 
 
 def refetch(datahub: DataHubResource, cache: Cache, *, log: logging.Logger) -> None:
