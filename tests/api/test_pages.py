@@ -133,7 +133,7 @@ def cases(draw: st.DrawFn) -> tuple[DatasetSpec, Files, Given]:
     return spec_of(made), draw(histories(made)), asked_range(asked)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(case=cases())
 def test_pages_are_the_whole_in_order_each_row_once(
     place: SnapshotMaker, case: tuple[DatasetSpec, Files, Given]
@@ -156,7 +156,7 @@ def cases_of_each(draw: st.DrawFn) -> tuple[DatasetSpec, Files, Given]:
     return spec_of(made), draw(histories(made)), {**draw(FILTERS), **draw(PAGES), "start": None, "end": None}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=cases_of_each())
 def test_the_newest_of_each_series_come_once_the_largest_first(
     place: SnapshotMaker, case: tuple[DatasetSpec, Files, Given]
