@@ -62,14 +62,14 @@ def _places(snapshot: Snapshot, *, oldest_ms: int) -> dict[str, _NewestRow]:
         if file.max_ms < oldest_ms:
             break  # files are ordered by their newest row
         for name, span in file.index.spans.items():
-            if span.max_ms < oldest_ms:
+            at_ms, known = span.max_ms, newest.get(name)
+            if at_ms < oldest_ms or (known is not None and at_ms < known[0]):
                 continue
             place = (file, span.first + span.rows - 1)
-            known_ms, tied = newest.get(name, (span.max_ms - 1, []))
-            if span.max_ms > known_ms:
-                newest[name] = (span.max_ms, [place])
-            elif span.max_ms == known_ms:
-                tied.append(place)
+            if known is None or at_ms > known[0]:
+                newest[name] = (at_ms, [place])
+            else:
+                known[1].append(place)
     return newest
 
 

@@ -23,6 +23,7 @@ from api.dropin.coingecko.queries import Lookup, ask_prices
 from api.http.errors import UnknownParameter, UnknownValue
 from api.http.negotiation import coding_accepted, format_accepted
 from api.sql.sandbox.worker.admission import Unparsable, admit
+from datahub_assets.datasets.candles.spec import OHLC
 from datahub_system.net.bodies import ENDED_EARLY, BodyLimit
 from localhub.testing import HubServer
 from tests.api.conftest import Client, until
@@ -96,7 +97,7 @@ def test_pages_run_nothing_but_the_servers_own_files(client: Client, page: str) 
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: on Debian and Ubuntu, apt install chromium")
-@pytest.mark.parametrize(("page", "shown"), [("/docs", "opblock-summary-path"), ("/scalar", "Candles of one or more")])
+@pytest.mark.parametrize(("page", "shown"), [("/docs", "opblock-summary-path"), ("/scalar", OHLC.title)])
 def test_pages_work_under_their_policy(url: str, tmp_path: Path, page: str, shown: str) -> None:
     options: tuple[str, ...] = (
         "headless",

@@ -43,12 +43,10 @@ class Piece:
         """The rows' numbers in the file."""
         return np.arange(self.first, self.first + self.count) if self.chosen is None else self.chosen
 
-    def frame(self, columns: list[str]) -> pl.DataFrame:
-        """These columns of the rows."""
-        # Columns by index and not by `select`, which would go through the query planner: that costs more than the rest.
-        if self.chosen is None:
-            return self.rows.frame.slice(self.first, self.count)[columns]
-        return self.rows.frame[columns][self.chosen]
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows, with all columns."""
+        return self.rows.frame.slice(self.first, self.count) if self.chosen is None else self.rows.frame[self.chosen]
 
     def part(self, skipped: int, count: int) -> "Piece":
         """`count` of these rows, after as many as are skipped."""

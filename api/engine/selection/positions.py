@@ -42,7 +42,7 @@ def run_of(spec: TableSpec, series: str, group: str | None) -> tuple[str, ...]:
 
 def position_of(spec: TableSpec, frame: pl.DataFrame, row: int) -> Position:
     """The position of a row of a frame that has the columns of `page_order`."""
-    values = frame[row, list(spec.page_order)].row(0)
+    values = [frame.get_column(name)[row] for name in spec.page_order]
     return tuple(epoch_ms(value) if isinstance(value, datetime) else value for value in values)
 
 
