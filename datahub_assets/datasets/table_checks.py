@@ -128,12 +128,14 @@ def _is_within(column: Column, value: Value) -> bool:
 
 
 def _rules(spec: "DatasetSpec") -> Iterator[str]:
-    """Their columns only: polars starts threads to compute anything, and specs are loaded by a process that forks."""
     for rule in spec.rules:
-        if not rule.why.strip():
-            yield "each rule must say why a row that breaks it is wrong"
-        if unknown := [name for name in rule.broken.meta.root_names() if name not in spec.column_names]:
+        bounds = [name for name in (rule.at_least, rule.at_most) if name is not None]
+        if not rule.columns or not bounds:
+            yield "each rule must name columns, and one that bounds them"
+        if unknown := [name for name in (*rule.columns, *bounds) if name not in spec.column_names]:
             yield f"the rule {rule.why!r} is of {', '.join(unknown)}, which is no column"
+        elif len({spec.column(name).kind for name in (*rule.columns, *bounds)}) > 1:
+            yield f"the rule {rule.why!r} compares columns of several kinds"
 
 
 def _layout(spec: "DatasetSpec") -> Iterator[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import polars as pl
 import pytest
 from pydantic import BaseModel, Field
 
@@ -133,8 +132,9 @@ def test_names(changes: dict[str, Any], fault: str) -> None:
         ({"columns": columns(INCIDENTS, "affected", example=12, above=12)}, r"12, which is no count within its bounds"),
         ({"columns": columns(INCIDENTS, "timestamp", example="2025-11-25T10:30:00")}, r"which is no time"),
         ({"columns": columns(INCIDENTS, "headline", at_least=0)}, r"has bounds, which only numbers"),
-        ({"rules": (RowRule(pl.col("colour") == "red", "red"),)}, r"the rule 'red' is of colour, which is no column"),
-        ({"rules": (RowRule(pl.col("affected") > 1, " "),)}, r"each rule must say why"),
+        ({"rules": (RowRule(("affected",), at_least="colour"),)}, r"affected below colour' is of colour, which is no"),
+        ({"rules": (RowRule(("affected",)),)}, r"each rule must name columns, and one that bounds them"),
+        ({"rules": (RowRule(("affected",), at_most="headline"),)}, r"compares columns of several kinds"),
         ({"window_ms": 0}, r"window_ms must divide a day"),
         ({"window_ms": 7 * HOUR_MS}, r"window_ms must divide a day"),
         ({"retention_ms": DAY_MS}, r"retention_ms be longer than it"),
