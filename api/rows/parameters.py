@@ -1,5 +1,6 @@
 """The query parameters of a dataset's endpoint, made from its spec."""
 
+import keyword
 from collections.abc import Callable, Collection, Iterator
 from inspect import Parameter, Signature
 from typing import Annotated, Any
@@ -58,7 +59,7 @@ def asked_of(spec: DatasetSpec, *, taken: Collection[str]) -> Callable[..., Aske
 
 def _argument(name: str, taken: Collection[str]) -> str:
     """What a parameter is called in Python, where its own name may mean something else."""
-    return f"{name}_" if name in RESERVED_KWARGS or name in taken else name
+    return f"{name}_" if name in {*RESERVED_KWARGS, *keyword.kwlist, *taken} else name
 
 
 def _parameters(spec: DatasetSpec) -> Iterator[tuple[str, Any, Any]]:
@@ -86,10 +87,11 @@ def _of_filter(spec: DatasetSpec, one: Filter) -> tuple[Any, Any]:
     """Type and default of a filter's parameter."""
     if spec.column(one.column).kind is ColumnKind.FLAG:
         flag = QueryParameter(name=one.parameter, description=one.doc)
-        return Annotated[bool, flag], False
+        return Annotated[bool, flag], one.default == "true"
     is_group = one.column == spec.group
     if one.many:
         listed = f"{one.doc}; there are {', '.join(spec.groups)}" if is_group else one.doc
+        listed += "" if one.default is None else f" (`{one.default}` by default)"
         examples = example(list(one.example)) if one.example else None
         return Annotated[WordList, QueryParameter(name=one.parameter, description=listed, examples=examples)], None
     examples = example(one.example[0]) if one.example else None
