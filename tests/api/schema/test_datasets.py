@@ -27,7 +27,7 @@ PAGES = {"limit", "start", "end", "order", "columns", "cursor", "revision", "as_
 
 
 def document_of(*specs: DatasetSpec) -> dict[str, Any]:
-    app = Litestar(route_handlers=[rows_router(specs, taken={"feed"})], openapi_config=openapi_config("1"))
+    app = Litestar(route_handlers=[rows_router(specs)], openapi_config=openapi_config("1"))
     return msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()), type=dict[str, Any])
 
 
@@ -118,7 +118,7 @@ def test_no_two_datasets_share_a_schema() -> None:
     assert len({schema_name(replace(RECEIPTS, name=name)) for name in names}) == len(names)
 
 
-@pytest.mark.parametrize("parameter", ["state", "query", "feed", "asked", "request", "headers", "class"])
+@pytest.mark.parametrize("parameter", ["state", "query", "feed", "asked", "request", "headers", "class", "self"])
 def test_a_parameter_may_be_called_what_means_something_to_the_framework_or_python(parameter: str) -> None:
     spec = replace(INCIDENTS, filters=(Filter(parameter=parameter, column="severity", doc="how bad"),))
     named = {one["name"] for one in operation(document_of(spec), spec)["parameters"]}
@@ -136,6 +136,7 @@ def test_what_counts_where_nothing_is_given_is_said() -> None:
     assert parameters["register"]["schema"]["default"] == "north"
     assert parameters["number"]["description"] == "numbers (`7` by default)"
     assert parameters["settled_only"]["schema"]["default"] is True
-    given = {name: parameter.default for name, parameter in signature(asked_of(spec, taken=())).parameters.items()}
+    arguments = signature(asked_of(spec)).parameters
+    given = {name.removeprefix("by_"): argument.default for name, argument in arguments.items()}
     assert ask(spec, given).rows.filters == (("number", ("7",)), ("register", ("north",)), ("settled_only", ()))
     assert "settled_only" not in dict(ask(spec, {**given, "settled_only": False}).rows.filters)
