@@ -61,9 +61,11 @@ def _keys(spec: DatasetSpec, frame: pl.DataFrame) -> list[str]:
     key = list(spec.key)
     needed = {*spec.required, FETCHED, *([spec.final] if spec.final is not None else [])}
     lacking = {name: frame[name].null_count() for name in spec.column_names if name in needed}
+    groups = [] if spec.group is None else sorted(set(frame[spec.group].drop_nulls()) - set(spec.groups))
     twice = frame.group_by(key).len().filter(pl.col("len") > 1).sort(key)
     return [
         *(f"{count} rows without {name}" for name, count in lacking.items() if count),
+        *([f"rows of {spec.group} {', '.join(groups)}, which no file is for"] if groups else []),
         *([f"{twice.height} keys come more than once: {_named(twice.select(key))}"] if twice.height else []),
     ]
 
