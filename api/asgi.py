@@ -91,7 +91,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         "statements": SqlAnswers(engine, pool, cached_answers, metrics=metrics),
     }
     guarded = token_guard(authenticator, limiter)
-    rows = rows_router(engine.specs.values(), taken=parts)
+    rows = rows_router(engine.specs.values())
     app = Litestar(
         route_handlers=[
             Router("/", route_handlers=[rows, *_GUARDED], guards=[guarded, known_parameters_only]),

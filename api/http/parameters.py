@@ -8,9 +8,10 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from api.http.errors import InvalidParameter
+from datahub_assets.datasets.answer_checks import MOST_ROWS
 from datahub_assets.datasets.registry import DATASETS
 
-MAX_LIMIT: Final = 50_000
+MAX_LIMIT: Final = MOST_ROWS
 _MOST_LEVELS: Final = 32
 COUNTS: Final = range(-(1 << 63), 1 << 63)
 """The numbers a column of counts holds."""

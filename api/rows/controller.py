@@ -1,6 +1,6 @@
 """Rows of the datasets: an endpoint for each."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, cast
 
 from litestar import Request, Response, get
@@ -21,13 +21,9 @@ from datahub_assets.datasets.spec import DatasetSpec
 _NEXT_PAGE = 'Where there is more, `Link: rel="next"` leads to the next page, which is of the same commit.'
 
 
-def rows_router(specs: Iterable[DatasetSpec], *, taken: Collection[str] = ()) -> Router:
-    """The endpoints of these datasets, each called as its dataset.
-
-    Args:
-        specs: the datasets.        taken: names of the application's dependencies, which no parameter may have.
-    """
-    handlers = [_handler(spec, taken=(*taken, "asked")) for spec in specs]
+def rows_router(specs: Iterable[DatasetSpec]) -> Router:
+    """The endpoints of these datasets, each called as its dataset."""
+    handlers = [_handler(spec) for spec in specs]
     return Router("/api/hub", route_handlers=handlers, tags=["Rows"], security=[{"bearer": []}])
 
 
@@ -36,7 +32,7 @@ def _operation_of(spec: DatasetSpec) -> type[RowsOperation]:
     return type("RowsOperationOfDataset", (RowsOperation,), {"needed": needed})
 
 
-def _handler(spec: DatasetSpec, *, taken: Collection[str]) -> HTTPRouteHandler:
+def _handler(spec: DatasetSpec) -> HTTPRouteHandler:
     rows = ResponseSpec(
         cast("type[Any]", list[row_struct(spec)]),  # type: ignore[misc]  # a type made at run time
         generate_examples=False,
@@ -52,7 +48,7 @@ def _handler(spec: DatasetSpec, *, taken: Collection[str]) -> HTTPRouteHandler:
         f"/{spec.name}",
         summary=spec.title,
         description=f"{spec.answer}\n\n{_NEXT_PAGE}",
-        dependencies={"asked": Provide(asked_of(spec, taken=taken), sync_to_thread=False)},
+        dependencies={"asked": Provide(asked_of(spec), sync_to_thread=False)},
         responses={200: rows, **QUERIED, **problems(406)},
         operation_class=_operation_of(spec),
     )(answer)

@@ -1,10 +1,9 @@
 """The query parameters of a dataset's endpoint, made from its spec."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from inspect import Parameter, Signature
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from litestar.constants import RESERVED_KWARGS
 from litestar.params import QueryParameter
 
 from api.http.parameters import (
@@ -25,21 +24,19 @@ from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind
 
+_PREFIX: Final = "by_"
+"""Before the names of filters in Python: callers' ones may be keywords, `self`, or names of other dependencies."""
 _PAGES = (
     "Without `start`, or with `desc`, a page holds the newest rows there are and the next page those before them; with "
     "`start` and `asc` pages go forward in time"
 )
 
 
-def asked_of(spec: DatasetSpec, *, taken: Collection[str]) -> Callable[..., Asked]:
-    """A function for Litestar that takes the parameters of a dataset's endpoint and says what is asked by them.
-
-    Args:
-        spec: the dataset.
-        taken: names that mean something else in the functions of the application.
-    """
+def asked_of(spec: DatasetSpec) -> Callable[..., Asked]:
+    """A function for Litestar that takes the parameters of a dataset's endpoint and says what is asked by them."""
     parameters = tuple(_parameters(spec))
-    arguments = {name: _argument(name, taken) for name, _, _ in parameters}
+    filters = {one.parameter for one in spec.filters}
+    arguments = {name: _PREFIX + name if name in filters else name for name, _, _ in parameters}
 
     def asked(**given: Any) -> Asked:
         return ask(spec, {name: given[argument] for name, argument in arguments.items()})
@@ -54,11 +51,6 @@ def asked_of(spec: DatasetSpec, *, taken: Collection[str]) -> Callable[..., Aske
         return_annotation=Asked,
     )
     return asked
-
-
-def _argument(name: str, taken: Collection[str]) -> str:
-    """What a parameter is called in Python, where its own name may mean something else."""
-    return f"{name}_" if name in RESERVED_KWARGS or name in taken else name
 
 
 def _parameters(spec: DatasetSpec) -> Iterator[tuple[str, Any, Any]]:
@@ -86,10 +78,11 @@ def _of_filter(spec: DatasetSpec, one: Filter) -> tuple[Any, Any]:
     """Type and default of a filter's parameter."""
     if spec.column(one.column).kind is ColumnKind.FLAG:
         flag = QueryParameter(name=one.parameter, description=one.doc)
-        return Annotated[bool, flag], False
+        return Annotated[bool, flag], one.default == "true"
     is_group = one.column == spec.group
     if one.many:
         listed = f"{one.doc}; there are {', '.join(spec.groups)}" if is_group else one.doc
+        listed += "" if one.default is None else f" (`{one.default}` by default)"
         examples = example(list(one.example)) if one.example else None
         return Annotated[WordList, QueryParameter(name=one.parameter, description=listed, examples=examples)], None
     examples = example(one.example[0]) if one.example else None

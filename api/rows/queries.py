@@ -12,12 +12,13 @@ from api.http.parameters import COUNTS, LIMIT_BOUNDS, check_range, is_count, wor
 from api.http.times import parse_time
 from api.rows.cursors import Cursor
 from api.rows.requests import Asked, RowsRequest, is_of_each
+from datahub_assets.datasets.answer_checks import MOST_AGE_S
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind
 
 MOST_VALUES: Final = 500
-AGE_BOUNDS: Final = {"minimum": 1, "maximum": 10**10}
+AGE_BOUNDS: Final = {"minimum": 1, "maximum": MOST_AGE_S}
 _ORDERS: Final = ("asc", "desc")
 
 

@@ -12,6 +12,10 @@ from datahub_assets.domain.columns import ColumnKind
 if TYPE_CHECKING:
     from datahub_assets.datasets.spec import DatasetSpec
 
+MOST_ROWS: Final = 50_000
+"""The most rows one answer may hold."""
+MOST_AGE_S: Final = 10**10
+"""The longest age a caller may name, seconds."""
 _CODE: Final = re.compile(r"unknown_[a-z][a-z0-9_]{0,39}")
 _FILTERED: Final = {ColumnKind.TEXT, ColumnKind.TEXTS, ColumnKind.COUNT, ColumnKind.FLAG}
 _NAMING: Final = "symbol"
@@ -28,8 +32,8 @@ def answers(spec: "DatasetSpec") -> Iterator[str]:
         yield f"a filter must choose the group {spec.group!r}"
     if twice := repeated(spec.default_columns):
         yield f"default_columns: {', '.join(twice)} come more than once"
-    if spec.default_limit < 1:
-        yield "default_limit must be 1 or more"
+    if not 1 <= spec.default_limit <= MOST_ROWS:
+        yield f"default_limit must be 1 to {MOST_ROWS}"
     yield from _newest(spec)
 
 
@@ -48,6 +52,8 @@ def _filter(spec: "DatasetSpec", one: Filter) -> Iterator[str]:
     kind = spec.column(one.column).kind
     if kind not in _FILTERED:
         yield f"means {one.column!r}, and only texts, lists of them, counts and flags can be filtered by"
+    if one.column == spec.group and (lost := [group for group in spec.groups if one.spelling.of(group) != group]):
+        yield f"spells values {one.spelling}, so that nobody could ask for the groups {', '.join(lost)}"
     yield from _values(spec, one, kind)
     yield from _lookup(spec, one, kind)
 
@@ -99,8 +105,8 @@ def _newest(spec: "DatasetSpec") -> Iterator[str]:
         yield "`newest` is the newest row of each series, so it must have series, and no groups"
     if rank not in spec.column_names or spec.column(rank).kind not in NUMBERS:
         yield f"`newest` ranks by {rank!r}, which is no column of numbers"
-    if getattr(spec.newest, "max_age_s", 0) < 1:
-        yield "`newest` must have a max_age_s of 1 or more"
+    if not 1 <= getattr(spec.newest, "max_age_s", 0) <= MOST_AGE_S:
+        yield f"`newest` must have a max_age_s of 1 to {MOST_AGE_S}"
 
 
 def is_of_each(spec: "DatasetSpec") -> bool:

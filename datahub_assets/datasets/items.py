@@ -15,7 +15,9 @@ ReadRow = Callable[[Mapping[str, object], int], dict[str, object]]
 def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, named: str, now_ms: int) -> Checked:
     """Sort items into rows and rejected ones; each ends in one of the two, whatever it holds.
 
-    An item is rejected for the first field that cannot be used. Of two items with one key the later one counts.
+    An item is rejected for the first field that cannot be used, and where it says nothing of the key, of the time or of
+    whether it is final, whatever `read` makes of that: one such row would keep all others from being stored. So it is
+    where it is of a group the dataset does not have. Of two items with one key the later one counts.
 
     Args:
         items: as decoded from JSON.
@@ -30,9 +32,19 @@ def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, na
             if not isinstance(item, Mapping):
                 raise BadField(f"item is not an object but a {type(item).__name__}")  # noqa: TRY301 - as those of `read`
             row = {**read(item, now_ms), "provider": spec.provider, FETCHED: now_ms}
+            _see_that_it_is_placed(spec, row)
         except BadField as reason:
             subject = item.get(named) if isinstance(item, Mapping) else None
             rejected.append(fields.rejected(spec, subject=subject, reason=reason, raw=item))
         else:
             rows[tuple(row[name] for name in spec.key)] = row
     return Checked(frame_of(spec, list(rows.values())), tuple(rejected))
+
+
+def _see_that_it_is_placed(spec: DatasetSpec, row: Mapping[str, object]) -> None:
+    """A row that lacks what every row has, or is of an unknown group, has no place in the dataset's files."""
+    for name in spec.column_names:
+        if name in spec.required or name == spec.final:
+            fields.there(name, row.get(name))
+    if spec.group is not None and row[spec.group] not in spec.groups:
+        raise BadField(f"{spec.group} is none of {', '.join(spec.groups)}: {fields.shown(row[spec.group])}")

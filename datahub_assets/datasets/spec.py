@@ -6,9 +6,7 @@ table and the API's endpoint are derived from it. A spec checks itself when it i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
-
-import polars as pl
+from typing import TYPE_CHECKING, Final
 
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.settings_base import DatasetSettings
@@ -16,11 +14,15 @@ from datahub_assets.datasets.spec_checks import check
 from datahub_assets.domain.tables import TableSpec
 from datahub_assets.domain.times import MINUTE_MS
 
+if TYPE_CHECKING:
+    import polars as pl
+
+
 Series = tuple[str, ...]
 """Which series: the values of the spec's `series_columns`."""
 OTHER_LICENCE: Final = "other"
 """The Hub's word for terms that are not in its list."""
-Upgrade = Callable[[pl.DataFrame], pl.DataFrame]
+Upgrade = Callable[["pl.DataFrame"], "pl.DataFrame"]
 """Turns the lines of a ledger as an earlier version of the project wrote them into lines of today's form."""
 
 
@@ -79,10 +81,23 @@ class CorrectionRule:
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """Something that must hold between columns of a row: true in `broken` is a row that must not be published."""
+    """What must hold between columns of one row: `open` and `close` lie from `low` to `high`. Nulls break no rule.
 
-    broken: pl.Expr = field(compare=False)  # expressions cannot be hashed, and specs are
-    why: str
+    Attributes:
+        columns: those it is about.        at_least, at_most: the columns their values are bounded by.
+    """
+
+    columns: tuple[str, ...]
+    at_least: str | None = None
+    at_most: str | None = None
+
+    @property
+    def why(self) -> str:
+        """What is wrong with a row that breaks it: `open or close outside low and high`."""
+        named = " or ".join(self.columns)
+        if self.at_least is not None and self.at_most is not None:
+            return f"{named} outside {self.at_least} and {self.at_most}"
+        return f"{named} below {self.at_least}" if self.at_most is None else f"{named} above {self.at_most}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from datahub_assets.datasets import answer_checks, table_checks
 from datahub_assets.datasets.settings_base import DatasetSettings, variables_of
 from datahub_assets.domain.errors import DatasetInvalid
+from datahub_assets.domain.times import DAY_MS
 
 if TYPE_CHECKING:
     from datahub_assets.datasets.spec import DatasetSpec
@@ -16,6 +17,8 @@ _REPO: Final = re.compile(r"(?!.*(?:--|\.\.|\.git$))[a-z0-9](?:[a-z0-9._-]{0,94}
 _TERMS: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 _PROVIDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+_LONGEST_MS: Final = 100 * 366 * DAY_MS
+"""A hundred years: what is longer is no time that can be added to one, and most likely of another unit."""
 
 
 def check(spec: "DatasetSpec") -> None:
@@ -36,6 +39,8 @@ def _texts(spec: "DatasetSpec") -> Iterator[str]:
     for what in ("title", "summary", "answer"):
         if not getattr(spec, what).strip():
             yield f"{what} must say something: people read it on the card and in the API's documentation"
+    if "\n" in spec.title or any("\n" in tag or not tag.strip() for tag in spec.tags):
+        yield "the title and each of the tags must be on one line, and a tag not empty"
     if not _REPO.fullmatch(spec.repo_name):
         yield f"repo_name={spec.repo_name!r} must be lower-case letters, digits, and single . _ - inside"
     if not _PROVIDER.fullmatch(spec.provider):
@@ -51,6 +56,8 @@ def _texts(spec: "DatasetSpec") -> Iterator[str]:
 def _ages(spec: "DatasetSpec") -> Iterator[str]:
     if not 0 < spec.stale_warn_ms < spec.stale_fail_ms:
         yield "stale_warn_ms must be above 0, and stale_fail_ms longer than it"
+    if max(spec.stale_fail_ms, spec.retention_ms, spec.publish_interval_s * 1000) > _LONGEST_MS:
+        yield "stale_fail_ms, retention_ms and publish_interval_s must be shorter than a hundred years"
     if spec.publish_interval_s < 0:
         yield "publish_interval_s must be 0 or more"
 
@@ -58,8 +65,12 @@ def _ages(spec: "DatasetSpec") -> Iterator[str]:
 def _ledgers(spec: "DatasetSpec") -> Iterator[str]:
     if spec.corrections is not None and spec.final is None:
         yield "corrections are changes of final rows, so `final` must name the column that says which are"
+    if spec.corrections is not None and not spec.corrections.noticed.strip():
+        yield "corrections must say which changes are noticed"
     if spec.gaps is None:
         return
+    if not spec.gaps.noun.strip():
+        yield "gaps must say what the missing rows are called"
     if spec.series is None or spec.final is None or spec.time not in spec.key:
         yield "gaps are of series that have a final row at each step of time: series, final, and time in the key"
         return
@@ -69,8 +80,9 @@ def _ledgers(spec: "DatasetSpec") -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - somebody else's function
         yield f"the gap rule fails for the series {' '.join(series)}: {type(error).__name__}: {error}"
     else:
-        if step_ms < 1:
-            yield f"the gap rule gives {step_ms} as the step of the series {' '.join(series)}: it must be 1 ms or more"
+        if not isinstance(step_ms, int) or not 1 <= step_ms <= _LONGEST_MS:
+            named = " ".join(series)
+            yield f"the gap rule gives {step_ms} as the step of the series {named}: it must be whole ms, 1 or more"
 
 
 def _settings(spec: "DatasetSpec") -> Iterator[str]:

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from datahub_assets.datasets.taken_names import SQL_WORDS, TAKEN_COLUMNS, TAKEN_GROUPS, TAKEN_NAMES, TAKEN_TABLES
+from datahub_assets.datasets.taken_names import (
+    SQL_WORDS,
+    TAKEN_ASSETS,
+    TAKEN_COLUMNS,
+    TAKEN_GROUPS,
+    TAKEN_NAMES,
+    TAKEN_TABLES,
+)
 from datahub_assets.domain.columns import Column, ColumnKind, Value
 from datahub_assets.domain.tables import FETCHED, ByRange, ByTime
 from datahub_assets.domain.times import DAY_MS
@@ -33,6 +40,8 @@ def names(spec: "DatasetSpec") -> Iterator[str]:
         yield f"the name {spec.name!r} means something else already: {', '.join(sorted(TAKEN_NAMES))} are taken"
     if spec.name in SQL_WORDS:
         yield f"the name {spec.name!r} is a word of SQL, which no statement could name without quotes"
+    if spec.source_asset in TAKEN_ASSETS:
+        yield f"source_asset={spec.source_asset!r} means something in Dagster already"
     if spec.cache_table in TAKEN_TABLES or spec.cache_table.startswith("sqlite_"):
         yield f"cache_table={spec.cache_table!r} is a table of the cache's own; call it cached_{spec.name}"
     for what, listed in (("columns", spec.column_names), ("key", spec.key), ("groups", spec.groups)):
@@ -128,12 +137,14 @@ def _is_within(column: Column, value: Value) -> bool:
 
 
 def _rules(spec: "DatasetSpec") -> Iterator[str]:
-    """Their columns only: polars starts threads to compute anything, and specs are loaded by a process that forks."""
     for rule in spec.rules:
-        if not rule.why.strip():
-            yield "each rule must say why a row that breaks it is wrong"
-        if unknown := [name for name in rule.broken.meta.root_names() if name not in spec.column_names]:
+        bounds = [name for name in (rule.at_least, rule.at_most) if name is not None]
+        if not rule.columns or not bounds:
+            yield "each rule must name columns, and one that bounds them"
+        if unknown := [name for name in (*rule.columns, *bounds) if name not in spec.column_names]:
             yield f"the rule {rule.why!r} is of {', '.join(unknown)}, which is no column"
+        elif len({spec.column(name).kind for name in (*rule.columns, *bounds)}) > 1:
+            yield f"the rule {rule.why!r} compares columns of several kinds"
 
 
 def _layout(spec: "DatasetSpec") -> Iterator[str]:

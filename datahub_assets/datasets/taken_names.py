@@ -30,15 +30,27 @@ TAKEN_TABLES: Final = frozenset(
     }
 )
 """Of cache tables: the tables the cache has besides those of the datasets."""
-SQL_WORDS: Final = frozenset(
+TAKEN_ASSETS: Final = frozenset(
     {
-        *("all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both", "case", "cast"),
-        *("check", "collate", "column", "constraint", "create", "default", "deferrable", "desc", "describe"),
-        *("distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign", "from", "group", "having"),
-        *("in", "initially", "intersect", "into", "lambda", "lateral", "leading", "limit", "not", "null", "offset"),
-        *("on", "only", "or", "order", "pivot", "pivot_longer", "pivot_wider", "placing", "primary", "qualify"),
-        *("references", "returning", "select", "show", "some", "summarize", "symmetric", "table", "then", "to"),
-        *("trailing", "true", "union", "unique", "unpivot", "using", "variadic", "when", "where", "window", "with"),
+        *("arg_dict", "bool", "conf", "config", "context", "dict", "float", "input", "input_arg_dict", "int", "meta"),
+        *("output", "output_arg_dict", "str", "type"),
     }
 )
-"""Of datasets and columns: words a SQL statement could not name without quotes."""
+"""Of source assets: words Dagster gives a meaning of its own."""
+SQL_WORDS: Final = frozenset(
+    {
+        *("all", "analyse", "analyze", "and", "anti", "any", "array", "as", "asc", "asof", "asymmetric", "at"),
+        *("authorization", "binary", "both", "by", "case", "cast", "check", "collate", "collation", "column"),
+        *("columns", "concurrently", "constraint", "create", "cross", "default", "deferrable", "desc"),
+        *("describe", "distinct", "do", "else", "end", "except", "false", "fetch", "for", "foreign", "freeze"),
+        *("from", "full", "generated", "glob", "group", "having", "ilike", "in", "initially", "inner"),
+        *("intersect", "into", "is", "isnull", "join", "lambda", "lateral", "leading", "left", "like", "limit"),
+        *("map", "natural", "not", "notnull", "null", "offset", "on", "only", "or", "order", "outer"),
+        *("overlaps", "pivot", "pivot_longer", "pivot_wider", "placing", "positional", "primary", "qualify"),
+        *("references", "returning", "right", "select", "semi", "show", "similar", "some", "struct"),
+        *("summarize", "symmetric", "table", "tablesample", "then", "to", "trailing", "true", "try_cast"),
+        *("tuple", "union", "unique", "unpack", "unpivot", "using", "variadic", "verbose", "when", "where"),
+        *("window", "with"),
+    }
+)
+"""Of datasets and columns: words a SQL statement could not name without quotes, or not everywhere."""

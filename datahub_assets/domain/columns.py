@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import polars as pl
-import pyarrow as pa
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 
 class ColumnKind(StrEnum):
@@ -18,8 +20,10 @@ class ColumnKind(StrEnum):
     TIME = "time"
 
     @property
-    def arrow(self) -> pa.DataType:
+    def arrow(self) -> "pa.DataType":
         """The parquet type: times are `timestamp[ms, UTC]`, numbers float64, counts int64, texts `list<string>`."""
+        import pyarrow as pa  # noqa: PLC0415 - specs are loaded by commands that should not wait for it
+
         return {
             ColumnKind.TEXT: pa.string(),
             ColumnKind.TEXTS: pa.list_(pa.string()),
@@ -30,8 +34,10 @@ class ColumnKind(StrEnum):
         }[self]
 
     @property
-    def polars(self) -> pl.DataType:
+    def polars(self) -> "pl.DataType":
         """The polars type of the same values."""
+        import polars as pl  # noqa: PLC0415 - as above
+
         return {
             ColumnKind.TEXT: pl.String(),
             ColumnKind.TEXTS: pl.List(pl.String()),

@@ -23,9 +23,11 @@ _DIGITS: Final = 12
 def is_small(spec: TableSpec, path: str) -> bool:
     """Whether this is a file of the live window or of forming rows: few rows, rewritten or folded soon."""
     folder, name = _split(path)
-    if spec.live is LiveStyle.APPEND:
-        return folder == DATA_FOLDER + LIVE_FOLDER and _is_stamped(name, LIVE_STAMP)
-    return name in {OPEN_NAME, TODAY_NAME} and _group(spec, folder) is not None
+    if spec.live is LiveStyle.REPLACE:
+        return name in {OPEN_NAME, TODAY_NAME} and _group(spec, folder) is not None
+    if folder.endswith(f"/{LIVE_FOLDER}"):
+        return _group(spec, folder.removesuffix(LIVE_FOLDER)) is not None and _is_stamped(name, LIVE_STAMP)
+    return spec.final is not None and name == OPEN_NAME and _group(spec, folder) is not None
 
 
 def is_sealed(spec: TableSpec, path: str) -> bool:

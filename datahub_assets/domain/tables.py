@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
-
-import polars as pl
-import pyarrow as pa
+from typing import TYPE_CHECKING, Final
 
 from datahub_assets.domain.columns import Column
 from datahub_assets.domain.times import MINUTE_MS
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 ROLL_DELAY_MS: Final = 10 * MINUTE_MS
 """A window rolls this long after its end, so that late stamps still find it."""
@@ -141,17 +142,21 @@ class TableSpec:
                 return column
         raise KeyError(name)
 
-    def arrow_schema(self) -> pa.Schema:
+    def arrow_schema(self) -> "pa.Schema":
         """Parquet schema: all columns nullable but the required ones."""
+        import pyarrow as pa  # noqa: PLC0415 - specs are loaded by commands that should not wait for it
+
         required = self.required
         return pa.schema([pa.field(c.name, c.kind.arrow, nullable=c.name not in required) for c in self.columns])
 
-    def polars_schema(self) -> dict[str, pl.DataType]:
+    def polars_schema(self) -> dict[str, "pl.DataType"]:
         """The same columns and types for polars."""
         return {column.name: column.kind.polars for column in self.columns}
 
-    def time_ms(self) -> pl.Expr:
+    def time_ms(self) -> "pl.Expr":
         """The time of each row in epoch milliseconds."""
+        import polars as pl  # noqa: PLC0415 - as above
+
         return pl.col(self.time).dt.epoch("ms")
 
     def window_start(self, now_ms: int) -> int:

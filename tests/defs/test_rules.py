@@ -111,6 +111,11 @@ def test_a_row_that_lacks_what_places_it_is_named(spec: DatasetSpec, row: dict[s
     assert broken(spec, frame(spec, {**row, lacking: None}))["key_unique"] == [f"1 rows without {lacking}"]
 
 
+def test_a_group_without_files_is_named() -> None:
+    told = broken(OHLC, frame(OHLC, CANDLE, {**CANDLE, "interval": "7h"}))
+    assert told == {"key_unique": ["rows of interval 7h, which no file is for"]}
+
+
 def test_five_minutes_ahead_is_still_fine() -> None:
     assert broken(MARKET, frame(MARKET, {**PRICE, "timestamp": NOW_MS + 300_000})) == {}
 

@@ -1,5 +1,6 @@
 """Items of an upstream become rows, or are set aside with the reason: of datasets the product does not know."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,3 +84,26 @@ def test_what_is_there_is_given_on() -> None:
     assert fields.there("settled", fields.flag("settled", False)) is False
     with pytest.raises(BadField, match="number is missing"):
         fields.there("number", None)
+
+
+@pytest.mark.parametrize("name", ["register", "number", "stamped_at", "settled"])
+@pytest.mark.parametrize("lacking", [True, False])
+def test_what_every_row_needs_is_asked_for_whatever_the_reader_lets_pass(name: str, lacking: bool) -> None:
+    def read(item: Any, _now_ms: int) -> dict[str, object]:
+        return dict(item)
+
+    good = {**RECEIPT, "number": 8, "stamped_at": NOW_MS}
+    wrong: dict[str, object] = {**good, name: None}
+    if lacking:
+        del wrong[name]
+    checked = check_items(RECEIPTS, [wrong, good], read, named="register", now_ms=NOW_MS)
+    assert [one.reason for one in checked.rejected] == [f"{name} is missing: None"]
+    assert checked.frame["number"].to_list() == [8]
+
+
+def test_a_group_the_dataset_does_not_have_is_set_aside() -> None:
+    grouped = replace(RECEIPTS, series=None, group="register", groups=("north", "south"))
+    items = [{**RECEIPT, "register": name, "stamped_at": NOW_MS} for name in ("west", "south")]
+    checked = check_items(grouped, items, lambda item, _: dict(item), named="register", now_ms=NOW_MS)
+    assert [one.reason for one in checked.rejected] == ["register is none of north, south: 'west'"]
+    assert checked.frame["register"].to_list() == ["south"]

@@ -1,6 +1,7 @@
 """Placement of rows in files: whatever arrives when, by whatever clock, each key is in one file and nothing is lost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -31,6 +32,9 @@ from datahub_assets.stores.publish.plans import Plan, plan
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 
 Files = dict[str, pl.DataFrame]
+APPENDED = replace(RECEIPTS, live=LiveStyle.APPEND)
+GROUPED = replace(APPENDED, series=None, group="register", groups=("north", "south"))
+"""Rows that become final, appended; in folders as well."""
 START_MS = int(datetime(2025, 12, 31, 21, tzinfo=UTC).timestamp() * 1000)  # three hours before day, month and year end
 
 
@@ -105,7 +109,7 @@ UPSTREAMS = {"market": prices, "ohlc": candles, "incidents": incidents, "receipt
 @st.composite
 def ticks(draw: st.DrawFn) -> tuple[DatasetSpec, list[tuple[int, pl.DataFrame]]]:
     """A dataset and publishes to it: (the publisher's clock, its rows). Clocks differ and jump, also back."""
-    spec = draw(st.sampled_from([MARKET, OHLC, INCIDENTS, RECEIPTS]))
+    spec = draw(st.sampled_from([MARKET, OHLC, INCIDENTS, RECEIPTS, APPENDED, GROUPED]))
     now_ms, steps = START_MS, []
     for _ in range(draw(st.integers(1, 6))):
         now_ms += draw(st.sampled_from([1, 7, 30, 61, 130, 1500, -45])) * MINUTE_MS
@@ -347,6 +351,17 @@ def test_live_files_are_named_by_the_minute_of_publishing() -> None:
     assert MARKET.live is LiveStyle.APPEND
 
 
+@pytest.mark.parametrize(("spec", "folder"), [(RECEIPTS, "data/"), (APPENDED, "data/"), (GROUPED, "data/north/")])
+def test_a_row_leaves_the_open_file_when_it_is_final(spec: DatasetSpec, folder: str) -> None:
+    base = at("2025-11-22T10:00")
+    files: Files = {}
+    values = {"register": "north", "number": 7, "stamped_at": base, "ingested_at": base}
+    commit(spec, files, row(spec, **values, settled=False), window_start=base, now_ms=base)
+    assert list(files) == [f"{folder}open.parquet"]
+    commit(spec, files, row(spec, **values, settled=True), window_start=base, now_ms=base + MINUTE_MS)
+    assert list(files) == [f"{folder}{'today' if spec is RECEIPTS else 'live/1001'}.parquet"]
+
+
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
@@ -363,6 +378,11 @@ def test_live_files_are_named_by_the_minute_of_publishing() -> None:
         (MARKET, "data/live/extra.parquet"),
         (MARKET, "data/live/2575.parquet"),
         (MARKET, "data/old/live/0930.parquet"),
+        (MARKET, "data/open.parquet"),
+        (APPENDED, "data/today.parquet"),
+        (GROUPED, "data/live/0930.parquet"),
+        (GROUPED, "data/west/live/0930.parquet"),
+        (GROUPED, "data/open.parquet"),
         (RECEIPTS, "data/2025-11.parquet"),
         (RECEIPTS, "data/0-999.parquet"),
         (RECEIPTS, "data/000000000000-000000001999.parquet"),

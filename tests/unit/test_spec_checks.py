@@ -1,5 +1,6 @@
 """A spec that would fail later, or be misunderstood, is refused when it is made; the message says which and why."""
 
+import keyword
 import os
 import re
 import sqlite3
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import polars as pl
 import pytest
+from dagster._core.definitions.utils import DISALLOWED_NAMES
 from pydantic import BaseModel, Field
 
 from api.asgi import create_app
@@ -24,6 +25,7 @@ from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, L
 from datahub_assets.datasets.taken_names import (
     COMMON_PARAMETERS,
     SQL_WORDS,
+    TAKEN_ASSETS,
     TAKEN_CODES,
     TAKEN_COLUMNS,
     TAKEN_NAMES,
@@ -89,6 +91,7 @@ def test_what_is_right_is_made(spec: DatasetSpec) -> None:
         ({"name": "status"}, r"the name 'status' means something else already: .*stream.* are taken"),
         ({"name": "table"}, r"the name 'table' is a word of SQL"),
         ({"source_asset": "my asset"}, r"source_asset='my asset' must be"),
+        ({"source_asset": "context"}, r"source_asset='context' means something in Dagster already"),
         ({"hub_asset": ""}, r"hub_asset='' must be"),
         ({"cache_table": "quarantine"}, r"cache_table='quarantine' is a table of the cache's own; call it cached_"),
         ({"cache_table": "sqlite_stat"}, r"cache_table='sqlite_stat' is a table of the cache's own"),
@@ -105,6 +108,7 @@ def test_what_is_right_is_made(spec: DatasetSpec) -> None:
         ({"columns": columns(INCIDENTS, "Size")}, r"the column 'Size' must be lower-case"),
         ({"columns": columns(INCIDENTS, "version")}, r"the column 'version' means something in the cache already"),
         ({"columns": columns(INCIDENTS, "order")}, r"the column 'order' is a word of SQL"),
+        ({"name": "left"}, r"the name 'left' is a word of SQL"),
     ],
 )
 def test_names(changes: dict[str, Any], fault: str) -> None:
@@ -133,8 +137,9 @@ def test_names(changes: dict[str, Any], fault: str) -> None:
         ({"columns": columns(INCIDENTS, "affected", example=12, above=12)}, r"12, which is no count within its bounds"),
         ({"columns": columns(INCIDENTS, "timestamp", example="2025-11-25T10:30:00")}, r"which is no time"),
         ({"columns": columns(INCIDENTS, "headline", at_least=0)}, r"has bounds, which only numbers"),
-        ({"rules": (RowRule(pl.col("colour") == "red", "red"),)}, r"the rule 'red' is of colour, which is no column"),
-        ({"rules": (RowRule(pl.col("affected") > 1, " "),)}, r"each rule must say why"),
+        ({"rules": (RowRule(("affected",), at_least="colour"),)}, r"affected below colour' is of colour, which is no"),
+        ({"rules": (RowRule(("affected",)),)}, r"each rule must name columns, and one that bounds them"),
+        ({"rules": (RowRule(("affected",), at_most="headline"),)}, r"compares columns of several kinds"),
         ({"window_ms": 0}, r"window_ms must divide a day"),
         ({"window_ms": 7 * HOUR_MS}, r"window_ms must divide a day"),
         ({"retention_ms": DAY_MS}, r"retention_ms be longer than it"),
@@ -189,12 +194,20 @@ def _fails(series: tuple[str, ...]) -> int:
     ("step_ms", "fault"),
     [
         (_fails, r"the gap rule fails for the series north: KeyError: 'north'"),
-        (lambda _: 0, r"the gap rule gives 0 as the step of the series north: it must be 1 ms or more"),
+        (lambda _: 0, r"the gap rule gives 0 as the step of the series north: it must be whole ms, 1 or more"),
+        (lambda _: 0.5, r"gives 0.5 as the step"),
+        (lambda _: None, r"gives None as the step"),
+        (lambda _: 10**30, r"as the step of the series north: it must be whole ms"),
     ],
 )
 def test_steps_of_gaps(step_ms: Any, fault: str) -> None:
     lines = refused(RECEIPTS, key=("register", "number", "stamped_at"), gaps=GapRule(step_ms, "receipts"))
     assert any(re.search(fault, line) for line in lines)
+
+
+def test_every_group_can_be_asked_for() -> None:
+    (found,) = refused(GROUPED, groups=("minor", "Major"), filters=filters(GROUPED, "severity", example=()))
+    assert re.search(r"'severity' spells values lower, so that nobody could ask for the groups Major", found)
 
 
 FLAG = Filter(parameter="settled_only", column="settled", doc="only final ones")
@@ -255,10 +268,12 @@ def test_filters(one: Filter, fault: str) -> None:
     [
         ({"filters": (FLAG, FLAG)}, r"the parameters settled_only come more than once"),
         ({"default_columns": ("amount", "amount")}, r"default_columns: amount come more than once"),
-        ({"default_limit": 0}, r"default_limit must be 1 or more"),
+        ({"default_limit": 0}, r"default_limit must be 1 to 50000"),
+        ({"default_limit": 50_001}, r"default_limit must be 1 to 50000"),
         ({"series": None, "filters": (FLAG,), "newest": NewestOfEach("amount", 60)}, r"it must have series"),
         ({"newest": NewestOfEach("register", 60)}, r"`newest` ranks by 'register', which is no column of numbers"),
-        ({"newest": NewestOfEach("amount", 0)}, r"`newest` must have a max_age_s of 1 or more"),
+        ({"newest": NewestOfEach("amount", 0)}, r"`newest` must have a max_age_s of 1 to"),
+        ({"newest": NewestOfEach("amount", 10**15)}, r"`newest` must have a max_age_s of 1 to"),
     ],
 )
 def test_answers(changes: dict[str, Any], fault: str) -> None:
@@ -281,6 +296,9 @@ class Strange(BaseModel):
     ("changes", "fault"),
     [
         ({"title": " "}, r"title must say something"),
+        ({"title": "Receipts\n# of shops"}, r"the title and each of the tags must be on one line"),
+        ({"tags": ("money", " ")}, r"each of the tags must be on one line, and a tag not empty"),
+        ({"corrections": CorrectionRule(" ")}, r"corrections must say which changes are noticed"),
         ({"summary": ""}, r"summary must say something"),
         ({"answer": ""}, r"answer must say something"),
         ({"repo_name": "Field"}, r"repo_name='Field' must be lower-case"),
@@ -294,6 +312,8 @@ class Strange(BaseModel):
         ({"stale_warn_ms": 0}, r"stale_warn_ms must be above 0"),
         ({"stale_fail_ms": 3 * MINUTE_MS}, r"stale_fail_ms longer than it"),
         ({"publish_interval_s": -1}, r"publish_interval_s must be 0 or more"),
+        ({"stale_fail_ms": 10**18}, r"must be shorter than a hundred years"),
+        ({"retention_ms": 10**18}, r"must be shorter than a hundred years"),
         ({"settings": Strange}, r"settings=.*Strange.* must be a kind of DatasetSettings"),
         ({"settings": Nameless}, r"the setting 'url' must name its variable in upper case"),
         ({"settings": Nameless}, r"the setting 'size' must name its variable in upper case"),
@@ -369,6 +389,10 @@ def test_loading_the_specs_starts_no_threads() -> None:
 def test_words_of_sql_are_duckdbs() -> None:
     with closing(duckdb.connect()) as connection:
         found = connection.execute(
-            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')"
         ).fetchall()
     assert frozenset(name for (name,) in found) == SQL_WORDS
+
+
+def test_words_of_dagster_are_its_own() -> None:
+    assert frozenset(DISALLOWED_NAMES) - frozenset(keyword.kwlist) == TAKEN_ASSETS

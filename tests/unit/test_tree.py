@@ -142,6 +142,15 @@ def test_importing_the_api_loads_neither_dagster_nor_an_upstream_client() -> Non
 DATASETS = ROOT / "datahub_assets" / "datasets"
 
 
+def test_commands_that_need_no_rows_load_nothing_that_computes_them() -> None:
+    code = (
+        "import sys, datahub_assets.cli; loaded = {'polars', 'pyarrow', 'duckdb', 'dagster'} & set(sys.modules); "
+        "sys.exit(str(loaded) if loaded else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_contracts_name_every_package_of_the_workers() -> None:
     """Layers cannot be `exhaustive` where they take no wildcards for the datasets: this finds what they leave out."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]

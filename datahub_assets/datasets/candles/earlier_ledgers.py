@@ -6,38 +6,44 @@ epoch milliseconds in the cache.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
-from datahub_assets.domain.ledgers import DATASET, named_text, value_text
+if TYPE_CHECKING:
+    import polars as pl
 
 _DATASET: Final = "ohlc"
 _OLD: Final = "old_"
-_MOMENT: Final = pl.Datetime("ms", "UTC")
 
 
-def gaps(lines: pl.DataFrame) -> pl.DataFrame:
+def gaps(lines: "pl.DataFrame") -> "pl.DataFrame":
     """Lines of the ledger of gaps."""
+    import polars as pl  # noqa: PLC0415 - the spec names this, and is loaded by commands that should not wait for it
+
+    from datahub_assets.domain.ledgers import DATASET, named_text  # noqa: PLC0415 - as above
+
     series = [named_text({"symbol": symbol, "interval": name}) for symbol, name in lines["symbol", "interval"].rows()]
     renamed = lines.rename({"candles": "missing"}).drop("symbol", "interval")
     return renamed.with_columns(pl.lit(_DATASET).alias(DATASET), pl.Series("series", series, dtype=pl.String))
 
 
-def corrections(lines: pl.DataFrame) -> pl.DataFrame:
+def corrections(lines: "pl.DataFrame") -> "pl.DataFrame":
     """Lines of the ledger of corrections: one per value that changed."""
-    schema = {
-        **dict.fromkeys((DATASET, "key", "column", "old", "new"), pl.String()),
-        "corrected_at": _MOMENT,
-    }
+    import polars as pl  # noqa: PLC0415 - as above
+
+    from datahub_assets.domain.ledgers import DATASET  # noqa: PLC0415 - as above
+
+    moment = pl.Datetime("ms", "UTC")
+    schema = {**dict.fromkeys((DATASET, "key", "column", "old", "new"), pl.String()), "corrected_at": moment}
     times = ("timestamp", "corrected_at", "old_close_time", "new_close_time")
-    lines = lines.with_columns(pl.col(name).cast(_MOMENT) for name in times if name in lines.columns)
+    lines = lines.with_columns(pl.col(name).cast(moment) for name in times if name in lines.columns)
     names = [name.removeprefix(_OLD) for name in lines.columns if name.startswith(_OLD)]
     found = [value for line in lines.iter_rows(named=True) for value in _changed(line, names)]
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
 def _changed(line: Mapping[str, Any], names: list[str]) -> Iterator[tuple[Any, ...]]:
+    from datahub_assets.domain.ledgers import named_text, value_text  # noqa: PLC0415 - as above
+
     key = named_text({name: line[name] for name in ("symbol", "interval", "timestamp")})
     for name in names:
         old, new = line[_OLD + name], line[f"new_{name}"]

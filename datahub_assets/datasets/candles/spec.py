@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import polars as pl
-
 from datahub_assets.datasets.candles import earlier_ledgers
 from datahub_assets.datasets.candles.intervals import INTERVALS, interval
 from datahub_assets.datasets.candles.settings import CandleSettings
@@ -112,15 +110,7 @@ OHLC: Final = DatasetSpec(
         "about once an hour.",
         upgrade=earlier_ledgers.corrections,
     ),
-    rules=(
-        RowRule(
-            ~(
-                (pl.min_horizontal("open", "close") >= pl.col("low"))
-                & (pl.max_horizontal("open", "close") <= pl.col("high"))
-            ),
-            "open or close outside low and high",
-        ),
-    ),
+    rules=(RowRule(("open", "close"), at_least="low", at_most="high"),),
     stamped_at_begin=True,
     retention_ms=90 * DAY_MS,
     settings=CandleSettings,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec, RowRule
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.domain.times import MINUTE_MS
@@ -25,7 +25,7 @@ class Rule:
 
 def of(spec: DatasetSpec) -> list[Rule]:
     """All rules for rows of this dataset."""
-    bounds = [*_bounds(spec), *((rule.broken, rule.why) for rule in spec.rules)]
+    bounds = [*_bounds(spec), *((_breaks(rule), rule.why) for rule in spec.rules)]
     return [
         Rule(
             "columns_and_types",
@@ -61,9 +61,11 @@ def _keys(spec: DatasetSpec, frame: pl.DataFrame) -> list[str]:
     key = list(spec.key)
     needed = {*spec.required, FETCHED, *([spec.final] if spec.final is not None else [])}
     lacking = {name: frame[name].null_count() for name in spec.column_names if name in needed}
+    groups = [] if spec.group is None else sorted(set(frame[spec.group].drop_nulls()) - set(spec.groups))
     twice = frame.group_by(key).len().filter(pl.col("len") > 1).sort(key)
     return [
         *(f"{count} rows without {name}" for name, count in lacking.items() if count),
+        *([f"rows of {spec.group} {', '.join(groups)}, which no file is for"] if groups else []),
         *([f"{twice.height} keys come more than once: {_named(twice.select(key))}"] if twice.height else []),
     ]
 
@@ -81,6 +83,13 @@ def _bounds_of(column: Column) -> Iterator[tuple[pl.Expr, str]]:
         yield value < column.at_least, f"below {column.at_least}"
     if column.above is not None:
         yield value <= column.above, f"not above {column.above}"
+
+
+def _breaks(rule: RowRule) -> pl.Expr:
+    """Where a row breaks a rule between its columns."""
+    below = [pl.col(name) < pl.col(rule.at_least) for name in rule.columns if rule.at_least is not None]
+    above = [pl.col(name) > pl.col(rule.at_most) for name in rule.columns if rule.at_most is not None]
+    return pl.any_horizontal(*below, *above)
 
 
 def _failing(spec: DatasetSpec, frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> list[str]:

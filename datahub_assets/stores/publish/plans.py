@@ -141,16 +141,14 @@ def _placed(
     held = pl.concat([_together(spec).with_columns(pl.lit(None, dtype=pl.String).alias(_PATH)), *tagged])
     arrived = changed.select(spec.column_names).join(held.select([*key, _PATH]), on=key, how="left")
     rows = pl.concat([held.join(arrived, on=key, how="anti"), arrived])
+    forming = data_folder(spec) + pl.lit(OPEN_NAME)
     if spec.live is LiveStyle.APPEND:
-        current = pl.coalesce(pl.col(_PATH), data_folder(spec) + pl.lit(LIVE_FOLDER + live))
+        held_live = pl.when(pl.col(_PATH) != forming).then(pl.col(_PATH))
+        current = pl.coalesce(held_live, data_folder(spec) + pl.lit(LIVE_FOLDER + live))
     else:
         current = data_folder(spec) + pl.lit(TODAY_NAME)
     home = pl.when(is_past(spec, window_start)).then(sealed_path(spec)).otherwise(current)
     if spec.final is not None:
-        home = (
-            pl.when(~pl.col(spec.final).fill_null(value=False))
-            .then(data_folder(spec) + pl.lit(OPEN_NAME))
-            .otherwise(home)
-        )
+        home = pl.when(~pl.col(spec.final).fill_null(value=False)).then(forming).otherwise(home)
     homes = rows.with_columns(home.alias(_PATH)).partition_by(_PATH, as_dict=True, include_key=False)
     return {str(path): frame for (path,), frame in homes.items()}

@@ -1,6 +1,7 @@
 """The OpenAPI operation of each dataset, made from its spec; those of installed packages as well."""
 
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from litestar import Litestar
 
 from api.http.openapi import QUERIED
 from api.rows.controller import rows_router
+from api.rows.parameters import asked_of
+from api.rows.queries import ask
 from api.rows.schemas import example_row, row_struct, schema_name
 from api.web.docs import openapi_config
 from datahub_assets.datasets.candles.spec import OHLC
@@ -24,7 +27,7 @@ PAGES = {"limit", "start", "end", "order", "columns", "cursor", "revision", "as_
 
 
 def document_of(*specs: DatasetSpec) -> dict[str, Any]:
-    app = Litestar(route_handlers=[rows_router(specs, taken={"feed"})], openapi_config=openapi_config("1"))
+    app = Litestar(route_handlers=[rows_router(specs)], openapi_config=openapi_config("1"))
     return msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()), type=dict[str, Any])
 
 
@@ -115,8 +118,25 @@ def test_no_two_datasets_share_a_schema() -> None:
     assert len({schema_name(replace(RECEIPTS, name=name)) for name in names}) == len(names)
 
 
-@pytest.mark.parametrize("parameter", ["state", "query", "feed", "asked", "request", "headers"])
-def test_a_parameter_may_be_called_what_means_something_to_the_framework(parameter: str) -> None:
+@pytest.mark.parametrize("parameter", ["state", "query", "feed", "asked", "request", "headers", "class", "self"])
+def test_a_parameter_may_be_called_what_means_something_to_the_framework_or_python(parameter: str) -> None:
     spec = replace(INCIDENTS, filters=(Filter(parameter=parameter, column="severity", doc="how bad"),))
     named = {one["name"] for one in operation(document_of(spec), spec)["parameters"]}
     assert named == PAGES | {parameter}
+
+
+def test_what_counts_where_nothing_is_given_is_said() -> None:
+    single, several, flag = (
+        Filter(parameter="register", column="register", doc="which", example=("north",), many=False, default="north"),
+        Filter(parameter="number", column="number", doc="numbers", default="7"),
+        Filter(parameter="settled_only", column="settled", doc="final ones only", default="true"),
+    )
+    spec = replace(RECEIPTS, filters=(single, several, flag))
+    parameters = {one["name"]: one for one in operation(document_of(spec), spec)["parameters"]}
+    assert parameters["register"]["schema"]["default"] == "north"
+    assert parameters["number"]["description"] == "numbers (`7` by default)"
+    assert parameters["settled_only"]["schema"]["default"] is True
+    arguments = signature(asked_of(spec)).parameters
+    given = {name.removeprefix("by_"): argument.default for name, argument in arguments.items()}
+    assert ask(spec, given).rows.filters == (("number", ("7",)), ("register", ("north",)), ("settled_only", ()))
+    assert "settled_only" not in dict(ask(spec, {**given, "settled_only": False}).rows.filters)
