@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from api.http.errors import ApiError, InvalidParameter, RequestTooLarge, SqlError
+from api.http.errors import UNKNOWN_VALUES, ApiError, InvalidParameter, RequestTooLarge, SqlError, UnknownValue
 from api.http.token_form import cut_tokens
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
 from datahub_system.net.bodies import ENDED_EARLY
@@ -84,7 +84,7 @@ def catalogue() -> list[ErrorKind]:
     pending: list[type[DataHubError]] = [ApiError, HubError, SqlError]
     while pending:
         error = pending.pop()
-        pending.extend(error.__subclasses__())
+        pending.extend(UNKNOWN_VALUES.values() if error is UnknownValue else error.__subclasses__())
         found[error.code] = _kind(error.code, _status(error), _title(error), " ".join(str(error.__doc__).split()))
     return [found[code] for code in sorted(found)]
 

@@ -224,6 +224,7 @@ def test_the_warm_server_removes_nothing_but_a_socket(short: Path) -> None:
 ENDS = (
     "import os, signal, sys, time; from pathlib import Path\n"
     "from datahub_assets.ops.commands import up; from datahub_assets.settings import Settings\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_DFL)  # one that was ignored when the tests began stays so\n"
     "up._run = lambda settings: os.kill(os.getpid(), signal.SIGTERM) or [time.sleep(0.01) for _ in range(3000)]\n"
     "up.up(Settings.from_env())"
 )
