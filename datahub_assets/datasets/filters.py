@@ -40,7 +40,8 @@ class Filter:
         default: the value of a caller who gives none.
         spelling: how the column spells its values.
         newest: the value is looked up among the newest rows of all series, and the largest of those that have it is
-            meant (of a dataset whose `newest` is NewestOfEach).
+            meant (of a dataset whose `newest` is NewestOfEach). Such a filter and one of the series itself each add
+            series to the choice; all other filters narrow it.
         names_row: the column is what rows go by, so that the parameter `symbol` of coverage and stream means it too.
         unknown: what is told of a value that no row has (of a series or the group only, whose values are all known);
             None where such a value has an empty answer.

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.tables import TableSpec
-from datahub_assets.domain.times import MINUTE_MS, epoch_ms
+from datahub_assets.domain.times import MINUTE_MS, epoch_ms, iso_short
 
 AHEAD_LIMIT_MS: Final = 5 * MINUTE_MS
 """A row stamped further ahead of this machine's clock than this is not believed."""
@@ -148,17 +148,21 @@ def iso_time_ms(name: str, value: object) -> int | None:
     return epoch_ms(moment)
 
 
-def stamp(name: str, value: object, *, now_ms: int) -> int:
-    """The time of a row, epoch milliseconds: an ISO 8601 time with its zone, there, and plausible at `now_ms`."""
-    return plausible(name, there(name, iso_time_ms(name, value)), latest_ms=now_ms + AHEAD_LIMIT_MS)
+def stamp(name: str, value: object, *, now_ms: int, earliest_ms: int = EARLIEST_MS) -> int:
+    """The time of a row, epoch milliseconds: an ISO 8601 time with its zone, there, and plausible at `now_ms`.
+
+    Rows of things older than coins name their own `earliest_ms`.
+    """
+    time_ms = there(name, iso_time_ms(name, value))
+    return plausible(name, time_ms, latest_ms=now_ms + AHEAD_LIMIT_MS, earliest_ms=earliest_ms)
 
 
-def plausible(name: str, value_ms: int, *, latest_ms: int) -> int:
-    """The time, if it lies from `EARLIEST_MS` to `latest_ms`; one in microseconds lies far ahead, so it fails."""
+def plausible(name: str, value_ms: int, *, latest_ms: int, earliest_ms: int = EARLIEST_MS) -> int:
+    """The time, if it lies from `earliest_ms` to `latest_ms`; one in microseconds lies far ahead, so it fails."""
     if value_ms > latest_ms:
         raise BadField(f"{name} is too far ahead: {shown(value_ms)}, where {latest_ms} is the latest believed")
-    if value_ms < EARLIEST_MS:
-        raise BadField(f"{name} is before 2009: {shown(value_ms)}")
+    if value_ms < earliest_ms:
+        raise BadField(f"{name} is before {iso_short(earliest_ms)}: {shown(value_ms)}")
     return value_ms
 
 

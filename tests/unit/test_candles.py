@@ -101,7 +101,7 @@ def test_a_good_kline_becomes_a_row_of_the_spec() -> None:
         ({"open_time": "2025-11-22"}, "open_time is not a time in whole milliseconds: '2025-11-22'"),
         ({"open_time": float(OPEN_MS)}, f"open_time is not a time in whole milliseconds: {float(OPEN_MS)}"),
         ({"open_time": OPEN_MS * 1000}, f"open_time is too far ahead: {OPEN_MS * 1000}"),  # microseconds
-        ({"open_time": OPEN_MS // 1000}, f"open_time is before 2009: {OPEN_MS // 1000}"),  # seconds
+        ({"open_time": OPEN_MS // 1000}, f"open_time is before 2009-01-03T00:00:00Z: {OPEN_MS // 1000}"),  # seconds
         ({"close_time": OPEN_MS - 1}, f"close_time {OPEN_MS - 1} is before open_time {OPEN_MS}"),
         ({"close_time": OPEN_MS * 1000}, f"close_time is too far ahead: {OPEN_MS * 1000}"),
         ({"close_time": None}, "close_time is not a time in whole milliseconds: None"),

@@ -133,7 +133,7 @@ def test_a_null_or_absent_field_stays_null(field: str) -> None:
         ("last_updated", "", "last_updated is not an ISO time with its zone: ''"),
         ("last_updated", STAMP_MS, f"last_updated is not an ISO time with its zone: {STAMP_MS}"),
         ("last_updated", "2025-11-22T08:25:11", "last_updated is not an ISO time with its zone: '2025-11-22T08:25:11'"),
-        ("last_updated", "1970-01-01T00:00:00Z", "last_updated is before 2009: 0"),
+        ("last_updated", "1970-01-01T00:00:00Z", "last_updated is before 2009-01-03T00:00:00Z: 0"),
         ("last_updated", "9999-12-31T23:59:59.999Z", "last_updated is too far ahead: 253402300799999"),
     ],
 )
