@@ -101,6 +101,19 @@ class RowRule:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """How far back upstream's rows reach, and how much of that is fetched.
+
+    Attributes:
+        since: time of the oldest row upstream has, ISO 8601 with its zone.
+        fetched: what of it the dataset holds, a sentence for the card.
+    """
+
+    since: str
+    fetched: str
+
+
+@dataclass(frozen=True, slots=True)
 class Licence:
     """The terms the data is under: a name of the Hub's list (`other` where it has none), a word for it, and the text.
 
@@ -128,6 +141,7 @@ class DatasetSpec(TableSpec):
         newest: what an answer without `start` and `end` holds.
         answer: what its endpoint answers, for the API's documentation.
         gaps, corrections: its ledgers, where it has them.
+        history: for a dataset whose upstream also tells rows of long ago.
         rules: what must hold for a row besides the bounds of its columns.
         stamped_at_begin: rows are stamped with the begin of the time they cover, so that the newest one is old by
             nature: the commit's age counts instead.
@@ -154,6 +168,7 @@ class DatasetSpec(TableSpec):
     newest: NewestRows | NewestOfEach = field(default_factory=NewestRows)
     gaps: GapRule | None = None
     corrections: CorrectionRule | None = None
+    history: History | None = None
     rules: tuple[RowRule, ...] = ()
     stamped_at_begin: bool = False
     retention_ms: int

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ def check(spec: "DatasetSpec") -> None:
     faults = [*table_checks.names(spec)]
     if not faults:  # what follows looks columns up by their names
         faults = [*table_checks.shape(spec), *answer_checks.answers(spec)]
-        faults += [*_texts(spec), *_ages(spec), *_ledgers(spec), *_settings(spec)]
+        faults += [*_texts(spec), *_ages(spec), *_ledgers(spec), *_history(spec), *_settings(spec)]
     if faults:
         raise DatasetInvalid("\n".join(f"dataset {spec.name!r}: {fault}" for fault in faults))
 
@@ -83,6 +84,19 @@ def _ledgers(spec: "DatasetSpec") -> Iterator[str]:
         if not isinstance(step_ms, int) or not 1 <= step_ms <= _LONGEST_MS:
             named = " ".join(series)
             yield f"the gap rule gives {step_ms} as the step of the series {named}: it must be whole ms, 1 or more"
+
+
+def _history(spec: "DatasetSpec") -> Iterator[str]:
+    if spec.history is None:
+        return
+    try:
+        moment = datetime.fromisoformat(spec.history.since)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        yield f"history.since={spec.history.since!r} must be an ISO 8601 time with its zone"
+    if not spec.history.fetched.strip():
+        yield "history must say what of it is fetched"
 
 
 def _settings(spec: "DatasetSpec") -> Iterator[str]:

@@ -147,3 +147,8 @@ def test_a_card_speaks_of_its_own_rows() -> None:
     for spec in (INCIDENTS, RECEIPTS):
         text = rendered(spec).lower()
         assert not [word for word in ("candle", "coin", "price", "closed", "exchange", "symbol") if word in text]
+
+
+def test_how_far_back_rows_reach_is_told_where_upstream_has_a_history() -> None:
+    assert "binance has rows since 2017-08-17T04:00:00Z. At first the newest 1,000 candles" in rendered(OHLC)
+    assert " has rows since " not in rendered(MARKET)

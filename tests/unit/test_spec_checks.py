@@ -21,7 +21,7 @@ from api.http.errors import ApiError
 from datahub_assets.datasets.filters import Filter, Spelling, Unknown
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.settings_base import DatasetSettings, env
-from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, Licence, NewestOfEach, RowRule
+from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, History, Licence, NewestOfEach, RowRule
 from datahub_assets.datasets.taken_names import (
     COMMON_PARAMETERS,
     SQL_WORDS,
@@ -140,6 +140,9 @@ def test_names(changes: dict[str, Any], fault: str) -> None:
         ({"rules": (RowRule(("affected",), at_least="colour"),)}, r"affected below colour' is of colour, which is no"),
         ({"rules": (RowRule(("affected",)),)}, r"each rule must name columns, and one that bounds them"),
         ({"rules": (RowRule(("affected",), at_most="headline"),)}, r"compares columns of several kinds"),
+        ({"history": History("2017-08-17", "All.")}, r"history.since='2017-08-17' must be an ISO 8601 time with its"),
+        ({"history": History("long ago", "All.")}, r"history.since='long ago' must be an ISO 8601 time"),
+        ({"history": History("2017-08-17T04:00:00Z", " ")}, r"history must say what of it is fetched"),
         ({"window_ms": 0}, r"window_ms must divide a day"),
         ({"window_ms": 7 * HOUR_MS}, r"window_ms must divide a day"),
         ({"retention_ms": DAY_MS}, r"retention_ms be longer than it"),

@@ -6,7 +6,7 @@ from datahub_assets.datasets.candles import earlier_ledgers
 from datahub_assets.datasets.candles.intervals import INTERVALS, interval
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.filters import Filter, Spelling, Unknown
-from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, Licence, RowRule, Series
+from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, History, Licence, RowRule, Series
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByTime, LiveStyle, Period
 from datahub_assets.domain.times import DAY_MS
@@ -105,6 +105,11 @@ OHLC: Final = DatasetSpec(
     ),
     default_limit=500,
     gaps=GapRule(step_ms=_step_ms, noun="candles", upgrade=earlier_ledgers.gaps),
+    history=History(
+        since="2017-08-17T04:00:00Z",
+        fetched="At first the newest 1,000 candles of each series are fetched (`DATAHUB_HISTORY_CANDLES`), and from "
+        "then on all.",
+    ),
     corrections=CorrectionRule(
         noticed=f"Changes of the last {RECHECKED_CANDLES} candles of a series are noticed: those are asked for again "
         "about once an hour.",

@@ -126,7 +126,7 @@ from datasets import load_dataset
 
 Fetched from [{provider}]({source_url}), checked, and committed here as it came. No row is invented, filled in or
 interpolated; what fails a check is kept back. Each commit is complete in itself: at every commit a key is in one file
-only. {files}
+only. {files}{history}
 
 ## Terms
 
@@ -153,9 +153,16 @@ def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]
         columns=_table(spec),
         ledgers="".join(_ledger_section(ledger) for ledger in ledgers_of(spec)),
         files=_where_rows_lie(spec),
+        history=_history(spec),
         licence=spec.licence.name,
         licence_url=spec.licence.url,
     )
+
+
+def _history(spec: DatasetSpec) -> str:
+    if spec.history is None:
+        return ""
+    return f"\n\n{spec.provider} has rows since {spec.history.since}. {spec.history.fetched}"
 
 
 def _where_rows_lie(spec: DatasetSpec) -> str:
