@@ -50,10 +50,7 @@ def _has_columns(ledger: LedgerSpec, path: Path) -> bool:
 
 def _lines(ledger: LedgerSpec, path: Path) -> pl.DataFrame:
     try:
-        lines = pl.read_parquet(path)
-        if ledger.upgrade is not None and not lines.schema.keys() >= set(ledger.column_names):
-            lines = ledger.upgrade(lines)
-        return lines.select(ledger.column_names).cast(dict(ledger.polars_schema()))  # type: ignore[arg-type]
+        return ledger.today(pl.read_parquet(path))
     except pl.exceptions.PolarsError as error:
         raise _invalid(ledger, error) from error
 

@@ -1,34 +1,27 @@
 """The parameters of a `Narrowing`, as a dependency of handlers: made of the filters that datasets have."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from inspect import Parameter, Signature
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
 
 from litestar.params import QueryParameter
 
 from api.history.narrowing import ON, SYMBOL, IsOffered, Narrowing, any_filter, meant
-from api.http.parameters import WordList, words
+from api.http.parameters import WordList, provider, words
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 
-_PREFIX: Final = "by_"
-"""Before the names of the function's own parameters: callers' ones may be keywords, or names of other dependencies."""
-
 
 def asking_for(specs: Sequence[DatasetSpec], *, is_offered: IsOffered = any_filter) -> Callable[..., Narrowing]:
     """A function from a request's parameters to what they say: `symbol`, and one for each filter that is offered."""
-    kinds = _parameters(specs, is_offered)
+    kinds = {name: (kind, None) for name, kind in _parameters(specs, is_offered).items()}
 
-    def ask(**given: Any) -> Narrowing:
-        found = ((name, _values(given.get(_PREFIX + name))) for name in kinds)
+    def said(given: Mapping[str, Any]) -> Narrowing:
+        found = ((name, _values(given[name])) for name in kinds)
         return Narrowing(tuple((name, values) for name, values in found if values))
 
-    ask.__annotations__ = {**{_PREFIX + name: kind for name, kind in kinds.items()}, "return": Narrowing}
-    own = [Parameter(_PREFIX + name, Parameter.KEYWORD_ONLY, default=None, annotation=kinds[name]) for name in kinds]
-    ask.__signature__ = Signature(own, return_annotation=Narrowing)  # type: ignore[attr-defined]  # mypy knows no such
-    return ask
+    return provider(kinds, Narrowing, said, prefixed=kinds)
 
 
 def _parameters(specs: Sequence[DatasetSpec], is_offered: IsOffered) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Query parameters several endpoints share: their types and descriptions, and how lists and bounds are read."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from inspect import Parameter as Argument
+from inspect import Signature
+from typing import Annotated, Any, Final, TypeVar
 
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
@@ -11,6 +13,7 @@ from api.http.errors import InvalidParameter
 from datahub_assets.datasets.answer_checks import MOST_ROWS
 from datahub_assets.datasets.registry import DATASETS
 
+T = TypeVar("T")
 MAX_LIMIT: Final = MOST_ROWS
 _MOST_LEVELS: Final = 32
 COUNTS: Final = range(-(1 << 63), 1 << 63)
@@ -55,6 +58,36 @@ DATASET_NAMES: Final = ", ".join(f"`{name}`" for name in DATASETS)
 DatasetName = Annotated[
     str, QueryParameter(description=f"one of {DATASET_NAMES}", examples=example(next(iter(DATASETS))))
 ]
+
+
+def provider(
+    kinds: Mapping[str, tuple[Any, Any]],
+    returns: type[T],
+    make: Callable[[Mapping[str, Any]], T],
+    *,
+    prefixed: Collection[str],
+) -> Callable[..., T]:
+    """A function for Litestar that takes these parameters and makes something of their values, by public name.
+
+    Args:
+        kinds: type and default of each parameter, by public name.        returns: what is made.
+        prefixed: those whose argument has a prefix, as callers' names may be words of Python or names of other
+            dependencies; their types are annotated with a `QueryParameter` that has the public name.
+    """
+    arguments = {name: f"by_{name}" if name in prefixed else name for name in kinds}
+
+    def provide(**given: Any) -> T:
+        return make({name: given[argument] for name, argument in arguments.items()})
+
+    provide.__annotations__ = {**{arguments[name]: kind for name, (kind, _) in kinds.items()}, "return": returns}
+    provide.__signature__ = Signature(  # type: ignore[attr-defined]  # what inspect looks for
+        [
+            Argument(arguments[name], Argument.KEYWORD_ONLY, annotation=kind, default=default)
+            for name, (kind, default) in kinds.items()
+        ],
+        return_annotation=returns,
+    )
+    return provide
 
 
 def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:

@@ -1,8 +1,8 @@
 """The query parameters of a dataset's endpoint, made from its spec."""
 
 from collections.abc import Callable, Iterator
-from inspect import Parameter, Signature
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Any
 
 from litestar.params import QueryParameter
 
@@ -17,6 +17,7 @@ from api.http.parameters import (
     Start,
     WordList,
     example,
+    provider,
 )
 from api.rows.queries import AGE_BOUNDS, ask
 from api.rows.requests import Asked
@@ -24,8 +25,6 @@ from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind
 
-_PREFIX: Final = "by_"
-"""Before the names of filters in Python: callers' ones may be keywords, `self`, or names of other dependencies."""
 _PAGES = (
     "Without `start`, or with `desc`, a page holds the newest rows there are and the next page those before them; with "
     "`start` and `asc` pages go forward in time"
@@ -34,23 +33,8 @@ _PAGES = (
 
 def asked_of(spec: DatasetSpec) -> Callable[..., Asked]:
     """A function for Litestar that takes the parameters of a dataset's endpoint and says what is asked by them."""
-    parameters = tuple(_parameters(spec))
-    filters = {one.parameter for one in spec.filters}
-    arguments = {name: _PREFIX + name if name in filters else name for name, _, _ in parameters}
-
-    def asked(**given: Any) -> Asked:
-        return ask(spec, {name: given[argument] for name, argument in arguments.items()})
-
-    annotations = {arguments[name]: annotation for name, annotation, _ in parameters}
-    asked.__annotations__ = {**annotations, "return": Asked}
-    asked.__signature__ = Signature(  # type: ignore[attr-defined]  # what inspect looks for
-        [
-            Parameter(arguments[name], Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
-            for name, annotation, default in parameters
-        ],
-        return_annotation=Asked,
-    )
-    return asked
+    kinds = {name: (kind, default) for name, kind, default in _parameters(spec)}
+    return provider(kinds, Asked, partial(ask, spec), prefixed={one.parameter for one in spec.filters})
 
 
 def _parameters(spec: DatasetSpec) -> Iterator[tuple[str, Any, Any]]:
