@@ -1,0 +1,301 @@
+"""Plans of commits: whatever arrives when, by whatever clock, each key is in one file and nothing is lost."""
+
+from collections.abc import Sequence
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.partitions import (
+    is_data,
+    is_foreign,
+    is_placed,
+    is_sealed,
+    is_small,
+    keys_move,
+    live_name,
+    numbers_of,
+    sealed_paths,
+    window_start_at,
+)
+from datahub_assets.domain.rows import content_columns, frame_of, overlay, supersede
+from datahub_assets.domain.tables import ROLL_DELAY_MS
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.stores.publish.plans import Plan, plan
+from tests.datasets.foreign import INCIDENTS, RECEIPTS
+from tests.unit.placed_rows import APPENDED, GROUPED, START_MS, at, row
+
+Files = dict[str, pl.DataFrame]
+
+
+@st.composite
+def candles(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
+    rows = []
+    for _ in range(draw(st.integers(0, 5))):
+        step = interval(draw(st.sampled_from(["1h", "4h", "1d"])))
+        back = draw(st.one_of(st.integers(0, 3), st.integers(0, 60)))
+        open_time = step.floor(now_ms) - back * step.length_ms
+        rows.append(
+            {
+                "symbol": draw(st.sampled_from(["AUSDT", "BUSDT"])),
+                "interval": step.name,
+                "timestamp": open_time,
+                "close": draw(st.sampled_from([1.0, 2.0])),
+                "closed": back > 0 or draw(st.booleans()),
+                "ingested_at": now_ms,
+            }
+        )
+    return rows
+
+
+@st.composite
+def prices(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
+    back_ms = st.one_of(st.integers(0, 90), st.integers(0, 3000)).map(lambda minutes: minutes * MINUTE_MS)
+    return [
+        {
+            "coin_id": draw(st.sampled_from(["bitcoin", "ethereum", "dai"])),
+            "timestamp": (now_ms - draw(back_ms)) // MINUTE_MS * MINUTE_MS,
+            "price": draw(st.sampled_from([1.0, 2.0])),
+            "ingested_at": now_ms,
+        }
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+
+
+@st.composite
+def incidents(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
+    """Few names, so that a later version of an incident has another time: of the window, or of some month before."""
+    back_ms = st.sampled_from([0, 0, 5, 60, 26 * 60, 3 * 24 * 60, 33 * 24 * 60, 70 * 24 * 60])
+    return [
+        {
+            "incident_id": draw(st.sampled_from(["a", "b", "c", "d"])),
+            "timestamp": now_ms - draw(back_ms) * MINUTE_MS,
+            "services": draw(st.sampled_from([None, [], ["api"], ["api", "wallet"]])),
+            "ingested_at": now_ms - draw(st.sampled_from([0, 0, 0, HOUR_MS])),
+        }
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+
+
+@st.composite
+def receipts(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
+    """Numbers of two ranges and around their ends; a version that is final now may have been open long ago."""
+    return [
+        {
+            "register": draw(st.sampled_from(["north", "south"])),
+            "number": draw(st.sampled_from([998, 999, 1000, 2500])),
+            "stamped_at": now_ms - draw(st.sampled_from([0, 30, 61, 200, 1500, 50_000])) * MINUTE_MS,
+            "amount": draw(st.sampled_from([1.0, 2.0])),
+            "settled": draw(st.booleans()),
+            "ingested_at": now_ms - draw(st.sampled_from([0, 0, 0, HOUR_MS])),
+        }
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+
+
+UPSTREAMS = {"market": prices, "ohlc": candles, "incidents": incidents, "receipts": receipts}
+
+
+@st.composite
+def ticks(draw: st.DrawFn) -> tuple[DatasetSpec, list[tuple[int, pl.DataFrame]]]:
+    """A dataset and publishes to it: (the publisher's clock, its rows). Clocks differ and jump, also back."""
+    spec = draw(st.sampled_from([MARKET, OHLC, INCIDENTS, RECEIPTS, APPENDED, GROUPED]))
+    now_ms, steps = START_MS, []
+    for _ in range(draw(st.integers(1, 6))):
+        now_ms += draw(st.sampled_from([1, 7, 30, 61, 130, 1500, -45])) * MINUTE_MS
+        rows = draw(UPSTREAMS[spec.name](now_ms=now_ms))
+        skew_ms = draw(st.sampled_from([0, 0, 0, -90 * MINUTE_MS, 2 * DAY_MS, 400 * DAY_MS]))
+        frame = frame_of(spec, [{name: row.get(name) for name in spec.column_names} for row in rows])
+        steps.append((now_ms + skew_ms, frame))
+    return spec, steps
+
+
+def published(files: Files) -> pl.DataFrame:
+    return pl.concat([frame for path, frame in files.items() if is_data(path)])
+
+
+def latest(spec: DatasetSpec, frame: pl.DataFrame) -> int | None:
+    newest: int | None = frame.select(spec.time_ms().max()).item()
+    return newest
+
+
+def said(frame: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    """What rows say, in no order."""
+    return sorted(map(repr, frame.select(names).rows()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(ticks())
+def test_every_commit_has_each_key_once_and_every_row(case: tuple[DatasetSpec, list[tuple[int, pl.DataFrame]]]) -> None:
+    replay(*case)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None)
+@given(ticks())
+def test_every_commit_has_each_key_once_at_length(case: tuple[DatasetSpec, list[tuple[int, pl.DataFrame]]]) -> None:
+    replay(*case)
+
+
+def replay(spec: DatasetSpec, steps: list[tuple[int, pl.DataFrame]]) -> None:
+    files: Files = {}
+    everything = frame_of(spec, [])
+    reached = 0
+    for now_ms, new in steps:
+        newest = latest(spec, pl.concat([everything, new]))
+        window_start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=reached)
+        assert window_start >= reached
+        reached = window_start
+
+        step = commit(spec, files, new, window_start=window_start, now_ms=now_ms)
+        changes = supersede(spec, stored=everything, incoming=new)
+        everything = overlay(spec, stored=everything, changes=changes)
+
+        assert step.changed.sort(spec.file_order).equals(changes.sort(spec.file_order))
+        content = content_columns(spec)
+        held = published(files) if files else frame_of(spec, [])
+        assert held.select(spec.key).is_unique().all()
+        assert said(held, content) == said(everything, content)
+        check_layout(spec, files, window_start=window_start)
+        again = commit(spec, files, new, window_start=window_start, now_ms=now_ms)
+        assert (again.writes, again.deletes) == ({}, ()), "again is nothing"
+
+
+def commit(spec: DatasetSpec, files: Files, new: pl.DataFrame, *, window_start: int, now_ms: int) -> Plan:
+    """Plan and apply, as a commit does; sealed files are fetched only when asked for."""
+    held_in = [
+        path
+        for path, frame in files.items()
+        if keys_move(spec) and is_sealed(spec, path) and frame.join(new, on=list(spec.key), how="semi").height
+    ]
+    before = sum(frame.height for frame in files.values())
+    step = plan(
+        spec,
+        small={path: frame for path, frame in files.items() if is_small(spec, path)},
+        new=new,
+        window_start=window_start,
+        live=live_name(now_ms),
+        load=files.get,
+        held_in=held_in,
+    )
+    assert not set(step.deletes) & set(step.writes)
+    for path in step.deletes:
+        del files[path]
+    files.update(step.writes)
+    assert sum(frame.height for frame in files.values()) - before == step.rows_added
+    return step
+
+
+def check_layout(spec: DatasetSpec, files: Files, *, window_start: int) -> None:
+    for path, frame in files.items():
+        assert is_placed(spec, path)
+        assert is_sealed(spec, path) is not is_small(spec, path)
+        assert not is_foreign(spec, path)
+        assert frame.height
+        assert frame.equals(frame.sort(spec.file_order)), f"{path} is sorted"
+        past = frame[spec.time].dt.epoch("ms") < window_start
+        if spec.group is not None:
+            assert set(frame[spec.group]) == {path.split("/")[1]}
+        if path.endswith("/open.parquet"):
+            assert spec.final is not None
+            assert not frame[spec.final].any()
+            continue
+        if spec.final is not None:
+            assert frame[spec.final].all()
+        assert past.any() is not is_small(spec, path), "what left the window is sealed, and nothing else"
+        assert past.all() is not is_small(spec, path)
+        if not is_small(spec, path):
+            assert set(sealed_paths(spec, frame)) == {path}
+        if (numbers := numbers_of(spec, path)) is not None:
+            assert frame["number"].is_between(*numbers).all()
+
+
+def test_a_row_with_another_time_leaves_the_file_it_was_in() -> None:
+    old, older = at("2025-10-05T07:00"), at("2025-08-05T07:00")
+    others = row(INCIDENTS, incident_id="b", timestamp=old, ingested_at=old)
+    was = row(INCIDENTS, incident_id="a", timestamp=old, ingested_at=old)
+    files: Files = {"data/2025-10.parquet": pl.concat([was, others])}
+    moved = row(INCIDENTS, incident_id="a", timestamp=older, ingested_at=old + 1)
+    step = commit(INCIDENTS, files, moved, window_start=at("2025-11-22"), now_ms=at("2025-11-22T10:00"))
+    assert (step.rows_added, step.replaced.height) == (0, 1)
+    assert sorted(files) == ["data/2025-08.parquet", "data/2025-10.parquet"]
+    assert files["data/2025-10.parquet"].equals(others)
+    assert files["data/2025-08.parquet"].equals(moved)
+
+
+def test_a_sealed_file_goes_with_the_last_row_that_leaves_it() -> None:
+    old, now_ms = at("2025-10-05T07:00"), at("2025-11-22T10:00")
+    files: Files = {"data/2025-10.parquet": row(INCIDENTS, incident_id="a", timestamp=old, ingested_at=old)}
+    again = row(INCIDENTS, incident_id="a", timestamp=now_ms, ingested_at=now_ms)
+    step = commit(INCIDENTS, files, again, window_start=at("2025-11-22"), now_ms=now_ms)
+    assert (step.deletes, step.rows_added) == (("data/2025-10.parquet",), 0)
+    assert list(files) == ["data/live/1000.parquet"]
+
+
+@pytest.mark.parametrize(("late_ms", "sealed"), [(-1, False), (0, True)])
+def test_an_hour_of_prices_rolls_ten_minutes_late(late_ms: int, sealed: bool) -> None:
+    stamp = at("2025-11-22T10:59:59")
+    now_ms = at("2025-11-22T11:00") + ROLL_DELAY_MS + late_ms
+    files: Files = {"data/live/1059.parquet": row(MARKET, coin_id="a", timestamp=stamp, ingested_at=stamp)}
+    window_start = window_start_at(MARKET, now_ms=now_ms, newest=stamp, reached=0)
+    commit(MARKET, files, frame_of(MARKET, []), window_start=window_start, now_ms=now_ms)
+    assert list(files) == (["data/2025-11-22.parquet"] if sealed else ["data/live/1059.parquet"])
+
+
+def test_only_the_new_minute_is_written_whatever_lies_there() -> None:
+    base = at("2025-11-22T10:00")
+    files: Files = {}
+    for minute in range(30):
+        now_ms = base + minute * MINUTE_MS
+        new = row(MARKET, coin_id="a", timestamp=now_ms, ingested_at=now_ms)
+        step = commit(MARKET, files, new, window_start=base, now_ms=now_ms)
+        assert list(step.writes) == [f"data/live/10{minute:02d}.parquet"]
+
+
+def test_a_changed_row_is_rewritten_where_it_lies() -> None:
+    base = at("2025-11-22T10:00")
+    files: Files = {"data/live/1001.parquet": row(MARKET, coin_id="a", timestamp=base, price=1.0, ingested_at=base)}
+    new = row(MARKET, coin_id="a", timestamp=base, price=2.0, ingested_at=base + 1)
+    step = commit(MARKET, files, new, window_start=base, now_ms=base + 5 * MINUTE_MS)
+    assert list(step.writes) == ["data/live/1001.parquet"]
+    assert step.replaced["price"].to_list() == [1.0]
+
+
+def test_a_late_correction_rewrites_its_partition_alone() -> None:
+    old, now_ms = at("2025-03-05T07:00"), at("2025-11-22T10:00")
+    sealed = row(OHLC, symbol="A", interval="1h", timestamp=old, close=1.0, closed=True, ingested_at=old)
+    files: Files = {"data/1h/2025-03.parquet": sealed, "data/1h/2025-04.parquet": sealed}
+    new = row(OHLC, symbol="A", interval="1h", timestamp=old, close=2.0, closed=True, ingested_at=now_ms)
+    fetched: list[str] = []
+
+    def load(path: str) -> pl.DataFrame | None:
+        fetched.append(path)
+        return files.get(path)
+
+    step = plan(OHLC, small={}, new=new, window_start=at("2025-11-22"), live="1000.parquet", load=load)
+    assert list(step.writes) == fetched == ["data/1h/2025-03.parquet"]
+
+
+def test_a_forming_candle_never_joins_its_closed_version() -> None:
+    old, now_ms = at("2025-11-20T07:00"), at("2025-11-22T10:00")
+    closed = row(OHLC, symbol="A", interval="1h", timestamp=old, close=1.0, closed=True, ingested_at=old)
+    files: Files = {"data/1h/2025-11.parquet": closed}
+    forming = row(OHLC, symbol="A", interval="1h", timestamp=old, close=3.0, closed=False, ingested_at=now_ms)
+    step = commit(OHLC, files, forming, window_start=at("2025-11-22"), now_ms=now_ms)
+    assert (step.writes, step.deletes) == ({}, ())
+
+
+@pytest.mark.parametrize(("spec", "folder"), [(RECEIPTS, "data/"), (APPENDED, "data/"), (GROUPED, "data/north/")])
+def test_a_row_leaves_the_open_file_when_it_is_final(spec: DatasetSpec, folder: str) -> None:
+    base = at("2025-11-22T10:00")
+    files: Files = {}
+    values = {"register": "north", "number": 7, "stamped_at": base, "ingested_at": base}
+    commit(spec, files, row(spec, **values, settled=False), window_start=base, now_ms=base)
+    assert list(files) == [f"{folder}open.parquet"]
+    commit(spec, files, row(spec, **values, settled=True), window_start=base, now_ms=base + MINUTE_MS)
+    assert list(files) == [f"{folder}{'today' if spec is RECEIPTS else 'live/1001'}.parquet"]
