@@ -2,21 +2,20 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
 from litestar.router import Router
 
+from api.access.admission import Admission, RateLimiter, token_guard
 from api.access.auth import ACCEPTED_FOR_S, Authenticator
-from api.access.guards import known_parameters_only, token_guard
-from api.access.rate_limit import RateLimiter
 from api.access.unknown_tokens import UnknownTokenLimit
-from api.caching.cached_answers import CachedAnswers
-from api.caching.computed_answers import DropInAnswers
-from api.caching.repeated_requests import RepeatedRequests
+from api.caching.answers import Answers
 from api.caching.response_cache import ResponseCache
 from api.datasets.controller import DatasetsController
 from api.datasets.webhook_controller import WebhookController
@@ -30,9 +29,9 @@ from api.health.controller import StatusController
 from api.history.controller import HistoryController
 from api.http.metrics import Metrics
 from api.http.problems import problem_response
-from api.middleware.outermost import OuterMiddleware
+from api.http.reading import known_parameters_only
+from api.middleware.front import Application, Front
 from api.middleware.refusals import body_refusal
-from api.rows.answers import RowAnswers
 from api.rows.controller import rows_router
 from api.sql.controller import SqlController
 from api.sql.sandbox.pool import SandboxPool
@@ -49,10 +48,12 @@ _CACHE_BYTES: Final = 128 << 20
 _BODY_BYTES: Final = 1 << 20
 """The largest body of a request: a statement has 100,000 characters at most, and its values may be many."""
 _BODY_S: Final = 20.0
-_GUARDED: Final = [SqlController, DatasetsController, HistoryController, StreamController]
+_GUARDED: Final = [DatasetsController, HistoryController]
+_READING_BODIES: Final = [SqlController, StreamController]
+"""Of the guarded ones: a stream reads what its client sends, to notice when it goes."""
 _OWN_PARAMETERS: Final = [BinanceController, CoinGeckoController, SnippetsController]
 """They judge unknown parameters in their own ways."""
-_OPEN: Final = [StatusController, WebhookController]
+_OPEN: Final = [StatusController]
 _PAGES: Final = [DocsController]
 """Links to pages may carry anything behind the question mark."""
 
@@ -67,7 +68,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
 
     `accepted_for_s` is how long a token the Hub accepted is not asked about again.
     """
-    metrics, cache, limiter = Metrics(), ResponseCache(_CACHE_BYTES), RateLimiter(settings.rate_limit_per_min)
+    metrics, cache = Metrics(), ResponseCache(_CACHE_BYTES)
     metrics.registry.register(EngineCollector(engine, settings))
     authenticator = Authenticator(
         owner_token=settings.owner_token,
@@ -80,7 +81,8 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
     poller = Poller(engine, poll_s=settings.poll_s, changed=feed.changed)
     pool = SandboxPool.of(settings)
     metrics.registry.register(SandboxCollector(pool))
-    cached_answers = CachedAnswers(cache, metrics)
+    answers = Answers(engine, cache, metrics)
+    admission = Admission(authenticator, RateLimiter(settings.rate_limit_per_min))
     parts: dict[str, Any] = {
         "engine": engine,
         "settings": settings,
@@ -88,36 +90,31 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         "poller": poller,
         "feed": feed,
         "authenticator": authenticator,
-        "statements": SqlAnswers(engine, pool, cached_answers, metrics=metrics),
+        "statements": SqlAnswers(engine, pool, answers, metrics=metrics),
     }
-    guarded = token_guard(authenticator, limiter)
+    guarded = token_guard(admission)
     rows = rows_router(engine.specs.values())
-    app = Litestar(
+    bodies = DefineMiddleware(BodyLimit, max_bytes=_BODY_BYTES, seconds=_BODY_S, refuse=body_refusal)
+    return Application(
+        layers=[
+            partial(behind_proxies, trusted=settings.trusted_proxies),
+            partial(Front, admission=admission, cache=cache, metrics=metrics),
+        ],
         route_handlers=[
             Router("/", route_handlers=[rows, *_GUARDED], guards=[guarded, known_parameters_only]),
+            Router("/", route_handlers=_READING_BODIES, guards=[guarded, known_parameters_only], middleware=[bodies]),
             Router("/", route_handlers=_OWN_PARAMETERS, guards=[guarded]),
             Router("/", route_handlers=_OPEN, guards=[known_parameters_only]),
+            Router("/", route_handlers=[WebhookController], guards=[known_parameters_only], middleware=[bodies]),
             Router("/", route_handlers=_PAGES),
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
-        state=State(
-            {
-                "row_answers": RowAnswers(engine, cached_answers),
-                "drop_in_answers": DropInAnswers(engine, cached_answers),
-                "feed": feed,
-            }
-        ),
+        state=State({"answers": answers, "feed": feed}),
         lifespan=[_running(engine, poller, pool, feed)],
         logging_config=None,
     )
-    limited = BodyLimit(app.asgi_handler, max_bytes=_BODY_BYTES, seconds=_BODY_S, refuse=body_refusal)
-    front = OuterMiddleware(
-        limited, authenticator=authenticator, limiter=limiter, hot=RepeatedRequests(cache), metrics=metrics
-    )
-    app.asgi_handler = behind_proxies(front, settings.trusted_proxies)
-    return app
 
 
 def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> Callable[[Litestar], Any]:

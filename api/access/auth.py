@@ -15,6 +15,7 @@ from typing import Final
 
 from api.access.unknown_tokens import UnknownTokenLimit
 from api.engine.hub.reader import Account
+from api.http.context import Principal
 from api.http.errors import TokenMissing, TokenRefused
 from api.http.token_form import TOKEN_FORM
 from datahub_assets.domain.errors import DataHubError, HubError, HubRefused
@@ -34,14 +35,6 @@ _ASKED_AT_ONCE: Final = 4
 _OWNER_REREAD_S: Final = 1.0
 _OWNER_CHECKED_S: Final = 10.0
 """How often an answer that goes on looks whether the server's own token is still the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks: the account's name, and a digest that tells tokens apart without being one."""
-
-    name: str
-    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

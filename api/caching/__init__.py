@@ -1,11 +1,7 @@
 """Answers computed from pinned commits: which commit is meant, ETag and 304, and the cache of finished responses.
 
-cached_answers          answers from memory, or a 304
-computed_answers        answers that are a function of one commit and a query
-conditional             the same for one JSON object of several commits
-listings                the same for lists that are of no commit
-repeated_requests       finds the cached answer of an identical request without reading it
+answers                 the one door: ETag and 304, what is in memory, and what must be worked out
+conditional             the same for one JSON object that is made each time
 response_cache          finished answers in memory, least recently used first out
-revision_choice         which commit a caller asks for: a revision or a time
-revisions               from that choice to snapshots
+revisions               from what a caller says of commits to snapshots
 """

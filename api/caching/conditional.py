@@ -1,24 +1,19 @@
-"""Answers that are one JSON object computed from pinned snapshots: their ETag, 304, Cache-Control and content coding.
+"""Answers that are one JSON object and are made each time: their ETag, 304, Cache-Control and content coding.
 
-Answers that are rows are made in `answers`.
+Answers that are kept in memory are made in `answers`.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from litestar import Request, Response
 
+from api.caching.answers import JSON_VARY, Validator, etag_of
 from api.caching.revisions import revision_name
 from api.engine.snapshot import Snapshot
-from api.http.compression import coded, said_of
-from api.http.etags import JSON_VARY, Validator, etag_of
-from api.http.negotiation import form_of
-
-_FORM: Final = "2"
-"""Changes when the same objects are written in another way, so that ETags of older versions do not match."""
-JSON: Final = "application/json"
+from api.http.form import Written, json_form, said_of, written
 
 
 async def json_of(
@@ -34,30 +29,30 @@ async def json_of(
     `X-Revision` names `snapshots`, and `X-Compared-To` what they are compared to. `immutable` says that the request
     named its commits in full, so that the answer never changes. Raises as `compute`.
     """
-    coding = json_coding(request)
+    coding = json_form(request).coding
     asked = sorted((name, str(value)) for name, value in request.query_params.multi_items())
     base = None if compared_to is None else compared_to.sha
     commits = [base, *(snapshot.sha for snapshot in snapshots)]
-    etag = etag_of(_FORM, request.scope["path"], asked, commits, coding)
+    etag = etag_of(request.scope["path"], asked, commits, coding)
     validator = Validator(etag, revision_name(snapshots), base, immutable=immutable, vary=JSON_VARY)
     unchanged = validator.unchanged(request)
     if unchanged is not None:
         return unchanged
-    return coded_json(request, *await asyncio.to_thread(_written, compute, coding), validator)
+
+    def encoded() -> Written:
+        return written(msgspec.json.encode(compute()), coding)
+
+    return _answered(request, await asyncio.to_thread(encoded), validator)
 
 
-def json_coding(request: Request[Any, Any, Any]) -> str:
-    """The content coding a caller wants JSON in, "" for none."""
-    accepted = request.headers.get("accept-encoding", "")
-    return form_of(format_name="json", numbers=None, accept="", accept_encoding=accepted).coding
+def listing_of(request: Request[Any, Any, Any], found: msgspec.Struct) -> Response[Any]:
+    """What was found as JSON, of no commit: its strong ETag is of what it says; 304 if the caller has it."""
+    body, coding = msgspec.json.encode(found), json_form(request).coding
+    validator = Validator(etag_of(coding, body), vary=JSON_VARY)
+    return validator.unchanged(request) or _answered(request, written(body, coding), validator)
 
 
-def coded_json(request: Request[Any, Any, Any], body: bytes, coding: str, validator: Validator) -> Response[Any]:
-    """An answer with a JSON body that is in that coding, "" for none."""
+def _answered(request: Request[Any, Any, Any], made: Written, validator: Validator) -> Response[Any]:
     return validator.unchanged(request, exists=True) or Response(
-        body, headers=validator.headers | validator.lifetime | said_of(coding), media_type=JSON
+        made.body, headers=validator.headers | validator.lifetime | said_of(made.coding), media_type=made.media_type
     )
-
-
-def _written(compute: Callable[[], Any], coding: str) -> tuple[bytes, str]:
-    return coded(msgspec.json.encode(compute()), coding)

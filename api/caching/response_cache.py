@@ -1,13 +1,26 @@
-"""Finished answers in memory, bounded in bytes, least recently used first out."""
+"""Finished answers in memory: by ETag, and by the words of the requests that got them."""
 
+import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
+
+from api.engine.dataset import Dataset
+from api.http.context import RequestContext
+from api.http.form import coding_accepted, format_accepted
+
+_REMEMBERED: Final = 4096
+_KEPT_BYTES: Final = 256
+RequestWords = tuple[str, bytes, bytes, bytes]
+"""Path, query string, Accept and Accept-Encoding: all of a request that an answer depends on."""
+_NormalWords = tuple[str, bytes | str, str | None, str]
+"""The same with what the two headers come to; a long query is named by its digest, which is text."""
 
 
 @dataclass(frozen=True)
-class CachedResponse:
+class CachedAnswer:
     """A finished answer: its body, and the headers that belong to it whoever asks, the strong ETag among them."""
 
     etag: bytes
@@ -33,16 +46,33 @@ class CachedResponse:
         return [(name, value) for name, value in self.raw_headers if name in {b"etag", b"vary", b"x-revision"}]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """An answer that the same words get again while `dataset` serves the commit; for ever where that is None.
+
+    `path` is its route's, as metrics name it.
+    """
+
+    etag: bytes
+    dataset: Dataset | None
+    sha: str
+    path: str
+
+
 class ResponseCache:
-    """Answers by ETag. An ETag names the commit, the query and the form, so what is here is never out of date."""
+    """Answers by ETag, bounded in bytes, least recently used first out; and by the requests answered lately.
+
+    An ETag names the commit, the query and the form, so what is here is never out of date.
+    """
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget = budget_bytes
-        self._answers: OrderedDict[bytes, CachedResponse] = OrderedDict()
+        self._answers: OrderedDict[bytes, CachedAnswer] = OrderedDict()
         self._weight = 0
         self._lock = threading.Lock()
+        self._known: OrderedDict[_NormalWords, Repeatable] = OrderedDict()
 
-    def get(self, etag: bytes) -> CachedResponse | None:
+    def get(self, etag: bytes) -> CachedAnswer | None:
         """The answer of that ETag, if it is still here."""
         with self._lock:
             answer = self._answers.get(etag)
@@ -50,7 +80,7 @@ class ResponseCache:
                 self._answers.move_to_end(etag)
             return answer
 
-    def put(self, answer: CachedResponse) -> None:
+    def put(self, answer: CachedAnswer) -> None:
         """Keep an answer, unless it would take more than a sixteenth of the room."""
         if answer.weight > self._budget // 16:
             return
@@ -59,10 +89,35 @@ class ResponseCache:
             self._weight += answer.weight - (previous.weight if previous else 0)
             self._answers[answer.etag] = answer
             while self._weight > self._budget:
-                _, dropped = self._answers.popitem(last=False)
-                self._weight -= dropped.weight
+                self._weight -= self._answers.popitem(last=False)[1].weight
 
-    @property
-    def weight(self) -> int:
-        """Bytes in use."""
-        return self._weight
+    def repeated(self, words: RequestWords) -> tuple[Repeatable, CachedAnswer] | None:
+        """The answer a request of these words gets again; None when it must be worked out."""
+        normal = _normal(words)
+        known = self._known.get(normal)
+        if known is None:
+            return None
+        answer = self.get(known.etag) if known.dataset is None or known.dataset.serves(known.sha) else None
+        if answer is None:
+            del self._known[normal]
+            return None
+        return known, answer
+
+    def remember(self, words: RequestWords, answer: Repeatable) -> None:
+        """Say which answer these words got. For use from one thread, as `repeated`."""
+        normal = _normal(words)
+        self._known[normal] = answer
+        self._known.move_to_end(normal)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+
+def words_of(context: RequestContext) -> RequestWords:
+    """The words of a request."""
+    return context.path, context.query, context.accept, context.accept_encoding
+
+
+def _normal(words: RequestWords) -> _NormalWords:
+    path, query, accept, accept_encoding = words
+    short = query if len(query) <= _KEPT_BYTES else hashlib.blake2b(query).hexdigest()
+    return path, short, format_accepted(accept), coding_accepted(accept_encoding)

@@ -1,46 +1,23 @@
 """From what a caller says of a revision to the snapshots that answer, and how their commits are named."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from api.caching.revision_choice import RevisionChoice
-from api.engine.dataset import Dataset
 from api.engine.engine import Engine
-from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.http.errors import DatasetNotReady, RevisionUnknown
+from api.http.reading import RevisionChoice
 from datahub_assets.datasets.registry import DATASETS
 
-REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
-"""What may name a revision on the Hub; about anything else it is not asked."""
 EACH_COMMIT: Final = ",".join(f"{name}@<sha>" for name in DATASETS)
 """How `X-Revision` names the commits of an answer that is of all datasets: `market@<sha>,ohlc@<sha>`, for one."""
 
 
-async def commit_at(dataset: Dataset, choice: RevisionChoice) -> HubCommit:
-    """The commit a caller means. A revision that is not in the index may be a new tag, so the Hub is asked about it.
-
-    Raises:
-        RevisionUnknown, DatasetNotReady: as `Dataset.find`.        HubError: the Hub could not be asked.
-        DatasetNotReady: also when too many revisions are being asked about.
-    """
-    try:
-        return dataset.find(revision=choice.revision, as_of_ms=choice.as_of_ms)
-    except RevisionUnknown:
-        if choice.revision is None or not REVISION_FORM.fullmatch(choice.revision):
-            raise
-        found = await dataset.ask(choice.revision)
-        if found is None:
-            raise
-        return found
-
-
 async def snapshot_at(engine: Engine, name: str, choice: RevisionChoice) -> Snapshot:
-    """The snapshot of a dataset a caller means. Raises as `Engine.dataset`, `commit_at` and `Dataset.at`."""
+    """The snapshot of a dataset a caller means. Raises as `Engine.dataset`, `Dataset.commit` and `Dataset.at`."""
     dataset = engine.dataset(name)
-    return await dataset.at(await commit_at(dataset, choice))
+    return await dataset.at(await dataset.commit(choice))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +32,7 @@ async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
     """The snapshot of each dataset that is there; at a time, of each that was there.
 
     A revision is `market@<sha>,ohlc@<sha>` as `X-Revision` writes it, or a name or sha, which applies to every dataset
-    that has it; the other datasets are taken as they are now. Raises as `commit_at` and `Dataset.at`.
+    that has it; the other datasets are taken as they are now. Raises as `Dataset.commit` and `Dataset.at`.
     """
     ready = [dataset for dataset in engine.datasets.values() if dataset.is_ready]
     if not ready:
@@ -66,7 +43,7 @@ async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
     for dataset in ready:
         wanted = RevisionChoice(named.get(dataset.spec.name)) if named else choice
         try:
-            commit = await commit_at(dataset, wanted)
+            commit = await dataset.commit(wanted)
         except RevisionUnknown as error:
             if named:
                 raise

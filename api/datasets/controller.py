@@ -8,13 +8,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
 from api.caching.conditional import json_of
-from api.caching.revision_choice import RevisionChoice, choose_revision
 from api.caching.revisions import Pinned, snapshot_at, snapshots_at
 from api.datasets.schemas import DatasetInfo
 from api.datasets.service import dataset_infos
 from api.engine.engine import Engine
 from api.http.openapi import CONDITIONAL, QUERIED
-from api.http.parameters import DATASET_NAMES
+from api.http.parameters import DATASET_NAMES, choose_revision
+from api.http.reading import RevisionChoice
 from datahub_assets.settings import Settings
 
 

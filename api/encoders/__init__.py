@@ -1,14 +1,10 @@
-"""The formats of answers, one module each, and the table of them.
+"""The formats of answers, and the table of them.
 
-`api.http.negotiation` chooses the one a caller gets.
+`api.http.form` chooses the one a caller gets.
 
 arrow                   the Arrow IPC stream format
-columns                 JSON by column
-csv                     CSV with a header line
-json                    JSON, a list of objects
-ndjson                  newline-delimited JSON
 parquet                 parquet, compressed with zstd
-text                    what the textual formats share
+text                    JSON, JSON by column, newline-delimited JSON and CSV
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from api.encoders import arrow, columns, csv, json, ndjson, parquet
+from api.encoders import arrow, parquet, text
 
 Encode = Callable[[pl.DataFrame], Iterator[bytes]]
 
@@ -38,10 +34,10 @@ class Format:
 FORMATS: Final[dict[str, Format]] = {
     entry.name: entry
     for entry in (
-        Format("json", json.MEDIA_TYPE, json.encode, textual=True),
-        Format("columns", columns.MEDIA_TYPE, columns.encode, textual=True),
-        Format("ndjson", ndjson.MEDIA_TYPE, ndjson.encode, textual=True),
-        Format("csv", csv.MEDIA_TYPE, csv.encode, textual=True),
+        Format("json", "application/json", text.json, textual=True),
+        Format("columns", "application/vnd.datahub.columns+json", text.columns, textual=True),
+        Format("ndjson", "application/x-ndjson", text.ndjson, textual=True),
+        Format("csv", "text/csv", text.csv, textual=True),
         Format("parquet", parquet.MEDIA_TYPE, parquet.encode, textual=False),
         Format("arrow", arrow.MEDIA_TYPE, arrow.encode, textual=False),
     )

@@ -1,14 +1,55 @@
-"""What the textual formats have in common: times as ISO 8601 with Z, numbers as text on demand, and batches of rows."""
+"""The formats that are text: JSON, JSON by column, newline-delimited JSON, and CSV.
+
+In all of them times are ISO 8601 with Z, and numbers are text on demand.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 
 BATCH_ROWS: Final = 5_000
 _ISO: Final = "%Y-%m-%dT%H:%M:%S%.f"
 Kind = Callable[[Any], bool]
 """Which types are meant."""
+
+
+def json(frame: pl.DataFrame) -> Iterator[bytes]:
+    """Chunks of one JSON list of objects; numbers that are not finite, and missing values, are null."""
+    opening = b"["
+    for batch in _batches(frame):
+        objects = batch.write_json()[1:-1].encode()
+        if objects:
+            yield opening + objects
+            opening = b","
+    yield b"[]" if opening == b"[" else b"]"
+
+
+def columns(frame: pl.DataFrame) -> Iterator[bytes]:
+    """Chunks of one JSON object of equally long lists, a column each, as plotting libraries and data frames like it."""
+    separator = b"{"
+    for column in times_as_text(frame).iter_columns():
+        if column.len():
+            yield separator + pl.DataFrame({column.name: [column]}).write_json()[2:-2].encode()
+        else:
+            yield separator + msgspec.json.encode(column.name) + b":[]"
+        separator = b","
+    yield b"{}" if separator == b"{" else b"}"
+
+
+def ndjson(frame: pl.DataFrame) -> Iterator[bytes]:
+    """Chunks of whole lines, an object each, for pipes and log tools."""
+    for batch in _batches(frame):
+        yield batch.write_ndjson().encode()
+
+
+def csv(frame: pl.DataFrame) -> Iterator[bytes]:
+    """Chunks of whole lines, the header first (RFC 4180); missing values are empty, lists are JSON."""
+    header = True
+    for batch in _batches(frame):
+        yield _flat(batch).write_csv(include_header=header).encode()
+        header = False
 
 
 def of(kind: type[pl.DataType]) -> Kind:
@@ -64,7 +105,18 @@ def _changed(values: pl.Expr, own: pl.DataType, kind: Kind, change: Callable[[pl
     return change(values)
 
 
-def batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The frame in batches of rows with times as text; one batch even when it is empty."""
     for batch in frame.iter_slices(BATCH_ROWS) if frame.height else (frame,):
         yield times_as_text(batch)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with lists as text: a cell of CSV holds no others."""
+    lists = [name for name, own in frame.schema.items() if isinstance(own, pl.List)]
+    return frame.with_columns(_as_json(frame[name]) for name in lists) if lists else frame
+
+
+def _as_json(values: pl.Series) -> pl.Series:
+    texts = [None if value is None else msgspec.json.encode(value).decode() for value in values.to_list()]
+    return pl.Series(values.name, texts, dtype=pl.String)

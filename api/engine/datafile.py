@@ -51,7 +51,8 @@ class DataFile:
 
     Attributes:
         parquet: the file as it is on the Hub, named by its content.
-        mapped: its rows, sorted, as an Arrow file; it exists while the file `is_open`, and may exist otherwise.
+        mapped: its rows, sorted, as an Arrow file; it exists while the rows are mapped, and may exist otherwise.
+        mapped_rows: the rows while they are mapped, None otherwise.        used_at_s: when they were last asked for.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class DataFile:
         self.index = index
         self._read = read
         self._opening = threading.Lock()
-        self._rows: Rows | None = None
+        self.mapped_rows: Rows | None = None
         self.used_at_s = 0.0
 
     @property
@@ -89,19 +90,19 @@ class DataFile:
     @property
     def is_open(self) -> bool:
         """Whether the rows are mapped, so that asking for them costs nothing."""
-        return self._rows is not None
+        return self.mapped_rows is not None
 
     def open(self) -> Rows:
         """The rows; the first call reads the parquet, unless an earlier process left it mapped on disk."""
         self.used_at_s = time.time()
-        rows = self._rows
+        rows = self.mapped_rows
         if rows is None:
             with self._opening:
-                rows = self._rows
+                rows = self.mapped_rows
                 if rows is None:
-                    rows = self._rows = self._read()
+                    rows = self.mapped_rows = self._read()
         return rows
 
     def close(self) -> None:
         """Let the rows go; who holds them keeps them, and the next `open` maps them anew."""
-        self._rows = None
+        self.mapped_rows = None

@@ -6,6 +6,7 @@ never see half of it.
 
 import asyncio
 import logging
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -22,6 +23,7 @@ from api.engine.refresh_errors import refresh_error
 from api.engine.snapshot import Snapshot
 from api.engine.snapshot_loader import SnapshotLoader
 from api.http.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
+from api.http.reading import RevisionChoice
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
 
@@ -29,6 +31,8 @@ _LOG: Final = logging.getLogger(__name__)
 _OLDER_SNAPSHOTS: Final = 8
 _THREADS: Final = 2
 _LOADED_AT_ONCE: Final = 16
+_REVISION_FORM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@-]{0,199}")
+"""What may name a revision on the Hub; about anything else it is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +161,22 @@ class Dataset:
             raise DatasetNotReady(f"the index of {self.spec.name}'s commits is still being made")
         raise RevisionUnknown(f"{self.spec.name} has no {what}; see /api/hub/revisions")
 
-    async def ask(self, revision: str) -> HubCommit | None:
-        """The commit of a revision `find` does not know, asked of the Hub. Raises as `RevisionLookup.ask`."""
-        return await self._asker.ask(self.plain(revision))
+    async def commit(self, choice: RevisionChoice) -> HubCommit:
+        """The commit a caller means. One that `find` does not know may be a new tag, so the Hub is asked about it.
+
+        Raises:
+            RevisionUnknown, DatasetNotReady: as `find`.        HubError: the Hub could not be asked.
+            DatasetNotReady: also when too many revisions are being asked about.
+        """
+        try:
+            return self.find(revision=choice.revision, as_of_ms=choice.as_of_ms)
+        except RevisionUnknown:
+            if choice.revision is None or not _REVISION_FORM.fullmatch(choice.revision):
+                raise
+            found = await self._asker.ask(self.plain(choice.revision))
+            if found is None:
+                raise
+            return found
 
     def plain(self, revision: str) -> str:
         """A revision of this dataset without its name: `ohlc@<sha>` means `<sha>`."""

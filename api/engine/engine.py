@@ -60,7 +60,8 @@ class Engine:
         self._catalog = Catalog(root / "catalog.sqlite3")
         self._blobs = BlobStore(root / "blobs")
         self._connection = connect(root / "scratch")
-        self._datasets: dict[str, Dataset] = {}
+        self.datasets: Mapping[str, Dataset] = {}
+        """The datasets that are bound to a repo, by name."""
         self._retired: list[Dataset] = []
         self._bound_to: str | None = None
         self._is_certain = False
@@ -74,22 +75,18 @@ class Engine:
         """The index of commits."""
         return self._catalog
 
-    @property
-    def datasets(self) -> Mapping[str, Dataset]:
-        """The datasets that are bound to a repo."""
-        return self._datasets
-
     def dataset(self, name: str) -> Dataset:
-        """The dataset of that name.
+        """The dataset of that name. Raises what `missing` says."""
+        found = self.datasets.get(name)
+        if found is None:
+            raise self.missing(name)
+        return found
 
-        Raises:
-            UnknownDataset: there is none.        DatasetNotReady: it is not known yet whose it is.
-        """
+    def missing(self, name: str) -> UnknownDataset | DatasetNotReady:
+        """Why there is no dataset of that name: there is none, or it is not known yet whose it is."""
         if name not in self.specs:
-            raise UnknownDataset(f"there is no dataset {name!r}; valid: {', '.join(self.specs)}")
-        if name not in self._datasets:
-            raise DatasetNotReady("the account that owns the datasets is not known yet, as the Hub was not reached")
-        return self._datasets[name]
+            return UnknownDataset(f"there is no dataset {name!r}; valid: {', '.join(self.specs)}")
+        return DatasetNotReady("the account that owns the datasets is not known yet, as the Hub was not reached")
 
     def restore(self) -> None:
         """Serve what an earlier process served of the same account; the Hub is not asked."""
@@ -102,12 +99,12 @@ class Engine:
     def refresh(self, name: str) -> bool:
         """Bring a dataset to the Hub's head; whether what is served changed. Blocks; raises as `Dataset.refresh`."""
         self._settle()
-        return self._datasets[name].refresh()
+        return self.datasets[name].refresh()
 
     def warm(self) -> None:
         """Map the newest files of each group, so that first queries need not; as much as the budget allows."""
         left = _WARM_BUDGET_BYTES
-        ready = [dataset.current for dataset in self._datasets.values() if dataset.is_ready]
+        ready = [dataset.current for dataset in self.datasets.values() if dataset.is_ready]
         files = [file for snapshot in ready for file in snapshot.data]
         for file in sorted(files, key=lambda file: file.max_ms, reverse=True):
             left -= file.rows * _ROW_BYTES
@@ -119,7 +116,7 @@ class Engine:
 
     def prune(self) -> None:
         """Give back disk: contents of no snapshot in use, and mapped rows beyond the budget, longest unused first."""
-        libraries = [dataset.library for dataset in self._datasets.values()]
+        libraries = [dataset.library for dataset in self.datasets.values()]
         needed: set[str] = set().union(*(library.needed_blobs() for library in libraries))
         opened = {file.mapped: file for library in libraries for file in library.open_files()}
         freed = self._blobs.prune(keep=needed, budget_bytes=_SPARE_BLOBS_BYTES)
@@ -144,7 +141,7 @@ class Engine:
 
     def close(self) -> None:
         """Close files and connections."""
-        for dataset in (*self._retired, *self._datasets.values()):
+        for dataset in (*self._retired, *self.datasets.values()):
             dataset.close()
         self._connection.close()
         self._catalog.close()
@@ -180,8 +177,8 @@ class Engine:
         for dataset in datasets.values():
             dataset.restore()
         self._catalog.set_note(f"namespace of {self._endpoint}", namespace)
-        retired = list(self._datasets.values())
-        self._datasets, self._bound_to = datasets, namespace
+        retired = list(self.datasets.values())
+        self.datasets, self._bound_to = datasets, namespace
         self._retired += retired
         for dataset in retired:
             dataset.retire()

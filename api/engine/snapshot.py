@@ -32,7 +32,7 @@ class Snapshot:
     memory: dict[object, object] = field(default_factory=dict)
     """Small results computed once from this snapshot."""
 
-    @property
+    @cached_property
     def sha(self) -> str:
         """The commit's sha."""
         return self.commit.sha

@@ -7,9 +7,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
-from api.caching.conditional import json_of
-from api.caching.listings import listing_of
-from api.caching.revision_choice import RevisionChoice, choose_revision, revision_or_time
+from api.caching.conditional import json_of, listing_of
 from api.caching.revisions import snapshot_at
 from api.engine.engine import Engine
 from api.history.narrowing import Narrowing
@@ -19,7 +17,8 @@ from api.history.schemas import Coverage, Diff, Revisions
 from api.history.service import coverage_of, diff_of, names_series
 from api.http.errors import InvalidParameter
 from api.http.openapi import CONDITIONAL, QUERIED, problems
-from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, check_range, example
+from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, choose_revision, example
+from api.http.reading import RevisionChoice, check_range, revision_or_time
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.hub_files import FULL_SHA
 

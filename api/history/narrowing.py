@@ -14,8 +14,8 @@ from api.engine.conditions import condition
 from api.engine.latest import latest_rows
 from api.engine.snapshot import Snapshot
 from api.http.errors import ApiError, InvalidParameter, unknown_value
-from api.http.parameters import is_count
-from datahub_assets.datasets.filters import Filter
+from api.http.reading import is_count
+from datahub_assets.datasets.filters import SPELT, Filter
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
@@ -57,7 +57,7 @@ def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter)
     if kind is ColumnKind.FLAG:
         return ON if ON[0] in values else ()
     forms = [form for value in values for form in (value, value.upper(), value.lower())]
-    found = dict.fromkeys(forms if parameter == SYMBOL else map(one.spelling.of, values))
+    found = dict.fromkeys(forms if parameter == SYMBOL else map(SPELT[one.spelling], values))
     return tuple(value for value in found if kind is not ColumnKind.COUNT or is_count(value))
 
 

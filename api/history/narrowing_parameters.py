@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from litestar.params import QueryParameter
 
 from api.history.narrowing import ON, SYMBOL, IsOffered, Narrowing, any_filter, meant
-from api.http.parameters import WordList, provider, words
+from api.http.parameters import WordList
+from api.http.reading import provider, words
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind

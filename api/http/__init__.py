@@ -1,16 +1,14 @@
 """What HTTP asks of every endpoint: parameters, formats, codings, errors, and bodies sent to clients that come and go.
 
-bodies                  rows as the body of an answer, whole or streamed
-compression             content codings
+context                 what is known of one request
 delivery                sends a large body in pieces, and stops for a client that does not read
 disconnects             whether the caller is still connected
 errors                  the errors of the API, with status and code
-etags                   ETag, lifetime and 304
+form                    format and content coding: chosen, and rows written in them
 metrics                 the counters of /metrics
-negotiation             which format and content coding
 openapi                 the answers besides success, for the OpenAPI schema
 parameters              query parameters that endpoints share
 problems                errors as callers see them
+reading                 which parameters there may be, and how their values are read
 token_form              what a token of the Hub looks like
-times                   times as callers write them
 """

@@ -32,18 +32,10 @@ class Metrics:
         self.sql_seconds = Histogram(
             "datahub_sql_seconds", "Time a statement took its worker", buckets=_SECONDS, registry=self.registry
         )
-        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
-    def observe(self, path: str, status: int, seconds: float) -> None:
-        """Count an answer."""
-        children = self._children.get((path, status))
-        if children is None:
-            children = self._children[path, status] = (
-                self._requests.labels(path, str(status)),
-                self._seconds.labels(path),
-            )
-        children[0].inc()
-        children[1].observe(seconds)
+    def of_answers(self, path: str, status: int) -> tuple[Counter, Histogram]:
+        """The counter of answers of a route with a status, and the histogram of how long they took."""
+        return self._requests.labels(path, str(status)), self._seconds.labels(path)
 
     def text(self) -> bytes:
         """The exposition format."""

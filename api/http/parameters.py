@@ -1,24 +1,18 @@
-"""Query parameters several endpoints share: their types and descriptions, and how lists and bounds are read."""
+"""Query parameters several endpoints share: their types and what the documentation says of them.
 
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from inspect import Parameter as Argument
-from inspect import Signature
-from typing import Annotated, Any, Final, TypeVar
+How their values are read stands in `reading`.
+"""
+
+from typing import Annotated, Any, Final
 
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
-from api.http.errors import InvalidParameter
+from api.http.reading import RevisionChoice, revision_or_time
 from datahub_assets.datasets.answer_checks import MOST_ROWS
 from datahub_assets.datasets.registry import DATASETS
 
-T = TypeVar("T")
 MAX_LIMIT: Final = MOST_ROWS
-_MOST_LEVELS: Final = 32
-COUNTS: Final = range(-(1 << 63), 1 << 63)
-"""The numbers a column of counts holds."""
-_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
 _TIME: Final = "ISO 8601, or epoch milliseconds"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
@@ -60,71 +54,6 @@ DatasetName = Annotated[
 ]
 
 
-def provider(
-    kinds: Mapping[str, tuple[Any, Any]],
-    returns: type[T],
-    make: Callable[[Mapping[str, Any]], T],
-    *,
-    prefixed: Collection[str],
-) -> Callable[..., T]:
-    """A function for Litestar that takes these parameters and makes something of their values, by public name.
-
-    Args:
-        kinds: type and default of each parameter, by public name.        returns: what is made.
-        prefixed: those whose argument has a prefix, as callers' names may be words of Python or names of other
-            dependencies; their types are annotated with a `QueryParameter` that has the public name.
-    """
-    arguments = {name: f"by_{name}" if name in prefixed else name for name in kinds}
-
-    def provide(**given: Any) -> T:
-        return make({name: given[argument] for name, argument in arguments.items()})
-
-    provide.__annotations__ = {**{arguments[name]: kind for name, (kind, _) in kinds.items()}, "return": returns}
-    provide.__signature__ = Signature(  # type: ignore[attr-defined]  # what inspect looks for
-        [
-            Argument(arguments[name], Argument.KEYWORD_ONLY, annotation=kind, default=default)
-            for name, (kind, default) in kinds.items()
-        ],
-        return_annotation=returns,
-    )
-    return provide
-
-
-def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:
-    """Refuse a number outside the bounds its schema names.
-
-    Raises:
-        InvalidParameter: names the number and the bounds.
-    """
-    if not bounds["minimum"] <= value <= bounds["maximum"]:
-        raise InvalidParameter.of(name, value, valid=f"{bounds['minimum']} to {bounds['maximum']}")
-
-
-def check_depth(name: str, value: Any) -> None:
-    """Refuse lists and objects within one another beyond what any query needs: what walks them later recurses.
-
-    Raises:
-        InvalidParameter: names the parameter.
-    """
-    level = [value]
-    for _ in range(_MOST_LEVELS):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return
-    raise InvalidParameter.of(name, "…", valid=f"at most {_MOST_LEVELS} lists or objects within one another")
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-def words(values: Iterable[str] | None) -> tuple[str, ...]:
-    """`a,b` and `x=a&x=b` alike, without repeats and empty ones."""
-    return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
-
-
-def is_count(word: str) -> bool:
-    """Whether a text is a whole number that a column of counts can hold."""
-    return _WHOLE.fullmatch(word) is not None and int(word) in COUNTS
+def choose_revision(revision: Revision = None, as_of: AsOf = None) -> RevisionChoice:
+    """The commit a request means. Raises as `revision_or_time`."""
+    return revision_or_time(revision, as_of, names=("revision", "as_of"))

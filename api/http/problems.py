@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from api.http.context import RequestContext
 from api.http.errors import UNKNOWN_VALUES, ApiError, InvalidParameter, RequestTooLarge, SqlError, UnknownValue
 from api.http.token_form import cut_tokens
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
@@ -103,7 +104,7 @@ def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -
 
 def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
     """What an error of a request means to its caller, as `problem_of`; an unexpected error is logged."""
-    request_id = str(request.scope.get("state", {}).get("request_id", ""))
+    request_id = RequestContext.of(request.scope).request_id.decode()
     problem, headers = problem_of(error, request_id=request_id, given=request.query_params)
     is_expected = isinstance(error, DataHubError) or request.scope.get(ENDED_EARLY, False)
     if problem.status >= _SERVER_ERROR and not is_expected:

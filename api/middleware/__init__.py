@@ -1,7 +1,7 @@
 """What every request passes through before its handler.
 
-outermost               request id, authentication, rate limit, metrics, answers to repeated requests
-arrival                 a request as it comes in: its id, the headers read once, bounds on URL and headers
-refusals                refusals before a handler, in the form of the API they belong to
+bounds                  a close look at requests with a header twice, a long URL, or an API key
+front                   the request's context, HEAD, answers to repeated requests, metrics
 query_cache             keeps Litestar from keeping large queries
+refusals                refusals before a handler, in the form of the API they belong to
 """

@@ -9,12 +9,12 @@ from typing import Final
 from litestar._kwargs.extractors import create_query_default_dict
 from litestar._parsers import parse_query_string
 
-_SMALL_BYTES: Final = 1024
-_FEW_PARAMETERS: Final = 32
+SMALL_BYTES: Final = 1024
+FEW_PARAMETERS: Final = 32
+"""A query within both may be remembered."""
 
 
-def forget_large(query_string: bytes) -> None:
-    """Forget all parsed queries after one that is large."""
-    if len(query_string) > _SMALL_BYTES or query_string.count(b"&") > _FEW_PARAMETERS:
-        parse_query_string.cache_clear()
-        create_query_default_dict.cache_clear()
+def forget_queries() -> None:
+    """Forget all parsed queries."""
+    parse_query_string.cache_clear()
+    create_query_default_dict.cache_clear()

@@ -4,13 +4,15 @@ What handlers refuse is answered by the application's exception handlers.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import msgspec
+from litestar.types import HTTPScope
 
 from api.access.api_keys import BINANCE, COINGECKO
 from api.dropin.binance.errors import binance_body
 from api.dropin.coingecko.errors import coingecko_body
+from api.http.context import RequestContext
 from api.http.errors import ApiError, RequestTimeout, RequestTooLarge
 from api.http.problems import PROBLEM_MEDIA_TYPE, problem_of
 from datahub_system.net.bodies import BodyRefusal, RefusalResponse, Scope
@@ -43,7 +45,7 @@ def refusal_of(error: ApiError, *, path: str, request_id: str) -> Refusal:
 
 def body_refusal(scope: Scope, refusal: BodyRefusal) -> RefusalResponse:
     """How a body that is too large or too slow is answered."""
-    state: dict[str, Any] = scope["state"]
     error = _OF_BODIES[refusal.status](refusal.detail)
-    found = refusal_of(error, path=scope["path"], request_id=state["request_id"])
+    request_id = RequestContext.of(cast("HTTPScope", scope)).request_id.decode()
+    found = refusal_of(error, path=scope["path"], request_id=request_id)
     return RefusalResponse(found.status, found.headers, found.body)

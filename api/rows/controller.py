@@ -1,7 +1,9 @@
 """Rows of the datasets: an endpoint for each."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, urlencode
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency, Provide
@@ -11,14 +13,20 @@ from litestar.openapi.spec import Example
 from litestar.response import Stream
 from litestar.router import Router
 
+from api.caching.answers import Answers
+from api.engine.selection.query import NotResident
+from api.engine.selection.select import is_one_series, rows_of
+from api.engine.snapshot import Snapshot
+from api.http.context import RequestContext
+from api.http.form import INLINE_ROWS, Form, Written, choose_form
 from api.http.openapi import QUERIED, RowsOperation, problems
-from api.rows.answers import RowAnswers
 from api.rows.parameters import asked_of
-from api.rows.requests import Asked
+from api.rows.queries import Asked, cursor
 from api.rows.schemas import example_row, row_struct
 from datahub_assets.datasets.spec import DatasetSpec
 
-_NEXT_PAGE = 'Where there is more, `Link: rel="next"` leads to the next page, which is of the same commit.'
+_NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
+_NEXT_PAGE: Final = 'Where there is more, `Link: rel="next"` leads to the next page, which is of the same commit.'
 
 
 def rows_router(specs: Iterable[DatasetSpec]) -> Router:
@@ -41,7 +49,11 @@ def _handler(spec: DatasetSpec) -> HTTPRouteHandler:
     )
 
     async def answer(request: Request[Any, Any, Any], asked: NamedDependency[Asked]) -> Response[bytes] | Stream:
-        return await RowAnswers.of(request.app).answer(request, asked)
+        form = choose_form(request, asked.format, asked.numbers)
+        page = partial(_page, request=request, asked=asked, form=form)
+        return await Answers.of(request.app).of_commit(
+            request, spec.name, asked.rows, choice=asked.choice, form=form, compute=page
+        )
 
     answer.__name__ = spec.name
     return get(
@@ -52,3 +64,32 @@ def _handler(spec: DatasetSpec) -> HTTPRouteHandler:
         responses={200: rows, **QUERIED, **problems(406)},
         operation_class=_operation_of(spec),
     )(answer)
+
+
+def _page(
+    snapshot: Snapshot, *, request: Request[Any, Any, Any], asked: Asked, form: Form, resident_only: bool
+) -> tuple[Written, dict[str, str]]:
+    """A page of rows, and the link to the next one.
+
+    Raises:
+        UnknownValue, InvalidCursor: as `rows_of`.
+        NotResident: `resident_only` is set and it is no small page, or a file must be read for it.
+    """
+    query, context = asked.rows, RequestContext.of(request.scope)
+    if resident_only and (query.limit > INLINE_ROWS or not is_one_series(snapshot.spec, query)):
+        raise NotResident
+    with context.timed("rows"):
+        page = rows_of(snapshot, query, resident_only=resident_only)
+    with context.timed("encode"):
+        written = form.write(page.frame)
+    if page.next is None:
+        return written, {}
+    url = _next_url(request, cursor(snapshot.sha, query, page.next))
+    return written, {"Link": f'<{url}>; rel="next"'}
+
+
+def _next_url(request: Request[Any, Any, Any], place: str) -> str:
+    """The same request with the cursor, relative to this server (RFC 8288 allows it; only callers know its name)."""
+    given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    kept = [(name, value) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
+    return f"{request.scope['path']}?{urlencode([*kept, ('cursor', place)])}"

@@ -17,10 +17,9 @@ from api.http.parameters import (
     Start,
     WordList,
     example,
-    provider,
 )
-from api.rows.queries import AGE_BOUNDS, ask
-from api.rows.requests import Asked
+from api.http.reading import provider
+from api.rows.queries import AGE_BOUNDS, Asked, ask
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind

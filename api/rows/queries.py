@@ -1,25 +1,55 @@
-"""What callers say of the rows they want, checked and brought into one normal form."""
+"""What callers say of the rows they want, checked and brought into one normal form; and cursors.
 
+A cursor says where a page ended, at which commit, for which query. It is opaque to callers, and checked when it comes
+back.
+"""
+
+import base64
+import binascii
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from api.caching.revision_choice import choose_revision
-from api.engine.selection.positions import Position
+from api.engine.selection.query import Position, RowQuery
 from api.http.errors import InvalidCursor, InvalidParameter
-from api.http.parameters import COUNTS, LIMIT_BOUNDS, check_range, is_count, words
-from api.http.times import parse_time
-from api.rows.cursors import Cursor
-from api.rows.requests import Asked, RowsRequest, is_of_each
+from api.http.parameters import LIMIT_BOUNDS
+from api.http.reading import COUNTS, RevisionChoice, check_range, is_count, parse_time, revision_or_time, words
 from datahub_assets.datasets.answer_checks import MOST_AGE_S
-from datahub_assets.datasets.filters import Filter
+from datahub_assets.datasets.filters import SPELT, Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind
+from datahub_assets.domain.hub_files import FULL_SHA
 
 MOST_VALUES: Final = 500
 AGE_BOUNDS: Final = {"minimum": 1, "maximum": MOST_AGE_S}
 _ORDERS: Final = ("asc", "desc")
+_CURSOR_FORM: Final = 3
+
+
+class _CursorForm(msgspec.Struct, array_like=True, frozen=True):
+    """The beginning of a cursor, the same in all versions."""
+
+    form: int
+
+
+class _PackedCursor(msgspec.Struct, array_like=True, frozen=True):
+    form: int
+    sha: str
+    query: bytes
+    place: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All a caller asked: which rows, of which commit, in which format (None: as `Accept` says)."""
+
+    rows: RowQuery
+    choice: RevisionChoice
+    format: str | None
+    numbers: str | None
 
 
 def ask(spec: DatasetSpec, given: Mapping[str, Any]) -> Asked:
@@ -30,20 +60,31 @@ def ask(spec: DatasetSpec, given: Mapping[str, Any]) -> Asked:
     """
     check_range("limit", given["limit"], LIMIT_BOUNDS)
     start_ms, end_ms = _range(given["start"], given["end"])
-    of_each = is_of_each(spec, start_ms=start_ms, end_ms=end_ms)
+    of_each = isinstance(spec.newest, NewestOfEach) and start_ms is None and end_ms is None
     filters = _filters(spec, given)
-    rows = RowsRequest(
+    rows = RowQuery(
         dataset=spec.name,
         columns=_columns(spec, given["columns"]),
         limit=given["limit"],
         descending=_descending(spec, given["order"], of_each=of_each),
+        of_each=of_each,
         filters=filters,
         start_ms=start_ms,
         end_ms=end_ms,
         max_age_s=_max_age(spec, given, counts=of_each or _looks_up_newest(spec, filters)),
     )
-    choice = choose_revision(given["revision"], given["as_of"])
-    return Asked(_continued(spec, rows, given["cursor"]), choice, given["format"], given["numbers"])
+    choice = revision_or_time(given["revision"], given["as_of"], names=("revision", "as_of"))
+    if given["cursor"] is not None:
+        rows = _continued(spec, rows, given["cursor"])
+        choice = _pinned(rows, choice)
+    return Asked(rows, choice, given["format"], given["numbers"])
+
+
+def _pinned(rows: RowQuery, choice: RevisionChoice) -> RevisionChoice:
+    """The commit a cursor goes on at."""
+    if not choice.is_current and choice.revision != rows.pinned:
+        raise InvalidCursor("the cursor goes on at its own commit: leave revision and as_of out")
+    return RevisionChoice(rows.pinned)
 
 
 def _range(start: str | None, end: str | None) -> tuple[int | None, int | None]:
@@ -78,7 +119,7 @@ def _filters(spec: DatasetSpec, given: Mapping[str, Any]) -> tuple[tuple[str, tu
     found: list[tuple[str, tuple[str, ...]]] = []
     for one in sorted(spec.filters, key=lambda one: one.parameter):
         value = given[one.parameter]
-        if spec.column(one.column).kind is ColumnKind.FLAG:
+        if spec.by_name[one.column].kind is ColumnKind.FLAG:
             found += [(one.parameter, ())] if value else []
         elif values := _values(spec, one, value):
             found.append((one.parameter, values))
@@ -95,9 +136,9 @@ def _values(spec: DatasetSpec, one: Filter, given: list[str] | str | None) -> tu
         named = (one.default,)
     if len(named) > MOST_VALUES:
         raise InvalidParameter.of(one.parameter, f"{len(named)} of them", valid=f"at most {MOST_VALUES} at once")
-    if spec.column(one.column).kind is ColumnKind.COUNT:
+    if spec.by_name[one.column].kind is ColumnKind.COUNT:
         return tuple(sorted({_whole(one, word) for word in named}))
-    return tuple(sorted({one.spelling.of(word) for word in named}))
+    return tuple(sorted({SPELT[one.spelling](word) for word in named}))
 
 
 def _whole(one: Filter, word: str) -> str:
@@ -120,20 +161,47 @@ def _max_age(spec: DatasetSpec, given: Mapping[str, Any], *, counts: bool) -> in
     return max_age_s if counts and max_age_s != spec.newest.max_age_s else None
 
 
-def _continued(spec: DatasetSpec, rows: RowsRequest, cursor_text: str | None) -> RowsRequest:
-    if cursor_text is None:
-        return rows
-    cursor = Cursor.parse(cursor_text)
-    if cursor.query != rows.digest() or not _is_place(spec, rows, cursor.place):
+def cursor(sha: str, query: RowQuery, place: Position) -> str:
+    """The cursor of the page after one of this commit that ended at this place."""
+    packed = _PackedCursor(_CURSOR_FORM, sha, _digest(query), place)
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(packed)).decode().rstrip("=")
+
+
+def _digest(query: RowQuery) -> bytes:
+    """Tells queries apart: a page's size and place do not count."""
+    same = msgspec.structs.replace(query, limit=0, after=None, pinned=None)
+    return hashlib.blake2b(msgspec.msgpack.encode(same), digest_size=8).digest()
+
+
+def _continued(spec: DatasetSpec, query: RowQuery, text: str) -> RowQuery:
+    """The query of the page a cursor leads to.
+
+    Raises:
+        InvalidCursor: it is none of ours, or belongs to another query.
+    """
+    packed = _unpacked(text)
+    if packed.query != _digest(query) or not _is_place(spec, query, packed.place):
         raise InvalidCursor("the cursor belongs to another query: send it with the parameters it was given for")
-    return msgspec.structs.replace(rows, after=cursor.place, pinned=cursor.sha)
+    return msgspec.structs.replace(query, after=packed.place, pinned=packed.sha)
 
 
-def _is_place(spec: DatasetSpec, rows: RowsRequest, place: Position) -> bool:
+def _unpacked(text: str) -> _PackedCursor:
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if msgspec.msgpack.decode(raw, type=_CursorForm).form != _CURSOR_FORM:
+            raise InvalidCursor("the cursor is of another version of this server; start over without it")
+        packed = msgspec.msgpack.decode(raw, type=_PackedCursor)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise InvalidCursor("the cursor is damaged; take it unchanged from the Link header") from None
+    if not FULL_SHA.fullmatch(packed.sha):
+        raise InvalidCursor("the cursor names no commit; take it unchanged from the Link header")
+    return packed
+
+
+def _is_place(spec: DatasetSpec, query: RowQuery, place: Position) -> bool:
     """Whether this may be the place of a row of such a page."""
-    of_each = is_of_each(spec, start_ms=rows.start_ms, end_ms=rows.end_ms)
-    names = (spec.series,) if of_each else spec.page_order
-    kinds = [spec.column(name).kind for name in names if name is not None]
+    names = (spec.series,) if query.of_each else spec.page_order
+    kinds = [spec.by_name[name].kind for name in names if name is not None]
     if len(kinds) != len(place):
         return False
     return all(

@@ -9,10 +9,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body
 from litestar.response import Stream
 
-from api.caching.revision_choice import choose_revision
 from api.http.errors import InvalidParameter, RequestTooLarge
 from api.http.openapi import QUERIED, RowsOperation, problems
-from api.http.parameters import FormatName, Numbers
+from api.http.parameters import FormatName, Numbers, choose_revision
 from api.sql.queries import PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values
 from api.sql.service import SqlAnswers, Statement
 from datahub_assets.datasets.registry import DATASETS

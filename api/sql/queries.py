@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar.params import QueryParameter
 
-from api.caching.revision_choice import choose_revision
 from api.caching.revisions import EACH_COMMIT
 from api.http.errors import InvalidParameter
-from api.http.parameters import AsOf, FormatName, Numbers, check_depth
+from api.http.parameters import AsOf, FormatName, Numbers, choose_revision
+from api.http.reading import check_depth
 from api.sql.service import Statement
 from datahub_assets.datasets.ledgers import parts_of
 from datahub_assets.datasets.registry import DATASETS

@@ -14,31 +14,27 @@ from typing import Any, Final
 
 import polars as pl
 from litestar import Request, Response
-from litestar.response import Stream
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.access.auth import Principal
-from api.caching.cached_answers import CachedAnswers
-from api.caching.revision_choice import RevisionChoice
+from api.caching.answers import VARY, Answer, Answers, Validator, etag_of, not_kept
 from api.caching.revisions import Pinned, revision_name, snapshots_at
 from api.encoders.text import changed, of
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
-from api.http.bodies import STREAMED_ROWS, body_of, streamed
-from api.http.compression import coded, said_of
+from api.http.context import RequestContext, principal_of
 from api.http.disconnects import CLOSED_STATUS, ClientDisconnected, unless_disconnected
-from api.http.etags import VARY, Validator, etag_of
+from api.http.form import INLINE_ROWS, Form, Written, choose_form, said_of, written
 from api.http.metrics import Metrics
-from api.http.negotiation import Form, choose_form
+from api.http.reading import RevisionChoice
 from api.sql.sandbox.errors import SqlRejected, SqlUnavailable
 from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.ledgers import parts_of
 
-_FORM: Final = "1"
-"""Changes when the same answer is written in another way, so that ETags of older versions do not match."""
 _REMEMBERED: Final = 4096
+_INLINE_BYTES: Final = 256 * 1024
+"""A larger stream is compressed in a thread."""
 Params = Sequence[Any] | Mapping[str, Any]
 
 
@@ -56,16 +52,16 @@ class Statement:
 class SqlAnswers:
     """Answers of the SQL endpoints."""
 
-    def __init__(self, engine: Engine, pool: SandboxPool, cached_answers: CachedAnswers, *, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, pool: SandboxPool, answers: Answers, *, metrics: Metrics) -> None:
         self._engine = engine
         self._pool = pool
-        self._cached_answers = cached_answers
+        self._answers = answers
         self._metrics = metrics
         self._tables = SqlTables()
         self._uses: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
         """By statement: the tables it reads, if it is repeatable. Known once it ran, it saves running it again."""
 
-    async def answer(self, request: Request[Any, Any, Any], statement: Statement) -> Response[bytes] | Stream:
+    async def answer(self, request: Request[Any, Any, Any], statement: Statement) -> Answer:
         """The rows of a statement; 304 when the caller of a GET has them already.
 
         Raises:
@@ -77,7 +73,7 @@ class SqlAnswers:
         known = self._uses.get(digest)
         if known is not None:
             self._uses.move_to_end(digest)
-            found = self._cached_answers.find(request, _validator(_used(pinned, known), digest, form))
+            found = self._answers.find(request, _validator(_used(pinned, known), digest, form))
             if found is not None:
                 return found
         running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
@@ -89,7 +85,7 @@ class SqlAnswers:
             self._check_there(statement, pinned)
             raise
         used = _used(pinned, result.tables)
-        request.scope["state"]["timing"] = [f"sql;dur={result.elapsed_ms:.2f}"]
+        RequestContext.of(request.scope).timings.append(f"sql;dur={result.elapsed_ms:.2f}")
         self._metrics.sql_seconds.observe(result.elapsed_ms / 1000)
         validator = None
         if result.repeatable:
@@ -112,14 +108,14 @@ class SqlAnswers:
         self, request: Request[Any, Any, Any], statement: Statement, snapshots: Sequence[Snapshot], form: Form
     ) -> SqlResult:
         """Run it; once more when files were tidied away between looking and opening."""
-        principal: Principal = request.scope["state"]["principal"]
+        caller = principal_of(request).name
         for again in (True, False):
             try:
                 return await self._pool.run(
                     statement.sql,
                     statement.params,
                     snapshot=await self._tables.of(snapshots),
-                    caller=principal.name,
+                    caller=caller,
                     flat=form.format.name == "csv",
                 )
             except SqlUnavailable:
@@ -136,21 +132,12 @@ class SqlAnswers:
         *,
         used: Sequence[Pinned],
         validator: Validator | None,
-    ) -> Response[bytes] | Stream:
+    ) -> Answer:
         """The answer; without a validator it is of now and nobody keeps it."""
-        headers = _passing(used) if validator is None else validator.headers | validator.lifetime
-        if form.format.name == "arrow":
-            body, coding = bytes(result.stream), ""
-            if form.coding:
-                body, coding = await asyncio.to_thread(coded, body, form.coding)
-        else:
-            frame = _presented(result, form)
-            if frame.height > STREAMED_ROWS and form.format.textual:
-                return streamed(frame, form, headers)
-            body, coding = await body_of(frame, form)
+        made = await asyncio.to_thread(_body, result, form) if _is_large(result, form) else _body(result, form)
         if validator is not None:
-            return self._cached_answers.keep(request, validator, body, media_type=form.format.media_type, coding=coding)
-        return Response(body, status_code=200, headers=headers | said_of(coding), media_type=form.format.media_type)
+            return self._answers.keep(request, validator, made)
+        return not_kept(made, _passing(used) | said_of(made.coding))
 
     def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
         self._uses[digest] = tables
@@ -203,8 +190,19 @@ def _digest(statement: Statement) -> bytes:
 
 def _validator(used: Sequence[Pinned], digest: bytes, form: Form) -> Validator:
     commits = [(entry.snapshot.spec.name, entry.snapshot.sha) for entry in used]
-    etag = etag_of(_FORM, commits, digest, form.format.name, form.numbers_as_text, form.coding)
+    etag = etag_of("sql", commits, digest, *form.named)
     return Validator(etag, _revision(used), immutable=all(entry.immutable for entry in used))
+
+
+def _is_large(result: SqlResult, form: Form) -> bool:
+    """Whether writing it takes longer than a thread costs."""
+    return len(result.stream) > _INLINE_BYTES if form.format.name == "arrow" else result.table.num_rows > INLINE_ROWS
+
+
+def _body(result: SqlResult, form: Form) -> Written:
+    if form.format.name == "arrow":
+        return written(bytes(result.stream), form.coding, form.format.media_type)
+    return form.write(_presented(result, form))
 
 
 def _presented(result: SqlResult, form: Form) -> pl.DataFrame:

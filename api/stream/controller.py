@@ -10,14 +10,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.access.auth import Authenticator, Principal
-from api.access.guards import credentials
+from api.access.admission import address_of
+from api.access.auth import Authenticator
 from api.caching.revisions import EACH_COMMIT
 from api.engine.engine import Engine
 from api.history.narrowing import Narrowing
 from api.history.narrowing_parameters import asking_for
+from api.http.context import RequestContext, principal_of
 from api.http.openapi import QUERIED, problems
-from api.http.parameters import DATASET_NAMES, WordList, words
+from api.http.parameters import DATASET_NAMES, WordList
+from api.http.reading import words
 from api.stream.feed import MOST_OF_ONE, Feed
 from api.stream.server_sent_events import MEDIA_TYPE, EventStream
 from api.stream.subscribers import events_for, interest_of, position_of
@@ -83,9 +85,8 @@ class StreamController(Controller):
         """Events as they come; all that is wrong with a request is told before the first of them."""
         interest = await interest_of(engine, datasets=words(dataset), narrowing=narrowing)
         since = position_of(last_event_id, interest, engine)
-        principal: Principal = request.scope["state"]["principal"]
-
-        header, address = credentials(request)
+        principal, header = principal_of(request), RequestContext.of(request.scope).authorization
+        address = address_of(request)
 
         async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             with feed.place(principal.name):

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
-from api.access.guards import query_parameters
+from api.http.reading import query_parameters
 
 _AREAS: Final = ("/api/", "/binance/", "/coingecko/")
 _OK: Final = 200

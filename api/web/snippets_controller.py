@@ -10,12 +10,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.params import QueryParameter
 
-from api.access.guards import each_parameter_once
-from api.caching.conditional import JSON
+from api.caching.answers import COMPARED_TO
 from api.engine.engine import Engine
 from api.http.errors import InvalidParameter
-from api.http.etags import COMPARED_TO
+from api.http.form import JSON
 from api.http.openapi import QUERIED, problems
+from api.http.reading import each_parameter_once
 from api.web.dry_run import dry_run
 from api.web.endpoints import Endpoint, endpoints_of
 from api.web.snippets import Query, Snippets, example_query, query_of, snippets_of

@@ -1,7 +1,9 @@
 """How callers narrow the rows of a dataset down: a parameter that means a column."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Spelling(StrEnum):
@@ -11,9 +13,13 @@ class Spelling(StrEnum):
     UPPER = "upper"
     LOWER = "lower"
 
-    def of(self, value: str) -> str:
-        """The value as the column spells it."""
-        return {Spelling.EXACT: value, Spelling.UPPER: value.upper(), Spelling.LOWER: value.lower()}[self]
+
+SPELT: Final[Mapping[Spelling, Callable[[str], str]]] = {
+    Spelling.EXACT: str,
+    Spelling.UPPER: str.upper,
+    Spelling.LOWER: str.lower,
+}
+"""Makes a value one of a column that is so spelt."""
 
 
 @dataclass(frozen=True, slots=True)

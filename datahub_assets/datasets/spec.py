@@ -6,6 +6,7 @@ table and the API's endpoint are derived from it. A spec checks itself when it i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from datahub_assets.datasets.filters import Filter
@@ -125,7 +126,7 @@ class Licence:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetSpec(TableSpec):
     """Everything that makes a table a dataset.
 
@@ -185,17 +186,17 @@ class DatasetSpec(TableSpec):
         """
         check(self)
 
-    @property
+    @cached_property
     def shown_columns(self) -> tuple[str, ...]:
         """Columns of an answer whose caller names none."""
         return self.default_columns or self.column_names
 
-    @property
+    @cached_property
     def group_filter(self) -> Filter | None:
         """The filter that chooses the group."""
         return next((one for one in self.filters if self.group is not None and one.column == self.group), None)
 
-    @property
+    @cached_property
     def example(self) -> dict[str, object]:
         """A row made of the columns' examples."""
         return {column.name: column.example for column in self.columns}

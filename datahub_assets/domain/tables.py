@@ -1,7 +1,9 @@
 """TableSpec: the columns of a table, its key and order, and which of its rows lie in which file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from datahub_assets.domain.columns import Column
@@ -66,9 +68,11 @@ class LiveStyle(StrEnum):
     """`today.parquet`: one file, written anew when its rows change; still forming rows apart in `open.parquet`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TableSpec:
     """A table: its columns and key, and how its rows are divided into files.
+
+    Has no slots, so that what follows from its fields is worked out once: requests ask for it often.
 
     Attributes:
         name: short name; also the SQL table and the API's word for it.
@@ -95,41 +99,46 @@ class TableSpec:
     live: LiveStyle
     partitioning: ByTime | ByRange
 
-    @property
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns, in the order of every file and table."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
     def sort(self) -> tuple[str, ...]:
         """Order of rows in every file: series, time, and what of the key tells rows of one time apart."""
         return tuple(name for name in (self.series, self.time) if name is not None) + self.within_time
 
-    @property
+    @cached_property
     def within_time(self) -> tuple[str, ...]:
         """Columns of the key that tell rows of one group, series and time apart; none where those do."""
         return tuple(name for name in self.key if name not in {self.group, self.series, self.time})
 
-    @property
+    @cached_property
     def page_order(self) -> tuple[str, ...]:
         """The total order of rows over all files, which pages follow: time, series, group, and the rest of the key."""
         first = tuple(name for name in (self.time, self.series, self.group) if name is not None)
         return first + self.within_time
 
-    @property
+    @cached_property
     def file_order(self) -> tuple[str, ...]:
         """Sort order of rows that span groups: the group first, then the order within a file."""
         return self.sort if self.group is None else (self.group, *self.sort)
 
-    @property
+    @cached_property
     def series_columns(self) -> tuple[str, ...]:
         """Columns whose values name one series over all groups; none where rows form no series."""
         return tuple(name for name in (self.series, self.group) if name is not None) if self.series else ()
 
-    @property
+    @cached_property
     def required(self) -> frozenset[str]:
         """Columns that are never null."""
         return frozenset(name for name in (*self.key, self.time, self.series, self.group) if name is not None)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Column]:
+        """The columns by name, in their order."""
+        return {column.name: column for column in self.columns}
 
     def column(self, name: str) -> Column:
         """The column of that name.
@@ -137,10 +146,7 @@ class TableSpec:
         Raises:
             KeyError: the dataset has no such column.
         """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return self.by_name[name]
 
     def arrow_schema(self) -> "pa.Schema":
         """Parquet schema: all columns nullable but the required ones."""

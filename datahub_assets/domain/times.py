@@ -11,18 +11,18 @@ YEAR_1_MS: Final = -62_135_596_800_000
 """The first millisecond a `datetime` can hold."""
 YEAR_9999_MS: Final = 253_402_300_799_999
 """The last millisecond a `datetime` can hold."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def utc_datetime(time_ms: int) -> datetime:
     """Epoch milliseconds as a `datetime`; exact, where division by 1000 would round."""
-    return _EPOCH + time_ms * _MILLISECOND
+    return EPOCH + time_ms * MILLISECOND
 
 
 def epoch_ms(time: datetime) -> int:
     """The epoch millisecond a time lies in; one without an offset is UTC."""
-    return (time.replace(tzinfo=time.tzinfo or UTC) - _EPOCH) // _MILLISECOND
+    return (time.replace(tzinfo=time.tzinfo or UTC) - EPOCH) // MILLISECOND
 
 
 def iso_to_ms(text: str) -> int:

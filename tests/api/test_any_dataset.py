@@ -13,14 +13,12 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.testing import TestClient
 
-from api.access.guards import known_parameters_only
-from api.caching.cached_answers import CachedAnswers
+from api.caching.answers import Answers
 from api.caching.response_cache import ResponseCache
-from api.engine.dataset import Dataset
 from api.engine.snapshot import Snapshot
 from api.http.metrics import Metrics
 from api.http.problems import problem_response
-from api.rows.answers import RowAnswers
+from api.http.reading import known_parameters_only
 from api.rows.controller import rows_router
 from tests.api.conftest import Client
 from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
@@ -34,7 +32,7 @@ class OneCommit:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
 
-    def find(self, **_: Any) -> Any:
+    async def commit(self, _: Any) -> Any:
         return self.snapshot.commit
 
     async def at(self, _: Any) -> Snapshot:
@@ -45,10 +43,7 @@ class Served:
     """Stands in for the engine."""
 
     def __init__(self, *snapshots: Snapshot) -> None:
-        self._by_name = {snapshot.spec.name: OneCommit(snapshot) for snapshot in snapshots}
-
-    def dataset(self, name: str) -> OneCommit | Dataset:
-        return self._by_name[name]
+        self.datasets = {snapshot.spec.name: OneCommit(snapshot) for snapshot in snapshots}
 
 
 @pytest.fixture(scope="module")
@@ -61,26 +56,15 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             maker.snapshot(INCIDENTS, told[:20], told[20:]),
             maker.snapshot(RECEIPTS, both.filter("settled"), both.filter(~pl.col("settled"))),
         )
-        answers = RowAnswers(served, CachedAnswers(ResponseCache(1 << 20), Metrics()))  # type: ignore[arg-type]
+        answers = Answers(served, ResponseCache(1 << 20), Metrics())  # type: ignore[arg-type]
         app = Litestar(
             route_handlers=[rows_router((INCIDENTS, RECEIPTS))],
             guards=[known_parameters_only],
             exception_handlers={Exception: problem_response},
-            state=State({"row_answers": answers}),
+            state=State({"answers": answers}),
         )
-        app.asgi_handler = _with_state(app.asgi_handler)
         with TestClient(app) as client:
             yield client
-
-
-def _with_state(app: Any) -> Any:
-    """The timing of a request is noted in its state."""
-
-    async def handler(scope: Any, receive: Any, send: Any) -> None:
-        scope.setdefault("state", {})
-        await app(scope, receive, send)
-
-    return handler
 
 
 def get(client: Client, url: str) -> list[dict[str, Any]]:

@@ -4,22 +4,21 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from litestar import Litestar, Response, get
 from litestar.response import Stream
 
+from api.access.admission import Admission, RateLimiter
 from api.access.auth import Authenticator
-from api.access.rate_limit import RateLimiter
-from api.caching.repeated_requests import RepeatableAnswer, RepeatedRequests
-from api.caching.response_cache import CachedResponse, ResponseCache
+from api.caching.response_cache import CachedAnswer, Repeatable, ResponseCache
 from api.engine.hub.reader import Account
 from api.http import delivery
-from api.http.delivery import PIECE_BYTES, Delivery
+from api.http.delivery import PIECE_BYTES, send_in_pieces
 from api.http.metrics import Metrics
-from api.middleware.outermost import OuterMiddleware
+from api.middleware.front import Front
 from tests.api.conftest import until
 from tests.serving import served
 
@@ -42,20 +41,14 @@ async def chunks() -> Stream:
     return Stream(parts(), media_type="application/octet-stream")
 
 
-def front() -> OuterMiddleware:
-    """The outermost layer over two large answers, and a third that is hot."""
+def front() -> Front:
+    """The front over two large answers, and a third that is hot."""
     cache = ResponseCache(1 << 30)
-    hot = RepeatedRequests(cache)
-    cache.put(CachedResponse(etag=b'"1"', body=LARGE, headers={"ETag": '"1"'}, media_type="application/octet-stream"))
-    hot.remember(("/hot", b"", b"*/*", b"identity"), RepeatableAnswer(b'"1"', None, "a" * 40), path="/hot")
-    inner = Litestar([whole, chunks])
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        scope["litestar_app"] = inner
-        await inner.asgi_handler(scope, receive, send)
-
+    cache.put(CachedAnswer(etag=b'"1"', body=LARGE, headers={"ETag": '"1"'}, media_type="application/octet-stream"))
+    cache.remember(("/hot", b"", b"*/*", b"identity"), Repeatable(b'"1"', None, "a" * 40, "/hot"))
     authenticator = Authenticator(owner_token=lambda: TOKEN, whoami=lambda _: Account("nobody", ()))
-    return OuterMiddleware(app, authenticator=authenticator, limiter=RateLimiter(0), hot=hot, metrics=Metrics())
+    admission = Admission(authenticator, RateLimiter(0))
+    return Front(Litestar([whole, chunks]), admission=admission, cache=cache, metrics=Metrics())
 
 
 @contextmanager
@@ -108,9 +101,10 @@ def sent_by(*messages: dict[str, Any]) -> list[dict[str, Any]]:
         found.append(message)
 
     async def run() -> None:
-        async with Delivery(send) as delivering:
+        async with asyncio.timeout(None) as patience:
             for message in messages:
-                await delivering.send(message)  # type: ignore[arg-type]
+                await send_in_pieces(message, send, patience)  # type: ignore[arg-type]
+            assert patience.when() is None, "there is no hurry once the client has it all"
 
     asyncio.run(run())
     return found
@@ -132,12 +126,15 @@ def test_small_bodies_go_out_as_they_are(size: int) -> None:
 
 
 def test_an_error_of_the_application_is_its_own() -> None:
-    async def run() -> None:
-        async def send(_: Any) -> None:
-            pass
+    async def app(*_: Any) -> None:
+        raise TimeoutError("of the application")
 
-        async with Delivery(send):
-            raise TimeoutError("of the application")
+    async def run() -> None:
+        authenticator = Authenticator(owner_token=lambda: TOKEN, whoami=lambda _: Account("nobody", ()))
+        admission = Admission(authenticator, RateLimiter(0))
+        layer = Front(app, admission=admission, cache=ResponseCache(1), metrics=Metrics())
+        scope: Any = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+        await layer(scope, cast("Any", None), cast("Any", None))
 
     with pytest.raises(TimeoutError, match="of the application"):
         asyncio.run(run())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from litestar.routes import HTTPRoute
 
-from api.access.guards import query_parameters
+from api.http.reading import query_parameters
 from tests.api.conftest import Client
 
 

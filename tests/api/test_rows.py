@@ -10,8 +10,8 @@ import httpx
 import polars as pl
 import pytest
 
+from api.caching.answers import Answers
 from api.engine.datafile import DataFile, Rows
-from api.rows.answers import RowAnswers
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles
@@ -147,7 +147,7 @@ def test_market_in_a_range_is_every_row(client: Client) -> None:
 @pytest.mark.parametrize("ages", [range(1, 200), range(200, 0, -1)])
 def test_ages_callers_think_of_are_not_kept(hub: HubServer, seeded: Workers, tmp_path: Path, ages: range) -> None:
     with serving(hub, tmp_path) as client:
-        memory = RowAnswers.of(client.app)._engine.dataset("market").current.memory
+        memory = Answers.of(client.app)._engine.dataset("market").current.memory
         for age_s in ages:
             coins = [row["coin_id"] for row in get(client, f"/api/hub/market?max_age={age_s}&columns=coin_id")]
             assert coins == ["bitcoin", "ethereum", "tether", "batcat"][: age_s + 1], "a coin a second"
@@ -171,7 +171,7 @@ def test_no_file_is_opened_on_the_event_loop(
         return opened(file)
 
     with serving(hub, tmp_path) as client:
-        for file in RowAnswers.of(client.app)._engine.dataset("market").current.data:
+        for file in Answers.of(client.app)._engine.dataset("market").current.data:
             file.close()
         monkeypatch.setattr(DataFile, "open", watched)
         assert get(client, f"/api/hub/market?{query}&columns=coin_id") == [{"coin_id": "bitcoin"}]

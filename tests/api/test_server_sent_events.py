@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from api.http.delivery import Delivery
+from api.http import delivery
+from api.http.delivery import send_in_pieces
 from api.stream.server_sent_events import EventStream
 
 WAIT_S = 20.0
@@ -22,8 +24,9 @@ async def stays() -> Any:
     await asyncio.Event().wait()
 
 
-def test_a_client_that_takes_nothing_is_hung_up_on() -> None:
+def test_a_client_that_takes_nothing_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever delivers: then the events end too."""
+    monkeypatch.setattr(delivery, "PATIENCE_S", 0.05)
     sent: list[Any] = []
     events = chunks(b"1", b"2", b"3")
 
@@ -33,8 +36,15 @@ def test_a_client_that_takes_nothing_is_hung_up_on() -> None:
         sent.append(message)
 
     async def run() -> None:
-        async with asyncio.timeout(WAIT_S), Delivery(send, patience_s=0.05) as delivery:
-            await EventStream(events)({}, stays, delivery.send)  # type: ignore[arg-type]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_S), asyncio.timeout(None) as patience:
+
+                async def sending(message: Any) -> None:
+                    is_body = message["type"] == "http.response.body"
+                    await (send_in_pieces(message, send, patience) if is_body else send(message))
+
+                await EventStream(events)({}, stays, sending)  # type: ignore[arg-type]
+        assert patience.expired()
         assert await anext(events, None) is None, "nobody asks for more"
 
     asyncio.run(run())

@@ -16,12 +16,11 @@ import pytest
 from litestar._kwargs.extractors import create_query_default_dict
 from litestar._parsers import parse_query_string
 
-from api.caching.repeated_requests import RepeatableAnswer, RepeatedRequests
-from api.caching.response_cache import CachedResponse, ResponseCache
+from api.caching.response_cache import CachedAnswer, Repeatable, ResponseCache
 from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.dropin.coingecko.queries import Lookup, ask_prices
 from api.http.errors import UnknownParameter, UnknownValue
-from api.http.negotiation import coding_accepted, format_accepted
+from api.http.form import coding_accepted, format_accepted
 from api.sql.sandbox.worker.admission import Unparsable, admit
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_system.net.bodies import ENDED_EARLY, BodyLimit
@@ -192,20 +191,20 @@ def test_the_format_that_is_liked_best(accept: bytes, name: str | None) -> None:
 
 def test_hot_answers_keep_no_header_and_no_long_query() -> None:
     cache = ResponseCache(1 << 20)
-    cache.put(CachedResponse(b'"1"', b"x", {"ETag": '"1"'}, "text/csv"))
-    hot, found = RepeatedRequests(cache), RepeatableAnswer(b'"1"', None, "a" * 40)
+    cache.put(CachedAnswer(b'"1"', b"x", {"ETag": '"1"'}, "text/csv"))
+    found = Repeatable(b'"1"', None, "a" * 40, "/x")
     for number in range(200):
         query = b"symbol=" + b"A," * 8_000 + b"%d" % number
-        hot.remember(("/x", query, b"text/csv, image/%d" % number, b"gzip, x%d" % number), found, path="/x")
-        hot.remember(("/x", b"", b"text/csv, image/%d" % number, b"gzip, x%d" % number), found, path="/x")
-    assert len(hot._known) == 201, "headers that come to the same are the same"
-    assert max(len(part) for key in hot._known for part in key if part) <= 256
-    assert hot.find(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"gzip")) is not None
-    assert hot.find(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"zstd")) is None
+        cache.remember(("/x", query, b"text/csv, image/%d" % number, b"gzip, x%d" % number), found)
+        cache.remember(("/x", b"", b"text/csv, image/%d" % number, b"gzip, x%d" % number), found)
+    assert len(cache._known) == 201, "headers that come to the same are the same"
+    assert max(len(part) for key in cache._known for part in key if part) <= 256
+    assert cache.repeated(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"gzip")) is not None
+    assert cache.repeated(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"zstd")) is None
 
 
 def test_a_long_link_counts_for_the_room_an_answer_takes() -> None:
-    assert CachedResponse(b'"1"', b"", {"Link": "x" * 10_000}, "text/csv").weight > 20_000
+    assert CachedAnswer(b'"1"', b"", {"Link": "x" * 10_000}, "text/csv").weight > 20_000
 
 
 def test_large_queries_are_not_kept(client: Client) -> None:

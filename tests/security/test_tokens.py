@@ -18,8 +18,9 @@ from api.access.unknown_tokens import UnknownTokenLimit
 from api.asgi import create_app_with
 from api.engine.create import create_engine
 from api.engine.hub.reader import Account
+from api.http.context import RequestContext
 from api.http.errors import RepeatedHeader, TokenRefused, TooManyUnknownTokens
-from api.middleware.arrival import Arrival
+from api.middleware.bounds import check_closely
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import DataHubError, HubRefused, HubUnavailable, SettingsError
 from datahub_assets.settings import Settings
@@ -77,7 +78,7 @@ def test_two_webhook_secrets_are_refused(url: str, second: str) -> None:
 def test_other_headers_of_one_value_are_refused_too(name: bytes) -> None:
     scope: Any = {"path": "/", "query_string": b"", "headers": [(name, b"1"), (name, b"1")]}
     with pytest.raises(RepeatedHeader, match=name.decode()):
-        Arrival().read(scope)
+        check_closely(scope, RequestContext(scope))
 
 
 @pytest.mark.parametrize("name", ["X-MBX-APIKEY", "Authorization"])

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from api.http.errors import InvalidParameter
-from api.http.times import parse_time
+from api.http.reading import parse_time
 from datahub_assets.domain.times import (
     YEAR_1_MS,
     YEAR_9999_MS,

@@ -11,15 +11,15 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
-from api.access.guards import ANYTHING, known_parameters_only
-from api.caching.computed_answers import DropInAnswers
-from api.caching.revision_choice import RevisionChoice, choose_revision
+from api.caching.answers import Answer, Answers
 from api.caching.revisions import snapshot_at
 from api.dropin.binance.errors import binance_answer, binance_problems
 from api.dropin.binance.exchange_info import ask_pairs, exchange_info
 from api.dropin.binance.klines import MOST_KLINES, ask_klines, klines_json
 from api.engine.engine import Engine
 from api.http.openapi import CONDITIONAL
+from api.http.parameters import choose_revision
+from api.http.reading import ANYTHING, RevisionChoice, known_parameters_only
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.settings import Settings
 
@@ -123,7 +123,7 @@ class BinanceController(Controller):
             QueryParameter(name="timeZone", description="`0`, `8`, `-1:00`; where candles are the same as in UTC"),
         ] = None,
         limit: Annotated[str | None, QueryParameter(description=f"500 by default, {MOST_KLINES} at most")] = None,
-    ) -> Response[bytes]:
+    ) -> Answer:
         """Lists of twelve, oldest first: with `startTime` the first ones from then on, otherwise the newest ones.
 
         The last one is still forming while its close time lies ahead. Values are the dataset's 64-bit floats written
@@ -137,13 +137,8 @@ class BinanceController(Controller):
             time_zone=time_zone,
             limit=limit,
         )
-        return await DropInAnswers.of(request.app).answer(
-            request,
-            OHLC.name,
-            asked,
-            choice=choice,
-            compute=partial(klines_json, rows=asked.rows),
-        )
+        make = partial(klines_json, rows=asked)
+        return await Answers.of(request.app).json_of_commit(request, OHLC.name, asked, choice=choice, make=make)
 
     @get("/{path:path}", include_in_schema=False, opt={ANYTHING: True})
     async def other(self, path: FromPath[str]) -> None:

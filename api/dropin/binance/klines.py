@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
+from api.engine.selection.query import RowQuery
+from api.engine.selection.select import rows_of
 from api.engine.snapshot import Snapshot
-from api.rows.requests import RowsRequest
-from api.rows.service import rows_of
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.times import MINUTE_MS, YEAR_9999_MS
@@ -34,12 +34,6 @@ _UNUSED: Final = "0"
 """The twelfth field. Binance's documentation calls it unused; it is always this."""
 
 
-class Klines(msgspec.Struct, frozen=True, array_like=True):
-    """A request for klines in its normal form."""
-
-    rows: RowsRequest
-
-
 def ask_klines(
     *,
     symbol: str | None,
@@ -48,7 +42,7 @@ def ask_klines(
     end_time: str | None,
     time_zone: str | None,
     limit: str | None,
-) -> Klines:
+) -> RowQuery:
     """What a caller means by Binance's parameters; `start_time` and `end_time` are open times, both inclusive.
 
     Raises:
@@ -61,20 +55,18 @@ def ask_klines(
     if most == 0:
         raise invalid("limit")
     _check_time_zone(time_zone, known)
-    return Klines(
-        RowsRequest(
-            dataset=OHLC.name,
-            filters=(("interval", (known,)), ("symbol", (named,))),
-            columns=OHLC.column_names,
-            limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
-            descending=False,
-            start_ms=None if start_ms is None else min(start_ms, YEAR_9999_MS),
-            end_ms=None if end_ms is None else min(end_ms, YEAR_9999_MS) + 1,
-        )
+    return RowQuery(
+        dataset=OHLC.name,
+        filters=(("interval", (known,)), ("symbol", (named,))),
+        columns=OHLC.column_names,
+        limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
+        descending=False,
+        start_ms=None if start_ms is None else min(start_ms, YEAR_9999_MS),
+        end_ms=None if end_ms is None else min(end_ms, YEAR_9999_MS) + 1,
     )
 
 
-def klines_json(snapshot: Snapshot, rows: RowsRequest, *, resident_only: bool) -> bytes:
+def klines_json(snapshot: Snapshot, rows: RowQuery, *, resident_only: bool) -> bytes:
     """The candles a request means, as Binance writes them: lists of twelve, oldest first, the forming one last.
 
     Prices and volumes are text with eight decimals, times epoch milliseconds; what is missing is null.

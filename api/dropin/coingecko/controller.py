@@ -10,13 +10,13 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
-from api.access.guards import each_parameter_once
-from api.caching.computed_answers import DropInAnswers
-from api.caching.revision_choice import RevisionChoice, choose_revision
+from api.caching.answers import Answer, Answers
 from api.dropin.coingecko.coins import NOT_CARRIED, markets_json, prices_json
 from api.dropin.coingecko.errors import coingecko_answer, coingecko_problems
 from api.dropin.coingecko.queries import MOST_PER_PAGE, ORDERS, Lookup, ask_lookup, ask_markets, ask_prices
 from api.http.openapi import CONDITIONAL
+from api.http.parameters import choose_revision
+from api.http.reading import RevisionChoice, each_parameter_once
 from datahub_assets.datasets.market.spec import MARKET
 
 _SERVED: Final = ("ping", "coins/markets", "simple/price")
@@ -101,7 +101,7 @@ any commit there was.""",
         ] = None,
         sparkline: Flag = None,
         include_rehypothecated: Flag = None,
-    ) -> Response[bytes]:
+    ) -> Answer:
         """A page of coins, largest market cap first."""
         asked = ask_markets(
             vs_currency=vs_currency,
@@ -115,13 +115,8 @@ any commit there was.""",
             sparkline=sparkline,
             include_rehypothecated=include_rehypothecated,
         )
-        return await DropInAnswers.of(request.app).answer(
-            request,
-            MARKET.name,
-            asked,
-            choice=choice,
-            compute=partial(markets_json, asked=asked),
-        )
+        make = partial(markets_json, asked=asked)
+        return await Answers.of(request.app).json_of_commit(request, MARKET.name, asked, choice=choice, make=make)
 
     @get("/simple/price", summary="Prices of coins", responses={200: _PRICES, **_READING})
     async def price(
@@ -136,7 +131,7 @@ any commit there was.""",
         include_24hr_change: Flag = None,
         include_last_updated_at: Flag = None,
         precision: Precision = None,
-    ) -> Response[bytes]:
+    ) -> Answer:
         """An object by coin. Currencies other than `usd` are not in the dataset and answer null.
 
         Coins that are not there are left out. `revision` and `as_of` are ours: any commit there was.
@@ -148,13 +143,8 @@ any commit there was.""",
             "last_updated_at": include_last_updated_at,
         }
         asked = ask_prices(lookup=lookup, vs_currencies=vs_currencies, extras=extras, precision=precision)
-        return await DropInAnswers.of(request.app).answer(
-            request,
-            MARKET.name,
-            asked,
-            choice=choice,
-            compute=partial(prices_json, asked=asked),
-        )
+        make = partial(prices_json, asked=asked)
+        return await Answers.of(request.app).json_of_commit(request, MARKET.name, asked, choice=choice, make=make)
 
     @get("/{path:path}", include_in_schema=False)
     async def other(self, path: FromPath[str]) -> None:

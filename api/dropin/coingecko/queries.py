@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from api.dropin.coingecko.errors import CoinGeckoRefusal
-from api.http.parameters import words
+from api.http.reading import words
 
 USD: Final = "usd"
 ORDERS: Final[Mapping[str, tuple[str, bool]]] = {

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from functools import reduce
 from itertools import pairwise
 
@@ -10,9 +11,9 @@ import polars as pl
 
 from api.engine.datafile import Rows
 from api.engine.selection.pieces import Piece
-from api.engine.selection.positions import position_of
-from api.engine.selection.query import RowQuery, SelectedRows
+from api.engine.selection.query import Position, RowQuery, RowsPage
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import EPOCH, MILLISECOND
 
 
 def nearest(pieces: Sequence[Piece], *, wanted: int, forward: bool) -> tuple[list[Piece], int]:
@@ -35,17 +36,24 @@ def nearest(pieces: Sequence[Piece], *, wanted: int, forward: bool) -> tuple[lis
     return kept, edge
 
 
-def page_of(spec: DatasetSpec, query: RowQuery, pieces: Sequence[Piece]) -> SelectedRows:
-    """The rows of the pieces in order, at most as many as the query allows."""
+def page_of(spec: DatasetSpec, query: RowQuery, pieces: Sequence[Piece], *, forward: bool) -> RowsPage:
+    """The rows of the pieces in the order of the query, at most as many as it allows."""
     columns = list(dict.fromkeys((*query.columns, *spec.page_order)))
     if not pieces:
         schema = spec.polars_schema()
-        return SelectedRows(pl.DataFrame(schema={name: schema[name] for name in columns}), None)
+        return RowsPage(pl.DataFrame(schema={name: schema[name] for name in query.columns}), None)
     frame = _in_order(spec, pieces, columns)
-    if frame.height <= query.limit:
-        return SelectedRows(frame, None)
-    frame = frame.head(query.limit) if query.forward else frame.tail(query.limit)
-    return SelectedRows(frame, position_of(spec, frame, -1 if query.forward else 0))
+    place = None
+    if frame.height > query.limit:
+        frame = frame.head(query.limit) if forward else frame.tail(query.limit)
+        place = _position(spec, frame, -1 if forward else 0)
+    return RowsPage((frame.reverse() if query.descending else frame)[list(query.columns)], place)
+
+
+def _position(spec: DatasetSpec, frame: pl.DataFrame, row: int) -> Position:
+    """The position of a row of a frame that has the columns of `page_order`."""
+    values = [frame.get_column(name)[row] for name in spec.page_order]
+    return tuple((value - EPOCH) // MILLISECOND if isinstance(value, datetime) else value for value in values)
 
 
 def _in_order(spec: DatasetSpec, pieces: Sequence[Piece], columns: list[str]) -> pl.DataFrame:

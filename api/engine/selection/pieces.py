@@ -1,5 +1,6 @@
 """Pieces: runs of rows of one series in one file, cut to the rows that can be on a page."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,13 +11,65 @@ import polars as pl
 
 from api.engine.conditions import Condition, holding
 from api.engine.datafile import DataFile, Rows, Span
-from api.engine.selection.positions import Place, rows_at, run_of
-from api.engine.selection.query import NotResident, RowQuery
+from api.engine.selection.query import NotResident, Position
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.tables import TableSpec
 
 _FOREVER_MS: Final = 1 << 62
 _SCANNED_ROWS: Final = 4096
 """So many rows a filter looks at first; four times as many each further time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position taken apart.
+
+    Attributes:
+        at_ms: the row's time.
+        run: its series and its group, as `run_of` has them.
+        rest: its values of `within_time`.
+    """
+
+    at_ms: int
+    run: tuple[str, ...]
+    rest: Position
+
+    @classmethod
+    def of(cls, spec: TableSpec, position: Position) -> "Place":
+        """The parts of a position that has the form of this spec's."""
+        at_ms, *others = position
+        split = len(others) - len(spec.within_time)
+        return cls(int(at_ms), tuple(map(str, others[:split])), tuple(others[split:]))
+
+
+def run_of(spec: TableSpec, series: str, group: str | None) -> tuple[str, ...]:
+    """The series and group of rows, of those two that the spec has; rows of one time are in the order of this."""
+    return (*((series,) if spec.series is not None else ()), *((group or "",) if spec.group is not None else ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is looked for in the files of a snapshot.
+
+    Attributes:
+        series: names of the series whose rows count; all of them for None.
+        where: what else must hold for a row.        unless_final: the same for rows that are all final.
+        wanted: how many rows are looked for: one more than asked for tells whether there is a next page.
+        forward: the oldest rows are meant, and not the newest.
+        place: only rows beyond it count.
+        resident_only: raise NotResident where a file would have to be read.
+        at_s: when it is searched, epoch seconds.
+    """
+
+    spec: DatasetSpec
+    series: tuple[str, ...] | None
+    where: tuple[Condition, ...]
+    unless_final: tuple[Condition, ...]
+    wanted: int
+    forward: bool
+    place: Place | None
+    resident_only: bool
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +111,11 @@ class Piece:
 class Window:
     """The time in which rows can be on the page: low <= time < high. It closes as nearer rows are found."""
 
-    def __init__(self, query: RowQuery, place: Place | None) -> None:
-        self.forward = query.forward
-        self.low = -_FOREVER_MS if query.start_ms is None else query.start_ms
-        self.high = _FOREVER_MS if query.end_ms is None else query.end_ms
-        if place is not None and query.forward:
+    def __init__(self, *, start_ms: int | None, end_ms: int | None, forward: bool, place: Place | None) -> None:
+        self.forward = forward
+        self.low = -_FOREVER_MS if start_ms is None else start_ms
+        self.high = _FOREVER_MS if end_ms is None else end_ms
+        if place is not None and forward:
             self.low = max(self.low, place.at_ms)
         elif place is not None:
             self.high = min(self.high, place.at_ms + 1)
@@ -83,54 +136,46 @@ class Window:
         return span.max_ms >= self.low and span.min_ms < self.high
 
 
-def pieces_of(
-    file: DataFile,
-    query: RowQuery,
-    *,
-    spec: DatasetSpec,
-    window: Window,
-    place: Place | None,
-    resident_only: bool,
-) -> Iterator[Piece]:
-    """The runs of the queried series in a file, cut to the window and to the rows that can matter.
+def pieces_of(file: DataFile, search: Search, window: Window) -> Iterator[Piece]:
+    """The runs of the wanted series in a file, cut to the window and to the rows that can matter.
 
     Raises:
-        NotResident: `resident_only` is set, and the file is needed and not mapped.
+        NotResident: the search is of resident rows only, and the file is needed and not mapped.
     """
     spans = file.index.spans
-    unless_final = tuple(one for one in query.where if one[0].column != spec.final)
-    for name in spans if query.series is None else query.series:
+    for name in spans if search.series is None else search.series:
         span = spans.get(name)
         if span is None or not window.overlaps(span):
             continue
-        if resident_only and not file.is_open:
-            raise NotResident
-        rows, run = file.open(), run_of(spec, name, file.group)
-        first, last = _cut(rows, span, run, spec=spec, window=window, place=place)
+        rows = file.mapped_rows
+        if rows is None:
+            if search.resident_only:
+                raise NotResident
+            rows = file.open()
+        file.used_at_s, run = search.at_s, run_of(search.spec, name, file.group)
+        first, last = _cut(rows, span, run, search, window)
         if first >= last:
             continue
-        if where := query.where if span.forming else unless_final:
-            chosen = _chosen(rows.frame, first, last, spec=spec, where=where, query=query)
+        if where := search.where if span.forming else search.unless_final:
+            chosen = _chosen(rows.frame, first, last, search, where)
             if chosen.size:
                 yield Piece(rows, run, 0, chosen.size, chosen)
         else:
-            count = min(last - first, query.wanted)
-            yield Piece(rows, run, first if query.forward else last - count, count)
+            count = min(last - first, search.wanted)
+            yield Piece(rows, run, first if search.forward else last - count, count)
 
 
-def _cut(
-    rows: Rows, span: Span, run: tuple[str, ...], *, spec: DatasetSpec, window: Window, place: Place | None
-) -> tuple[int, int]:
+def _cut(rows: Rows, span: Span, run: tuple[str, ...], search: Search, window: Window) -> tuple[int, int]:
     """The rows of a span that are in the window and beyond the place: from the first to the one before the last."""
-    begin, end = span.first, span.first + span.rows
+    begin, end, place = span.first, span.first + span.rows, search.place
     times = rows.times[begin:end]
     first = begin + int(np.searchsorted(times, window.low)) if span.min_ms < window.low else begin
     last = begin + int(np.searchsorted(times, window.high)) if span.max_ms >= window.high else end
     if place is None or not span.min_ms <= place.at_ms <= span.max_ms:
         return first, last
     same = begin + int(np.searchsorted(times, place.at_ms)), begin + int(np.searchsorted(times, place.at_ms, "right"))
-    if run == place.run and spec.within_time:
-        before, beyond = rows_at(spec, rows.frame, place.rest, first=same[0], last=same[1])
+    if run == place.run and search.spec.within_time:
+        before, beyond = _rows_at(search.spec, rows.frame, place.rest, first=same[0], last=same[1])
     elif run == place.run:
         before, beyond = same
     else:
@@ -138,17 +183,28 @@ def _cut(
     return (max(first, beyond), last) if window.forward else (first, min(last, before))
 
 
+def _rows_at(spec: TableSpec, frame: pl.DataFrame, rest: Position, *, first: int, last: int) -> tuple[int, int]:
+    """Where in the rows [first, last) of a sorted file, all of one series and time, those with this `rest` are."""
+    columns = [frame[name].to_physical() for name in spec.within_time]
+    rows = range(first, last)
+
+    def values(row: int) -> Position:
+        return tuple(column[row] for column in columns)
+
+    return first + bisect_left(rows, rest, key=values), first + bisect_right(rows, rest, key=values)
+
+
 def _chosen(
-    frame: pl.DataFrame, first: int, last: int, *, spec: DatasetSpec, where: Sequence[Condition], query: RowQuery
+    frame: pl.DataFrame, first: int, last: int, search: Search, where: Sequence[Condition]
 ) -> npt.NDArray[np.int64]:
     """Numbers of the nearest rows of a run for which all conditions hold, as many as are wanted."""
     found: list[npt.NDArray[np.int64]] = []
-    missing, scanned = query.wanted, max(_SCANNED_ROWS, 4 * query.wanted)
+    missing, scanned = search.wanted, max(_SCANNED_ROWS, 4 * search.wanted)
     while first < last and missing > 0:
-        begin, end = (first, min(first + scanned, last)) if query.forward else (max(first, last - scanned), last)
-        numbers = begin + np.flatnonzero(holding(spec, where, frame.slice(begin, end - begin)))
-        numbers = numbers[:missing] if query.forward else numbers[-missing:]
+        begin, end = (first, min(first + scanned, last)) if search.forward else (max(first, last - scanned), last)
+        numbers = begin + np.flatnonzero(holding(search.spec, where, frame.slice(begin, end - begin)))
+        numbers = numbers[:missing] if search.forward else numbers[-missing:]
         found.append(numbers)
         missing -= numbers.size
-        first, last, scanned = (end, last, 4 * scanned) if query.forward else (first, begin, 4 * scanned)
-    return np.concatenate(found if query.forward else found[::-1])
+        first, last, scanned = (end, last, 4 * scanned) if search.forward else (first, begin, 4 * scanned)
+    return np.concatenate(found if search.forward else found[::-1])

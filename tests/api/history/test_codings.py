@@ -5,7 +5,7 @@ import gzip
 import pytest
 import zstandard
 
-from api.http.compression import SMALLEST_BYTES
+from api.http.form import SMALLEST_BYTES
 from tests.api.conftest import Client
 from tests.api.history.conftest import INFO, History
 

@@ -10,12 +10,12 @@ from litestar import Litestar, get
 from litestar.di import NamedDependency, Provide
 from litestar.testing import TestClient
 
-from api.access.guards import known_parameters_only
 from api.history.narrowing import Narrowing, check_narrowing
 from api.history.narrowing_parameters import asking_for
 from api.history.service import names_series
 from api.http.errors import ApiError
 from api.http.problems import problem_response
+from api.http.reading import known_parameters_only
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.market.spec import MARKET

@@ -23,7 +23,7 @@ from tests.api.workers import NOW_MS, Workers, prices
 
 
 def engine_of(client: Client) -> Engine:
-    engine: Engine = client.app.state["row_answers"]._engine
+    engine: Engine = client.app.state["answers"]._engine
     return engine
 
 

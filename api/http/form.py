@@ -1,16 +1,20 @@
-"""Chooses an answer's format and content coding from what the caller says."""
+"""The form of an answer, format and content coding: chosen from what the caller says, and rows written in it."""
 
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import polars as pl
+import zstandard
 from litestar import Request
 
 from api.encoders import FORMATS, Format
+from api.encoders.text import BATCH_ROWS, numbers_as_text
+from api.http.context import RequestContext
 from api.http.errors import InvalidParameter, NotAcceptable
-from api.http.parameters import FormatName, Numbers
 
 _BY_MEDIA_TYPE: Final = {entry.media_type: entry for entry in FORMATS.values()}
 _OFFERED: Final[Mapping[str, str]] = {
@@ -28,6 +32,25 @@ _KEPT: Final = 512
 _KEPT_BYTES: Final = 256
 """How many of these headers are remembered with what they come to, and how long one may be for that."""
 _WEIGHT: Final = re.compile(r"(0(\.\d*)?|1(\.0*)?)")
+SMALLEST_BYTES: Final = 1024
+"""Bodies smaller than this go out as they are: the headers would weigh more than what is saved."""
+STREAMED_ROWS: Final = 4 * BATCH_ROWS
+"""More rows than this are better streamed, where the format is text."""
+INLINE_ROWS: Final = 2_000
+"""Up to this many rows are worked on in the event loop: a thread would cost more than it gains."""
+JSON: Final = "application/json"
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+_GZIP_LEVEL: Final = 5
+_ZSTD_LEVEL: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A body in a content coding ("" for none): whole, or in chunks that are made while they are sent."""
+
+    body: bytes | Iterator[bytes]
+    coding: str
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +61,47 @@ class Form:
     numbers_as_text: bool
     coding: str
 
+    @property
+    def named(self) -> tuple[str, bool, str]:
+        """What the bytes of an answer depend on besides its rows."""
+        return self.format.name, self.numbers_as_text, self.coding
 
-def choose_form(request: Request[Any, Any, Any], format: FormatName = None, numbers: Numbers = None) -> Form:  # noqa: A002
+    def write(self, frame: pl.DataFrame) -> Written:
+        """The rows in this form; a large text in chunks, so that it takes no more memory than a batch of rows."""
+        chunks = self.format.encode(numbers_as_text(frame) if self.numbers_as_text else frame)
+        if frame.height > STREAMED_ROWS and self.format.textual:
+            return Written(compressed(chunks, self.coding), self.coding, self.format.media_type)
+        return written(b"".join(chunks), self.coding, self.format.media_type)
+
+
+def written(body: bytes, coding: str, media_type: str = JSON) -> Written:
+    """A whole body in that coding; as it is where it is too small to gain by it."""
+    if not coding or len(body) < SMALLEST_BYTES:
+        return Written(body, "", media_type)
+    return Written(b"".join(compressed((body,), coding)), coding, media_type)
+
+
+def said_of(coding: str) -> dict[str, str]:
+    """The header that names a content coding; none for none."""
+    return {"Content-Encoding": coding} if coding else {}
+
+
+def choose_form(request: Request[Any, Any, Any], format_name: str | None = None, numbers: str | None = None) -> Form:
     """How the caller of a request wants rows written. Raises as `form_of`."""
-    headers = request.headers
+    context = RequestContext.of(request.scope)
     return form_of(
-        format_name=format,
-        numbers=numbers,
-        accept=headers.get("accept", ""),
-        accept_encoding=headers.get("accept-encoding", ""),
+        format_name=format_name, numbers=numbers, accept=context.accept, accept_encoding=context.accept_encoding
     )
 
 
-def form_of(*, format_name: str | None, numbers: str | None, accept: str, accept_encoding: str) -> Form:
+def json_form(request: Request[Any, Any, Any]) -> Form:
+    """JSON, whatever `Accept` says, in the content coding the caller wants."""
+    return form_of(
+        format_name="json", numbers=None, accept=b"", accept_encoding=RequestContext.of(request.scope).accept_encoding
+    )
+
+
+def form_of(*, format_name: str | None, numbers: str | None, accept: bytes, accept_encoding: bytes) -> Form:
     """The form of an answer; `format=` beats the Accept header.
 
     Raises:
@@ -59,11 +110,7 @@ def form_of(*, format_name: str | None, numbers: str | None, accept: str, accept
     chosen = _format(format_name, accept)
     if numbers not in {None, *NUMBERS}:
         raise InvalidParameter.of("numbers", numbers, valid=NUMBERS)
-    coding = (
-        coding_accepted(accept_encoding.encode("latin-1", "replace"))
-        if chosen.textual or chosen.name == "arrow"
-        else ""
-    )
+    coding = coding_accepted(accept_encoding) if chosen.textual or chosen.name == "arrow" else ""
     return Form(chosen, numbers_as_text=numbers == "string" and chosen.textual, coding=coding)
 
 
@@ -80,14 +127,14 @@ def coding_accepted(accept_encoding: bytes) -> str:
     return _known_coding(accept_encoding) if len(accept_encoding) <= _KEPT_BYTES else _best_coding(accept_encoding)
 
 
-def _format(name: str | None, accept: str) -> Format:
+def _format(name: str | None, accept: bytes) -> Format:
     if name is not None:
         if name not in FORMATS:
             raise InvalidParameter.of("format", name, valid=tuple(FORMATS))
         return FORMATS[name]
-    best = format_accepted(accept.encode("latin-1", "replace"))
+    best = format_accepted(accept)
     if best is None:
-        raise NotAcceptable(f"Accept: {accept[:200]} fits none of {', '.join(_BY_MEDIA_TYPE)}")
+        raise NotAcceptable(f"Accept: {accept[:200].decode('latin-1')} fits none of {', '.join(_BY_MEDIA_TYPE)}")
     return FORMATS[best]
 
 
@@ -138,3 +185,25 @@ def _weight(entry: str) -> float:
         if name.strip() == "q" and _WEIGHT.fullmatch(value.strip()):
             return float(value)
     return 1.0
+
+
+def compressed(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """The chunks in that coding: `zstd`, `gzip`, or "" for as they are."""
+    if not coding:
+        yield from chunks
+        return
+    if coding == "zstd":
+        squeeze = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
+        yield from _compressed_chunks(chunks, squeeze)
+        return
+    yield from _compressed_chunks(chunks, zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW))
+
+
+def _compressed_chunks(
+    chunks: Iterable[bytes], squeeze: "zstandard.ZstdCompressionObj | zlib._Compress"
+) -> Iterator[bytes]:
+    for chunk in chunks:
+        out = squeeze.compress(chunk)
+        if out:
+            yield out
+    yield squeeze.flush()
