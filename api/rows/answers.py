@@ -52,7 +52,7 @@ class RowAnswers:
         """
         query, choice, form = asked.rows, asked.choice, choose_form(request, asked.format, asked.numbers)
         dataset = self._engine.dataset(query.dataset)
-        commit = await _commit(dataset, query, choice)
+        commit = await commit_meant(dataset, query, choice)
         etag = etag_of(_FORM, commit.sha, query, form.format.name, form.numbers_as_text, form.coding)
         validator = Validator(etag, commit.sha, immutable=query.pinned is not None or choice.is_immutable)
         found = self._cached_answers.find_of(
@@ -83,7 +83,8 @@ class RowAnswers:
         return page
 
 
-async def _commit(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) -> HubCommit:
+async def commit_meant(dataset: Dataset, query: RowsRequest, choice: RevisionChoice) -> HubCommit:
+    """The commit that answers: a cursor goes on at its own. Raises InvalidCursor, and as `commit_at`."""
     if query.pinned is None:
         return await commit_at(dataset, choice)
     if not choice.is_current and choice.revision != query.pinned:

@@ -11,8 +11,10 @@ from litestar.openapi.spec import Example
 from litestar.response import Stream
 from litestar.router import Router
 
+from api.caching.descriptions import DESCRIBE
 from api.http.openapi import QUERIED, RowsOperation, problems
 from api.rows.answers import RowAnswers
+from api.rows.descriptions import describe_rows
 from api.rows.parameters import asked_of
 from api.rows.requests import Asked
 from api.rows.schemas import example_row, row_struct
@@ -51,4 +53,5 @@ def _handler(spec: DatasetSpec) -> HTTPRouteHandler:
         dependencies={"asked": Provide(asked_of(spec), sync_to_thread=False)},
         responses={200: rows, **QUERIED, **problems(406)},
         operation_class=_operation_of(spec),
+        opt={DESCRIBE: describe_rows},
     )(answer)

@@ -36,6 +36,19 @@ def rows_of(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool = F
     return _in_order_of_time(snapshot, request, resident_only=resident_only)
 
 
+def check_values(snapshot: Snapshot, request: RowsRequest) -> None:
+    """See that the commit knows the values of a request's filters, as `rows_of` does. Blocks when files must be read.
+
+    Raises:
+        UnknownValue: said by name.
+    """
+    ranked = partial(_ranked, snapshot, request, resident_only=False)
+    if is_of_each(snapshot.spec, start_ms=request.start_ms, end_ms=request.end_ms):
+        choose_newest(snapshot.spec, request, ranked(), recent=_recent(snapshot, request))
+    else:
+        choose(snapshot, request, ranked=ranked, recent=_recent(snapshot, request))
+
+
 def _in_order_of_time(snapshot: Snapshot, request: RowsRequest, *, resident_only: bool) -> RowsPage:
     ranked = partial(_ranked, snapshot, request, resident_only=resident_only)
     chosen = choose(snapshot, request, ranked=ranked, recent=_recent(snapshot, request))

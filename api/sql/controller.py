@@ -9,11 +9,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body
 from litestar.response import Stream
 
+from api.caching.descriptions import DESCRIBE
 from api.caching.revision_choice import choose_revision
 from api.http.errors import InvalidParameter, RequestTooLarge
 from api.http.openapi import QUERIED, RowsOperation, problems
 from api.http.parameters import FormatName, Numbers
-from api.sql.queries import PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values
+from api.sql.queries import PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values, describe_sql
 from api.sql.service import SqlAnswers, Statement
 from datahub_assets.datasets.registry import DATASETS
 
@@ -77,6 +78,7 @@ class SqlController(Controller):
     @get(
         summary="Run SQL",
         dependencies={"asked": Provide(ask_sql, sync_to_thread=False)},
+        opt={DESCRIBE: describe_sql},
         responses=_RESPONSES,
         operation_class=RowsOperation,
     )

@@ -5,14 +5,19 @@ Parameters, their limits and what an answer looks like are those of Binance's RE
 """
 
 import re
-from typing import Final
+from functools import partial
+from typing import Annotated, Final
 
 import msgspec
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
+from api.caching.revision_choice import RevisionChoice
 from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
+from api.dropin.queries import DropInQuery
 from api.engine.snapshot import Snapshot
 from api.rows.requests import RowsRequest
-from api.rows.service import rows_of
+from api.rows.service import check_values, rows_of
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.times import MINUTE_MS, YEAR_9999_MS
@@ -20,6 +25,7 @@ from datahub_assets.domain.times import MINUTE_MS, YEAR_9999_MS
 MOST_KLINES: Final = 1000
 _USUAL_KLINES: Final = 500
 SYMBOL_FORM: Final = "^[A-Z0-9-_.]{1,20}$"
+_OPEN_TIME: Final = "open time of a candle, epoch milliseconds; inclusive"
 _NUMBER_FORM: Final = "^[0-9]{1,20}$"
 _OTHER_INTERVALS: Final = ("1s", "3d", "1w", "1M")
 """Intervals Binance knows besides those of a fixed length up to a day."""
@@ -42,13 +48,17 @@ class Klines(msgspec.Struct, frozen=True, array_like=True):
 
 def ask_klines(
     *,
-    symbol: str | None,
-    interval: str | None,
-    start_time: str | None,
-    end_time: str | None,
-    time_zone: str | None,
-    limit: str | None,
-) -> Klines:
+    choice: NamedDependency[RevisionChoice],
+    symbol: Annotated[str | None, QueryParameter(description="mandatory: a pair such as `BTCUSDT`")] = None,
+    interval: Annotated[str | None, QueryParameter(description="mandatory: `1h`, `4h`, `1d`, …")] = None,
+    start_time: Annotated[str | None, QueryParameter(name="startTime", description=_OPEN_TIME)] = None,
+    end_time: Annotated[str | None, QueryParameter(name="endTime", description=_OPEN_TIME)] = None,
+    time_zone: Annotated[
+        str | None,
+        QueryParameter(name="timeZone", description="`0`, `8`, `-1:00`; where candles are the same as in UTC"),
+    ] = None,
+    limit: Annotated[str | None, QueryParameter(description=f"500 by default, {MOST_KLINES} at most")] = None,
+) -> DropInQuery:
     """What a caller means by Binance's parameters; `start_time` and `end_time` are open times, both inclusive.
 
     Raises:
@@ -61,16 +71,21 @@ def ask_klines(
     if most == 0:
         raise invalid("limit")
     _check_time_zone(time_zone, known)
-    return Klines(
-        RowsRequest(
-            dataset=OHLC.name,
-            filters=(("interval", (known,)), ("symbol", (named,))),
-            columns=OHLC.column_names,
-            limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
-            descending=False,
-            start_ms=None if start_ms is None else min(start_ms, YEAR_9999_MS),
-            end_ms=None if end_ms is None else min(end_ms, YEAR_9999_MS) + 1,
-        )
+    rows = RowsRequest(
+        dataset=OHLC.name,
+        filters=(("interval", (known,)), ("symbol", (named,))),
+        columns=OHLC.column_names,
+        limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
+        descending=False,
+        start_ms=None if start_ms is None else min(start_ms, YEAR_9999_MS),
+        end_ms=None if end_ms is None else min(end_ms, YEAR_9999_MS) + 1,
+    )
+    return DropInQuery(
+        OHLC.name,
+        Klines(rows),
+        choice,
+        compute=partial(klines_json, rows=rows),
+        check=partial(check_values, request=rows),
     )
 
 

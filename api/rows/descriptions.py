@@ -1,0 +1,26 @@
+"""What a request for rows is answered from, said without selecting its rows."""
+
+import asyncio
+from typing import Any
+
+from litestar import Request
+
+from api.caching.descriptions import Description
+from api.engine.engine import Engine
+from api.http.negotiation import choose_form
+from api.rows.answers import commit_meant
+from api.rows.requests import Asked
+from api.rows.service import check_values
+
+
+async def describe_rows(request: Request[Any, Any, Any], engine: Engine, asked: Asked) -> Description:
+    """The commit of a request for rows, which knows the values of its filters.
+
+    Raises:
+        ApiError, HubError: said by name.
+    """
+    form = choose_form(request, asked.format, asked.numbers)
+    dataset = engine.dataset(asked.rows.dataset)
+    commit = await commit_meant(dataset, asked.rows, asked.choice)
+    await asyncio.to_thread(check_values, await dataset.at(commit), asked.rows)
+    return Description(commit.sha, media_type=form.format.media_type)
