@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import QueryParameter
+from litestar.params import QueryParameter, SkipValidation
 
-from api.caching.conditional import json_of
+from api.caching.descriptions import DESCRIBE
 from api.caching.revisions import Pinned, snapshot_at, snapshots_at
+from api.caching.snapshot_queries import SnapshotsQuery, describe_snapshots
 from api.datasets.schemas import DatasetInfo
 from api.datasets.service import dataset_infos
 from api.engine.engine import Engine
@@ -18,28 +19,39 @@ from api.http.reading import RevisionChoice
 from datahub_assets.settings import Settings
 
 
+async def ask_info(
+    *,
+    engine: NamedDependency[Engine],
+    settings: NamedDependency[Settings],
+    choice: NamedDependency[RevisionChoice],
+    dataset: Annotated[str | None, QueryParameter(description=f"only this dataset: one of {DATASET_NAMES}")] = None,
+) -> SnapshotsQuery:
+    """The datasets a caller means, at their commits. Raises as `snapshot_at` and `snapshots_at`."""
+    if dataset is not None:
+        pinned = [Pinned(await snapshot_at(engine, dataset, choice), immutable=choice.is_immutable)]
+    else:
+        pinned = await snapshots_at(engine, choice)
+    snapshots = [one.snapshot for one in pinned]
+    compute = partial(dataset_infos, snapshots, endpoint=settings.hub_endpoint)
+    return SnapshotsQuery(snapshots, compute, immutable=all(one.immutable for one in pinned))
+
+
 class DatasetsController(Controller):
     """What the datasets are and were."""
 
     path = "/api/hub"
     tags = ["Datasets"]
     security = [{"bearer": []}]
-    dependencies = {"choice": Provide(choose_revision, sync_to_thread=False)}
+    dependencies = {"choice": Provide(choose_revision, sync_to_thread=False), "asked": Provide(ask_info)}
 
-    @get("/dataset-info", summary="Everything about the datasets", responses={**CONDITIONAL, **QUERIED})
+    @get(
+        "/dataset-info",
+        summary="Everything about the datasets",
+        responses={**CONDITIONAL, **QUERIED},
+        opt={DESCRIBE: describe_snapshots},
+    )
     async def dataset_info(
-        self,
-        request: Request[Any, Any, Any],
-        engine: NamedDependency[Engine],
-        settings: NamedDependency[Settings],
-        choice: NamedDependency[RevisionChoice],
-        dataset: Annotated[str | None, QueryParameter(description=f"only this dataset: one of {DATASET_NAMES}")] = None,
+        self, request: Request[Any, Any, Any], asked: NamedDependency[SkipValidation[SnapshotsQuery]]
     ) -> Response[dict[str, DatasetInfo]]:
         """Per dataset: repo, revision, files and sizes, rows, coverage, columns, filters, source and licence."""
-        if dataset is not None:
-            pinned = [Pinned(await snapshot_at(engine, dataset, choice), immutable=choice.is_immutable)]
-        else:
-            pinned = await snapshots_at(engine, choice)
-        snapshots = [one.snapshot for one in pinned]
-        compute = partial(dataset_infos, snapshots, endpoint=settings.hub_endpoint)
-        return await json_of(request, snapshots, compute, immutable=all(one.immutable for one in pinned))
+        return await asked.answer(request)

@@ -2,4 +2,5 @@
 
 binance                 Binance's
 coingecko               CoinGecko's
+queries                 a checked query of either
 """

@@ -6,6 +6,7 @@ differences             what changed between two commits
 ledger_files            ledgers as files, whichever version of the project wrote them
 narrowing               by what callers may narrow down what is asked of any dataset
 narrowing_parameters    the parameters for that
+queries                 what callers may ask, checked
 revisions               the commits of a dataset
 schemas                 the shapes of answers
 service                 differences and coverage as answers

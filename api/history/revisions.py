@@ -1,5 +1,7 @@
 """The commits of a dataset, from the local index."""
 
+from dataclasses import dataclass
+
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.history.schemas import RevisionInfo, Revisions
@@ -7,21 +9,26 @@ from api.http.errors import RevisionUnknown
 from datahub_assets.domain.times import iso_short
 
 
-def revisions_of(engine: Engine, dataset: Dataset, *, limit: int, before: str | None) -> Revisions:
-    """Commits of a dataset from the local index, those older than the revision `before` if there is one.
+@dataclass(frozen=True, slots=True)
+class CommitsQuery:
+    """Which commits of a dataset: at most `limit` of them, and only those older than the commit `before`."""
 
-    Raises:
-        RevisionUnknown, DatasetNotReady: `before` is not in the index.
-    """
-    catalog, source = engine.catalog, dataset.library.source
+    dataset: Dataset
+    limit: int
+    before: str | None
+
+
+def revisions_of(engine: Engine, asked: CommitsQuery) -> Revisions:
+    """Those commits, the newest first."""
+    catalog, source = engine.catalog, asked.dataset.library.source
     refs = catalog.refs(source)
     named: dict[str, list[str]] = {}
     for name, sha in refs.items():
         named.setdefault(sha, []).append(name)
-    commits = catalog.commits(source, limit=limit, before=_indexed(engine, dataset, before))
+    commits = catalog.commits(source, limit=asked.limit, before=asked.before)
     return Revisions(
-        dataset=dataset.spec.name,
-        repo=dataset.repo_id,
+        dataset=asked.dataset.spec.name,
+        repo=asked.dataset.repo_id,
         commits=catalog.commit_count(source),
         refs=refs,
         revisions=[
@@ -31,10 +38,12 @@ def revisions_of(engine: Engine, dataset: Dataset, *, limit: int, before: str | 
     )
 
 
-def _indexed(engine: Engine, dataset: Dataset, revision: str | None) -> str | None:
-    """The sha of a revision, seen to be in the index: after one that is not, an empty list would look like the end."""
-    if revision is None:
-        return None
+def indexed(engine: Engine, dataset: Dataset, revision: str) -> str:
+    """The sha of a revision, seen to be in the index: after one that is not, an empty list would look like the end.
+
+    Raises:
+        RevisionUnknown, DatasetNotReady: it is not in the index.
+    """
     sha = dataset.find(revision=revision).sha
     if not engine.catalog.is_indexed(dataset.library.source, sha):
         raise RevisionUnknown(f"commit {sha} is not in the history of {dataset.spec.name}; see /api/hub/revisions")

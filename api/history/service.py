@@ -52,7 +52,7 @@ def coverage_of(snapshot: Snapshot, *, narrowing: Narrowing) -> Coverage:
             missing.
     """
     spec = snapshot.spec
-    check_narrowing([snapshot], narrowing, where=f"commit {snapshot.sha}", is_offered=names_series)
+    check_coverage(snapshot, narrowing=narrowing)
     wanted = [_wanted(snapshot, *given) for given in narrowing.on(spec)]
     ledger = gaps(snapshot)
     found = [
@@ -66,6 +66,11 @@ def coverage_of(snapshot: Snapshot, *, narrowing: Narrowing) -> Coverage:
         missing=sum(_missing(lines) for _, lines in found),
         series=[_series(spec, one, lines) for one, lines in found],
     )
+
+
+def check_coverage(snapshot: Snapshot, *, narrowing: Narrowing) -> None:
+    """See that what coverage is narrowed down to is there. Blocks when files must be read. Raises as `coverage_of`."""
+    check_narrowing([snapshot], narrowing, where=f"commit {snapshot.sha}", is_offered=names_series)
 
 
 def names_series(spec: DatasetSpec, one: Filter) -> bool:

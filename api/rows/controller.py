@@ -14,12 +14,14 @@ from litestar.response import Stream
 from litestar.router import Router
 
 from api.caching.answers import Answers
+from api.caching.descriptions import DESCRIBE
 from api.engine.selection.query import NotResident
 from api.engine.selection.select import is_one_series, rows_of
 from api.engine.snapshot import Snapshot
 from api.http.context import RequestContext
 from api.http.form import INLINE_ROWS, Form, Written, choose_form
 from api.http.openapi import QUERIED, RowsOperation, problems
+from api.rows.descriptions import describe_rows
 from api.rows.parameters import asked_of
 from api.rows.queries import Asked, cursor
 from api.rows.schemas import example_row, row_struct
@@ -63,6 +65,7 @@ def _handler(spec: DatasetSpec) -> HTTPRouteHandler:
         dependencies={"asked": Provide(asked_of(spec), sync_to_thread=False)},
         responses={200: rows, **QUERIED, **problems(406)},
         operation_class=_operation_of(spec),
+        opt={DESCRIBE: describe_rows},
     )(answer)
 
 

@@ -9,10 +9,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body
 from litestar.response import Stream
 
+from api.caching.descriptions import DESCRIBE
 from api.http.errors import InvalidParameter, RequestTooLarge
 from api.http.openapi import QUERIED, RowsOperation, problems
 from api.http.parameters import FormatName, Numbers, choose_revision
-from api.sql.queries import PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values
+from api.sql.queries import PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values, describe_sql
 from api.sql.service import SqlAnswers, Statement
 from datahub_assets.datasets.registry import DATASETS
 
@@ -76,6 +77,7 @@ class SqlController(Controller):
     @get(
         summary="Run SQL",
         dependencies={"asked": Provide(ask_sql, sync_to_thread=False)},
+        opt={DESCRIBE: describe_sql},
         responses=_RESPONSES,
         operation_class=RowsOperation,
     )

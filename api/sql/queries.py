@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
+from litestar import Request
 from litestar.params import QueryParameter
 
-from api.caching.revisions import EACH_COMMIT
+from api.caching.descriptions import Description
+from api.caching.revisions import EACH_COMMIT, snapshots_at
+from api.engine.engine import Engine
 from api.http.errors import InvalidParameter
+from api.http.form import choose_form
 from api.http.parameters import AsOf, FormatName, Numbers, choose_revision
 from api.http.reading import check_depth
 from api.sql.service import Statement
@@ -50,6 +54,19 @@ def ask_sql(
         InvalidParameter: said by name.
     """
     return Statement(q, _values(params), choose_revision(revision, as_of), format, numbers)
+
+
+async def describe_sql(request: Request[Any, Any, Any], engine: Engine, asked: Statement) -> Description:
+    """The commits of all datasets: which of them a statement reads, and whether it can run, is known once it ran.
+
+    Raises:
+        ApiError, HubError: said by name.
+    """
+    form = choose_form(request, asked.format, asked.numbers)
+    snapshots = [pinned.snapshot for pinned in await snapshots_at(engine, asked.choice)]
+    # With its dataset's name even where there is one only: a lone sha would be looked for in each dataset.
+    revision = ",".join(f"{snapshot.spec.name}@{snapshot.sha}" for snapshot in snapshots)
+    return Description(revision, media_type=form.format.media_type)
 
 
 def check_values(text: str | bytes) -> Values:

@@ -7,22 +7,21 @@ import msgspec
 from litestar import Controller, Request, get
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.access.admission import address_of
 from api.access.auth import Authenticator
+from api.caching.descriptions import DESCRIBE
 from api.caching.revisions import EACH_COMMIT
 from api.engine.engine import Engine
-from api.history.narrowing import Narrowing
 from api.history.narrowing_parameters import asking_for
 from api.http.context import RequestContext, principal_of
 from api.http.openapi import QUERIED, problems
-from api.http.parameters import DATASET_NAMES, WordList
-from api.http.reading import words
+from api.stream.changes import Interest
 from api.stream.feed import MOST_OF_ONE, Feed
 from api.stream.server_sent_events import MEDIA_TYPE, EventStream
-from api.stream.subscribers import events_for, interest_of, position_of
+from api.stream.subscribers import ask_interest, describe_stream, events_for, position_of
 from datahub_assets.datasets.registry import DATASETS
 
 
@@ -63,8 +62,9 @@ class StreamController(Controller):
     @get(
         summary="Follow new commits",
         description=_DESCRIPTION,
-        dependencies={"narrowing": Provide(_NARROWING, sync_to_thread=False)},
+        dependencies={"narrowing": Provide(_NARROWING, sync_to_thread=False), "asked": Provide(ask_interest)},
         responses={200: _EVENTS, **QUERIED, **problems(429)},
+        opt={DESCRIBE: describe_stream},
     )
     async def follow(
         self,
@@ -73,24 +73,20 @@ class StreamController(Controller):
         engine: NamedDependency[Engine],
         feed: NamedDependency[Feed],
         authenticator: NamedDependency[Authenticator],
-        narrowing: NamedDependency[Narrowing],
-        dataset: Annotated[
-            WordList, QueryParameter(description=f"{DATASET_NAMES}, comma-separated; all of them by default")
-        ] = None,
+        asked: NamedDependency[Interest],
         last_event_id: Annotated[
             str | None,
             HeaderParameter(name="Last-Event-ID", description="the last event's id: what came after it is sent first"),
         ] = None,
     ) -> ASGIApp:
         """Events as they come; all that is wrong with a request is told before the first of them."""
-        interest = await interest_of(engine, datasets=words(dataset), narrowing=narrowing)
-        since = position_of(last_event_id, interest, engine)
+        since = position_of(last_event_id, asked, engine)
         principal, header = principal_of(request), RequestContext.of(request.scope).authorization
         address = address_of(request)
 
         async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             with feed.place(principal.name):
                 refused = partial(authenticator.refused, header, address=address)
-                await EventStream(events_for(feed, interest, since=since), refused=refused)(scope, receive, send)
+                await EventStream(events_for(feed, asked, since=since), refused=refused)(scope, receive, send)
 
         return stream

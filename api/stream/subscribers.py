@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
+from api.caching.descriptions import Description
 from api.caching.revisions import EACH_COMMIT
 from api.engine.engine import Engine
 from api.history.narrowing import Narrowing, check_narrowing
 from api.http.errors import InvalidParameter
+from api.http.parameters import DATASET_NAMES, WordList
+from api.http.reading import words
 from api.stream.changes import CommitChange, Interest
 from api.stream.feed import Feed
 from api.stream.schemas import Restart
-from api.stream.server_sent_events import HEARTBEAT, event
+from api.stream.server_sent_events import HEARTBEAT, MEDIA_TYPE, event
 from datahub_assets.domain.errors import DataHubError
 from datahub_assets.domain.hub_files import FULL_SHA
 
@@ -22,12 +28,20 @@ _RECONNECT: Final = b"retry: 3000\n\n"
 _VALID_ID: Final = f"an id this stream sent: a 40-hex commit, or {EACH_COMMIT}"
 
 
-async def interest_of(engine: Engine, *, datasets: tuple[str, ...], narrowing: Narrowing) -> Interest:
+async def ask_interest(
+    *,
+    engine: NamedDependency[Engine],
+    narrowing: NamedDependency[Narrowing],
+    dataset: Annotated[
+        WordList, QueryParameter(description=f"{DATASET_NAMES}, comma-separated; all of them by default")
+    ] = None,
+) -> Interest:
     """A validated subscription; without names of datasets it is for all of them.
 
     Raises:
         UnknownDataset, DatasetNotReady, UnknownValue, InvalidParameter: said by name.
     """
+    datasets = words(dataset)
     if datasets:
         snapshots = [engine.dataset(name).current for name in datasets]
     else:
@@ -38,6 +52,12 @@ async def interest_of(engine: Engine, *, datasets: tuple[str, ...], narrowing: N
     # In the specs' order, so that an id names the same commits however the caller listed their datasets.
     followed = tuple(name for name in engine.specs if not datasets or name in datasets)
     return Interest(followed, narrowing)
+
+
+async def describe_stream(request: Request[Any, Any, Any], engine: Engine, asked: Interest) -> Description:
+    """Events are of no commit: there is one for each that comes."""
+    del request, engine, asked
+    return Description(media_type=MEDIA_TYPE)
 
 
 def position_of(event_id: str | None, interest: Interest, engine: Engine) -> dict[str, str]:

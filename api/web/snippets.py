@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
+from api.caching.descriptions import Description
 from api.http.errors import InvalidParameter
 from api.web.endpoints import Endpoint
 from datahub_assets.datasets.spec import DatasetSpec
@@ -50,8 +51,9 @@ class Query:
         """The same query without what its endpoint does not read; some ignore that, and it may be anything."""
         return Query(self.endpoint, tuple(pair for pair in self.params if pair[0] in self.endpoint.parameters))
 
-    def pinned(self, revision: str | None, *, compared_to: str | None = None) -> "Query":
+    def pinned(self, description: Description) -> "Query":
         """The same query of those commits, where it can be asked of some. A cursor is of a commit already."""
+        revision, compared_to = description.revision, description.compared_to
         if self.endpoint.is_difference and revision is not None and compared_to is not None:
             kept = [(name, value) for name, value in self.params if name not in _ENDS]
             return Query(self.endpoint, (*kept, ("from", compared_to), ("to", revision)))
@@ -104,13 +106,11 @@ def example_query(spec: DatasetSpec) -> str:
     return f"/api/hub/{spec.name}?{_query_string([*given, ('limit', _EXAMPLE_ROWS)])}"
 
 
-def snippets_of(
-    query: Query, *, base: str, revision: str | None, compared_to: str | None = None, media_type: str
-) -> Snippets:
-    """The query of those commits, at the server that is reached at `base`, which answers that kind of body."""
-    pinned = query.known().pinned(revision, compared_to=compared_to)
-    code = _events(pinned, base) if media_type == EVENTS else _answers(pinned, base)
-    return Snippets(permalink=pinned.url(base), revision=revision, code=code)
+def snippets_of(query: Query, description: Description, *, base: str) -> Snippets:
+    """The query of the commits it is answered from, at the server that is reached at `base`."""
+    pinned = query.known().pinned(description)
+    code = _events(pinned, base) if description.media_type == EVENTS else _answers(pinned, base)
+    return Snippets(permalink=pinned.url(base), revision=description.revision, code=code)
 
 
 def _query_string(params: Sequence[tuple[str, str]]) -> str:

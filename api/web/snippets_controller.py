@@ -6,27 +6,26 @@ from typing import Annotated, Any, Final
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.params import QueryParameter
 
-from api.caching.answers import COMPARED_TO
+from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.http.errors import InvalidParameter
-from api.http.form import JSON
-from api.http.openapi import QUERIED, problems
+from api.http.openapi import QUERIED
 from api.http.reading import each_parameter_once
-from api.web.dry_run import dry_run
 from api.web.endpoints import Endpoint, endpoints_of
+from api.web.query_checks import QueryCheck
 from api.web.snippets import Query, Snippets, example_query, query_of, snippets_of
 from datahub_assets.datasets.registry import DATASETS
+from datahub_assets.domain.errors import DataHubError
 from datahub_assets.settings import Settings
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
 _LAST_PORT: Final = 65_535
 _OWN_PATH: Final = "/api/hub/snippets"
-_OF_SEVERAL: Final = frozenset({"/api/hub/sql"})
-"""What reads as many datasets as it likes; a bare sha would have to be looked for in each of them."""
 _ANSWERED: Final = {
     200: ResponseSpec(
         Snippets | dict[str, Snippets],  # type: ignore[arg-type]  # any type will do
@@ -34,7 +33,6 @@ _ANSWERED: Final = {
         generate_examples=False,
     ),
     **QUERIED,
-    **problems(406, 408, 413),
 }
 
 
@@ -76,7 +74,10 @@ class SnippetsController(Controller):
     ) -> Response[Any]:
         """For curl, Python (httpx) and JavaScript; for tables also polars and DuckDB. Parameters may be beside `path`.
 
-        The query is asked, as the caller, and counts as a request; what it refuses is refused here in the same words.
+        The query is checked as its endpoint checks it, and refused in the same words: names and values of parameters,
+        revisions, and whether the commit knows what filters name. It is not asked: what only its rows tell, and whether
+        a statement of SQL runs, is found out by those who ask it. This counts as one request.
+
         The permalink names the commits it answers from now, where it takes a `revision`, so it gives the same answer as
         long as the Hub holds them. The code reads the token from the environment variable `DATAHUB_TOKEN`.
 
@@ -92,15 +93,13 @@ class SnippetsController(Controller):
 
 
 async def _of_query(request: Request[Any, Any, Any], query: Query, engine: Engine, settings: Settings) -> Response[Any]:
-    heard = await dry_run(request, query.endpoint.path, query.query_string)
-    if heard.is_refusal:
-        said = heard.refusal_headers | {"Cache-Control": "no-store"}
-        return Response(heard.body, status_code=heard.status, media_type=heard.media_type, headers=said)
-    revision = _revision(engine, query.endpoint, heard.headers.get("x-revision"))
-    base = _base(request, settings)
-    compared_to = heard.headers.get(COMPARED_TO.lower())
-    found = snippets_of(query, base=base, revision=revision, compared_to=compared_to, media_type=heard.media_type)
-    named = {} if revision is None else {"X-Revision": revision}
+    check = QueryCheck.of(request, query.endpoint.path, query.query_string)
+    try:
+        description = await check.describe(engine)
+    except (DataHubError, HTTPException) as error:
+        return check.refusal(error)
+    found = snippets_of(query, description, base=_base(request, settings))
+    named = {} if description.revision is None else {"X-Revision": description.revision}
     return Response(found, headers={**named, "Cache-Control": "no-store"})
 
 
@@ -112,21 +111,13 @@ def _of_each(request: Request[Any, Any, Any], engine: Engine, *, base: str) -> d
         dataset = engine.datasets.get(name)
         revision = dataset.current.sha if dataset is not None and dataset.is_ready else None
         query = query_of(example_query(spec), (), endpoints=endpoints)
-        found[name] = snippets_of(query, base=base, revision=revision, media_type=JSON)
+        found[name] = snippets_of(query, Description(revision), base=base)
     return found
 
 
 def _endpoints(request: Request[Any, Any, Any]) -> dict[str, Endpoint]:
     """All there are but this one, which would ask itself."""
     return {path: endpoint for path, endpoint in endpoints_of(request.app).items() if path != _OWN_PATH}
-
-
-def _revision(engine: Engine, endpoint: Endpoint, revision: str | None) -> str | None:
-    """The commits an answer named, each with its dataset where that is not plain from the endpoint."""
-    if revision is None or "@" in revision or endpoint.path not in _OF_SEVERAL:
-        return revision
-    names = [name for name, dataset in engine.datasets.items() if dataset.commits.of_revision(revision) is not None]
-    return f"{names[0]}@{revision}" if names else revision
 
 
 def _base(request: Request[Any, Any, Any], settings: Settings) -> str:

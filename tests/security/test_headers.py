@@ -241,7 +241,7 @@ def test_an_answer_has_no_field_for_each_of_thousands_of_currencies() -> None:
     for count, refused in ((100, False), (101, True)):
         currencies = ",".join(f"c{number}" for number in range(count))
         try:
-            ask_prices(lookup=Lookup("coin_id", ("bitcoin",)), vs_currencies=currencies, extras={}, precision=None)
+            ask_prices(lookup=Lookup("coin_id", ("bitcoin",)), vs_currencies=currencies)
         except CoinGeckoRefusal:
             assert refused
         else:

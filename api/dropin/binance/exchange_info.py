@@ -4,13 +4,22 @@ Order rules, fees and permissions are not in any dataset and answer null.
 """
 
 import re
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 import msgspec
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
+from api.caching.descriptions import Description
+from api.caching.revisions import snapshot_at
 from api.dropin.binance.errors import BinanceRefusal, illegal, invalid
 from api.dropin.binance.klines import SYMBOL_FORM
+from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
+from api.http.reading import RevisionChoice
+from datahub_assets.datasets.candles.spec import OHLC
 
 QUOTES: Final = (
     *("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "USDP", "USDS", "USD1", "EURI", "AEUR", "IDRT", "BIDR", "BVND", "BKRW"),
@@ -45,14 +54,35 @@ class PairFilter(msgspec.Struct, frozen=True):
     with_permission_sets: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class PairsQuery:
+    """Which pairs are asked for, at which commit."""
+
+    wanted: PairFilter
+    choice: RevisionChoice
+
+
 def ask_pairs(
     *,
-    symbol: str | None,
-    symbols: str | None,
-    permissions: str | None,
-    show_permission_sets: str | None,
-    symbol_status: str | None,
-) -> PairFilter:
+    choice: NamedDependency[RevisionChoice],
+    symbol: Annotated[str | None, QueryParameter(description="only this pair")] = None,
+    symbols: Annotated[str | None, QueryParameter(description='only these pairs: `["BTCUSDT","ETHUSDT"]`')] = None,
+    permissions: Annotated[
+        str | None,
+        QueryParameter(description='`SPOT` or `["MARGIN","LEVERAGED"]`: leaves out nothing, as none are carried'),
+    ] = None,
+    show_permission_sets: Annotated[
+        str | None,
+        QueryParameter(name="showPermissionSets", description="`false`: `permissionSets` is empty instead of null"),
+    ] = None,
+    symbol_status: Annotated[
+        str | None,
+        QueryParameter(
+            name="symbolStatus",
+            description="`TRADING`, `HALT` (never) or `BREAK`; like `permissions`, not with `symbol` or `symbols`",
+        ),
+    ] = None,
+) -> PairsQuery:
     """What a caller means by Binance's parameters; `symbols` is a JSON list, `permissions` one or a word.
 
     Permissions are read and leave out nothing: no dataset tells those of a pair.
@@ -70,11 +100,16 @@ def ask_pairs(
         raise invalid("symbolStatus")
     if show_permission_sets is not None and show_permission_sets.lower() not in {"true", "false"}:
         raise invalid("showPermissionSets")
-    return PairFilter(
-        named,
-        symbol_status,
-        with_permission_sets=show_permission_sets is None or show_permission_sets.lower() == "true",
-    )
+    with_permission_sets = show_permission_sets is None or show_permission_sets.lower() == "true"
+    return PairsQuery(PairFilter(named, symbol_status, with_permission_sets=with_permission_sets), choice)
+
+
+async def describe_pairs(request: Request[Any, Any, Any], engine: Engine, asked: PairsQuery) -> Description:
+    """The commit that is meant, which has the pairs that are named. Raises as `snapshot_at` and `exchange_info`."""
+    del request
+    snapshot = await snapshot_at(engine, OHLC.name, asked.choice)
+    _named(snapshot, asked.wanted)
+    return Description(snapshot.sha)
 
 
 def exchange_info(snapshot: Snapshot, wanted: PairFilter, *, now_ms: int, requests_per_min: int) -> dict[str, Any]:
@@ -83,11 +118,7 @@ def exchange_info(snapshot: Snapshot, wanted: PairFilter, *, now_ms: int, reques
     Raises:
         BinanceRefusal: a named symbol is not there.
     """
-    pairs = _pairs(snapshot)
-    unknown = [name for name in wanted.symbols if name not in pairs]
-    if unknown:
-        raise BinanceRefusal(-1121, f"Invalid symbol. The hub holds no candles of {', '.join(unknown)}.")
-    chosen = [pairs[name] for name in wanted.symbols] if wanted.symbols else list(pairs.values())
+    chosen = _named(snapshot, wanted)
     bare: dict[str, Any] = {} if wanted.with_permission_sets else {"permissionSets": []}
     limit = {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 1, "limit": requests_per_min}
     return {
@@ -127,6 +158,15 @@ def _listed(name: str, text: str | None, *, form: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(msgspec.json.decode(text, type=list[str])))
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError):
         raise illegal(name, f'["{form.strip("^$")}", …]') from None
+
+
+def _named(snapshot: Snapshot, wanted: PairFilter) -> list[dict[str, Any]]:
+    """The pairs that are named, or all there are."""
+    pairs = _pairs(snapshot)
+    unknown = [name for name in wanted.symbols if name not in pairs]
+    if unknown:
+        raise BinanceRefusal(-1121, f"Invalid symbol. The hub holds no candles of {', '.join(unknown)}.")
+    return [pairs[name] for name in wanted.symbols] if wanted.symbols else list(pairs.values())
 
 
 def _pairs(snapshot: Snapshot) -> dict[str, dict[str, Any]]:

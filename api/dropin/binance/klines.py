@@ -5,14 +5,19 @@ Parameters, their limits and what an answer looks like are those of Binance's RE
 """
 
 import re
-from typing import Final
+from functools import partial
+from typing import Annotated, Final
 
 import msgspec
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
+from api.dropin.queries import DropInQuery
 from api.engine.selection.query import RowQuery
-from api.engine.selection.select import rows_of
+from api.engine.selection.select import check_values, rows_of
 from api.engine.snapshot import Snapshot
+from api.http.reading import RevisionChoice
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.times import MINUTE_MS, YEAR_9999_MS
@@ -20,6 +25,7 @@ from datahub_assets.domain.times import MINUTE_MS, YEAR_9999_MS
 MOST_KLINES: Final = 1000
 _USUAL_KLINES: Final = 500
 SYMBOL_FORM: Final = "^[A-Z0-9-_.]{1,20}$"
+_OPEN_TIME: Final = "open time of a candle, epoch milliseconds; inclusive"
 _NUMBER_FORM: Final = "^[0-9]{1,20}$"
 _OTHER_INTERVALS: Final = ("1s", "3d", "1w", "1M")
 """Intervals Binance knows besides those of a fixed length up to a day."""
@@ -36,13 +42,17 @@ _UNUSED: Final = "0"
 
 def ask_klines(
     *,
-    symbol: str | None,
-    interval: str | None,
-    start_time: str | None,
-    end_time: str | None,
-    time_zone: str | None,
-    limit: str | None,
-) -> RowQuery:
+    choice: NamedDependency[RevisionChoice],
+    symbol: Annotated[str | None, QueryParameter(description="mandatory: a pair such as `BTCUSDT`")] = None,
+    interval: Annotated[str | None, QueryParameter(description="mandatory: `1h`, `4h`, `1d`, …")] = None,
+    start_time: Annotated[str | None, QueryParameter(name="startTime", description=_OPEN_TIME)] = None,
+    end_time: Annotated[str | None, QueryParameter(name="endTime", description=_OPEN_TIME)] = None,
+    time_zone: Annotated[
+        str | None,
+        QueryParameter(name="timeZone", description="`0`, `8`, `-1:00`; where candles are the same as in UTC"),
+    ] = None,
+    limit: Annotated[str | None, QueryParameter(description=f"500 by default, {MOST_KLINES} at most")] = None,
+) -> DropInQuery:
     """What a caller means by Binance's parameters; `start_time` and `end_time` are open times, both inclusive.
 
     Raises:
@@ -55,7 +65,7 @@ def ask_klines(
     if most == 0:
         raise invalid("limit")
     _check_time_zone(time_zone, known)
-    return RowQuery(
+    query = RowQuery(
         dataset=OHLC.name,
         filters=(("interval", (known,)), ("symbol", (named,))),
         columns=OHLC.column_names,
@@ -64,9 +74,16 @@ def ask_klines(
         start_ms=None if start_ms is None else min(start_ms, YEAR_9999_MS),
         end_ms=None if end_ms is None else min(end_ms, YEAR_9999_MS) + 1,
     )
+    return DropInQuery(
+        OHLC.name,
+        query,
+        choice,
+        make=partial(klines_json, query=query),
+        check=partial(check_values, query=query),
+    )
 
 
-def klines_json(snapshot: Snapshot, rows: RowQuery, *, resident_only: bool) -> bytes:
+def klines_json(snapshot: Snapshot, query: RowQuery, *, resident_only: bool) -> bytes:
     """The candles a request means, as Binance writes them: lists of twelve, oldest first, the forming one last.
 
     Prices and volumes are text with eight decimals, times epoch milliseconds; what is missing is null.
@@ -74,7 +91,7 @@ def klines_json(snapshot: Snapshot, rows: RowQuery, *, resident_only: bool) -> b
     Raises:
         UnknownValue: said by name.        NotResident: as `rows_of`.
     """
-    frame = rows_of(snapshot, rows, resident_only=resident_only).frame
+    frame = rows_of(snapshot, query, resident_only=resident_only).frame
     # polars writes the exact decimals of a float; 8 of them give back what Binance wrote for anything below 90 million.
     text = frame[[*_PRICES, *_TOTALS]].write_csv(float_precision=_DECIMALS, include_header=False)
     opened = frame["timestamp"].to_physical().to_list()

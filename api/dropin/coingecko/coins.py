@@ -1,19 +1,24 @@
 """Writes the newest row of each coin as CoinGecko's coins/markets and simple/price do.
 
 Fields are those of its OpenAPI schema (docs.coingecko.com). What the market dataset does not carry answers null;
-nothing is computed in its place. What callers may ask is read in `coin_queries`.
+nothing is computed in its place. What callers may ask is read in `queries`.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import polars as pl
+from litestar.di import NamedDependency
 
 from api.dropin.coingecko.queries import ORDERS, USD, Lookup, Markets, Prices, change_field
+from api.dropin.queries import DropInQuery
 from api.engine.latest import latest_rows
 from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
+from api.http.reading import RevisionChoice
+from datahub_assets.datasets.market.spec import MARKET
 
 _TIMES: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
 _FIELDS: Final[Mapping[str, str | None]] = {
@@ -46,6 +51,16 @@ _FIELDS: Final[Mapping[str, str | None]] = {
 }
 """CoinGecko's field -> our column; None: not carried."""
 NOT_CARRIED: Final = tuple(name for name, column in _FIELDS.items() if column is None)
+
+
+def markets_query(choice: NamedDependency[RevisionChoice], markets: NamedDependency[Markets]) -> DropInQuery:
+    """A request for coins/markets at a commit."""
+    return DropInQuery(MARKET.name, markets, choice, make=partial(markets_json, asked=markets))
+
+
+def prices_query(choice: NamedDependency[RevisionChoice], prices: NamedDependency[Prices]) -> DropInQuery:
+    """A request for simple/price at a commit."""
+    return DropInQuery(MARKET.name, prices, choice, make=partial(prices_json, asked=prices))
 
 
 def markets_json(snapshot: Snapshot, asked: Markets, *, resident_only: bool) -> bytes:

@@ -4,9 +4,11 @@ Names, values and precedence are those of its OpenAPI schema (docs.coingecko.com
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.http.reading import words
@@ -25,6 +27,8 @@ _MOST_CURRENCIES: Final = 100
 """CoinGecko has about 60; an answer has each of them for every coin."""
 _MOST_DECIMALS: Final = 18
 _PERIODS: Final = ("1h", "24h", "7d", "14d", "30d", "200d", "1y")
+Flag = Annotated[str | None, QueryParameter(description="`true` or `false`")]
+Precision = Annotated[str | None, QueryParameter(description="decimals of the price: `full`, or 0 to 18")]
 
 
 class Lookup(msgspec.Struct, frozen=True, array_like=True):
@@ -59,7 +63,15 @@ class Prices(msgspec.Struct, frozen=True, array_like=True):
     decimals: int | None
 
 
-def ask_lookup(*, ids: str | None, names: str | None, symbols: str | None, include_tokens: str | None) -> Lookup:
+def ask_lookup(
+    *,
+    ids: Annotated[str | None, QueryParameter(description="coin ids, comma-separated: `bitcoin,ethereum`")] = None,
+    names: Annotated[str | None, QueryParameter(description="coins' names, comma-separated")] = None,
+    symbols: Annotated[str | None, QueryParameter(description="tickers, comma-separated: `btc,eth`")] = None,
+    include_tokens: Annotated[
+        str | None, QueryParameter(description="of coins that share a ticker: the largest (`top`) or `all`")
+    ] = None,
+) -> Lookup:
     """Which coins are meant; ids come before names, names before symbols.
 
     Raises:
@@ -77,16 +89,18 @@ def ask_lookup(*, ids: str | None, names: str | None, symbols: str | None, inclu
 
 def ask_markets(
     *,
-    vs_currency: str | None,
-    lookup: Lookup,
-    category: str | None,
-    order: str | None,
-    per_page: str | None,
-    page: str | None,
-    precision: str | None,
-    price_change_percentage: str | None,
-    sparkline: str | None,
-    include_rehypothecated: str | None,
+    lookup: NamedDependency[Lookup],
+    vs_currency: Annotated[str | None, QueryParameter(description="mandatory: `usd`")] = None,
+    category: Annotated[str | None, QueryParameter(description="not carried; refused")] = None,
+    order: Annotated[str | None, QueryParameter(description=f"one of {', '.join(ORDERS)}")] = None,
+    per_page: Annotated[str | None, QueryParameter(description=f"100 by default, {MOST_PER_PAGE} at most")] = None,
+    page: Annotated[str | None, QueryParameter(description="1 by default; past the end is an empty list")] = None,
+    precision: Precision = None,
+    price_change_percentage: Annotated[
+        str | None, QueryParameter(description="`1h`, `24h`, `7d`, `14d`, `30d`, `200d`, `1y`, comma-separated")
+    ] = None,
+    sparkline: Flag = None,
+    include_rehypothecated: Flag = None,
 ) -> Markets:
     """What a caller means by CoinGecko's parameters.
 
@@ -119,9 +133,16 @@ def ask_markets(
 
 
 def ask_prices(
-    *, lookup: Lookup, vs_currencies: str | None, extras: Mapping[str, str | None], precision: str | None
+    *,
+    lookup: NamedDependency[Lookup],
+    vs_currencies: Annotated[str | None, QueryParameter(description="mandatory: `usd`, comma-separated")] = None,
+    include_market_cap: Flag = None,
+    include_24hr_vol: Flag = None,
+    include_24hr_change: Flag = None,
+    include_last_updated_at: Flag = None,
+    precision: Precision = None,
 ) -> Prices:
-    """What a caller means by CoinGecko's parameters; `extras` are the `include_…` flags by the field's suffix.
+    """What a caller means by CoinGecko's parameters.
 
     Raises:
         CoinGeckoRefusal: a parameter is missing or not valid.
@@ -133,6 +154,12 @@ def ask_prices(
         raise CoinGeckoRefusal("Missing parameter vs_currencies")
     if len(currencies) > _MOST_CURRENCIES:
         raise CoinGeckoRefusal(f"Invalid vs_currencies; valid: at most {_MOST_CURRENCIES} of them")
+    extras = {
+        "_market_cap": include_market_cap,
+        "_24h_vol": include_24hr_vol,
+        "_24h_change": include_24hr_change,
+        "last_updated_at": include_last_updated_at,
+    }
     wanted = tuple(name for name, flag in extras.items() if _flag(flag))
     return Prices(lookup=lookup, currencies=currencies, extras=wanted, decimals=_decimals(precision))
 

@@ -6,6 +6,7 @@ Rows are returned as polars frames.
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 import polars as pl
@@ -36,16 +37,31 @@ def rows_of(snapshot: Snapshot, query: RowQuery, *, resident_only: bool = False)
         NotResident: `resident_only` is set and a file would have to be read, or much be looked up, first.
     """
 
-    def ranked() -> pl.DataFrame:
-        max_age_ms = None if query.max_age_s is None else query.max_age_s * 1000
-        return latest_rows(snapshot, max_age_ms=max_age_ms, resident_only=resident_only)
-
+    ranked = partial(_ranked, snapshot, query, resident_only=resident_only)
     if query.of_each:
         return _newest_of_each(snapshot.spec, query, ranked())
     return _in_order_of_time(snapshot, query, ranked, resident_only=resident_only)
 
 
-def conditions_of(spec: DatasetSpec, query: RowQuery) -> list[Condition]:
+def check_values(snapshot: Snapshot, query: RowQuery) -> None:
+    """See that the commit knows the values of a query's filters, as `rows_of` does. Blocks when files must be read.
+
+    Raises:
+        UnknownValue: said by name.
+    """
+    ranked = partial(_ranked, snapshot, query, resident_only=False)
+    if query.of_each:
+        _filtered(snapshot.spec, query, ranked())
+    else:
+        _choose(snapshot, query, ranked)
+
+
+def _ranked(snapshot: Snapshot, query: RowQuery, *, resident_only: bool) -> pl.DataFrame:
+    max_age_ms = None if query.max_age_s is None else query.max_age_s * 1000
+    return latest_rows(snapshot, max_age_ms=max_age_ms, resident_only=resident_only)
+
+
+def _conditions(spec: DatasetSpec, query: RowQuery) -> list[Condition]:
     """The filters that are given, and their values."""
     given = dict(query.filters)
     return [(one, given[one.parameter]) for one in spec.filters if one.parameter in given]
@@ -53,7 +69,7 @@ def conditions_of(spec: DatasetSpec, query: RowQuery) -> list[Condition]:
 
 def is_one_series(spec: DatasetSpec, query: RowQuery) -> bool:
     """Whether the rows lie in one run that need not be searched: those of one series of one group."""
-    given = conditions_of(spec, query)
+    given = _conditions(spec, query)
     groups = [len(values) for one, values in given if one.column == spec.group]
     series = [len(values) for one, values in given if _names_series(spec, one)]
     searched = [one for one, _ in given if one.column not in {spec.group, spec.final} and not _names_series(spec, one)]
@@ -123,7 +139,7 @@ def _choose(snapshot: Snapshot, query: RowQuery, ranked: Ranked) -> _Chosen:
     Raises:
         UnknownValue: a value is none of the commit's.
     """
-    spec, given = snapshot.spec, conditions_of(snapshot.spec, query)
+    spec, given = snapshot.spec, _conditions(snapshot.spec, query)
     groups: tuple[str, ...] | None = None
     for one, values in given:
         if spec.group is not None and one.column == spec.group:
@@ -163,7 +179,7 @@ def _filtered(spec: DatasetSpec, query: RowQuery, ranked: pl.DataFrame) -> pl.Da
     series: set[str] | None = None
     wanted: list[pl.Expr] = []
     recent = _recent(spec, query)
-    for one, values in conditions_of(spec, query):
+    for one, values in _conditions(spec, query):
         if one.newest:
             series = (series or set()) | set(_largest(spec, ranked, one, values, where=recent))
         elif one.column == spec.series:

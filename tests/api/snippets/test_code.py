@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.caching.descriptions import Description
 from api.web.endpoints import Endpoint
 from api.web.snippets import query_of, snippets_of
 from localhub.testing import HubServer
@@ -176,7 +177,7 @@ def test_code_for_a_stream_says_what_comes_as_it_comes(server: Server, language:
 def test_values_stay_values(text: str) -> None:
     endpoint = Endpoint("/api/hub/sql", dict.fromkeys(("q", "format", "revision"), False), is_table=True)
     query = query_of("/api/hub/sql", [("q", text)], endpoints={endpoint.path: endpoint})
-    found = snippets_of(query, base="http://hub", revision="market@1,ohlc@2", media_type="application/json")
+    found = snippets_of(query, Description("market@1,ohlc@2"), base="http://hub")
     shown = subprocess.run(
         ["sh", "-c", found.code["curl"].replace("curl ", "printf '%s\\n' ", 1)],
         capture_output=True,

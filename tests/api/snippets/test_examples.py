@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from api.caching.descriptions import Description
 from api.web.endpoints import Endpoint
 from api.web.snippets import example_query, query_of, snippets_of
 from datahub_assets.datasets.candles.spec import OHLC
@@ -28,7 +29,7 @@ def test_an_example_is_made_of_the_filters(spec: DatasetSpec, query: str) -> Non
     parameters = dict.fromkeys((*(one.parameter for one in spec.filters), "limit", "format", "revision"), False)
     endpoint = Endpoint(f"/api/hub/{spec.name}", parameters, is_table=True)
     asked = query_of(query, (), endpoints={endpoint.path: endpoint})
-    found = snippets_of(asked, base="http://hub", revision="a" * 40, media_type="application/json")
+    found = snippets_of(asked, Description("a" * 40), base="http://hub")
     assert set(found.code) == {"curl", "python", "javascript", "polars", "duckdb"}
     assert found.permalink == f"http://hub{query}&revision={'a' * 40}"
 

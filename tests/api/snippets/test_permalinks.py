@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.snippets.queries import QUERIES
@@ -61,11 +63,28 @@ def test_a_cursor_is_pinned_already(client: Client) -> None:
     assert client.get(link.raw_path.decode()).json() == client.get(following).json()
 
 
-def test_a_query_of_one_dataset_names_it_where_it_could_be_another(client: Client) -> None:
-    sha = client.get("/api/hub/market").headers["x-revision"]
+def test_a_statement_is_pinned_to_the_commits_of_all_datasets(client: Client) -> None:
+    """Which of them it reads is known once it ran."""
+    shas = {name: client.get("/api/hub/dataset-info").json()[name]["revision"] for name in DATASETS}
     found = client.get("/api/hub/snippets", params={"path": "/api/hub/sql?q=SELECT+count(*)+FROM+market"}).json()
-    assert found["revision"] == f"market@{sha}"
-    assert "immutable" in client.get(httpx.URL(found["permalink"]).raw_path.decode()).headers["cache-control"]
+    assert found["revision"] == ",".join(f"{name}@{sha}" for name, sha in shas.items())
+    answer = client.get(httpx.URL(found["permalink"]).raw_path.decode())
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["x-revision"] == shas["market"]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_commits_are_those_that_answer(client: Client, name: str) -> None:
+    path, params = QUERIES[name]
+    url = httpx.URL(path).copy_merge_params(params)
+    answered = client.get(url).headers.get("x-revision")
+    asked = client.get("/api/hub/snippets", params={"path": path, **params})
+    named = asked.json()["revision"]
+    assert asked.headers.get("x-revision") == named
+    if name == "sql":
+        assert f"ohlc@{answered}" in named.split(",")
+    else:
+        assert named == answered
 
 
 def test_the_server_is_named_as_it_was_reached(client: Client) -> None:

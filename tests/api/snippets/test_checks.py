@@ -1,11 +1,15 @@
-"""A query is tried before there are snippets for it: refused as itself would be, and nothing stays behind."""
+"""A query is checked before there are snippets for it: refused as itself would be, and not asked."""
 
+from pathlib import Path
+
+import httpx
 import pytest
 
 from api.stream.feed import MOST_LISTENERS
 from localhub.testing import HubServer
-from tests.api.conftest import Client
+from tests.api.conftest import Client, serving
 from tests.api.snippets.queries import STREAM
+from tests.api.workers import Workers
 
 
 @pytest.mark.parametrize(
@@ -43,16 +47,46 @@ def test_what_is_no_query_is_said(client: Client, params: dict[str, str], expect
         "/api/hub/market?limit=1&limit=2",
         "/api/hub/market?format=xml",
         "/api/hub/market?coin_ids=nope",
+        "/api/hub/market?coin_ids=nope&start=2020-01-01",
+        "/api/hub/market?start=2020-01-02&end=2020-01-01",
+        "/api/hub/market?order=up",
+        "/api/hub/market?as_of=1970-01-02",
         "/api/hub/sql",
-        "/api/hub/sql?q=SELEC+1",
-        "/api/hub/sql?q=COPY+ohlc+TO+%27x%27",
+        "/api/hub/sql?q=SELECT+1&q=SELECT+2",
+        "/api/hub/sql?q=SELECT+1&params=nope",
+        "/api/hub/sql?q=SELECT+1&format=xml",
+        "/api/hub/sql?q=SELECT+1&revision=nope",
+        "/api/hub/sql?q=SELECT+1&revision=news@main",
+        "/api/hub/dataset-info?dataset=news",
+        "/api/hub/dataset-info?revision=nope",
+        "/api/hub/diff",
+        "/api/hub/diff?dataset=ohlc",
         "/api/hub/diff?dataset=ohlc&from=nope",
+        "/api/hub/diff?dataset=ohlc&from=main&from_as_of=2025-01-01",
+        "/api/hub/diff?dataset=ohlc&from=main&limit=0",
         "/api/hub/coverage?symbol=NOPE",
+        "/api/hub/coverage?interval=7h",
+        "/api/hub/coverage?dataset=market&interval=1h",
         "/api/hub/revisions?dataset=news",
+        "/api/hub/revisions?dataset=market&limit=1001",
+        "/api/hub/revisions?dataset=market&before=nope",
         "/api/hub/stream?dataset=news",
+        "/api/hub/stream?symbol=NOPE",
+        "/api/hub/status?verbose=1",
         "/binance/api/v3/klines?symbol=NOPE&interval=1h",
+        "/binance/api/v3/klines?symbol=BTCUSDT&interval=5m",
+        "/binance/api/v3/klines?symbol=BTCUSDT&interval=7h",
         "/binance/api/v3/klines?symbol=BTCUSDT&interval=1h&limt=1",
+        "/binance/api/v3/klines?symbol=BTCUSDT&symbol=ETHUSDT&interval=1h",
+        "/binance/api/v3/klines?symbol=BTCUSDT&interval=1h&revision=nope",
+        "/binance/api/v3/exchangeInfo?symbol=NOPE",
+        "/binance/api/v3/exchangeInfo?symbol=BTCUSDT&symbolStatus=BREAK",
+        "/binance/api/v3/ping?limt=1",
         "/coingecko/api/v3/coins/markets",
+        "/coingecko/api/v3/coins/markets?vs_currency=usd&page=1&page=2",
+        "/coingecko/api/v3/coins/markets?vs_currency=usd&as_of=soon",
+        "/coingecko/api/v3/simple/price?vs_currencies=usd",
+        "/coingecko/api/v3/ping?x_cg_pro_api_key=a&x_cg_pro_api_key=b",
     ],
 )
 def test_a_query_that_is_refused_is_refused_in_the_same_words(client: Client, query: str) -> None:
@@ -63,6 +97,19 @@ def test_a_query_that_is_refused_is_refused_in_the_same_words(client: Client, qu
     for problem in said:
         problem.pop("request_id", None)
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("statement", ["SELEC 1", "COPY ohlc TO 'x'", "SELECT nope FROM ohlc"])
+def test_a_statement_is_not_run(client: Client, statement: str) -> None:
+    query = {"path": "/api/hub/sql", "q": statement}
+    found = client.get("/api/hub/snippets", params=query).json()
+    assert client.get(httpx.URL(found["permalink"]).raw_path.decode()).status_code in {400, 403}
+
+
+def test_asking_for_snippets_is_one_request(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
+    with serving(hub, tmp_path, DATAHUB_RATE_LIMIT_PER_MIN="2") as client:
+        asked = [client.get("/api/hub/snippets", params={"path": "/api/hub/market"}) for _ in range(3)]
+    assert [answer.status_code for answer in asked] == [200, 200, 429]
 
 
 def test_asking_for_snippets_leaves_no_follower_behind(client: Client) -> None:

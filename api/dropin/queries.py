@@ -1,0 +1,47 @@
+"""A checked query of a drop-in endpoint that answers with what a dataset holds at a commit."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Request
+
+from api.caching.answers import Answer, Answers, MakeJson
+from api.caching.descriptions import Description
+from api.engine.engine import Engine
+from api.engine.snapshot import Snapshot
+from api.http.reading import RevisionChoice
+
+
+@dataclass(frozen=True, slots=True)
+class DropInQuery:
+    """What is asked, of which dataset, at which commit.
+
+    Attributes:
+        normal: the query in its normal form, which names all that `make` depends on besides the snapshot.
+        make: makes the answer.
+        check: raises what `make` would about values that are asked for; blocks. None where it raises nothing.
+    """
+
+    dataset: str
+    normal: msgspec.Struct
+    choice: RevisionChoice
+    make: MakeJson
+    check: Callable[[Snapshot], None] | None = None
+
+    async def answer(self, request: Request[Any, Any, Any]) -> Answer:
+        """The answer; 304 when the caller has it already. Raises as `Answers.json_of_commit`."""
+        answers = Answers.of(request.app)
+        return await answers.json_of_commit(request, self.dataset, self.normal, choice=self.choice, make=self.make)
+
+
+async def describe_drop_in(request: Request[Any, Any, Any], engine: Engine, asked: DropInQuery) -> Description:
+    """The commit that is meant. Raises as `Dataset.commit`, `Dataset.at` and `DropInQuery.check`."""
+    del request
+    dataset = engine.dataset(asked.dataset)
+    commit = await dataset.commit(asked.choice)
+    if asked.check is not None:
+        await asyncio.to_thread(asked.check, await dataset.at(commit))
+    return Description(commit.sha)
