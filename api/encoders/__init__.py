@@ -8,6 +8,7 @@ csv                     CSV with a header line
 json                    JSON, a list of objects
 ndjson                  newline-delimited JSON
 parquet                 parquet, compressed with zstd
+tables                  frames as Arrow tables, which both of these write
 text                    what the textual formats share
 """
 

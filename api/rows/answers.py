@@ -27,7 +27,7 @@ from api.rows.choice import is_one_series
 from api.rows.requests import Asked, RowsRequest
 from api.rows.service import RowsPage, rows_of
 
-_FORM: Final = "2"
+_FORM: Final = "3"
 """Changes when the same rows are written in another way, so that ETags of older versions do not match."""
 _NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
 

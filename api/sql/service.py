@@ -36,7 +36,7 @@ from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.ledgers import parts_of
 
-_FORM: Final = "1"
+_FORM: Final = "2"
 """Changes when the same answer is written in another way, so that ETags of older versions do not match."""
 _REMEMBERED: Final = 4096
 Params = Sequence[Any] | Mapping[str, Any]

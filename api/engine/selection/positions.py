@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -43,15 +44,21 @@ def run_of(spec: TableSpec, series: str, group: str | None) -> tuple[str, ...]:
 def position_of(spec: TableSpec, frame: pl.DataFrame, row: int) -> Position:
     """The position of a row of a frame that has the columns of `page_order`."""
     values = [frame.get_column(name)[row] for name in spec.page_order]
-    return tuple(epoch_ms(value) if isinstance(value, datetime) else value for value in values)
+    return tuple(map(_said, values))
 
 
 def rows_at(spec: TableSpec, frame: pl.DataFrame, rest: Position, *, first: int, last: int) -> tuple[int, int]:
     """Where in the rows [first, last) of a sorted file, all of one series and time, those with this `rest` are."""
-    columns = [frame[name].to_physical() for name in spec.within_time]
-    rows = range(first, last)
+    same = frame[first:last]
+    columns = [same[name] for name in spec.within_time]
+    rows = range(same.height)
 
     def values(row: int) -> Position:
-        return tuple(column[row] for column in columns)
+        return tuple(_said(column[row]) for column in columns)
 
     return first + bisect_left(rows, rest, key=values), first + bisect_right(rows, rest, key=values)
+
+
+def _said(value: Any) -> int | str:
+    """A value of a row as positions have it."""
+    return epoch_ms(value) if isinstance(value, datetime) else value
