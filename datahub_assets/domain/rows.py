@@ -1,7 +1,7 @@
 """Checked rows, rejected rows and how two versions of a row merge."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,7 +45,7 @@ class Checked:
     rejected: tuple[Rejected, ...]
 
 
-def frame_of(spec: TableSpec | LedgerSpec, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+def frame_of(spec: TableSpec | LedgerSpec, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Rows as a frame of exactly the spec's columns and types; times as integer milliseconds or datetimes."""
     told = {c.name: EPOCH_MS if c.kind is ColumnKind.TIME else c.kind.polars for c in spec.columns}
     return pl.DataFrame(rows, schema=told, orient="row").cast(pl.Schema(spec.polars_schema()))

@@ -104,7 +104,7 @@ def test_mapped_rows_that_are_broken_are_written_anew(
         pytest.param(candles(("AAA",), count=2).drop("timestamp"), id="no key column"),
         pytest.param(candles(("AAA",), count=2).with_columns(pl.lit(None, pl.String).alias("symbol")), id="no symbol"),
         pytest.param(
-            candles(("AAA",), count=2).with_columns(pl.lit(None, pl.Datetime("ms", "UTC")).alias("timestamp")),
+            candles(("AAA",), count=2).with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("timestamp")),
             id="no time",
         ),
         pytest.param(candles(("AAA",), count=2).with_columns(pl.lit("x").alias("close")), id="not a number"),

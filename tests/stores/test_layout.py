@@ -16,6 +16,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.domain.rows import frame_of
 from datahub_assets.stores.hub import layout
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 from tests.stores.world import CORRECTIONS, GAPS, START_MS, candles
@@ -38,9 +39,7 @@ def value(column: Column, required: Collection[str]) -> st.SearchStrategy[object
 def frames(spec: DatasetSpec | LedgerSpec) -> st.SearchStrategy[tuple[DatasetSpec | LedgerSpec, pl.DataFrame]]:
     required = spec.required if isinstance(spec, DatasetSpec) else spec.key
     row = st.fixed_dictionaries({column.name: value(column, required) for column in spec.columns})
-    return st.lists(row, max_size=4).map(
-        lambda rows: (spec, pl.DataFrame(rows, schema=spec.polars_schema(), orient="row"))
-    )
+    return st.lists(row, max_size=4).map(lambda rows: (spec, frame_of(spec, rows)))
 
 
 @settings(deadline=None, max_examples=60)
@@ -66,7 +65,7 @@ def test_the_form_of_a_file() -> None:
 
 
 def test_an_empty_file_has_no_row_group() -> None:
-    content = layout.write(GAPS, pl.DataFrame(schema=GAPS.polars_schema()))
+    content = layout.write(GAPS, frame_of(GAPS, []))
     assert pq.ParquetFile(io.BytesIO(content)).num_row_groups == 0
     assert layout.read(GAPS, content, name="gaps").is_empty()
 
@@ -109,4 +108,4 @@ def row_of(number: int) -> pl.DataFrame:
         "timestamp": number,
         "price": number / 7,
     }
-    return pl.DataFrame([values], schema=MARKET.polars_schema(), orient="row")
+    return frame_of(MARKET, [values])

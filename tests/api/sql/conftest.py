@@ -25,7 +25,7 @@ SECRET = "s3cret-that-must-not-get-out"
 START_MS = 1_735_689_600_000  # 2025-01-01
 SYMBOLS = ("BTCUSDT", "DOGEUSDT", "ETHUSDT")
 CANDLES = 100
-GAPS = pa.schema([("symbol", pa.string()), ("interval", pa.string()), ("from", pa.timestamp("ms", "UTC"))])
+GAPS = pa.schema([("symbol", pa.string()), ("interval", pa.string()), ("from", pa.timestamp("us", "UTC"))])
 
 
 class Loop:
