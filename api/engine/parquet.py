@@ -139,7 +139,7 @@ class FileReader:
                 pa.ipc.new_file(sink, _arrow(pl.DataFrame(schema=schema)).schema) as writer,
             ):
                 rows = self._connection.cursor().sql(
-                    f"{self._select(blob)} ORDER BY {order}", params={"path": str(blob)}
+                    f"FROM ({self._select(blob)}) ORDER BY {order}", params={"path": str(blob)}
                 )
                 for batch in rows.to_arrow_reader(_BATCH_ROWS):
                     in_ms = pl.DataFrame(batch).with_columns(cs.datetime().cast(EPOCH_MS))  # whole ones, whoever wrote

@@ -3,12 +3,14 @@
 import io
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars import selectors
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
@@ -78,6 +80,18 @@ def test_readers_may_add_columns_but_not_take_any_away() -> None:
     candles(START_MS).drop("close", "volume").write_parquet(less)
     with pytest.raises(HubContentInvalid, match="today lacks the columns close, volume"):
         layout.read(OHLC, less.getvalue(), name="today")
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_times_are_whole_milliseconds_in_any_unit(unit: Literal["ms", "us", "ns"]) -> None:
+    rows, content = candles(START_MS), io.BytesIO()
+    rows.with_columns(selectors.datetime().dt.cast_time_unit(unit)).write_parquet(content)
+    assert layout.read(OHLC, content.getvalue(), name="x").equals(rows)
+    finer = io.BytesIO()
+    moved = pl.col("timestamp") + pl.duration(microseconds=1)
+    rows.with_columns(moved.dt.cast_time_unit("ns")).write_parquet(finer)
+    with pytest.raises(HubContentInvalid, match=r"x cannot be read as parquet of this dataset: .* would lose data"):
+        layout.read(OHLC, finer.getvalue(), name="x")
 
 
 @pytest.mark.parametrize(
