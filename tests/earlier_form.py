@@ -16,13 +16,17 @@ IN_MS = pa.timestamp("ms", tz="UTC")
 TODAYS = ColumnKind.TIME.arrow
 
 
+def schema_with_times(schema: pa.Schema, kind: pa.DataType) -> pa.Schema:
+    """The schema with times of this type."""
+    return pa.schema([field.with_type(kind) if pa.types.is_timestamp(field.type) else field for field in schema])
+
+
 def with_times(content: bytes, kind: pa.DataType) -> bytes:
     """The same parquet file with times of this type."""
     table = pq.read_table(pa.BufferReader(content))
-    fields = [field.with_type(kind) if pa.types.is_timestamp(field.type) else field for field in table.schema]
     buffer = io.BytesIO()
     options = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
-    with pq.ParquetWriter(buffer, pa.schema(fields), **options) as writer:
+    with pq.ParquetWriter(buffer, schema_with_times(table.schema, kind), **options) as writer:
         if table.num_rows:
             writer.write_table(table.cast(writer.schema), row_group_size=ROW_GROUP_ROWS)
     return buffer.getvalue()
