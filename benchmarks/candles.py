@@ -10,6 +10,9 @@ import polars as pl
 
 from datahub_assets.datasets.candles.intervals import Interval, interval
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.domain.columns import ColumnKind
+from datahub_assets.domain.rows import from_epoch_ms
+from datahub_assets.domain.tables import TableSpec
 from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 SEED: Final = 20_261_101
@@ -98,4 +101,14 @@ def _finished(frame: pl.DataFrame, of: Interval, *, now_ms: int) -> pl.DataFrame
         closed=close_time < now_ms,
         provider=pl.lit(OHLC.provider),
         ingested_at=pl.min_horizontal(close_time + 1_000, pl.lit(now_ms)),
-    ).select(pl.col(name).cast(kind) for name, kind in OHLC.polars_schema().items())
+    ).select(typed(OHLC))
+
+
+def typed(spec: TableSpec) -> list[pl.Expr]:
+    """The spec's columns with its types, of a frame whose times are epoch milliseconds."""
+    return [
+        from_epoch_ms(pl.col(column.name))
+        if column.kind is ColumnKind.TIME
+        else pl.col(column.name).cast(column.kind.polars)
+        for column in spec.columns
+    ]

@@ -14,8 +14,8 @@ from benchmarks.environment import FOLDER
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.columns import ColumnKind
 
-FILES: Final = FOLDER / "data" / f"{SEED}-{NOW_MS}"
-"""Folder of all files made from this seed; another seed or end makes another folder."""
+FILES: Final = FOLDER / "data" / f"{SEED}-{NOW_MS}-{ColumnKind.TIME.arrow.unit}"
+"""Folder of all files made from this seed; another seed, end or unit of times makes another folder."""
 
 SMALL_SYMBOLS: Final = 13
 """Pairs of the small history that refresh times are compared with: about 100 thousand candles."""

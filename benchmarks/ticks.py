@@ -5,10 +5,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from benchmarks.candles import INTERVALS
+from benchmarks.candles import INTERVALS, typed
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.domain.times import utc_datetime
 
 COINS: Final = 250
 
@@ -40,7 +41,7 @@ def _moved(forming: pl.DataFrame, rng: np.random.Generator, *, now_ms: int) -> p
             low=pl.min_horizontal("low", "close"),
             trade_count=pl.col("trade_count") + 3,
             closed=pl.col("close_time").dt.epoch("ms") < now_ms,
-            ingested_at=pl.lit(now_ms).cast(pl.Datetime("ms", "UTC")),
+            ingested_at=pl.lit(utc_datetime(now_ms)),
         )
         .select(OHLC.column_names)
     )
@@ -72,5 +73,4 @@ def prices(rng: np.random.Generator, *, times_ms: np.ndarray) -> pl.DataFrame:
         }
     )
     absent = [pl.lit(None).alias(name) for name in MARKET.column_names if name not in made.columns]
-    typed = [pl.col(name).cast(kind) for name, kind in MARKET.polars_schema().items()]
-    return made.with_columns(absent).select(typed).sort(list(MARKET.file_order))
+    return made.with_columns(absent).select(typed(MARKET)).sort(list(MARKET.file_order))

@@ -4,6 +4,7 @@
 
 arrow                   the Arrow IPC stream format
 parquet                 parquet, compressed with zstd
+tables                  frames as Arrow tables, which both of these write
 text                    JSON, JSON by column, newline-delimited JSON and CSV
 """
 

@@ -121,10 +121,11 @@ class Engine:
         opened = {file.mapped: file for library in libraries for file in library.open_files()}
         freed = self._blobs.prune(keep=needed, budget_bytes=_SPARE_BLOBS_BYTES)
         self._catalog.forget_contents(keep=self._blobs.held())
+        mapped: set[Path] = set().union(*(library.needed_mapped() for library in libraries))
         kept = 0
         for used_at_s, path in sorted(self._mapped_files(opened), reverse=True):
             size = path.stat().st_size
-            if used_at_s > time.time() - _PRUNE_AFTER_S or (_content(path) in needed and kept + size <= _MAPPED_BYTES):
+            if used_at_s > time.time() - _PRUNE_AFTER_S or (path in mapped and kept + size <= _MAPPED_BYTES):
                 kept += size
                 continue
             if path in opened:
@@ -195,8 +196,3 @@ class Engine:
             catalog=self._catalog,
         )
         return Dataset(spec, library=library, hub=self.hub, catalog=self._catalog)
-
-
-def _content(mapped: Path) -> str:
-    """The content an Arrow file of mapped rows was made from."""
-    return mapped.name.partition("-")[0]

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import duckdb
 import msgspec
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 
 from api.engine.datafile import FileIndex, Rows, Span
@@ -19,11 +20,12 @@ from api.engine.hub.catalog import Catalog
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
+from datahub_assets.domain.rows import EPOCH_MS
 from datahub_assets.domain.sql_names import quoted
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH_ROWS: Final = 100_000
-_FORM: Final = "2"
+_FORM: Final = "3"
 """Changes when the way files are read or kept does, so that what an older version kept is not taken for ours."""
 _DUCKDB_TYPES: Final = {
     ColumnKind.TEXT: "VARCHAR",
@@ -97,7 +99,7 @@ class FileReader:
             self._write_mapped(blob, path)
             table = _mapped(path)
         frame = cast("pl.DataFrame", pl.from_arrow(table, rechunk=False))
-        return Rows(frame=frame, times=frame[self._spec.time].to_physical().to_numpy())
+        return Rows(frame=frame, times=frame[self._spec.time].dt.epoch("ms").to_numpy())
 
     def mapped_path(self, blob: Path) -> Path:
         """Where the rows of a parquet file are kept as an Arrow file."""
@@ -126,7 +128,7 @@ class FileReader:
         return FileIndex(spans=spans)
 
     def _write_mapped(self, blob: Path, path: Path) -> None:
-        schema = dict(self._spec.polars_schema())
+        schema = pl.Schema(self._spec.polars_schema())
         order = ", ".join(map(self._ordered, self._spec.sort))
         path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleared the folder away
         incoming = path.with_name(f"{uuid.uuid4().hex}.incoming")
@@ -137,11 +139,11 @@ class FileReader:
                 pa.ipc.new_file(sink, _arrow(pl.DataFrame(schema=schema)).schema) as writer,
             ):
                 rows = self._connection.cursor().sql(
-                    f"{self._select(blob)} ORDER BY {order}", params={"path": str(blob)}
+                    f"FROM ({self._select(blob)}) ORDER BY {order}", params={"path": str(blob)}
                 )
                 for batch in rows.to_arrow_reader(_BATCH_ROWS):
-                    frame = pl.DataFrame(batch).cast(schema)  # type: ignore[arg-type]
-                    writer.write_table(_arrow(frame))
+                    in_ms = pl.DataFrame(batch).with_columns(cs.datetime().cast(EPOCH_MS))  # whole ones, whoever wrote
+                    writer.write_table(_arrow(in_ms.cast(schema)))
             with incoming.open("rb") as written:  # a name must not outlive its bytes when the power fails
                 os.fsync(written.fileno())
             incoming.replace(path)

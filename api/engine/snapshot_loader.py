@@ -82,6 +82,10 @@ class SnapshotLoader:
         """Contents that some snapshot in use still needs."""
         return set().union(*(snapshot.blobs for snapshot in list(self._alive)))
 
+    def needed_mapped(self) -> set[Path]:
+        """Arrow files that some snapshot in use still needs; one of another form, of an earlier version, is none."""
+        return {file.mapped for snapshot in list(self._alive) for file in snapshot.data}
+
     def _fetch(self, sha: str, files: Sequence[HubFile]) -> None:
         wanted = {file.content_id: file for file in files if not self._blobs.has(file)}
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain import fields
+from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.fields import BadField
 from datahub_assets.domain.rows import Checked, Rejected, frame_of
 from datahub_assets.domain.tables import FETCHED
+from datahub_assets.domain.times import YEAR_1_MS, YEAR_9999_MS
 
 ReadRow = Callable[[Mapping[str, object], int], dict[str, object]]
 """Reads the columns of a row from an item, given the time of fetching; raises BadField for what it cannot use."""
@@ -17,7 +19,8 @@ def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, na
 
     An item is rejected for the first field that cannot be used, and where it says nothing of the key, of the time or of
     whether it is final, whatever `read` makes of that: one such row would keep all others from being stored. So it is
-    where it is of a group the dataset does not have. Of two items with one key the later one counts.
+    where it is of a group the dataset does not have, or a time is of no calendar. Of two items with one key the later
+    one counts.
 
     Args:
         items: as decoded from JSON.
@@ -42,9 +45,13 @@ def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, na
 
 
 def _see_that_it_is_placed(spec: DatasetSpec, row: Mapping[str, object]) -> None:
-    """A row that lacks what every row has, or is of an unknown group, has no place in the dataset's files."""
+    """A row that lacks what all have, of an unknown group or with a time of no calendar has no place in the files."""
     for name in spec.column_names:
         if name in spec.required or name == spec.final:
             fields.there(name, row.get(name))
+    for column in spec.columns:
+        time_ms = row.get(column.name)
+        if column.kind is ColumnKind.TIME and isinstance(time_ms, int) and not YEAR_1_MS <= time_ms <= YEAR_9999_MS:
+            raise BadField(f"{column.name} is in none of the years 1 to 9999: {fields.shown(time_ms)}")
     if spec.group is not None and row[spec.group] not in spec.groups:
         raise BadField(f"{spec.group} is none of {', '.join(spec.groups)}: {fields.shown(row[spec.group])}")

@@ -21,7 +21,7 @@ class ColumnKind(StrEnum):
 
     @property
     def arrow(self) -> "pa.DataType":
-        """The parquet type: times are `timestamp[ms, UTC]`, numbers float64, counts int64, texts `list<string>`."""
+        """The parquet type: times are `timestamp[us, UTC]`, numbers float64, counts int64, texts `list<string>`."""
         import pyarrow as pa  # noqa: PLC0415 - specs are loaded by commands that should not wait for it
 
         return {
@@ -30,7 +30,7 @@ class ColumnKind(StrEnum):
             ColumnKind.NUMBER: pa.float64(),
             ColumnKind.COUNT: pa.int64(),
             ColumnKind.FLAG: pa.bool_(),
-            ColumnKind.TIME: pa.timestamp("ms", tz="UTC"),
+            ColumnKind.TIME: pa.timestamp("us", tz="UTC"),
         }[self]
 
     @property
@@ -44,7 +44,7 @@ class ColumnKind(StrEnum):
             ColumnKind.NUMBER: pl.Float64(),
             ColumnKind.COUNT: pl.Int64(),
             ColumnKind.FLAG: pl.Boolean(),
-            ColumnKind.TIME: pl.Datetime("ms", "UTC"),
+            ColumnKind.TIME: pl.Datetime("us", "UTC"),
         }[self]
 
 

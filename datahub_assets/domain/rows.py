@@ -1,12 +1,18 @@
 """Checked rows, rejected rows and how two versions of a row merge."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import polars as pl
 
+from datahub_assets.domain.columns import ColumnKind
+from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.tables import FETCHED, TableSpec
+
+EPOCH_MS: Final = pl.Datetime("ms", "UTC")
+"""What makes times of integers that count milliseconds. Columns of times hold whole ones, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,15 @@ class Checked:
     rejected: tuple[Rejected, ...]
 
 
-def frame_of(spec: TableSpec, rows: Sequence[dict[str, object]]) -> pl.DataFrame:
+def frame_of(spec: TableSpec | LedgerSpec, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Rows as a frame of exactly the spec's columns and types; times as integer milliseconds or datetimes."""
-    return pl.DataFrame(rows, schema=spec.polars_schema(), orient="row")
+    told = {c.name: EPOCH_MS if c.kind is ColumnKind.TIME else c.kind.polars for c in spec.columns}
+    return pl.DataFrame(rows, schema=told, orient="row").cast(pl.Schema(spec.polars_schema()))
+
+
+def from_epoch_ms(values: pl.Expr) -> pl.Expr:
+    """Integers that are epoch milliseconds as values of a column of times."""
+    return values.cast(EPOCH_MS).cast(ColumnKind.TIME.polars)
 
 
 def merge(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

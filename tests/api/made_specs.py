@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from datahub_assets.datasets.filters import Filter, Spelling
 from datahub_assets.datasets.spec import DatasetSpec, Licence, NewestOfEach, NewestRows
 from datahub_assets.domain.columns import Column, ColumnKind
+from datahub_assets.domain.rows import frame_of
 from datahub_assets.domain.tables import ByTime, LiveStyle, Period
 from datahub_assets.domain.times import DAY_MS
 
@@ -137,7 +138,4 @@ def histories(draw: st.DrawFn, made: Make) -> list[tuple[str | None, pl.DataFram
     files: dict[tuple[str | None, int], list[dict[str, Any]]] = {}
     for row in {tuple(row[name] for name in spec.key): row for row in drawn}.values():
         files.setdefault((row["side"] if made.group else None, chance.randrange(3)), []).append(row)
-    return [
-        (group, pl.DataFrame(members, schema=spec.polars_schema(), orient="row"))
-        for (group, _), members in files.items()
-    ]
+    return [(group, frame_of(spec, members)) for (group, _), members in files.items()]

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
@@ -42,10 +43,17 @@ def parquet(tmp_path: Path, rows: pl.DataFrame) -> Path:
     return path.rename(tmp_path / hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def test_rows_come_out_sorted_and_typed_whatever_the_file_is(reader: MakeReader, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_rows_come_out_sorted_and_typed_whatever_the_file_is(
+    reader: MakeReader, tmp_path: Path, unit: Literal["ms", "us", "ns"]
+) -> None:
     rows = candles(("BBB", "AAA"), count=5)
     odd = rows.sample(fraction=1, shuffle=True, seed=1).with_columns(
-        pl.col("timestamp").dt.cast_time_unit("us"), pl.col("trade_count").cast(pl.Int32), pl.lit(1).alias("surplus")
+        # Less than a millisecond is nobody's stamp, but another's mistake: two of those would not differ in a cursor.
+        (pl.col("timestamp") + pl.duration(microseconds=7)).dt.cast_time_unit(unit),
+        pl.col("ingested_at").dt.cast_time_unit(unit),
+        pl.col("trade_count").cast(pl.Int32),
+        pl.lit(1).alias("surplus"),
     )
     path = parquet(tmp_path, odd)
     read = reader(OHLC)
@@ -59,6 +67,18 @@ def test_rows_come_out_sorted_and_typed_whatever_the_file_is(reader: MakeReader,
         ("BBB", 5, 5, 1),
     ]
     assert (spans["AAA"].min_ms, spans["AAA"].max_ms) == (NOW_MS - 4 * HOUR_MS, NOW_MS)
+
+
+def test_what_an_earlier_version_mapped_is_not_served(
+    reader: MakeReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = parquet(tmp_path, candles(("AAA",), count=2))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("api.engine.parquet._FORM", "2")
+        before = reader(OHLC)
+    assert before.rows(path).frame.height == 2
+    assert before.mapped_path(path).exists()
+    assert reader(OHLC).mapped_path(path) != before.mapped_path(path)
 
 
 def test_a_column_a_file_lacks_is_null(reader: MakeReader, tmp_path: Path) -> None:
@@ -104,7 +124,7 @@ def test_mapped_rows_that_are_broken_are_written_anew(
         pytest.param(candles(("AAA",), count=2).drop("timestamp"), id="no key column"),
         pytest.param(candles(("AAA",), count=2).with_columns(pl.lit(None, pl.String).alias("symbol")), id="no symbol"),
         pytest.param(
-            candles(("AAA",), count=2).with_columns(pl.lit(None, pl.Datetime("ms", "UTC")).alias("timestamp")),
+            candles(("AAA",), count=2).with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("timestamp")),
             id="no time",
         ),
         pytest.param(candles(("AAA",), count=2).with_columns(pl.lit("x").alias("close")), id="not a number"),

@@ -4,11 +4,16 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Callable
 from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
@@ -37,12 +42,64 @@ def test_csv_holds_the_same_rows(client: Client) -> None:
 @pytest.mark.parametrize("name", ["arrow", "parquet"])
 def test_binary_formats_keep_types(client: Client, name: str) -> None:
     body = client.get(f"{URL}&format={name}").content
-    table = pa.ipc.open_stream(body).read_all() if name == "arrow" else pl.read_parquet(body).to_arrow()
-    assert table.schema.field("timestamp").type == pa.timestamp("ms", tz="UTC")
-    assert table.schema.field("trade_count").type == pa.int64()
-    if name == "arrow":
-        assert table.schema.field("symbol").type == pa.string()
+    table = pa.ipc.open_stream(body).read_all() if name == "arrow" else pq.read_table(io.BytesIO(body))
+    kinds = [field.type for field in table.schema]
+    assert kinds == [pa.timestamp("us", tz="UTC"), pa.string(), pa.float64(), pa.int64(), pa.bool_()]
     assert table.column("close").to_pylist() == [row["close"] for row in rows(client)]
+
+
+READERS: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
+    "pyarrow": (
+        lambda path: [str(kind) for kind in pq.read_schema(path).types],
+        ["timestamp[us, tz=UTC]", "string", "double", "int64", "bool"],
+    ),
+    "polars": (
+        lambda path: [str(kind) for kind in pl.read_parquet_schema(path).values()],
+        ["Datetime(time_unit='us', time_zone='UTC')", "String", "Float64", "Int64", "Boolean"],
+    ),
+    "duckdb": (
+        lambda path: [str(kind) for kind in duckdb.read_parquet(str(path)).types],
+        ["TIMESTAMP WITH TIME ZONE", "VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN"],
+    ),
+    "pandas": (
+        lambda path: [str(kind) for kind in import_module("pandas").read_parquet(path).dtypes],
+        ["datetime64[us, UTC]", "str", "float64", "int64", "bool"],
+    ),
+    "datasets": (
+        lambda path: [
+            one.dtype
+            for one in import_module("datasets")
+            .Dataset.from_parquet(str(path), cache_dir=str(path.parent))
+            .features.values()
+        ],
+        ["timestamp[us, tz=UTC]", "string", "float64", "int64", "bool"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("reader", "empty"),
+    [
+        (reader, empty)
+        for reader in READERS
+        for empty in ("", "&start=2040-01-01")
+        if not (empty and reader == "datasets")
+    ],
+)
+@pytest.mark.parametrize("by_sql", [True, False])
+def test_what_others_see_in_a_parquet_answer(
+    client: Client, tmp_path: Path, reader: str, empty: str, by_sql: bool
+) -> None:
+    path = tmp_path / "answer.parquet"
+    if by_sql:
+        condition = "false" if empty else "symbol = 'BTCUSDT'"
+        sql = f"SELECT timestamp, symbol, close, trade_count, closed FROM ohlc WHERE {condition}"  # noqa: S608 - no value
+        answer = client.post("/api/hub/sql?format=parquet", json={"sql": sql})
+    else:
+        answer = client.get(f"{URL}{empty}&format=parquet")
+    path.write_bytes(answer.content)
+    seen, expected = READERS[reader]
+    assert seen(path) == expected
 
 
 @pytest.mark.parametrize(("name", "media_type"), MEDIA_TYPES.items())

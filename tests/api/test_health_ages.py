@@ -19,6 +19,7 @@ from api.health.status import status_of
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import utc_datetime
 from datahub_assets.settings import Settings
 from tests.api.installed import INCIDENTS, incidents
 from tests.api.snapshots import SnapshotMaker
@@ -55,9 +56,7 @@ def health_of(
 ) -> DatasetHealth:
     """Of rows stamped so long ago, committed so long ago."""
     now_ms = round(time.time() * 1000)
-    stamped = rows.with_columns(
-        pl.lit(now_ms - round(ages_s["row"] * 1000)).cast(pl.Datetime("ms", "UTC")).alias(spec.time)
-    )
+    stamped = rows.with_columns(pl.lit(utc_datetime(now_ms - round(ages_s["row"] * 1000))).alias(spec.time))
     snapshot = maker.snapshot(spec, stamped, group=rows[spec.group][0] if spec.group else None)
     committed = HubCommit("a" * 40, now_ms - round(ages_s["commit"] * 1000), "")
     return hub_health(engine_of(replace(snapshot, commit=committed)), settings(home)).datasets[spec.name]

@@ -16,6 +16,7 @@ from api.engine.snapshot import Snapshot
 from api.http.errors import InvalidCursor
 from api.rows.queries import ask, cursor
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.rows import frame_of, from_epoch_ms
 from datahub_assets.domain.times import epoch_ms
 from tests.api.made_specs import (
     COLOURS,
@@ -94,7 +95,7 @@ def pages(of: Snapshot, asked: Given) -> list[list[dict[str, Any]]]:
 
 
 def rows(spec: DatasetSpec, files: Files) -> list[dict[str, Any]]:
-    return pl.concat([pl.DataFrame(schema=spec.polars_schema()), *(frame for _, frame in files)]).to_dicts()
+    return pl.concat([frame_of(spec, []), *(frame for _, frame in files)]).to_dicts()
 
 
 def fulfils(row: Row, asked: Given, *, but: frozenset[str] = frozenset()) -> bool:
@@ -184,12 +185,7 @@ def test_a_page_boundary_between_rows_of_one_time_loses_none(
     place: SnapshotMaker, files: list[str], asked: Given
 ) -> None:
     spec = spec_of(Make(series=False, series_in_key=False, time_in_key=False, rest=("word",)))
-    frames = [
-        pl.DataFrame(
-            [{**_ROW, "word": word, "happened_at": 5} for word in words], schema=spec.polars_schema(), orient="row"
-        )
-        for words in files
-    ]
+    frames = [frame_of(spec, [{**_ROW, "word": word, "happened_at": 5} for word in words]) for words in files]
     found = pages(place.snapshot(spec, *frames), {**_ASKED, "limit": 2, **asked})
     forward = [["a", "b"], ["c", "d"], ["e"]]
     backward = [["e", "d"], ["c", "b"], ["a"]]
@@ -202,11 +198,7 @@ def test_rows_of_several_groups_come_in_order_of_time(place: SnapshotMaker) -> N
     spec = spec_of(Make(group=True))
     at = [("left", 0), ("right", 1), ("left", 2), ("right", 2), ("left", 3)]
     sides = {
-        side: pl.DataFrame(
-            [{**_ROW, "side": side, "happened_at": time} for one, time in at if one == side],
-            schema=spec.polars_schema(),
-            orient="row",
-        )
+        side: frame_of(spec, [{**_ROW, "side": side, "happened_at": time} for one, time in at if one == side])
         for side in GROUPS
     }
     found = pages(snapshot(place, spec, list(sides.items())), {**_ASKED, "limit": 2, "start": "0"})
@@ -216,11 +208,11 @@ def test_rows_of_several_groups_come_in_order_of_time(place: SnapshotMaker) -> N
 def test_a_rare_row_is_found_behind_many(place: SnapshotMaker) -> None:
     spec = spec_of(Make(rest=("number",)))
     count = 30_000
-    frame = pl.DataFrame({name: [value] * count for name, value in _ROW.items()}, schema=spec.polars_schema())
+    frame = frame_of(spec, [_ROW] * count)
     number = pl.int_range(count)
     rare = frame.with_columns(
         number=number,
-        happened_at=(number // 7).cast(pl.Datetime("ms", "UTC")),
+        happened_at=from_epoch_ms(number // 7),
         colour=pl.when(number.is_in([3, 15_000, 29_000])).then(pl.lit("blue")).otherwise(pl.lit("red")),
     )
     commit = place.snapshot(spec, rare)
@@ -231,7 +223,7 @@ def test_a_rare_row_is_found_behind_many(place: SnapshotMaker) -> None:
 
 def test_a_place_that_no_row_can_have_is_refused(place: SnapshotMaker) -> None:
     spec = spec_of(Make(rest=("number",)))
-    frame = pl.DataFrame([{**_ROW, "number": one} for one in range(3)], schema=spec.polars_schema(), orient="row")
+    frame = frame_of(spec, [{**_ROW, "number": one} for one in range(3)])
     query = request(spec, {**_ASKED, "limit": 1})
     assert rows_of(place.snapshot(spec, frame), query).next == (0, "alpha", 2)
     for wrong in ((), (0, "alpha"), ("0", "alpha", 2), (0, "alpha", "2"), (0, "alpha", 1 << 63), (0, 0, 0)):

@@ -9,7 +9,7 @@ import pytest
 
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs.checks import read_back
-from datahub_assets.domain.times import MINUTE_MS
+from datahub_assets.domain.times import MINUTE_MS, utc_datetime
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
@@ -45,7 +45,7 @@ def test_a_row_that_changes_in_an_older_file_is_found(site: Site) -> None:
         site.tick(MARKET, market(start + minute * MINUTE_MS), now_ms=start + minute * MINUTE_MS)
     later = start + 20 * MINUTE_MS
     old = market(start, coins=1).with_columns(
-        market_cap_rank=pl.lit(77, dtype=pl.Int64), ingested_at=pl.lit(later).cast(pl.Datetime("ms", "UTC"))
+        market_cap_rank=pl.lit(77, dtype=pl.Int64), ingested_at=pl.lit(utc_datetime(later))
     )
     site.tick(MARKET, old, now_ms=later)
     assert proof(site) == read_back.Sample(site.hub.head(MARKET), rows=1, files=1)
@@ -58,7 +58,7 @@ def test_rows_in_very_many_files_are_compared_as_far_as_is_cheap(site: Site) -> 
     later = start + 20 * MINUTE_MS
     for minute in range(read_back.MOST_FILES + 3):
         old = market(start + minute * MINUTE_MS, coins=1).with_columns(
-            market_cap_rank=pl.lit(77, dtype=pl.Int64), ingested_at=pl.lit(later).cast(pl.Datetime("ms", "UTC"))
+            market_cap_rank=pl.lit(77, dtype=pl.Int64), ingested_at=pl.lit(utc_datetime(later))
         )
         site.store(MARKET, old, now_ms=later)
     site.publish(MARKET, now_ms=later)

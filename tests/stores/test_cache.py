@@ -12,7 +12,7 @@ from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Checked, Rejected
-from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS, utc_datetime
 from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.outcomes import Upserted
@@ -77,7 +77,7 @@ def test_the_same_again_changes_nothing_and_stays_published(path: Path, spec: Da
     with Cache.open(path) as cache:
         cache.upsert(spec, rows)
         publish_all(cache, spec)
-        again = rows.with_columns(pl.lit(START_MS + 60_000).cast(pl.Datetime("ms", "UTC")).alias("ingested_at"))
+        again = rows.with_columns(pl.lit(utc_datetime(START_MS + 60_000)).alias("ingested_at"))
         assert cache.upsert(spec, again) == Upserted(unchanged=rows.height)
         assert cache.waiting(spec) == 0
     assert in_cache(spec, path).equals(rows.sort(spec.file_order)), "ingested_at is that of the first fetch"

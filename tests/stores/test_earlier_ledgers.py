@@ -11,7 +11,7 @@ import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.errors import HubContentInvalid
-from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, iso_to_ms
+from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, iso_to_ms, utc_datetime
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.recovery import inherited_gaps
@@ -82,7 +82,7 @@ def before(site: Site) -> tuple[pl.DataFrame, pl.DataFrame]:
     site.tick(OHLC, hourly(START_MS, skip=(hour(3), hour(4))), now_ms=START_MS)
     fixed = hourly(START_MS).filter(pl.col("timestamp").dt.epoch("ms") == hour(2))
     later = START_MS + MINUTE_MS
-    fixed = fixed.with_columns(close=pl.col("close") + 1.25, ingested_at=pl.lit(later).cast(_TIME))
+    fixed = fixed.with_columns(close=pl.col("close") + 1.25, ingested_at=pl.lit(utc_datetime(later)))
     site.tick(OHLC, fixed, now_ms=later)
     lines = ledger_on_hub(OHLC, GAPS, site.hub), ledger_on_hub(OHLC, CORRECTIONS, site.hub)
     assert [ledger.height for ledger in lines] == [1, 1]

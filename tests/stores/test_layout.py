@@ -3,12 +3,14 @@
 import io
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars import selectors
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
@@ -16,6 +18,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.domain.rows import frame_of
 from datahub_assets.stores.hub import layout
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 from tests.stores.world import CORRECTIONS, GAPS, START_MS, candles
@@ -38,9 +41,7 @@ def value(column: Column, required: Collection[str]) -> st.SearchStrategy[object
 def frames(spec: DatasetSpec | LedgerSpec) -> st.SearchStrategy[tuple[DatasetSpec | LedgerSpec, pl.DataFrame]]:
     required = spec.required if isinstance(spec, DatasetSpec) else spec.key
     row = st.fixed_dictionaries({column.name: value(column, required) for column in spec.columns})
-    return st.lists(row, max_size=4).map(
-        lambda rows: (spec, pl.DataFrame(rows, schema=spec.polars_schema(), orient="row"))
-    )
+    return st.lists(row, max_size=4).map(lambda rows: (spec, frame_of(spec, rows)))
 
 
 @settings(deadline=None, max_examples=60)
@@ -66,7 +67,7 @@ def test_the_form_of_a_file() -> None:
 
 
 def test_an_empty_file_has_no_row_group() -> None:
-    content = layout.write(GAPS, pl.DataFrame(schema=GAPS.polars_schema()))
+    content = layout.write(GAPS, frame_of(GAPS, []))
     assert pq.ParquetFile(io.BytesIO(content)).num_row_groups == 0
     assert layout.read(GAPS, content, name="gaps").is_empty()
 
@@ -79,6 +80,18 @@ def test_readers_may_add_columns_but_not_take_any_away() -> None:
     candles(START_MS).drop("close", "volume").write_parquet(less)
     with pytest.raises(HubContentInvalid, match="today lacks the columns close, volume"):
         layout.read(OHLC, less.getvalue(), name="today")
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_times_are_whole_milliseconds_in_any_unit(unit: Literal["ms", "us", "ns"]) -> None:
+    rows, content = candles(START_MS), io.BytesIO()
+    rows.with_columns(selectors.datetime().dt.cast_time_unit(unit)).write_parquet(content)
+    assert layout.read(OHLC, content.getvalue(), name="x").equals(rows)
+    finer = io.BytesIO()
+    moved = pl.col("timestamp") + pl.duration(microseconds=1)
+    rows.with_columns(moved.dt.cast_time_unit("ns")).write_parquet(finer)
+    with pytest.raises(HubContentInvalid, match=r"x cannot be read as parquet of this dataset: .* would lose data"):
+        layout.read(OHLC, finer.getvalue(), name="x")
 
 
 @pytest.mark.parametrize(
@@ -109,4 +122,4 @@ def row_of(number: int) -> pl.DataFrame:
         "timestamp": number,
         "price": number / 7,
     }
-    return pl.DataFrame([values], schema=MARKET.polars_schema(), orient="row")
+    return frame_of(MARKET, [values])

@@ -8,6 +8,7 @@ import pytest
 from datahub_assets.datasets.items import check_items
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField
+from datahub_assets.domain.times import YEAR_1_MS, YEAR_9999_MS
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 
 NOW_MS = 1_763_985_600_000
@@ -99,6 +100,14 @@ def test_what_every_row_needs_is_asked_for_whatever_the_reader_lets_pass(name: s
     checked = check_items(RECEIPTS, [wrong, good], read, named="register", now_ms=NOW_MS)
     assert [one.reason for one in checked.rejected] == [f"{name} is missing: None"]
     assert checked.frame["number"].to_list() == [8]
+
+
+@pytest.mark.parametrize("time_ms", [YEAR_9999_MS + 1, YEAR_1_MS - 1, 1 << 62, 1 << 70, NOW_MS * 1000])
+def test_a_time_of_no_calendar_is_set_aside(time_ms: int) -> None:
+    items = [{**RECEIPT, "number": 8, "stamped_at": at_ms} for at_ms in (time_ms, YEAR_9999_MS)]
+    checked = check_items(RECEIPTS, items, lambda item, _: dict(item), named="register", now_ms=NOW_MS)
+    assert [one.reason for one in checked.rejected] == [f"stamped_at is in none of the years 1 to 9999: {time_ms}"]
+    assert checked.frame.select(RECEIPTS.time_ms()).to_series().to_list() == [YEAR_9999_MS]
 
 
 def test_a_group_the_dataset_does_not_have_is_set_aside() -> None:

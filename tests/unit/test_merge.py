@@ -163,7 +163,8 @@ def test_only_closed_candles_are_corrected(closed_now: bool, lines: int) -> None
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(1, 3)), max_size=8))
 def test_a_ledger_keeps_the_latest_line_of_each_key(lines: list[tuple[int, int, int]]) -> None:
-    frame = pl.DataFrame(
+    frame = frame_of(
+        GAPS,
         [
             {
                 **dict.fromkeys(GAPS.column_names),
@@ -175,7 +176,6 @@ def test_a_ledger_keeps_the_latest_line_of_each_key(lines: list[tuple[int, int, 
             }
             for first, updated, missing in lines
         ],
-        schema=GAPS.polars_schema(),
     )
     merged = GAPS.merge([frame])
     assert GAPS.merge([merged, frame.reverse()]).equals(merged)

@@ -94,8 +94,8 @@ def klines_json(snapshot: Snapshot, query: RowQuery, *, resident_only: bool) -> 
     frame = rows_of(snapshot, query, resident_only=resident_only).frame
     # polars writes the exact decimals of a float; 8 of them give back what Binance wrote for anything below 90 million.
     text = frame[[*_PRICES, *_TOTALS]].write_csv(float_precision=_DECIMALS, include_header=False)
-    opened = frame["timestamp"].to_physical().to_list()
-    closes = frame["close_time"].to_physical().to_list()
+    opened = frame["timestamp"].dt.epoch("ms").to_list()
+    closes = frame["close_time"].dt.epoch("ms").to_list()
     klines = [
         [opens, *cells[:5], close, cells[5], trades, cells[6], cells[7], _UNUSED]
         for opens, close, trades, cells in zip(

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from functools import reduce
 from itertools import pairwise
 
@@ -10,10 +9,9 @@ import numpy as np
 import polars as pl
 
 from api.engine.datafile import Rows
-from api.engine.selection.pieces import Piece
+from api.engine.selection.pieces import Piece, placed
 from api.engine.selection.query import Position, RowQuery, RowsPage
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.times import EPOCH, MILLISECOND
 
 
 def nearest(pieces: Sequence[Piece], *, wanted: int, forward: bool) -> tuple[list[Piece], int]:
@@ -52,8 +50,7 @@ def page_of(spec: DatasetSpec, query: RowQuery, pieces: Sequence[Piece], *, forw
 
 def _position(spec: DatasetSpec, frame: pl.DataFrame, row: int) -> Position:
     """The position of a row of a frame that has the columns of `page_order`."""
-    values = [frame.get_column(name)[row] for name in spec.page_order]
-    return tuple((value - EPOCH) // MILLISECOND if isinstance(value, datetime) else value for value in values)
+    return tuple(placed(frame.get_column(name)[row]) for name in spec.page_order)
 
 
 def _in_order(spec: DatasetSpec, pieces: Sequence[Piece], columns: list[str]) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from api.engine.datafile import DataFile, Rows, Span
 from api.engine.selection.query import NotResident, Position
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.tables import TableSpec
+from datahub_assets.domain.times import EPOCH, MILLISECOND
 
 _FOREVER_MS: Final = 1 << 62
 _SCANNED_ROWS: Final = 4096
@@ -40,6 +42,12 @@ class Place:
         at_ms, *others = position
         split = len(others) - len(spec.within_time)
         return cls(int(at_ms), tuple(map(str, others[:split])), tuple(others[split:]))
+
+
+def placed(value: Any) -> int | str:
+    """A value of a row as positions have it: times as epoch milliseconds."""
+    said: int | str = (value - EPOCH) // MILLISECOND if isinstance(value, datetime) else value
+    return said
 
 
 def run_of(spec: TableSpec, series: str, group: str | None) -> tuple[str, ...]:
@@ -185,11 +193,12 @@ def _cut(rows: Rows, span: Span, run: tuple[str, ...], search: Search, window: W
 
 def _rows_at(spec: TableSpec, frame: pl.DataFrame, rest: Position, *, first: int, last: int) -> tuple[int, int]:
     """Where in the rows [first, last) of a sorted file, all of one series and time, those with this `rest` are."""
-    columns = [frame[name].to_physical() for name in spec.within_time]
-    rows = range(first, last)
+    same = frame[first:last]
+    columns = [same[name] for name in spec.within_time]
+    rows = range(same.height)
 
     def values(row: int) -> Position:
-        return tuple(column[row] for column in columns)
+        return tuple(placed(column[row]) for column in columns)
 
     return first + bisect_left(rows, rest, key=values), first + bisect_right(rows, rest, key=values)
 

@@ -2,7 +2,7 @@
 
 Gaps had a column for the pair and one for the interval, and counted `candles`. Corrections had a line per candle with
 an old and a new column for each value; a value that had not changed stood there twice. Times are moments in files, and
-epoch milliseconds in the cache.
+epoch milliseconds in the cache: as `timestamp[ms, UTC]` they are the same.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _DATASET: Final = "ohlc"
 _OLD: Final = "old_"
+_GAP_TIMES: Final = ("first_time", "last_time", "first_seen", "asked_at", "healed_at", "updated_at")
+_CORRECTION_TIMES: Final = ("timestamp", "corrected_at", "old_close_time", "new_close_time")
 
 
 def gaps(lines: "pl.DataFrame") -> "pl.DataFrame":
@@ -22,7 +24,7 @@ def gaps(lines: "pl.DataFrame") -> "pl.DataFrame":
     from datahub_assets.domain.ledgers import DATASET, named_text  # noqa: PLC0415 - as above
 
     series = [named_text({"symbol": symbol, "interval": name}) for symbol, name in lines["symbol", "interval"].rows()]
-    renamed = lines.rename({"candles": "missing"}).drop("symbol", "interval")
+    renamed = _with_moments(lines, _GAP_TIMES).rename({"candles": "missing"}).drop("symbol", "interval")
     return renamed.with_columns(pl.lit(_DATASET).alias(DATASET), pl.Series("series", series, dtype=pl.String))
 
 
@@ -32,13 +34,19 @@ def corrections(lines: "pl.DataFrame") -> "pl.DataFrame":
 
     from datahub_assets.domain.ledgers import DATASET  # noqa: PLC0415 - as above
 
-    moment = pl.Datetime("ms", "UTC")
-    schema = {**dict.fromkeys((DATASET, "key", "column", "old", "new"), pl.String()), "corrected_at": moment}
-    times = ("timestamp", "corrected_at", "old_close_time", "new_close_time")
-    lines = lines.with_columns(pl.col(name).cast(moment) for name in times if name in lines.columns)
+    lines = _with_moments(lines, _CORRECTION_TIMES)
+    texts = dict.fromkeys((DATASET, "key", "column", "old", "new"), pl.String())
+    schema = {**texts, "corrected_at": lines.schema["corrected_at"]}
     names = [name.removeprefix(_OLD) for name in lines.columns if name.startswith(_OLD)]
     found = [value for line in lines.iter_rows(named=True) for value in _changed(line, names)]
     return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _with_moments(lines: "pl.DataFrame", times: tuple[str, ...]) -> "pl.DataFrame":
+    import polars as pl  # noqa: PLC0415 - as above
+
+    moment = pl.Datetime("ms", "UTC")
+    return lines.with_columns(pl.col(name).cast(moment) for name in times if name in lines.columns)
 
 
 def _changed(line: Mapping[str, Any], names: list[str]) -> Iterator[tuple[Any, ...]]:

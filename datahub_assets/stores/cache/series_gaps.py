@@ -12,6 +12,7 @@ from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, CoverageChange, GridCoverage, GridGap
 from datahub_assets.domain.ledgers import DATASET
+from datahub_assets.domain.rows import frame_of
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.tables import Table
@@ -196,7 +197,7 @@ def put(database: Database, spec: DatasetSpec, told: list[dict[str, Any]], *, ve
     """Write lines of the ledger, for the next commit."""
     ledger = gaps_of(spec)
     if ledger is not None and told:
-        Table.of(ledger).put(database, pl.DataFrame(told, schema=ledger.polars_schema()), version=version)
+        Table.of(ledger).put(database, frame_of(ledger, told), version=version)
 
 
 def line_of(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import polars as pl
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec
+from datahub_assets.domain.rows import from_epoch_ms
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.stores.cache.database import Database
 
@@ -214,4 +215,4 @@ def _read(column: Column) -> pl.Expr:
     values = pl.col(column.name)
     if column.kind is ColumnKind.TEXTS:
         return values.str.json_decode(column.kind.polars)
-    return values.cast(column.kind.polars)
+    return from_epoch_ms(values) if column.kind is ColumnKind.TIME else values.cast(column.kind.polars)

@@ -17,7 +17,7 @@ from tests.api.workers import DAY_MS, HOUR_MS, NOW_MS, Workers, candles
 
 KLINES = "/binance/api/v3/klines"
 HOURS = candles(("BTCUSDT",)).sort("timestamp")
-OPENED = HOURS["timestamp"].to_physical().to_list()
+OPENED = HOURS["timestamp"].dt.epoch("ms").to_list()
 
 
 def klines(client: Client, **params: Any) -> Any:

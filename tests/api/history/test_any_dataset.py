@@ -14,6 +14,7 @@ from api.http.errors import ApiError
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import gaps_of
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.domain.times import utc_datetime
 from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
 from tests.api.snapshots import SnapshotMaker
 from tests.api.workers import HOUR_MS, NOW_MS, candles, prices
@@ -132,9 +133,8 @@ def test_a_difference_goes_by_any_key_and_sees_lists(maker: SnapshotMaker) -> No
     name = pl.col("incident_id")
     after = before.with_columns(
         pl.when(name == moved)
-        .then(pl.lit(NOW_MS + HOUR_MS))
-        .otherwise(NOW_MS)
-        .cast(pl.Datetime("ms", "UTC"))
+        .then(pl.lit(utc_datetime(NOW_MS + HOUR_MS)))
+        .otherwise(pl.lit(utc_datetime(NOW_MS)))
         .alias("timestamp"),
         pl.when(name == hit)
         .then(pl.lit(["api", "wallet"]))

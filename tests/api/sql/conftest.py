@@ -20,12 +20,14 @@ from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.domain.rows import frame_of
+from tests.earlier_form import IN_MS, schema_with_times
 
 SECRET = "s3cret-that-must-not-get-out"
 START_MS = 1_735_689_600_000  # 2025-01-01
 SYMBOLS = ("BTCUSDT", "DOGEUSDT", "ETHUSDT")
 CANDLES = 100
-GAPS = pa.schema([("symbol", pa.string()), ("interval", pa.string()), ("from", pa.timestamp("ms", "UTC"))])
+GAPS = pa.schema([("symbol", pa.string()), ("interval", pa.string()), ("from", pa.timestamp("us", "UTC"))])
 
 
 class Loop:
@@ -107,7 +109,7 @@ def candles(interval: str) -> pa.Table:
         for symbol in SYMBOLS
         for number in range(CANDLES)
     ]
-    return pa.Table.from_pylist(rows, schema=OHLC.arrow_schema())
+    return frame_of(OHLC, rows).to_arrow().cast(OHLC.arrow_schema())
 
 
 def write_arrow(path: Path, table: pa.Table) -> Path:
@@ -121,7 +123,8 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> SqlSnapshot:
     folder = tmp_path_factory.mktemp("sql-files")
     hourly = write_arrow(folder / "1h.arrow", candles("1h"))
     daily = folder / "1d.parquet"
-    pq.write_table(candles("1d"), daily, row_group_size=100)
+    of_earlier = schema_with_times(OHLC.arrow_schema(), IN_MS)
+    pq.write_table(candles("1d").cast(of_earlier), daily, row_group_size=100)
     return SqlSnapshot(
         key="ohlc@1",
         tables={

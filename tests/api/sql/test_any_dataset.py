@@ -15,6 +15,7 @@ from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.domain.rows import frame_of
 from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
 from tests.api.snapshots import SnapshotMaker
 from tests.api.sql.conftest import Sandbox
@@ -50,7 +51,8 @@ def corrected(dataset: str, old: str) -> pl.DataFrame:
     ledger = corrections_of(RECEIPTS)
     assert ledger is not None
     key = '{"register":"north","number":100000}'
-    return pl.DataFrame([(dataset, key, "amount", old, "2.0", NOW_MS)], schema=ledger.polars_schema(), orient="row")
+    line = (dataset, key, "amount", old, "2.0", NOW_MS)
+    return frame_of(ledger, [dict(zip(ledger.column_names, line, strict=True))])
 
 
 @pytest.fixture

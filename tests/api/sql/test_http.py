@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from api.sql.sandbox.pool import SandboxPool
@@ -79,6 +80,38 @@ def test_every_format(client: Client, name: str) -> None:
     assert [float(value) for value in frame["d"]] == [1.5] * 3
     if name == "csv":
         assert frame["l"].to_list() == ["[1,2]"] * 3
+
+
+def test_parquet_holds_texts_of_one_kind_however_deep_they_lie(client: Client) -> None:
+    sql = (
+        "SELECT ['a', NULL] AS l, [{'x': 't', 'y': [1.5::DOUBLE]}] AS ls, {'s': 't', 'n': {'deep': [['q']]}} AS s,"
+        " NULL::STRUCT(t VARCHAR) AS n, timestamp AS t, [timestamp] AS ts, 'x' AS \"a.b\" FROM ohlc LIMIT 3"
+    )
+    answer = client.post(URL, params={"format": "parquet"}, json={"sql": sql})
+    assert answer.status_code == 200, answer.text
+    table = pq.read_table(io.BytesIO(answer.content))
+    assert {field.name: str(field.type) for field in table.schema} == {
+        "l": "list<element: string>",
+        "ls": "list<element: struct<x: string, y: list<element: double>>>",
+        "s": "struct<s: string, n: struct<deep: list<element: list<element: string>>>>",
+        "n": "struct<t: string>",
+        "t": "timestamp[us, tz=UTC]",
+        "ts": "list<element: timestamp[us, tz=UTC]>",
+        "a.b": "string",
+    }
+    assert (
+        table.drop_columns(["t", "ts"]).to_pylist()
+        == [
+            {
+                "l": ["a", None],
+                "ls": [{"x": "t", "y": [1.5]}],
+                "s": {"s": "t", "n": {"deep": [["q"]]}},
+                "n": None,
+                "a.b": "x",
+            }
+        ]
+        * 3
+    )
 
 
 def test_numbers_can_come_as_text_and_whole_ones_stay_numbers(client: Client) -> None:

@@ -35,7 +35,7 @@ def test_columns_a_file_lacks_are_null_and_others_are_not_seen(sandbox: Sandbox,
 
 
 def test_many_files_can_be_handed_over_at_once(sandbox: Sandbox, tmp_path: Any) -> None:
-    market = pa.table({"coin_id": ["bitcoin"], "timestamp": pa.array([1], pa.timestamp("ms", "UTC"))})
+    market = pa.table({"coin_id": ["bitcoin"], "timestamp": pa.array([1], pa.timestamp("us", "UTC"))})
     paths = tuple(write_arrow(tmp_path / f"{number}.arrow", market) for number in range(700))
     snapshot = SqlSnapshot("many", {"market": SqlTable(MARKET.arrow_schema(), paths)})
     assert sandbox.rows("SELECT count(*) AS n FROM market", snapshot=snapshot) == [{"n": 700}]

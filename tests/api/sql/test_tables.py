@@ -20,8 +20,10 @@ from api.sql.sandbox.worker.pruning import Pruning
 from api.sql.sandbox.worker.tables import SnapshotTable
 
 SCHEMA = pa.schema(
-    [("symbol", pa.string()), ("interval", pa.string()), ("n", pa.int64()), ("t", pa.timestamp("ms", "UTC"))]
+    [("symbol", pa.string()), ("interval", pa.string()), ("n", pa.int64()), ("t", pa.timestamp("us", "UTC"))]
 )
+IN_MS = SCHEMA.set(3, pa.field("t", pa.timestamp("ms", "UTC")))
+"""As parquet files of an earlier version are."""
 SYMBOLS = ("", "A", "AB", "B", "Ä", "a longer name than fits in a string view")
 
 
@@ -35,7 +37,7 @@ def rows(interval: str, *, sort: bool) -> pa.Table:
             "symbol": symbol if number % 7 else None,
             "interval": interval,
             "n": number,
-            "t": (FIRST_SECONDS[interval] + number) * 1000,
+            "t": (FIRST_SECONDS[interval] + number) * 1_000_000,
         }
         for symbol in SYMBOLS
         for number in range(40)
@@ -68,7 +70,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
     views = pl.DataFrame(tables["views"]).to_arrow(compat_level=pl.CompatLevel.newest())
     with pa.ipc.new_file(str(folder / "views"), views.schema) as writer:
         writer.write_table(views)
-    pq.write_table(tables["parquet"], folder / "parquet", row_group_size=50)
+    pq.write_table(tables["parquet"].cast(IN_MS), folder / "parquet", row_group_size=50)
     made = duckdb.connect()
     made.register("source", pa.concat_tables(tables.values()))
     made.execute("CREATE TABLE plain AS FROM source")
@@ -135,7 +137,7 @@ def seconds(first: int, last: int) -> pa.Table:
 
 
 def test_parts_of_other_times_are_left_out(tmp_path: Path) -> None:
-    pq.write_table(seconds(20, 39), tmp_path / "parquet", row_group_size=40)
+    pq.write_table(seconds(20, 39).cast(IN_MS), tmp_path / "parquet", row_group_size=40)
     with pa.ipc.new_file(str(tmp_path / "arrow"), SCHEMA) as writer:
         writer.write_table(seconds(10, 19), max_chunksize=30)
     some_unknown = seconds(0, 3).set_column(3, "t", pa.nulls(24, SCHEMA.field("t").type))
@@ -151,7 +153,7 @@ def test_parts_of_other_times_are_left_out(tmp_path: Path) -> None:
     def left(condition: Any) -> list[int]:
         return [made.index(part) for part in pruning.left_by(condition, str(condition))]
 
-    t, at = pc.field("t"), pa.scalar(20_000, SCHEMA.field("t").type)
+    t, at = pc.field("t"), pa.scalar(20_000_000, SCHEMA.field("t").type)
     unknown = [3, 4, 5]
     assert left(t >= at) == [2, *unknown]
     assert left(t < at) == [0, 1, *unknown]

@@ -65,7 +65,7 @@ class Session:
             Failure: DuckDB does not work here.
         """
         rows = pa.table(
-            {"symbol": ["a", "b"], "moment": pa.array([0, 1], pa.timestamp("ms", "UTC")), "weight": [1.5, 2.5]}
+            {"symbol": ["a", "b"], "moment": pa.array([0, 1], pa.timestamp("us", "UTC")), "weight": [1.5, 2.5]}
         )
         rows = rows.append_column("size", pa.array([1, 2], pa.int64()))
         self._snapshots.add(_WARM_KEY, {"warm": rows})

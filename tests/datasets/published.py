@@ -1,0 +1,97 @@
+"""Commits that two versions published, the earlier one with times in milliseconds, and what each of them must hold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from huggingface_hub import snapshot_download
+
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.ledgers import ledgers_of, parts_of
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import ColumnKind
+from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.stores.cache.tables import Table
+from localhub.testing import HubServer
+from tests.api.workers import Workers
+from tests.earlier_form import IN_MS, TODAYS, EarlierHub, rewrite, todays
+
+GAPS, CORRECTIONS = ledgers_of(OHLC)
+INTERVALS = ("1h", "4h", "1d")
+ALL_FILES = {"default": "data/**/*.parquet", "gaps": GAPS.path, "corrections": CORRECTIONS.path} | {
+    name: f"data/{name}/*.parquet" for name in INTERVALS
+}
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit, and what the publisher had when it was made: rows and lines by config."""
+
+    spec: DatasetSpec
+    sha: str
+    unit: pa.DataType
+    rows: dict[str, pl.DataFrame]
+    folder: Path
+
+
+class Published:
+    """Publishes by way of one version after the other, and remembers what each commit must hold."""
+
+    def __init__(self, server: HubServer, home: Path) -> None:
+        self.workers = Workers(home, endpoint=server.url, token=server.token)
+        self.server, self.home = server, home
+        self.todays = self.workers.hub
+        self.workers.hub = EarlierHub(server.url, server.token, "local")
+        self.unit = IN_MS
+        self.commits: list[Commit] = []
+
+    def publish(self, spec: DatasetSpec, rows: pl.DataFrame) -> None:
+        self._note(spec, self.workers.publish(spec, rows))
+
+    def turn(self, *specs: DatasetSpec) -> None:
+        """A commit to each that changes nothing but the unit; what follows is published by today's version."""
+        self.workers.hub, self.unit = self.todays, TODAYS
+        for spec in specs:
+            self._note(spec, rewrite(self.todays, spec, todays))
+
+    def _note(self, spec: DatasetSpec, sha: str) -> None:
+        held = {part.name: Table.of(part).read(self.workers.cache.database) for part in parts_of(spec)}
+        every = held.pop(spec.name)
+        groups = {} if spec.group is None else every.partition_by(spec.group, as_dict=True)
+        rows = {"default": every, **{str(group): rows for (group,), rows in groups.items()}}
+        rows |= {name: lines for name, lines in held.items() if lines.height}
+        folder = snapshot_download(
+            self.todays.repo_id(spec),
+            repo_type="dataset",
+            revision=sha,
+            local_dir=self.home / sha,
+            endpoint=self.server.url,
+            token=self.server.token,
+        )
+        self.commits.append(Commit(spec, sha, self.unit, rows, Path(folder)))
+
+
+def part(commit: Commit, config: str) -> DatasetSpec | LedgerSpec:
+    return next((one for one in ledgers_of(commit.spec) if one.name == config), commit.spec)
+
+
+def same(commit: Commit, config: str, found: pl.DataFrame) -> None:
+    """The rows of a config, whatever order they come in and whatever unit their times have."""
+    spec = part(commit, config)
+    expected = commit.rows[config].sort(spec.key)
+    assert expected.height
+    times = [column.name for column in spec.columns if column.kind is ColumnKind.TIME]
+    assert all(found.schema[name].is_temporal() for name in times)
+    in_todays = found.select(spec.column_names).with_columns(pl.col(times).cast(ColumnKind.TIME.polars))
+    assert in_todays.sort(spec.key).equals(expected)
+
+
+def globbed(commit: Commit, config: str) -> list[str]:
+    return sorted(map(str, commit.folder.glob(ALL_FILES[config])))
+
+
+def frame(table: pa.Table) -> pl.DataFrame:
+    found = pl.from_arrow(table)
+    assert isinstance(found, pl.DataFrame)
+    return found

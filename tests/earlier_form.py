@@ -1,0 +1,70 @@
+"""Files of datasets as versions up to 0.1 wrote them: their times are `timestamp[ms, UTC]`."""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import ColumnKind
+from datahub_assets.domain.partitions import SUFFIX
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.hub.layout import ROW_GROUP_ROWS
+
+IN_MS = pa.timestamp("ms", tz="UTC")
+TODAYS = ColumnKind.TIME.arrow
+
+
+def schema_with_times(schema: pa.Schema, kind: pa.DataType) -> pa.Schema:
+    """The schema with times of this type."""
+    return pa.schema([field.with_type(kind) if pa.types.is_timestamp(field.type) else field for field in schema])
+
+
+def with_times(content: bytes, kind: pa.DataType) -> bytes:
+    """The same parquet file with times of this type."""
+    table = pq.read_table(pa.BufferReader(content))
+    buffer = io.BytesIO()
+    options = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
+    with pq.ParquetWriter(buffer, schema_with_times(table.schema, kind), **options) as writer:
+        if table.num_rows:
+            writer.write_table(table.cast(writer.schema), row_group_size=ROW_GROUP_ROWS)
+    return buffer.getvalue()
+
+
+def earlier(content: bytes) -> bytes:
+    """The same parquet file in the earlier form."""
+    return with_times(content, IN_MS)
+
+
+def todays(content: bytes) -> bytes:
+    """The same parquet file in today's form."""
+    return with_times(content, TODAYS)
+
+
+class EarlierHub(Hub):
+    """What is committed by way of this arrives in the earlier form, as if that version had published it."""
+
+    def commit(
+        self,
+        spec: DatasetSpec,
+        *,
+        writes: Mapping[str, bytes],
+        deletes: Iterable[str],
+        message: str,
+        description: str = "",
+        parent: str,
+    ) -> str:
+        """As `Hub.commit`."""
+        before = {path: earlier(content) if path.endswith(SUFFIX) else content for path, content in writes.items()}
+        return super().commit(
+            spec, writes=before, deletes=deletes, message=message, description=description, parent=parent
+        )
+
+
+def rewrite(hub: Hub, spec: DatasetSpec, turned: Callable[[bytes], bytes]) -> str:
+    """Commit all parquet files of the head anew, as `earlier` or `todays` turns them; the commit's sha."""
+    head = hub.head(spec)
+    paths = [path for path in hub.files(spec, revision=head) if path.endswith(SUFFIX)]
+    writes = {path: turned(hub.read(spec, path, revision=head)) for path in paths}
+    return hub.commit(spec, writes=writes, deletes=[], message="the same rows in another form", parent=head)
