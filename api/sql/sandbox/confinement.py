@@ -11,7 +11,9 @@ import os
 import resource
 import struct
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from api.sql.sandbox.seccomp import install_filter
@@ -137,11 +139,19 @@ def limit_cpu(*, seconds: float) -> None:
 def be_last() -> None:
     """Let the server and everybody else have the processor first, and be the first to go when memory runs out."""
     os.nice(_NICE)
-    try:
-        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        os.write(descriptor, b"1000")
-    finally:
-        os.close(descriptor)
+    _tell_kernel("/proc/self/oom_score_adj", 1000)
+
+
+def be_last_session() -> None:
+    """Let other sessions have the processor before this one, with all that are forked in it.
+
+    Many kernels share the processor out among sessions first (sched(7), autogroup): there a nice value counts within a
+    session only.
+    """
+    _tell_kernel("/proc/self/autogroup", _NICE)
+
+
+def _tell_kernel(path: str, value: int) -> None:
+    """Write a value to a file of /proc; a system that lacks it or refuses does without."""
+    with suppress(OSError):
+        Path(path).write_text(str(value), encoding="ascii")

@@ -156,3 +156,17 @@ def test_workers_inherit_no_secret_no_file_and_no_socket(guarded: Sandbox) -> No
         assert len(sockets) == 1
         assert len(others) == 1, held  # standard error: a file without a name, which cannot grow any more
         assert others[0].endswith("(deleted)")
+
+
+def test_workers_are_killed_as_groups_and_weighed_as_one_session(guarded: Sandbox) -> None:
+    """A nice value counts within a session where the kernel shares the processor out by session."""
+    guarded.until_all_ready()
+    sessions = {os.getsid(worker.pid) for worker in guarded.pool.workers}
+    assert len(sessions) == 1
+    assert os.getsid(0) not in sessions
+    for worker in guarded.pool.workers:
+        assert os.getpgid(worker.pid) == worker.pid
+        assert os.getpriority(os.PRIO_PROCESS, worker.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+        weighed = Path(f"/proc/{worker.pid}/autogroup")
+        if weighed.exists() and os.geteuid() == 0:  # others may write there ten times a second, all together
+            assert weighed.read_text().split()[-2:] == ["nice", "3"]

@@ -8,7 +8,7 @@ import gc
 import os
 import socket
 
-from api.sql.sandbox import messages
+from api.sql.sandbox import confinement, messages
 from api.sql.sandbox.worker import worker
 
 
@@ -20,6 +20,7 @@ def main(descriptor: int) -> None:
     """
     sock = socket.socket(fileno=descriptor)
     gc.freeze()  # workers share these pages for good
+    confinement.be_last_session()
     try:
         while True:
             message = messages.receive(sock)
@@ -36,7 +37,7 @@ def _spawn(sock: socket.socket) -> int:
     pid = os.fork()
     if pid == 0:
         sock.close()
-        os.setsid()
+        os.setpgrp()  # to be killed as a group, and in this session
         worker.main(theirs)
     os.close(theirs)
     return pid
