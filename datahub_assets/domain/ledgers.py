@@ -53,8 +53,8 @@ class LedgerSpec:
         return {column.name: column.kind.polars for column in self.columns}
 
     def is_earlier(self, columns: Iterable[str]) -> bool:
-        """Whether lines with these columns are of a form that `upgrade` turns into today's."""
-        return self.upgrade is not None and not set(self.column_names) <= set(columns)
+        """Whether lines with these columns are of the form that `upgrade` turns into today's: they name no dataset."""
+        return self.upgrade is not None and DATASET not in set(columns)
 
     def today(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Lines of this dataset in today's form, whichever version of the project wrote them.
