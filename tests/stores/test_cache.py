@@ -76,7 +76,12 @@ def test_the_same_again_changes_nothing_and_stays_published(path: Path, spec: Da
     with Cache.open(path) as cache:
         cache.upsert(spec, rows)
         publish_all(cache, spec)
-        again = rows.with_columns(pl.lit(START_MS + 60_000).cast(pl.Datetime("ms", "UTC")).alias("ingested_at"))
+        again = rows.with_columns(
+            pl.lit(START_MS + 60_000)
+            .cast(pl.Datetime("ms", "UTC"))
+            .cast(rows.schema["ingested_at"])
+            .alias("ingested_at")
+        )
         assert cache.upsert(spec, again) == Upserted(unchanged=rows.height)
         assert cache.waiting(spec) == 0
     assert in_cache(spec, path).equals(rows.sort(spec.file_order)), "ingested_at is that of the first fetch"

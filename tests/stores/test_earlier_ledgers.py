@@ -82,7 +82,9 @@ def before(site: Site) -> tuple[pl.DataFrame, pl.DataFrame]:
     site.tick(OHLC, hourly(START_MS, skip=(hour(3), hour(4))), now_ms=START_MS)
     fixed = hourly(START_MS).filter(pl.col("timestamp").dt.epoch("ms") == hour(2))
     later = START_MS + MINUTE_MS
-    fixed = fixed.with_columns(close=pl.col("close") + 1.25, ingested_at=pl.lit(later).cast(_TIME))
+    fixed = fixed.with_columns(
+        close=pl.col("close") + 1.25, ingested_at=pl.lit(later).cast(_TIME).cast(fixed.schema["ingested_at"])
+    )
     site.tick(OHLC, fixed, now_ms=later)
     lines = ledger_on_hub(OHLC, GAPS, site.hub), ledger_on_hub(OHLC, CORRECTIONS, site.hub)
     assert [ledger.height for ledger in lines] == [1, 1]

@@ -187,7 +187,8 @@ def test_a_ledger_outlives_the_content_of_its_repo(site: Site, with_history: pl.
 
 def corrected(rows: pl.DataFrame, *, by: float, at_ms: int) -> pl.DataFrame:
     return rows.filter(pl.col("timestamp") == when(hour(2))).with_columns(
-        close=pl.col("close") + by, ingested_at=pl.lit(at_ms).cast(pl.Datetime("ms", "UTC"))
+        close=pl.col("close") + by,
+        ingested_at=pl.lit(at_ms).cast(pl.Datetime("ms", "UTC")).cast(OHLC.column("ingested_at").kind.polars),
     )
 
 

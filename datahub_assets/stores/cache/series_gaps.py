@@ -206,7 +206,8 @@ def put(database: Database, spec: DatasetSpec, told: list[dict[str, Any]], *, ve
     """Write lines of the ledger, for the next commit."""
     ledger = gaps_of(spec)
     if ledger is not None and told:
-        Table.of(database, ledger).put(pl.DataFrame(told, schema=ledger.polars_schema()), version=version)
+        table = Table.of(database, ledger)
+        table.put(table.frame([tuple(line[name] for name in ledger.column_names) for line in told]), version=version)
 
 
 def line_of(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:

@@ -180,6 +180,10 @@ class Table:
         carried = f"commit_id = (SELECT max(id) FROM commits WHERE dataset = ?) AND {quoted(self.time)} >= ?"
         return self.read(carried, (dataset, since_ms), limit=limit)
 
+    def frame(self, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+        """Rows as SQLite keeps them, all columns in order, times in epoch milliseconds, as a frame."""
+        return self._frame(iter([rows]))
+
     def count(self, where: str | None = None, values: Sequence[Any] = ()) -> int:
         """How many rows."""
         where, values = self._where(where, values)
