@@ -1,6 +1,7 @@
 """A repo of files of an earlier form: one commit writes them all anew, and no reader ever meets two forms."""
 
 import errno
+import logging
 import os
 import shutil
 import stat
@@ -20,6 +21,7 @@ from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH, read_summary
+from datahub_assets.stores.publish import earlier_files
 from datahub_assets.stores.recovery.rebuild import rebuild
 from localhub.testing import HubServer
 from tests.stores.earlier_world import (
@@ -248,6 +250,23 @@ def test_a_disk_without_room_is_told_before_it_is_full(filled: Site, monkeypatch
     assert list(spool(filled).iterdir()) == []
     assert filled.hub.head(OHLC) == head
     assert filled.publish(OHLC, now_ms=LATER_MS).commit is not None
+
+
+def test_progress_is_told_and_what_was_killed_long_ago_is_tidied_up(
+    filled: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    sealed = [path for path in upgraded(OHLC, filled) if is_sealed(OHLC, path)]
+    spool(filled).mkdir(parents=True)
+    old = spool(filled) / "a.parquet.0011aabb.partial"
+    old.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with caplog.at_level(logging.INFO), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(earlier_files, "clear", lambda _: None)
+        filled.publish(OHLC, now_ms=LATER_MS)
+    told = [one.getMessage() for one in caplog.records if one.getMessage().startswith("rewriting")]
+    assert len(told) == len(sealed)
+    assert f"file {len(sealed)} of {len(sealed)}, 0.0 MB" in told[-1]
+    assert [path.suffix for path in spool(filled).iterdir()] == [".parquet"] * len(sealed)
 
 
 def test_a_disk_that_fills_up_on_the_way_leaves_nothing_half(filled: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Forms of files: what counts as another one, and tables of an earlier one read as today's."""
 
+import errno
 import io
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -85,6 +87,13 @@ def test_a_file_written_anew_has_the_bytes_it_would_have_been_written_with() -> 
         layout.rewrite(OHLC, buffer.getvalue(), written, name="x")
         assert written.getvalue() == wanted
     assert layout.write(OHLC, pl.concat([rows[:11], rows[11:70_000], rows[70_000:]], rechunk=False)) == wanted
+
+
+def test_a_target_that_cannot_be_written_is_no_fault_of_the_file() -> None:
+    content = with_another_unit(layout.write(OHLC, candles(START_MS)))
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left") as caught:
+        layout.rewrite(OHLC, content, full, name="x")
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_landing_file_of_another_unit_is_read(tmp_path) -> None:  # type: ignore[no-untyped-def]

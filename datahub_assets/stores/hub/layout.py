@@ -69,14 +69,12 @@ def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -
     """Write a file of an earlier form as `write` would, row group by row group: the whole may be large.
 
     Raises:
-        HubContentInvalid: as `read` to rewrite.
+        HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
     """
-    with _named(name):
-        source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        forms.refuse_other_columns(spec, source.schema_arrow)
-        with pq.ParquetWriter(target, spec.arrow_schema(), **_OPTIONS) as writer:
-            for group in _regrouped(source):
-                _write_group(writer, forms.as_today(spec, group))
+    groups = _groups_of_today(spec, content, name=name)
+    with pq.ParquetWriter(target, spec.arrow_schema(), **_OPTIONS) as writer:
+        for group in groups:
+            _write_group(writer, group)
 
 
 def footer(file: BinaryIO, *, name: str) -> Footer:
@@ -154,6 +152,15 @@ def _times(parquet: pq.ParquetFile, group: int, time: str) -> pa.ChunkedArray:
 def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
     """One row group; of one piece, so that bytes do not depend on how the rows came together."""
     writer.write_table(rows.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
+
+
+def _groups_of_today(spec: DatasetSpec, content: bytes, *, name: str) -> Iterator[pa.Table]:
+    """The rows of a file in today's form, a row group at a time."""
+    with _named(name):
+        source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        forms.refuse_other_columns(spec, source.schema_arrow)
+        for group in _regrouped(source):
+            yield forms.as_today(spec, group)
 
 
 def _regrouped(source: pq.ParquetFile) -> Iterator[pa.Table]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from datahub_assets.domain.errors import CacheFull, StorageFailed
+from datahub_assets.domain.times import HOUR_MS, SECOND_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
@@ -67,8 +68,7 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
     try:
         private_folder(work.spool.parent)
         private_folder(work.spool)
-        for partial in work.spool.glob("*.partial"):
-            partial.unlink(missing_ok=True)
+        _tidy(work)
         _see_that_there_is_room(work, sum(base.files[path].size for path in missing))
         for number, path in enumerate(paths, start=1):
             if path in missing:
@@ -86,6 +86,13 @@ def clear(work: Work) -> None:
     """They are in a commit, or of no use any more."""
     if work.spool.is_dir():
         shutil.rmtree(work.spool, ignore_errors=True)
+
+
+def _tidy(work: Work) -> None:
+    """Remove what a process that was killed left half written; a file this old is nobody's work in progress."""
+    for partial in work.spool.glob("*.partial"):
+        if partial.stat().st_mtime * SECOND_MS < work.now_ms - HOUR_MS:
+            partial.unlink(missing_ok=True)
 
 
 def _rewrite(work: Work, base: RepoState, path: str, target: Path) -> None:
