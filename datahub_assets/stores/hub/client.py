@@ -71,6 +71,11 @@ class Hub:
         with bounded(deadline_s=READ_DEADLINE_S):
             return str(self._api.whoami()["name"])
 
+    @cached_property
+    def _files(self) -> HfFileSystem:
+        """It remembers the folders of commits, which never change: of many files each costs one request."""
+        return HfFileSystem(endpoint=self.endpoint, token=self._api.token, skip_instance_cache=True)
+
     def repo_id(self, spec: DatasetSpec) -> str:
         """`account/name` of the dataset's repo."""
         return f"{self.namespace}/{spec.repo_name}"
@@ -137,9 +142,8 @@ class Hub:
         """
         name = f"datasets/{self.repo_id(spec)}@{revision}/{path}"
         with bounded(deadline_s=READ_DEADLINE_S):
-            files = HfFileSystem(endpoint=self.endpoint, token=self._api.token, skip_instance_cache=True)
             try:
-                file = files.open(name, "rb", cache_type="none")
+                file = self._files.open(name, "rb", cache_type="none")
             except FileNotFoundError as error:
                 raise HubNotFound(f"{path} at {revision}") from error
             with file:
