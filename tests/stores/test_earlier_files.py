@@ -5,7 +5,9 @@ import logging
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +23,10 @@ from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH, read_summary
-from datahub_assets.stores.publish import earlier_files
+from datahub_assets.stores.publish import draft as draft_module
+from datahub_assets.stores.publish import earlier_files, publisher
+from datahub_assets.stores.publish.draft import Draft, Merged
+from datahub_assets.stores.publish.work import Work
 from datahub_assets.stores.recovery.rebuild import rebuild
 from localhub.testing import HubServer
 from tests.stores.earlier_world import (
@@ -104,7 +109,9 @@ def test_all_files_are_written_anew_in_one_commit(filled: Site, server: HubServe
     assert held.join(rows, on=OHLC.key, how="anti").equals(before.join(rows, on=OHLC.key, how="anti"))
     assert lines(filled)[0].equals(told[0])
     assert lines(filled)[1].equals(told[1]), "a time in another unit is no correction"
-    summary = read_summary(filled.hub.read(OHLC, CARD_PATH, revision=filled.hub.head(OHLC)))
+    card = filled.hub.read(OHLC, CARD_PATH, revision=filled.hub.head(OHLC))
+    assert f"| `timestamp` | {OHLC.arrow_schema().field('timestamp').type} |" in card.decode()
+    summary = read_summary(card)
     assert summary is not None
     assert summary.rows == held.height
     added = f"Add {rows.height} rows fetched until 2025-11-22 09:31:00 UTC and rewrite" if waiting else "Rewrite"
@@ -188,6 +195,29 @@ def test_two_writers_of_this_version_write_it_once(
     assert filled.hub.commit_count(OHLC) == upgraded_at + 2 + together
     assert_one_form(OHLC, filled.hub)
     assert on_hub(OHLC, filled.hub).height == before.height
+
+
+def test_two_publishes_of_one_cache_at_once_settle(filled: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share the folder of rewritten files, which the first one that is done clears away."""
+    upgraded(OHLC, filled)
+    before, together = on_hub(OHLC, filled.hub), threading.Barrier(2, timeout=20)
+    written: list[Draft] = []
+
+    def write_files(work: Work, merged: Merged) -> Draft:
+        draft = draft_module.write_files(work, merged)
+        written.append(draft)
+        if len(written) <= together.parties:
+            together.wait()
+        return draft
+
+    monkeypatch.setattr(publisher, "write_files", write_files)
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(filled.publish, OHLC, now_ms=LATER_MS) for _ in range(2)]
+        outcomes = [future.result(60) for future in futures]
+    assert [len(draft.rewritten) > 0 for draft in written[:2]] == [True, True]
+    assert any(outcome.commit == filled.hub.head(OHLC) for outcome in outcomes)
+    assert_one_form(OHLC, filled.hub)
+    assert on_hub(OHLC, filled.hub).equals(before)
 
 
 MOMENTS = [

@@ -164,6 +164,7 @@ class Hub:
         Raises:
             HubConflict: `parent` is not the head.        HubBusy: another commit is being applied.
             HubUnavailable: among others after a time-out or a 5xx, when the commit may have landed all the same.
+            FileNotFoundError: a file to send is gone.
         """
         operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
             *(CommitOperationAdd(path, _as_sent(content)) for path, content in writes.items()),

@@ -59,6 +59,7 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
         HubError: a file of the head could not be fetched.
         HubContentInvalid: it cannot be turned into today's form without a loss.
         CacheFull: there is no room for them; nothing is left half written.        StorageFailed: the disk failed.
+        FileNotFoundError: another publish of this cache cleared them away.
     """
     if not paths:
         return {}
@@ -75,6 +76,8 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
                 place = f"file {number} of {len(paths)}, {base.files[path].size / _MB:.1f} MB"
                 work.log.info("rewriting %s of %s in today's form: %s", path, base.repo, place)
                 _rewrite(work, base, path, targets[path])
+    except FileNotFoundError:
+        raise  # see `retries`
     except OSError as error:
         if error.errno in NO_ROOM:
             raise _full(work, "it was full on the way") from error

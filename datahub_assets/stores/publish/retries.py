@@ -10,7 +10,6 @@ from datahub_assets.domain.errors import (
     HubBusy,
     HubConflict,
     HubContentInvalid,
-    HubError,
     HubNotFound,
     HubRateLimited,
     HubUnavailable,
@@ -48,7 +47,9 @@ class Retries:
         match error:
             case HubBusy():  # another commit is being applied; the head has not moved
                 return self._pause(error, most=ATTEMPTS)
-            case HubConflict():  # somebody else committed: merge into that
+            case HubConflict() | FileNotFoundError():
+                # Somebody else committed: merge into that. Rewritten files are gone once another publish of this cache,
+                # which should not run at the same time, has committed them.
                 self.remembered = False
                 return self._pause(error, most=ATTEMPTS)
             case HubUnavailable():  # the commit may have landed without our hearing of it
@@ -64,7 +65,7 @@ class Retries:
             case _:
                 return False
 
-    def _pause(self, error: HubError, *, most: int) -> bool:
+    def _pause(self, error: Exception, *, most: int) -> bool:
         """Wait a little longer each time; False after the last attempt, whose failure is the outcome."""
         if self._attempt >= most:
             return False
