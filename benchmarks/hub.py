@@ -14,7 +14,7 @@ from benchmarks.candles import NOW_MS
 from benchmarks.processes import answers, running
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import live_name, window_start_at
-from datahub_assets.stores.hub.layout import encode
+from datahub_assets.stores.hub.layout import write
 from datahub_assets.stores.publish.plans import plan
 
 
@@ -54,11 +54,10 @@ def embedded_hub(argv: list[str], *, env: Mapping[str, str], home: Path, port: i
 
 def layout(spec: DatasetSpec, frame: pl.DataFrame, *, now_ms: int = NOW_MS) -> dict[str, bytes]:
     """The files a publisher would have left of these rows at `now_ms`: the product's own placement and encoding."""
-    schema = spec.arrow_schema()
     newest = frame.select(pl.col("timestamp").max().dt.epoch("ms")).item()
     start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=0)
     planned = plan(spec, small={}, new=frame, window_start=start, live=live_name(now_ms), load=lambda _: None)
-    return {path: encode(content, schema) for path, content in planned.writes.items()}
+    return {path: write(spec, content) for path, content in planned.writes.items()}
 
 
 def cached_layout(folder: Path, make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:

@@ -1,7 +1,8 @@
 """Files of datasets as versions up to 0.1 wrote them: their times are `timestamp[ms, UTC]`."""
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,11 +38,6 @@ def earlier(content: bytes) -> bytes:
     return with_times(content, IN_MS)
 
 
-def todays(content: bytes) -> bytes:
-    """The same parquet file in today's form."""
-    return with_times(content, TODAYS)
-
-
 class EarlierHub(Hub):
     """What is committed by way of this arrives in the earlier form, as if that version had published it."""
 
@@ -49,22 +45,19 @@ class EarlierHub(Hub):
         self,
         spec: DatasetSpec,
         *,
-        writes: Mapping[str, bytes],
+        writes: Mapping[str, bytes | Path],
         deletes: Iterable[str],
         message: str,
         description: str = "",
         parent: str,
     ) -> str:
         """As `Hub.commit`."""
-        before = {path: earlier(content) if path.endswith(SUFFIX) else content for path, content in writes.items()}
+        before = {path: earlier(content) if path.endswith(SUFFIX) else content for path, content in _read(writes)}
         return super().commit(
             spec, writes=before, deletes=deletes, message=message, description=description, parent=parent
         )
 
 
-def rewrite(hub: Hub, spec: DatasetSpec, turned: Callable[[bytes], bytes]) -> str:
-    """Commit all parquet files of the head anew, as `earlier` or `todays` turns them; the commit's sha."""
-    head = hub.head(spec)
-    paths = [path for path in hub.files(spec, revision=head) if path.endswith(SUFFIX)]
-    writes = {path: turned(hub.read(spec, path, revision=head)) for path in paths}
-    return hub.commit(spec, writes=writes, deletes=[], message="the same rows in another form", parent=head)
+def _read(writes: Mapping[str, bytes | Path]) -> Iterator[tuple[str, bytes]]:
+    for path, content in writes.items():
+        yield path, content if isinstance(content, bytes) else content.read_bytes()

@@ -20,8 +20,8 @@ from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.hub.client import Hub as Publisher
-from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import publish
 
 _PAIRS: Final = 20

@@ -25,7 +25,7 @@ TAKEN_COLUMNS: Final = frozenset({"id", "version", "commit_id", "rowid", "oid"})
 """Of columns: what the tables of the cache keep besides the rows."""
 TAKEN_TABLES: Final = frozenset(
     {
-        *("versions", "notes", "quarantine", "series", "commits", "remote", "remote_files", "hub_facts"),
+        *("versions", "notes", "quarantine", "series", "commits", "remote", "remote_files", "file_forms", "hub_facts"),
         *("sealed_files", "sealed_keys", "gaps", "corrections"),
     }
 )

@@ -10,7 +10,7 @@ import dagster as dg
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.errors import DataHubError, HubError, HubRateLimited, SourceRateLimited, Transient
-from datahub_assets.stores.publish import publisher
+from datahub_assets.stores.publish import retries
 
 MAX_RETRIES = 2
 FIRST_WAIT_S = 2.0
@@ -57,7 +57,7 @@ def retry_wait_s(error: DataHubError, *, attempt: int, jitter: float, took_s: fl
         attempt: retries made already.      jitter: from 0 to 1.
         took_s: how long it took to fail. What a slow Hub did not take, the next run publishes.
     """
-    if not isinstance(error, Transient) or (isinstance(error, HubError) and took_s > publisher.PROMPT_S):
+    if not isinstance(error, Transient) or (isinstance(error, HubError) and took_s > retries.PROMPT_S):
         return None
     asked_s = error.retry_after_s if isinstance(error, SourceRateLimited | HubRateLimited) else None
     wait_s = FIRST_WAIT_S * 2.0**attempt * (0.5 + jitter) if asked_s is None else asked_s + jitter

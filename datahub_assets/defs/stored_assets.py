@@ -10,9 +10,9 @@ from datahub_assets.defs.error_mapping import raised_for_dagster
 from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.times import DAY_MS, datetime_iso
 from datahub_assets.stores.cache import quarantine
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.cache.outcomes import Drained
 from datahub_assets.stores.publish import chain_facts
-from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import MOST_ROWS, publish
 from datahub_assets.stores.recovery import inherited_gaps
 

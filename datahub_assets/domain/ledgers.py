@@ -11,7 +11,7 @@ from datetime import datetime
 import polars as pl
 import pyarrow as pa
 
-from datahub_assets.domain.columns import Column
+from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.times import datetime_iso
 
 DATASET = "dataset"
@@ -53,17 +53,21 @@ class LedgerSpec:
         return {column.name: column.kind.polars for column in self.columns}
 
     def is_earlier(self, columns: Iterable[str]) -> bool:
-        """Whether lines with these columns are of a form that `upgrade` turns into today's."""
-        return self.upgrade is not None and not set(self.column_names) <= set(columns)
+        """Whether lines with these columns are of the form that `upgrade` turns into today's: they name no dataset."""
+        return self.upgrade is not None and DATASET not in set(columns)
 
     def today(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Lines of this dataset in today's form, whichever version of the project wrote them.
+
+        Times are of any unit, or epoch milliseconds.
 
         Raises:
             polars.exceptions.PolarsError: they are of no form that is known.
         """
         if self.upgrade is not None and self.is_earlier(lines.columns):
             lines = self.upgrade(lines)
+        moments = [column.name for column in self.columns if column.kind is ColumnKind.TIME]
+        lines = lines.with_columns(pl.col(moments).cast(pl.Datetime("ms", "UTC")))  # no ledger has finer ones
         return lines.select(self.column_names).cast(pl.Schema(self.polars_schema()))
 
     def merge(self, frames: list[pl.DataFrame]) -> pl.DataFrame:

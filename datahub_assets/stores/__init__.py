@@ -1,6 +1,7 @@
 """Where rows are kept: landing folder, SQLite cache, Hub.
 
 landing                 what a fetch brought, durable before anything else happens to it
+forms                   which columns and types a file has, and earlier ones read as today's
 worker_status           the file that tells API and CLI how the workers are
 cache                   the SQLite cache
 hub                     dataset repos on the Hub

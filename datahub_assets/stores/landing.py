@@ -16,6 +16,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheError, CacheFull, CacheUnusable
 from datahub_assets.domain.rows import Checked, Rejected
 from datahub_assets.domain.times import HOUR_MS
+from datahub_assets.stores import forms
 from datahub_system.files.private import private_folder
 
 _REJECTED: Final = b"datahub.rejected"
@@ -63,17 +64,20 @@ def read_landed(path: Path, spec: DatasetSpec) -> Checked:
 
     Raises:
         CacheUnusable: the file is damaged (a disk error: a landing file is complete before it has its name), or holds
-            other columns than the dataset has.
+            what cannot be read as rows of the dataset without a loss. One of an earlier form can (`stores.forms`).
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-        frame = pl.from_arrow(table)
+        forms.refuse_other_columns(spec, table.schema)
+        frame = pl.from_arrow(forms.as_today(spec, table))
         rejected = json.loads((table.schema.metadata or {}).get(_REJECTED, b"[]"))
         rows = tuple(Rejected(**row) for row in rejected)
+    except forms.OtherForm as error:
+        raise CacheUnusable(f"landing file {path} {error}") from error
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise CacheUnusable(f"landing file {path} is damaged: {error}") from error
-    if not isinstance(frame, pl.DataFrame) or frame.schema != spec.polars_schema():
-        raise CacheUnusable(f"landing file {path} does not hold the columns of {spec.name}")
+    if not isinstance(frame, pl.DataFrame):
+        raise CacheUnusable(f"landing file {path} is not a table")
     return Checked(frame=frame, rejected=rows)
 
 

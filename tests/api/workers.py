@@ -12,8 +12,8 @@ from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import frame_of
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import publish
 
 NOW_MS = 1_795_348_800_000  # 2026-11-22T12:00:00Z

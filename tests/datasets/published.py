@@ -1,6 +1,6 @@
 """Commits that two versions published, the earlier one with times in milliseconds, and what each of them must hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -12,10 +12,13 @@ from datahub_assets.datasets.ledgers import ledgers_of, parts_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.domain.partitions import SUFFIX
 from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.publish.head import look
+from datahub_assets.stores.publish.publisher import publish
 from localhub.testing import HubServer
-from tests.api.workers import Workers
-from tests.earlier_form import IN_MS, TODAYS, EarlierHub, rewrite, todays
+from tests.api.workers import LIMITS, Workers
+from tests.earlier_form import IN_MS, TODAYS, EarlierHub
 
 GAPS, CORRECTIONS = ledgers_of(OHLC)
 INTERVALS = ("1h", "4h", "1d")
@@ -50,13 +53,21 @@ class Published:
         self._note(spec, self.workers.publish(spec, rows))
 
     def turn(self, *specs: DatasetSpec) -> None:
-        """A commit to each that changes nothing but the unit; what follows is published by today's version."""
-        self.workers.hub, self.unit = self.todays, TODAYS
+        """What follows is published by today's version, which first writes the files of each dataset anew."""
+        workers = self.workers
+        workers.hub, self.unit = self.todays, TODAYS
         for spec in specs:
-            self._note(spec, rewrite(self.todays, spec, todays))
+            with workers.cache.transaction():  # as the earlier version left the cache: it knew of no forms
+                looked = look(spec, cache=workers.cache, hub=self.todays)
+                workers.cache.repo(spec).save(replace(looked, forms={}))
+            workers.now_ms += 60_000
+            made = publish(spec, cache=workers.cache, hub=self.todays, limits=LIMITS, now_ms=workers.now_ms)
+            assert made.commit is not None
+            assert (made.rows, made.rewritten) == (0, sum(path.endswith(SUFFIX) for path in looked.files))
+            self._note(spec, made.commit)
 
     def _note(self, spec: DatasetSpec, sha: str) -> None:
-        held = {part.name: Table.of(part).read(self.workers.cache.database) for part in parts_of(spec)}
+        held = {part.name: Table.of(self.workers.cache.database, part).read() for part in parts_of(spec)}
         every = held.pop(spec.name)
         groups = {} if spec.group is None else every.partition_by(spec.group, as_dict=True)
         rows = {"default": every, **{str(group): rows for (group,), rows in groups.items()}}

@@ -21,8 +21,7 @@ from datahub_assets.domain.partitions import is_small
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import utc_datetime
 from datahub_assets.stores import landing
-from datahub_assets.stores.cache import quarantine, repo_state
-from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.cache import quarantine
 from tests.defs.conftest import Bench
 
 MINUTE_MS = 60_000
@@ -50,7 +49,7 @@ def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | N
 
 def on_hub(bench: Bench, spec: DatasetSpec) -> int:
     with bench.datahub.cache() as cache:
-        seen = repo_state.load(cache.database, spec)
+        seen = cache.repo(spec).load()
     return 0 if seen is None or seen.rows is None else seen.rows
 
 
@@ -200,9 +199,9 @@ def test_rows_that_are_not_fit_are_not_published(bench: Bench) -> None:
     bench.run(OHLC)
     before = on_hub(bench, OHLC)
     with bench.datahub.cache() as cache:
-        table = Table.of(OHLC)
-        row = table.read(cache.database).head(1).with_columns(high=pl.lit(0.5), low=pl.lit(0.9))
-        table.put(cache.database, row, version=10**6)
+        table = cache.table(OHLC)
+        row = table.read().head(1).with_columns(high=pl.lit(0.5), low=pl.lit(0.9))
+        table.put(row, version=10**6)
     result = bench.run(OHLC)
     assert not result.success
     passed, description = verdicts(result)["numbers_plausible"]
@@ -233,10 +232,10 @@ def test_what_the_hub_lost_is_found_out(bench: Bench) -> None:
     path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
     api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
     with bench.datahub.cache() as cache:  # as if that commit had been ours
-        seen = repo_state.load(cache.database, MARKET)
+        seen = cache.repo(MARKET).load()
         assert seen is not None
         files = {name: file for name, file in seen.files.items() if name != path}
-        repo_state.save(cache.database, MARKET, replace(seen, head=hub.head(MARKET), files=files))
+        cache.repo(MARKET).save(replace(seen, head=hub.head(MARKET), files=files))
     bench.coingecko.hold()
     result = bench.run(MARKET)
     passed, description = verdicts(result)["hub_equals_cache"]
@@ -257,7 +256,7 @@ def test_lost_rows_fail_the_check_while_they_are_gone_and_not_once_they_are_back
     assert on_hub(bench, MARKET) == 40
 
     with bench.datahub.cache() as cache:
-        Table.of(MARKET).delete(cache.database, "commit_id IS NOT NULL")
+        cache.table(MARKET).delete("commit_id IS NOT NULL")
     for path in [path for path in hub.files(MARKET, revision="main") if "/live/" in path]:
         api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
     for _ in range(4):
@@ -323,7 +322,7 @@ def test_a_candle_corrected_many_hours_later_is_noticed_within_an_hour(bench: Be
     ledger = corrections_of(OHLC)
     assert ledger is not None
     with seldom.datahub.cache() as cache:
-        lines = Table.of(ledger).read(cache.database)
+        lines = cache.table(ledger).read()
     assert set(lines["dataset"]) == {OHLC.name}
     assert set(lines["key"]) == {
         named_text({"symbol": "BTCUSDT", "interval": name, "timestamp": utc_datetime(interval(name).floor(old))})

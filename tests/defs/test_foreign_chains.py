@@ -13,7 +13,6 @@ from datahub_assets.defs import chain
 from datahub_assets.defs.jobs import chain_definitions
 from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache.tables import Table
 from tests.dataset_settings import changed
 from tests.datasets.field_service import INCIDENTS as TOLD_INCIDENTS
 from tests.datasets.field_service import RECEIPTS as TOLD_RECEIPTS
@@ -67,7 +66,7 @@ def test_a_run_brings_its_rows_to_the_hub(bench: Bench, service: FieldService, s
     datahub = DataHubResource(settings, clock=bench.clock.now_ms)
     with datahub.cache() as cache:
         for part in parts_of(spec):
-            Table.of(part).create(cache.database)
+            cache.table(part).create()
     job = definitions(spec, datahub).resolve_job_def(chain.job_name(spec))
     result = job.execute_in_process(instance=bench.instance, raise_on_error=False)
     assert result.success

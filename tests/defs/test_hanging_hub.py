@@ -12,10 +12,9 @@ from pydantic import SecretStr
 
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs import error_mapping
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import http
-from datahub_assets.stores.publish import publisher
+from datahub_assets.stores.publish import retries
 from tests.defs.conftest import Bench
 from tests.localhub.process import HubProcess
 
@@ -35,7 +34,7 @@ def process(tmp_path: Path) -> Iterator[HubProcess]:
 def stopping(bench: Bench, process: HubProcess, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The chains, working for that Hub, with a shorter patience."""
     monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", SILENCE_S)
-    monkeypatch.setattr(publisher, "PROMPT_S", SILENCE_S / 2)
+    monkeypatch.setattr(retries, "PROMPT_S", SILENCE_S / 2)
     monkeypatch.setattr(error_mapping, "FIRST_WAIT_S", 0.01)
     settings = bench.datahub.settings.model_copy(
         update={"hf_token": SecretStr(process.token), "hf_endpoint": process.url}
@@ -76,7 +75,7 @@ def test_a_run_waits_once_the_next_fetches_and_all_goes_out_in_one_commit(
     assert stopping.run(MARKET).success
     with Cache.open(stopping.datahub.settings.cache_path) as cache:
         assert cache.waiting(MARKET) == 0
-        known = repo_state.load(cache.database, MARKET)
+        known = cache.repo(MARKET).load()
         commits = cache.database.scalar("SELECT count(*) FROM commits")
     assert known is not None
     assert known.rows == (2 * ticks_before + 4) * COINS

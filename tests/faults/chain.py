@@ -24,7 +24,7 @@ from datahub_assets.sources import pauses
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http
 from datahub_assets.stores.hub import http
-from datahub_assets.stores.publish import publisher
+from datahub_assets.stores.publish import retries
 from tests.fakes import Clock
 
 _LOG = logging.getLogger("tests.faults")
@@ -88,7 +88,7 @@ def hurried(patch: pytest.MonkeyPatch, clock: Clock, *, silence_s: float = 8.0, 
     for source in (client, fetch):
         patch.setattr(source, "Backoff", partial(Backoff, sleep=sleep))
         patch.setattr(source, "Http", partial(Http, silence_timeout_s=silence_s))
-    patch.setattr(publisher, "FIRST_PAUSE_S", 0.0)
+    patch.setattr(retries, "FIRST_PAUSE_S", 0.0)
     patch.setattr(error_mapping, "FIRST_WAIT_S", 0.0)
     patch.setattr(error_mapping, "LONGEST_WAIT_S", 0.1)  # a wish for a longer pause is left to the next tick
     patch.setattr(http, "REQUEST_TIMEOUT_S", request_s)

@@ -29,7 +29,7 @@ _HUB_CALLS = {
     "lfs upload": r"PUT /lfs/",
     "commit": r"POST .*/commit/",
 }
-_STATEMENT = re.compile(r'\s*(BEGIN|COMMIT|ROLLBACK|INSERT(?: OR REPLACE)? INTO|UPDATE|DELETE FROM)\s*"?([\w.]*)')
+_STATEMENT = re.compile(r'\s*(BEGIN|COMMIT|ROLLBACK|INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s*"?([\w.]*)')
 
 
 class Observer:

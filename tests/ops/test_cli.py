@@ -20,7 +20,6 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.settings_table import setting_rows
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.publish import losses
 from datahub_assets.stores.worker_status import WorkerStatusFile
@@ -219,7 +218,7 @@ def test_status_tells_the_last_error_and_long_histories(system: System, monkeypa
 def test_status_warns_of_rows_the_hub_lost(system: System) -> None:
     system.tick()
     with Cache.open(system.settings.cache_path) as cache:
-        seen = repo_state.load(cache.database, OHLC)
+        seen = cache.repo(OHLC).load()
         assert seen is not None
         losses.note_lost(OHLC, known=replace(seen, rows=(seen.rows or 0) + 1234), seen=seen, cache=cache)
     result = datahub("status", env=system.environ)

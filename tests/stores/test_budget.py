@@ -10,11 +10,9 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, SECOND_MS
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.commit_budget import DEFAULT_PAUSE_MS, LEAST_SHARE, CommitLimits
 from datahub_assets.stores.hub.account import hub_of
-from datahub_assets.stores.publish import commit_budget
-from datahub_assets.stores.publish.commit_budget import CommitLimits
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles, market
 
@@ -30,11 +28,11 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 def commit(cache: Cache, at_ms: int, *, spec=MARKET) -> None:  # type: ignore[no-untyped-def]
     sha = f"{at_ms:020d}{spec.name:>20}"
-    repo_state.add_commit(cache.database, spec, repo="r", sha=sha, at_ms=at_ms, rows=1, size=1)
+    cache.repo(spec).add_commit(repo="r", sha=sha, at_ms=at_ms, rows=1, size=1)
 
 
 def wait(cache: Cache, now_ms: int, *, limits: CommitLimits = DEFAULTS, spec=MARKET) -> int:  # type: ignore[no-untyped-def]
-    return commit_budget.wait(cache.database, spec, limits=limits, now_ms=now_ms).ms
+    return cache.budget.wait(spec, limits=limits, now_ms=now_ms).ms
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
@@ -61,12 +59,12 @@ def test_a_dataset_may_want_a_longer_distance_than_the_setting(cache: Cache, own
     commit(cache, START_MS)
     assert wait(cache, START_MS + (spacing_s - 16) * SECOND_MS, spec=spec) > 0
     assert wait(cache, START_MS + spacing_s * SECOND_MS, spec=spec) == 0
-    told = commit_budget.wait(cache.database, spec, limits=DEFAULTS, now_ms=START_MS).cause
+    told = cache.budget.wait(spec, limits=DEFAULTS, now_ms=START_MS).cause
     assert told == f"the publish interval of {spacing_s} s"
 
 
 def cause(cache: Cache, now_ms: int, limits: CommitLimits) -> str:
-    return commit_budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms).cause
+    return cache.budget.wait(MARKET, limits=limits, now_ms=now_ms).cause
 
 
 @pytest.mark.parametrize(
@@ -88,7 +86,7 @@ def test_it_is_said_when_the_hour_is_used_up_and_when_the_hub_asks_for_a_pause(c
     for second in range(4):
         commit(cache, START_MS + second * SECOND_MS, spec=OHLC)
     assert cause(cache, START_MS + MINUTE_MS, CommitLimits(1, 4)) == "the commit budget of 4 an hour"
-    commit_budget.refused(cache.database, retry_after_s=3600, now_ms=START_MS + MINUTE_MS)
+    cache.budget.refused(retry_after_s=3600, now_ms=START_MS + MINUTE_MS)
     assert cause(cache, START_MS + MINUTE_MS, CommitLimits(1, 4)) == "the pause the Hub asked for"
     commit(cache, START_MS + HOUR_MS)
     later = cause(cache, START_MS + HOUR_MS + 5 * MINUTE_MS, CommitLimits(1, 4))
@@ -125,10 +123,10 @@ def test_hours_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits
 
 
 def test_a_429_pauses_then_halves_and_the_budget_comes_back_slowly(cache: Cache) -> None:
-    commit_budget.refused(cache.database, retry_after_s=600, now_ms=START_MS)
+    cache.budget.refused(retry_after_s=600, now_ms=START_MS)
     assert wait(cache, START_MS) == 600 * SECOND_MS
     assert wait(cache, START_MS + 600 * SECOND_MS) == 0
-    strain = commit_budget.strain(cache.database)
+    strain = cache.budget.strain()
     assert strain.share_at(START_MS) == pytest.approx(0.5)
     assert strain.share_at(START_MS + 2 * HOUR_MS) == pytest.approx(0.7)
     assert strain.share_at(START_MS + 24 * HOUR_MS) == 1
@@ -139,13 +137,13 @@ def test_a_429_pauses_then_halves_and_the_budget_comes_back_slowly(cache: Cache)
 
 def test_again_and_again_a_429_leaves_a_tenth(cache: Cache) -> None:
     for minute in range(10):
-        strain = commit_budget.refused(cache.database, retry_after_s=None, now_ms=START_MS + minute * MINUTE_MS)
-    assert strain.share == pytest.approx(commit_budget.LEAST_SHARE)
-    assert strain.paused_until == START_MS + 9 * MINUTE_MS + commit_budget.DEFAULT_PAUSE_MS
+        strain = cache.budget.refused(retry_after_s=None, now_ms=START_MS + minute * MINUTE_MS)
+    assert strain.share == pytest.approx(LEAST_SHARE)
+    assert strain.paused_until == START_MS + 9 * MINUTE_MS + DEFAULT_PAUSE_MS
 
 
 def test_an_endless_retry_after_is_cut_to_an_hour(cache: Cache) -> None:
-    commit_budget.refused(cache.database, retry_after_s=1e9, now_ms=START_MS)
+    cache.budget.refused(retry_after_s=1e9, now_ms=START_MS)
     assert wait(cache, START_MS) == HOUR_MS
     assert wait(cache, START_MS + HOUR_MS) == 0
 
@@ -157,7 +155,7 @@ def test_a_clock_that_was_ahead_stops_nothing(site: Site) -> None:
     for spec, fetch in ((MARKET, market), (OHLC, candles)):
         site.tick(spec, fetch(START_MS), now_ms=ahead)
         with Cache.open(site.cache_path) as cache:
-            commit_budget.refused(cache.database, retry_after_s=3000, now_ms=ahead)
+            cache.budget.refused(retry_after_s=3000, now_ms=ahead)
         later = START_MS + MINUTE_MS
         assert site.tick(spec, fetch(later), now_ms=later).commit is not None
         assert site.tick(spec, fetch(later + 1000), now_ms=later + 1000).commit is None, "the interval holds as ever"
@@ -165,7 +163,7 @@ def test_a_clock_that_was_ahead_stops_nothing(site: Site) -> None:
 
 def test_the_budget_survives_a_restart(tmp_path: Path) -> None:
     with Cache.open(tmp_path / "cache.sqlite3") as cache:
-        commit_budget.refused(cache.database, retry_after_s=60, now_ms=START_MS)
+        cache.budget.refused(retry_after_s=60, now_ms=START_MS)
     with Cache.open(tmp_path / "cache.sqlite3") as cache:
         assert wait(cache, START_MS) == 60 * SECOND_MS
 

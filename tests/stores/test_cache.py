@@ -13,10 +13,9 @@ from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import Checked, Rejected
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS, utc_datetime
-from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.outcomes import Upserted
-from datahub_assets.stores.cache.tables import Outbox, Table
+from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.landing import land, landed
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 from tests.stores.foreign_world import FOREIGN, incident, incidents, listed, receipt, receipts
@@ -31,8 +30,8 @@ def path(tmp_path: Path) -> Path:
 def publish_all(cache: Cache, spec: DatasetSpec, *, sha: str = "a" * 40) -> None:
     """Mark everything that waits, as a publish does."""
     waiting = {spec.name: cache.unpublished(spec)}
-    commit_id = repo_state.add_commit(cache.database, spec, repo="hub/repo", sha=sha, at_ms=1, rows=1, size=1)
-    Table.of(spec).mark(cache.database, waiting[spec.name].tickets, commit_id=commit_id)
+    commit_id = cache.repo(spec).add_commit(repo="hub/repo", sha=sha, at_ms=1, rows=1, size=1)
+    cache.table(spec).mark(waiting[spec.name].tickets, commit_id=commit_id)
 
 
 LISTS: tuple[list[str | None] | None, ...] = (None, [], [None], ["api"], ["a,b", 'quo"ted', "ünï\n"])
@@ -90,12 +89,12 @@ def test_published_rows_past_their_retention_go_and_no_others(
     with Cache.open(path) as cache:
         cache.upsert(spec, rows)
         publish_all(cache, spec)
-        sent = Table.of(spec).of_last_commit(cache.database, dataset=spec.name, since_ms=START_MS, limit=2)
+        sent = cache.table(spec).of_last_commit(dataset=spec.name, since_ms=START_MS, limit=2)
         assert sent.height == min(2, rows.filter(spec.time_ms() >= START_MS).height)
         late = START_MS + spec.retention_ms + 400 * DAY_MS
         cache.upsert(spec, rows.head(1).with_columns(pl.col(spec.time) + pl.duration(days=400)))
         assert cache.prune(spec, now_ms=late).rows == rows.height - (spec.time not in spec.key)
-        assert cache.waiting(spec) == Table.of(spec).count(cache.database) == 1
+        assert cache.waiting(spec) == cache.table(spec).count() == 1
 
 
 def test_rows_that_form_no_series_have_one_last_time(path: Path) -> None:
@@ -150,7 +149,7 @@ def test_a_row_that_changes_between_reading_and_marking_stays_unpublished(path: 
         read = cache.unpublished(OHLC)
         changed = candles(START_MS + MINUTE_MS, pairs=1, back=0, intervals=["1h"])
         assert other.upsert(OHLC, changed).updated == 1
-        commit_id = repo_state.add_commit(cache.database, OHLC, repo="r", sha="b" * 40, at_ms=1, rows=4, size=1)
+        commit_id = cache.repo(OHLC).add_commit(repo="r", sha="b" * 40, at_ms=1, rows=4, size=1)
         marked = cache.mark_published(OHLC, {OHLC.name: read, **empty_ledgers(cache)}, commit_id=commit_id)
         assert marked == 3
         assert cache.unpublished(OHLC).frame.equals(changed)
@@ -185,7 +184,7 @@ def test_draining_twice_or_after_a_crash_gives_the_same(path: Path, tmp_path: Pa
             file.write_bytes(whole)  # as if the process had died before removing them
         again = cache.drain(folder, MARKET, now_ms=START_MS + 1)
         assert (again.upserted.inserted, again.upserted.updated, again.quarantined) == (0, 0, 0)
-        assert quarantine.count(cache.database, MARKET) == 1
+        assert cache.quarantined(MARKET).count() == 1
     assert in_cache(MARKET, path).equals(before)
 
 
@@ -210,7 +209,7 @@ def test_old_rows_leave_only_once_published_and_the_series_state_stays(path: Pat
         publish_all(cache, MARKET)
         assert cache.prune(MARKET, now_ms=late + 1).rows == 0, "at most once an hour"
         assert cache.prune(MARKET, now_ms=late + HOUR_MS).rows == 5
-        assert Table.of(MARKET).count(cache.database) == 0
+        assert cache.table(MARKET).count() == 0
         assert len(cache.last_times(MARKET)) == 5
 
 

@@ -14,7 +14,6 @@ from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.cache import database
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.schema import FORMAT
-from datahub_assets.stores.cache.tables import Table
 from tests.stores.world import START_MS, market
 
 
@@ -31,7 +30,7 @@ def test_a_full_disk_keeps_what_was_there_and_says_so(path: Path) -> None:
         with pytest.raises(CacheFull, match="free some space"):
             cache.upsert(MARKET, market(START_MS + MINUTE_MS, coins=2000))
         cache.database.execute("PRAGMA max_page_count = 1000000")
-        assert Table.of(MARKET).count(cache.database) == 5
+        assert cache.table(MARKET).count() == 5
         assert cache.upsert(MARKET, market(START_MS + MINUTE_MS)).inserted == 5
 
 
@@ -104,11 +103,11 @@ def test_readers_do_not_wait_for_a_writer_and_writers_wait_for_each_other(path: 
         holder = threading.Thread(target=hold)
         holder.start()
         assert entered.wait(20)
-        assert Table.of(MARKET).count(cache.database) == 5, "the old state, at once"
+        assert cache.table(MARKET).count() == 5, "the old state, at once"
         leave.set()
         cache.upsert(MARKET, market(START_MS + 2 * MINUTE_MS))
         holder.join()
-        assert Table.of(MARKET).count(cache.database) == 15
+        assert cache.table(MARKET).count() == 15
 
 
 def test_opening_a_cache_that_is_complete_writes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +118,7 @@ def test_opening_a_cache_that_is_complete_writes_nothing(path: Path, monkeypatch
         with cache.database.transaction():
             cache.upsert(MARKET, market(START_MS + MINUTE_MS))
             with Cache.open(path) as reader:
-                assert Table.of(MARKET).count(reader.database) == 5, "a reader waits for no writer"
+                assert reader.table(MARKET).count() == 5, "a reader waits for no writer"
     with Cache.open(path) as cache:
         size = log.stat().st_size
         for _ in range(3):

@@ -105,19 +105,16 @@ def test_the_next_commit_writes_todays_form_and_loses_no_line(
     assert set(before[1].rows()) <= set(corrections.rows())
 
 
-def test_an_earlier_form_alone_is_no_reason_to_commit(site: Site, before: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+def test_an_earlier_form_alone_is_a_reason_to_commit(site: Site, before: tuple[pl.DataFrame, pl.DataFrame]) -> None:
     later = START_MS + 2 * MINUTE_MS
-    site.publish(OHLC, now_ms=later)
     with Cache.open(site.cache_path) as cache:
         cache.start_over(OHLC)
-    head = site.hub.head(OHLC)
-    assert site.publish(OHLC, now_ms=later).reason == "the Hub holds these rows already"
-    assert site.hub.head(OHLC) == head
-    assert columns_on_hub(site, GAPS.path)[0] == "symbol"
-    final = later + MINUTE_MS
-    site.tick(OHLC, hourly(final, skip=(hour(3), hour(4))), now_ms=final)
+    published = site.publish(OHLC, now_ms=later)
+    assert (published.rows, published.rewritten) == (0, 2)
     assert columns_on_hub(site, GAPS.path) == list(GAPS.column_names)
     assert ledger_on_hub(OHLC, GAPS, site.hub).equals(before[0])
+    assert ledger_on_hub(OHLC, CORRECTIONS, site.hub).equals(before[1])
+    assert site.publish(OHLC, now_ms=later + MINUTE_MS).commit is None
 
 
 def test_a_cache_made_anew_knows_all_lines(site: Site, before: tuple[pl.DataFrame, pl.DataFrame]) -> None:

@@ -15,7 +15,7 @@ from datahub_assets.domain.errors import (
 from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.hub import http
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish import publisher
+from datahub_assets.stores.publish import retries
 from localhub.faults import FOREVER
 from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles
@@ -44,7 +44,7 @@ def test_one_silence_ends_a_publish_however_much_there_is_to_upload(
     rows = candles(START_MS, back=24 * 500, pairs=1, intervals=["1h"])  # a file a month
     site.store(OHLC, rows, now_ms=START_MS)
     monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(publisher, "PROMPT_S", 0.1)
+    monkeypatch.setattr(retries, "PROMPT_S", 0.1)
     server.faults.slow(2, on="PUT /lfs/", times=FOREVER)
     server.faults.seen.clear()
     with pytest.raises(HubUnavailable, match="Timeout"):

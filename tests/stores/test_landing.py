@@ -109,6 +109,6 @@ def test_a_damaged_file_is_recognised(tmp_path: Path, damage: str) -> None:
         middle = len(whole) // 3
         path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
     else:
-        market(START_MS).drop("price").write_parquet(path)
+        market(START_MS).drop("coin_id").write_parquet(path)
     with pytest.raises(CacheUnusable, match=path.name):
         landing.read_landed(path, MARKET)

@@ -12,9 +12,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.checks import read_back
 from datahub_assets.domain.partitions import is_data, is_small
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH, read_summary
 from datahub_assets.stores.hub.client import Hub
@@ -52,7 +50,7 @@ def assert_honest(site: Site, spec: DatasetSpec, *, rows: int) -> None:
     """The rows there are, remembered and told."""
     assert on_hub(spec, site.hub).height == rows
     with Cache.open(site.cache_path) as cache:
-        known = repo_state.load(cache.database, spec)
+        known = cache.repo(spec).load()
     told = read_summary(site.hub.read(spec, CARD_PATH, revision="main"))
     assert known is not None
     assert told is not None
@@ -122,7 +120,7 @@ def test_rows_the_cache_has_no_more_stay_gone_and_are_not_counted(site: Site, sp
     path = next(path for path in files_of(site, spec) if is_small(spec, path) and "open" not in path)
     taken = layout.read(spec, site.hub.read(spec, path, revision="main"), name=path)
     with Cache.open(site.cache_path) as cache:
-        Table.of(spec).delete(cache.database, "commit_id IS NOT NULL")
+        cache.table(spec).delete("commit_id IS NOT NULL")
     delete(site.hub, spec, path)
     left = on_hub(spec, site.hub).height
     fresh = FETCH[spec.name](now_ms + MINUTE_MS)
@@ -170,7 +168,7 @@ def test_a_loss_is_found_also_when_what_waits_would_change_nothing(site: Site) -
     now_ms = filled(site, MARKET)
     rows = market(now_ms)
     with Cache.open(site.cache_path) as cache:  # fetched again, as after a cache was made anew
-        Table.of(MARKET).put(cache.database, rows, version=cache.next_version())
+        cache.table(MARKET).put(rows, version=cache.next_version())
     for path in [path for path in files_of(site, MARKET) if is_small(MARKET, path)]:
         delete(site.hub, MARKET, path)
     assert site.publish(MARKET, now_ms=now_ms + MINUTE_MS).reason is None
@@ -179,7 +177,7 @@ def test_a_loss_is_found_also_when_what_waits_would_change_nothing(site: Site) -
 
 def owed(site: Site) -> int:
     with Cache.open(site.cache_path) as cache:
-        known = repo_state.load(cache.database, MARKET)
+        known = cache.repo(MARKET).load()
         assert known is not None
         return losses.owed(MARKET, repo=known.repo, cache=cache)
 
@@ -214,7 +212,7 @@ def test_rows_of_later_times_by_another_writer_pay_for_none_that_are_gone(new_si
     one, other = new_site("one"), new_site("other")
     one.tick(MARKET, market(START_MS), now_ms=START_MS)
     with Cache.open(one.cache_path) as cache:
-        Table.of(MARKET).delete(cache.database, "commit_id IS NOT NULL")
+        cache.table(MARKET).delete("commit_id IS NOT NULL")
     for path in files_of(one, MARKET):
         delete(one.hub, MARKET, path)
     for minute in range(1, 7):
@@ -253,4 +251,4 @@ def test_a_forming_candle_that_was_closed_elsewhere_is_closed_here_too(new_site:
     with Cache.open(one.cache_path) as cache:
         (coverage,) = cache.coverages(OHLC).values()
         assert coverage.until == START_MS // HOUR_MS * HOUR_MS
-        assert Table.of(OHLC).count(cache.database, "NOT closed") == 0
+        assert cache.table(OHLC).count("NOT closed") == 0

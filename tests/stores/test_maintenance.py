@@ -8,7 +8,6 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.history import commit_count, squash
 from localhub.testing import HubServer
@@ -100,7 +99,7 @@ def test_counting_commits_does_not_bring_back_an_older_head(site: Site, monkeypa
     with Cache.open(site.cache_path) as cache:
         monkeypatch.setattr(site.hub, "commit_count", count_slowly)
         assert commit_count(MARKET, cache=cache, hub=site.hub) == 2
-        known = repo_state.load(cache.database, MARKET)
+        known = cache.repo(MARKET).load()
         assert known is not None
         assert known.head == site.hub.head(MARKET)
         assert known.files.keys() == site.hub.files(MARKET, revision=known.head).keys()

@@ -11,7 +11,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.gaps import Cause
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
-from datahub_assets.stores.cache import migration, quarantine
+from datahub_assets.stores.cache import migration
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.schema import FORMAT
 from tests.stores.killed import Moment, open_and_die
@@ -67,7 +67,7 @@ def test_a_correction_becomes_a_line_for_each_value_that_changed(path: Path) -> 
 
 def test_the_quarantine_still_tells_why_a_row_is_missing(path: Path, tmp_path: Path) -> None:
     with Cache.open(path) as cache:
-        assert (quarantine.count(cache.database, OHLC), quarantine.count(cache.database, MARKET)) == (1, 1)
+        assert (cache.quarantined(OHLC).count(), cache.quarantined(MARKET).count()) == (1, 1)
         cache.drain(tmp_path / "landing", OHLC, now_ms=SEEN_MS + HOUR_MS, followed=lambda _: False)
         assert [gap.cause for gap in cache.coverages(OHLC)["ETHUSDT", "4h"].gaps] == [Cause.QUARANTINED]
 

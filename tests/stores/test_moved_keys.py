@@ -11,7 +11,6 @@ from datahub_assets.domain.errors import HubUnavailable
 from datahub_assets.domain.rows import content_columns, frame_of, merge
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH
 from datahub_assets.stores.hub.client import Hub
@@ -53,7 +52,7 @@ def said(spec: DatasetSpec, frame: pl.DataFrame) -> list[str]:
 def prune_all(site: Site, spec: DatasetSpec) -> None:
     """As if their retention had passed."""
     with Cache.open(site.cache_path) as cache:
-        Table.of(spec).delete(cache.database, "commit_id IS NOT NULL")
+        cache.table(spec).delete("commit_id IS NOT NULL")
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -28,14 +28,14 @@ def bad(number: int, *, spec: DatasetSpec = MARKET, reason: str = "price is null
 
 
 def numbers(cache: Cache, spec: DatasetSpec = MARKET) -> list[str]:
-    return [line["raw"] for line in quarantine.latest(cache.database, spec, limit=100)]
+    return [line["raw"] for line in cache.quarantined(spec).latest(limit=100)]
 
 
 def test_lines_are_grouped_by_subject_and_reason_the_newest_first(cache: Cache) -> None:
     cache.quarantine([bad(0), bad(1), bad(2), bad(0, spec=OHLC)], now_ms=1)
     cache.quarantine([bad(0), bad(4)], now_ms=2)
     cache.quarantine([bad(1, reason="no name")], now_ms=3)
-    assert quarantine.groups(cache.database, MARKET) == [
+    assert cache.quarantined(MARKET).groups() == [
         Group("market", "coin-1", "no name", lines=1, first_seen=3, last_seen=3),
         Group("market", "coin-0", "price is null", lines=3, first_seen=1, last_seen=2),
         Group("market", "coin-1", "price is null", lines=1, first_seen=1, last_seen=1),
@@ -49,7 +49,7 @@ def test_of_too_many_lines_those_seen_longest_ago_go(cache: Cache, monkeypatch: 
     cache.quarantine([bad(9, spec=OHLC)], now_ms=0)
     assert cache.prune(MARKET, now_ms=START_MS + 2) == Pruned(lines=Dropped(surplus=2))
     assert numbers(cache) == ['{"number": 0}', '{"number": 4}', '{"number": 3}']
-    assert quarantine.count(cache.database, OHLC) == 1, "each dataset has its own bound"
+    assert cache.quarantined(OHLC).count() == 1, "each dataset has its own bound"
     assert cache.prune(MARKET, now_ms=START_MS + 2 + HOUR_MS) == Pruned()
 
 
@@ -64,5 +64,5 @@ def test_a_hundred_thousand_lines_are_kept(cache: Cache) -> None:
     surplus = 50_000
     cache.quarantine((bad(number) for number in range(quarantine.MOST_LINES + surplus)), now_ms=START_MS)
     assert cache.prune(MARKET, now_ms=START_MS).lines == Dropped(surplus=surplus)
-    assert quarantine.count(cache.database, MARKET) == quarantine.MOST_LINES == 100_000
+    assert cache.quarantined(MARKET).count() == quarantine.MOST_LINES == 100_000
     assert numbers(cache)[0] == f'{{"number": {quarantine.MOST_LINES + surplus - 1}}}'

@@ -14,11 +14,10 @@ from datahub_assets.domain.gaps import TAIL_GRACE_MS
 from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
-from datahub_assets.stores.cache import quarantine
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.hub import layout
-from datahub_assets.stores.publish import commit_budget, losses
-from datahub_assets.stores.publish.commit_budget import CommitLimits
+from datahub_assets.stores.publish import losses
 from datahub_assets.stores.recovery import inherited_gaps
 from datahub_assets.stores.recovery.rebuild import move_aside, rebuild
 from localhub.testing import HubServer
@@ -156,17 +155,17 @@ def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
     site.store(MARKET, market(later), now_ms=later, rejected=[rejected])
     with Cache.open(site.cache_path) as cache:
         repo = site.hub.repo_url(MARKET)
-        commit_budget.refused(cache.database, retry_after_s=120, now_ms=later)
+        cache.budget.refused(retry_after_s=120, now_ms=later)
         cache.set_note(MARKET, "pause_until_ms", later + HOUR_MS)
         cache.set_note(MARKET, "rows_owed", {"repo": repo, "rows": 7, "until": START_MS})
         cache.set_note(MARKET, inherited_gaps.NOTE, repo)
         before = facts_of(cache, now_ms=later)
-        lines = quarantine.latest(cache.database, MARKET, limit=9)
+        lines = cache.quarantined(MARKET).latest(limit=9)
         commits = cache.database.rows("SELECT repo, sha, at, rows, bytes FROM commits")
     rebuild(site.cache_path, (MARKET, OHLC), hub=site.hub, landing=site.home / "landing", now_ms=later + MINUTE_MS)
     with Cache.open(site.cache_path) as cache:
         assert facts_of(cache, now_ms=later) == before
-        assert quarantine.latest(cache.database, MARKET, limit=9) == lines != []
+        assert cache.quarantined(MARKET).latest(limit=9) == lines != []
         assert cache.database.rows("SELECT repo, sha, at, rows, bytes FROM commits") == commits
         assert losses.owed(MARKET, repo=repo, cache=cache) == 7
         assert cache.note(MARKET, inherited_gaps.NOTE) is None, "the ledger was read anew"
@@ -175,9 +174,9 @@ def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
 def facts_of(cache: Cache, *, now_ms: int) -> tuple[object, ...]:
     limits = CommitLimits(publish_interval_s=300, commits_per_hour=10)
     return (
-        commit_budget.strain(cache.database),
-        commit_budget.commits_since(cache.database, now_ms - HOUR_MS),
-        commit_budget.wait(cache.database, MARKET, limits=limits, now_ms=now_ms),
+        cache.budget.strain(),
+        cache.budget.commits_since(now_ms - HOUR_MS),
+        cache.budget.wait(MARKET, limits=limits, now_ms=now_ms),
         cache.note(MARKET, "pause_until_ms"),
     )
 

@@ -13,7 +13,6 @@ from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.publish import chain_facts
 from datahub_assets.stores.recovery.rebuild import rebuild
 from tests.stores.foreign_world import listed
@@ -138,7 +137,7 @@ def test_pruning_one_leaves_the_other(filled: Site) -> None:
     before = told(filled, OTHER)
     with Cache.open(filled.cache_path) as cache:
         assert cache.prune(OHLC, now_ms=START_MS + OHLC.retention_ms + 24 * HOUR_MS).rows
-        assert Table.of(OTHER).count(cache.database) == before[0].height
+        assert cache.table(OTHER).count() == before[0].height
     assert same(before, told(filled, OTHER))
 
 

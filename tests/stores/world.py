@@ -20,11 +20,10 @@ from datahub_assets.domain.partitions import is_data
 from datahub_assets.domain.rows import Checked, Rejected, content_columns, frame_of
 from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
-from datahub_assets.stores.publish.commit_budget import CommitLimits
 from datahub_assets.stores.publish.publisher import Published, publish
 
 GAPS, CORRECTIONS = ledgers_of(OHLC)
@@ -155,7 +154,7 @@ def ledger_on_hub(spec: DatasetSpec, ledger: LedgerSpec, hub: Hub) -> pl.DataFra
 def in_cache(spec: DatasetSpec | LedgerSpec, path: Path) -> pl.DataFrame:
     """All rows of the cache."""
     with Cache.open(path) as cache:
-        rows = Table.of(spec).read(cache.database)
+        rows = cache.table(spec).read()
     return rows.sort(spec.file_order if isinstance(spec, DatasetSpec) else spec.key)
 
 
@@ -166,7 +165,8 @@ def paths_on_hub(spec: DatasetSpec, hub: Hub) -> list[str]:
 
 def content(spec: DatasetSpec, frame: pl.DataFrame) -> set[tuple[object, ...]]:
     """What rows say, when they were fetched apart."""
-    return set(frame.select(content_columns(spec)).rows())
+    lists = [pl.col(name).list.join(",") for name, kind in frame.schema.items() if kind == pl.List]
+    return set(frame.with_columns(lists).select(content_columns(spec)).rows())
 
 
 def assert_settled(spec: DatasetSpec, site: Site, expected: pl.DataFrame) -> None:

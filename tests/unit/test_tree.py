@@ -62,6 +62,18 @@ def _is_docstring(tree: ast.Module, node: ast.Constant) -> bool:
     return any(isinstance(one, ast.Expr) and one.value is node for one in ast.walk(tree))
 
 
+def test_the_database_of_the_cache_is_used_in_its_room_only() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, tree in modules().items()
+        if str(path.relative_to(ROOT)).startswith("datahub_assets/")
+        if not str(path.relative_to(ROOT)).startswith("datahub_assets/stores/cache/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "database"
+    ]
+    assert found == []
+
+
 IMPORT_NAMES = {"prometheus-client": "prometheus_client", "pyyaml": "yaml"}
 """Of distributions whose packages are called otherwise."""
 NOT_IMPORTED = {

@@ -12,7 +12,6 @@ from datahub_assets.defs.checks import read_back, rules
 from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.domain.errors import HubContentInvalid, HubError
 from datahub_assets.domain.partitions import is_foreign
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.publish import chain_facts, losses
 from datahub_assets.stores.publish.publisher import MOST_ROWS
 
@@ -83,7 +82,7 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
 def _rows_never_shrink(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
     """Against the most rows this repo ever had, and what others took: new rows do not make up for a loss."""
     with datahub.cache() as cache:
-        seen = repo_state.load(cache.database, spec)
+        seen = cache.repo(spec).load()
         most = cache.note(spec, ROWS_NOTE, default={"repo": None, "rows": 0})
         before = most["rows"] if seen is not None and most["repo"] == seen.repo else 0
         rows = None if seen is None else seen.rows
@@ -120,7 +119,7 @@ def _hub_equals_cache(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCh
 def _no_foreign_files(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
     """At the head as last seen. Publishing leaves them alone: they may be all that somebody has of something."""
     with datahub.cache() as cache:
-        seen = repo_state.load(cache.database, spec)
+        seen = cache.repo(spec).load()
     foreign = sorted(path for path in (seen.files if seen else ()) if is_foreign(spec, path))
     told = (
         f"{len(foreign)} files below data/ are not of this dataset, and readers get their rows as well, so that keys "

@@ -7,10 +7,8 @@ import polars as pl
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.partitions import is_small, live_name
 from datahub_assets.domain.rows import content_columns
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
 
@@ -38,12 +36,10 @@ def compare(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Sample:
     Raises:
         HubError: the Hub could not be read.
     """
-    seen = repo_state.load(cache.database, spec)
+    seen = cache.repo(spec).load()
     if seen is None:
         return Sample()
-    sent = Table.of(spec).of_last_commit(
-        cache.database, dataset=spec.name, since_ms=seen.window_start, limit=SAMPLE_ROWS
-    )
+    sent = cache.table(spec).of_last_commit(dataset=spec.name, since_ms=seen.window_start, limit=SAMPLE_ROWS)
     if sent.is_empty():
         return Sample(commit=seen.head)
     found = _found(spec, seen, cache=cache, hub=hub, wanted=sent)
@@ -69,7 +65,7 @@ def _found(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, wanted
     for path in _newest_first(spec, seen):
         if left.is_empty():
             break
-        sent = repo_state.contents(cache.database, spec, [path]).get(path)
+        sent = cache.repo(spec).contents([path]).get(path)
         here = left if sent is None else left.join(layout.read(spec, sent, name=path), on=key, how="semi")
         if here.is_empty():
             continue

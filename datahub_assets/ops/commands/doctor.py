@@ -29,7 +29,6 @@ from datahub_assets.ops.commands.trial_publish import publish_and_read_back
 from datahub_assets.ops.dagster.web.access import needs_login
 from datahub_assets.ops.supervise import home_lock, stack
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import schema
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
 from datahub_assets.stores.worker_status import WorkerStatusFile
@@ -126,7 +125,7 @@ def _cache(settings: Settings) -> str:
         )
     try:
         with Cache.open(settings.cache_path) as cache:
-            schema.check(cache.database)
+            cache.check()
     except CacheError as error:
         if isinstance(error, CacheFull) or is_full(settings.home):
             # Whatever the file says then: a rebuild would not help, and lose the rows that wait in it.

@@ -8,7 +8,6 @@ from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import HubError, HubNotFound, HubRateLimited, HubUnavailable
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.cache.repo_state import load
 from datahub_assets.stores.hub.account import hub_of, hub_without_cache
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.hub.history import commit_count
@@ -73,7 +72,7 @@ def commit_counts(settings: Settings) -> dict[str, int]:
     def count() -> dict[str, int]:
         with Cache.open(settings.cache_path) as cache:
             hub = hub_of(settings, cache)
-            published = [spec for spec in DATASETS.values() if load(cache.database, spec) is not None]
+            published = [spec for spec in DATASETS.values() if cache.repo(spec).load() is not None]
             return {spec.name: commit_count(spec, cache=cache, hub=hub) for spec in published}
 
     return within(COUNT_LIMIT_S, count, silent=f"the Hub {settings.hub_endpoint} takes too long to count commits")

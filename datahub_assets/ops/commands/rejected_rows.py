@@ -41,11 +41,11 @@ def rejects(settings: Settings, specs: Sequence[DatasetSpec], *, raw: bool) -> R
     if not settings.cache_path.is_file():  # to look is not to create
         raise OpsError(f"there is no cache yet: the first tick of `datahub up` makes {settings.cache_path}")
     with Cache.open(settings.cache_path) as cache:
-        groups = [group for spec in specs for group in quarantine.groups(cache.database, spec)]
+        groups = [group for spec in specs for group in cache.quarantined(spec).groups()]
         newest = [
             {"dataset": spec.name, **line}
             for spec in (specs if raw else ())
-            for line in quarantine.latest(cache.database, spec, limit=NEWEST)
+            for line in cache.quarantined(spec).latest(limit=NEWEST)
         ]
     return Rejects(
         datasets=tuple(spec.name for spec in specs),

@@ -10,7 +10,6 @@ from datahub_assets.domain.times import datetime_iso
 from datahub_assets.domain.worker_status import Chain
 from datahub_assets.ops.commands import hub_queries, ticks
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.history import MANY_COMMITS
 from datahub_assets.stores.publish import chain_facts, losses
@@ -110,7 +109,7 @@ def _state(
 
 
 def _owed(spec: DatasetSpec, *, cache: Cache) -> int:
-    seen = repo_state.load(cache.database, spec)
+    seen = cache.repo(spec).load()
     return 0 if seen is None else losses.owed(spec, repo=seen.repo, cache=cache)
 
 

@@ -10,5 +10,7 @@ series_gaps             what each series should hold, and the lines of gaps
 sealed_keys             which sealed file of a repo holds which key
 outcomes                what became of rows that went in or left
 quarantine              rejected rows with their reasons
+commit_budget           how often we may commit
+transfer                lines of one cache taken into another
 repo_state              what the cache remembers of a repo: head, files, our commits
 """

@@ -1,7 +1,9 @@
 """The SQLite cache: rows between upstream and Hub, the outbox of what no commit carries yet, and the quarantine."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,11 +19,16 @@ from datahub_assets.domain.rows import Rejected, merge, supersede
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import landing
-from datahub_assets.stores.cache import quarantine, repo_state, schema, series, series_gaps
+from datahub_assets.stores.cache import quarantine, repo_state, schema, series, series_gaps, transfer
+from datahub_assets.stores.cache.commit_budget import CommitBudget
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.outcomes import Drained, Pruned, Upserted
+from datahub_assets.stores.cache.quarantine import Quarantine
+from datahub_assets.stores.cache.repo_state import RepoMemory
+from datahub_assets.stores.cache.sealed_keys import SealedKeys
 from datahub_assets.stores.cache.series_gaps import Followed, Question
 from datahub_assets.stores.cache.tables import BATCH_ROWS, Outbox, Table
+from datahub_assets.stores.cache.transfer import Carried, Line
 
 PRUNE_EVERY_MS: Final = HOUR_MS
 PAUSE_NOTE: Final = "pause_until_ms"
@@ -59,6 +66,14 @@ class Cache:
         """Close the file."""
         self.database.close()
 
+    def check(self) -> None:
+        """Look for damage in the file, and write to it without changing anything.
+
+        Raises:
+            CacheUnusable: it is damaged.        CacheError: it cannot be read or written.
+        """
+        schema.check(self.database)
+
     def __enter__(self) -> Self:
         return self
 
@@ -66,6 +81,36 @@ class Cache:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies; what belongs to it may lie beside it."""
+        return self.database.path.parent
+
+    @property
+    def budget(self) -> CommitBudget:
+        """How often we may commit."""
+        return CommitBudget(self.database)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing. Inside another transaction it is part of that one."""
+        return self.database.transaction()
+
+    def table(self, part: DatasetSpec | LedgerSpec) -> Table:
+        """The rows of a dataset, or its lines in a ledger."""
+        return Table.of(self.database, part)
+
+    def repo(self, spec: DatasetSpec) -> RepoMemory:
+        """What is remembered of the dataset's repo."""
+        return RepoMemory(self.database, spec)
+
+    def sealed_keys(self, spec: DatasetSpec) -> SealedKeys:
+        """Which sealed file of the repo holds which key."""
+        return SealedKeys(self.database, spec)
+
+    def quarantined(self, spec: DatasetSpec) -> Quarantine:
+        """The dataset's rejected rows."""
+        return Quarantine(self.database, spec)
 
     def drain(self, folder: Path, spec: DatasetSpec, *, now_ms: int, followed: Followed = every) -> Drained:
         """Take in all landing files of a dataset, each in a transaction of its own, and remove them.
@@ -109,10 +154,10 @@ class Cache:
         return total
 
     def _store(self, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> Upserted:
-        table = Table.of(spec)
-        stored = table.matching(self.database, rows)
+        table = self.table(spec)
+        stored = table.matching(rows)
         changes = supersede(spec, stored=stored, incoming=rows)
-        table.put(self.database, changes, version=version)
+        table.put(changes, version=version)
         series.note_rows(self.database, spec, rows, version=version)
         if spec.corrections is not None:
             self.record_corrections(spec, corrected_values(spec, before=stored, after=changes), version=version)
@@ -124,12 +169,12 @@ class Cache:
         ledger = corrections_of(spec)
         if ledger is None or lines.is_empty():
             return 0
-        table = Table.of(ledger)
+        table = self.table(ledger)
         with self.database.transaction():
-            known = table.matching(self.database, lines)
+            known = table.matching(lines)
             fresh = lines.join(known, on=list(ledger.key), how="anti")
             if fresh.height:
-                table.put(self.database, fresh, version=self.next_version() if version is None else version)
+                table.put(fresh, version=self.next_version() if version is None else version)
             return fresh.height
 
     def quarantine(self, rejected: Iterable[Rejected], *, now_ms: int) -> int:
@@ -151,6 +196,18 @@ class Cache:
         """Gaps of followed series it is time to ask upstream about, at most `limit`."""
         return series_gaps.to_ask(self.database, spec, followed=followed, now_ms=now_ms, limit=limit)
 
+    def note_rows(self, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> None:
+        """These rows are stored now, or were once: how far series reach, which gaps opened or healed."""
+        series.note_rows(self.database, spec, rows, version=version)
+
+    def confirmed_gaps(self, spec: DatasetSpec, lines: pl.DataFrame) -> pl.DataFrame:
+        """Of published lines of gaps those that hold by the rows noted here."""
+        return series_gaps.confirmed(self.database, spec, lines)
+
+    def put_gaps(self, spec: DatasetSpec, lines: list[dict[str, Any]]) -> None:
+        """Write lines of gaps, for the next commit."""
+        series_gaps.put(self.database, spec, lines, version=self.next_version())
+
     def record_asked(self, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int) -> None:
         """Upstream was asked about a gap; `answered`: it sent any row of it, good or bad."""
         with self.database.transaction():
@@ -165,18 +222,17 @@ class Cache:
 
     def waiting(self, spec: DatasetSpec | LedgerSpec) -> int:
         """How many rows no commit carries yet."""
-        return Table.of(spec).count(self.database, "commit_id IS NULL")
+        return self.table(spec).count("commit_id IS NULL")
 
     def unpublished(self, spec: DatasetSpec | LedgerSpec, *, limit: int | None = None) -> Outbox:
         """The rows no commit carries yet, those that changed first at first, and the versions read."""
-        return Table.of(spec).unpublished(self.database, limit=limit)
+        return self.table(spec).unpublished(limit=limit)
 
     def mark_published(self, spec: DatasetSpec, outboxes: Mapping[str, Outbox], *, commit_id: int) -> int:
         """Note the commit that carries exactly the versions read, of the dataset and its ledgers; returns how many."""
         with self.database.transaction():
             return sum(
-                Table.of(part).mark(self.database, outboxes[part.name].tickets, commit_id=commit_id)
-                for part in parts_of(spec)
+                self.table(part).mark(outboxes[part.name].tickets, commit_id=commit_id) for part in parts_of(spec)
             )
 
     def adopt(self, spec: DatasetSpec, rows: pl.DataFrame, *, commit_id: int) -> int:
@@ -185,10 +241,10 @@ class Cache:
         Another writer's later version of a row is what is published, whoever fetched it.
         """
         with self.database.transaction():
-            table = Table.of(spec)
-            better = supersede(spec, stored=table.matching(self.database, rows), incoming=rows)
+            table = self.table(spec)
+            better = supersede(spec, stored=table.matching(rows), incoming=rows)
             version = self.next_version()
-            table.put(self.database, better, version=version, commit_id=commit_id)
+            table.put(better, version=version, commit_id=commit_id)
             series.note_rows(self.database, spec, better, version=version)
             return better.height
 
@@ -199,9 +255,9 @@ class Cache:
         """
         with self.database.transaction():
             for part in parts_of(spec):
-                Table.of(part).unmark(self.database)
+                self.table(part).unmark()
             series.restart(self.database, spec, version=self.next_version())
-            repo_state.forget(self.database, spec)
+            self.repo(spec).forget()
 
     def prune(self, spec: DatasetSpec, *, now_ms: int) -> Pruned:
         """Drop published rows past their retention and bound the quarantine, at most once an hour.
@@ -212,12 +268,12 @@ class Cache:
             return Pruned()
         with self.database.transaction():
             self.set_note(spec, "pruned_at", now_ms)
-            dropped = quarantine.prune(self.database, spec, now_ms=now_ms)
+            dropped = self.quarantined(spec).prune(now_ms=now_ms)
             oldest = now_ms - spec.retention_ms
             old = f"commit_id IS NOT NULL AND {quoted(spec.time)} < ?"
-            rows = Table.of(spec).delete(self.database, old, (oldest,))
+            rows = self.table(spec).delete(old, (oldest,))
             # A row is committed after its time (an hour allows for clocks), so the commits of those that stay stay.
-            repo_state.prune(self.database, spec, before_ms=oldest - HOUR_MS)
+            self.repo(spec).prune(before_ms=oldest - HOUR_MS)
             return Pruned(rows, dropped)
 
     def note(self, spec: DatasetSpec, name: str, *, default: Any = None) -> Any:
@@ -231,6 +287,26 @@ class Cache:
             "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (dataset, name) DO UPDATE SET value = excluded.value",
             (spec.name, name, json.dumps(value)),
         )
+
+    def fact(self, name: str) -> Any:
+        """Something learned of the Hub itself, whatever the dataset (anything JSON can hold), None when it was not."""
+        return repo_state.fact(self.database, name)
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Remember something of the Hub itself."""
+        repo_state.set_fact(self.database, name, value)
+
+    def lines(self, carried: Carried) -> list[Line]:
+        """All lines of a table that another cache can take in."""
+        return transfer.lines(self.database, carried)
+
+    def take_in(self, carried: Carried, told: Iterable[Line]) -> None:
+        """Add lines of another cache."""
+        transfer.take_in(self.database, carried, told)
+
+    def open_gaps(self, spec: DatasetSpec) -> Counter[tuple[Series, str]]:
+        """How many gaps are open, by series and cause."""
+        return series_gaps.open_gaps(self.database, spec)
 
     def next_version(self) -> int:
         """A number no batch had before; later batches have larger ones."""

@@ -24,10 +24,10 @@ def from_format_1(database: Database) -> None:
     version = int(database.scalar("SELECT last FROM versions"))
     for ledger in (ledger for spec in DATASETS.values() for ledger in ledgers_of(spec)):
         if ledger.name in earlier and ledger.upgrade is not None:
-            table = Table.of(ledger)
-            table.create(database)
+            table = Table.of(database, ledger)
+            table.create()
             lines = ledger.today(earlier[ledger.name])
-            table.put(database, lines.filter(pl.col(DATASET) == ledger.dataset), version=version)
+            table.put(lines.filter(pl.col(DATASET) == ledger.dataset), version=version)
 
 
 def _is_earlier(database: Database, name: str) -> bool:

@@ -55,40 +55,44 @@ def keep(database: Database, rejected: Iterable[Rejected], *, now_ms: int) -> in
     return int(database.scalar("SELECT count(*) FROM quarantine") - before)
 
 
-def count(database: Database, spec: DatasetSpec) -> int:
-    """How many rows of a dataset are in quarantine."""
-    return int(database.scalar("SELECT count(*) FROM quarantine WHERE dataset = ?", (spec.name,)))
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """The rejected rows of one dataset."""
 
+    database: Database
+    spec: DatasetSpec
 
-def groups(database: Database, spec: DatasetSpec) -> list[Group]:
-    """What is in quarantine by subject and reason, those seen last first."""
-    rows = database.rows(
-        "SELECT dataset, subject, reason, count(*), min(first_seen), max(last_seen) FROM quarantine WHERE dataset = ? "
-        "GROUP BY subject, reason ORDER BY max(last_seen) DESC, subject, reason",
-        (spec.name,),
-    )
-    return [Group(*row) for row in rows]
+    def count(self) -> int:
+        """How many rows of a dataset are in quarantine."""
+        return int(self.database.scalar("SELECT count(*) FROM quarantine WHERE dataset = ?", (self.spec.name,)))
 
+    def groups(self) -> list[Group]:
+        """What is in quarantine by subject and reason, those seen last first."""
+        rows = self.database.rows(
+            "SELECT dataset, subject, reason, count(*), min(first_seen), max(last_seen) FROM quarantine "
+            "WHERE dataset = ? GROUP BY subject, reason ORDER BY max(last_seen) DESC, subject, reason",
+            (self.spec.name,),
+        )
+        return [Group(*row) for row in rows]
 
-def latest(database: Database, spec: DatasetSpec, *, limit: int) -> list[dict[str, Any]]:
-    """The rows seen last, with subject, reason, raw (JSON text), first_seen and last_seen (epoch ms)."""
-    names = ("subject", "reason", "raw", "first_seen", "last_seen")
-    rows = database.rows(
-        "SELECT subject, reason, raw, first_seen, last_seen FROM quarantine WHERE dataset = ? "
-        "ORDER BY last_seen DESC, id DESC LIMIT ?",
-        (spec.name, limit),
-    )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    def latest(self, *, limit: int) -> list[dict[str, Any]]:
+        """The rows seen last, with subject, reason, raw (JSON text), first_seen and last_seen (epoch ms)."""
+        names = ("subject", "reason", "raw", "first_seen", "last_seen")
+        rows = self.database.rows(
+            "SELECT subject, reason, raw, first_seen, last_seen FROM quarantine WHERE dataset = ? "
+            "ORDER BY last_seen DESC, id DESC LIMIT ?",
+            (self.spec.name, limit),
+        )
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
-
-def prune(database: Database, spec: DatasetSpec, *, now_ms: int) -> Dropped:
-    """Forget what was last seen long ago, and of more than `MOST_LINES` those last seen first."""
-    old = database.execute(
-        "DELETE FROM quarantine WHERE dataset = ? AND last_seen < ?", (spec.name, now_ms - RETENTION_MS)
-    ).rowcount
-    surplus = database.execute(
-        "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE dataset = ? "
-        "ORDER BY last_seen DESC, id DESC LIMIT -1 OFFSET ?)",
-        (spec.name, MOST_LINES),
-    ).rowcount
-    return Dropped(old, surplus)
+    def prune(self, *, now_ms: int) -> Dropped:
+        """Forget what was last seen long ago, and of more than `MOST_LINES` those last seen first."""
+        old = self.database.execute(
+            "DELETE FROM quarantine WHERE dataset = ? AND last_seen < ?", (self.spec.name, now_ms - RETENTION_MS)
+        ).rowcount
+        surplus = self.database.execute(
+            "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE dataset = ? "
+            "ORDER BY last_seen DESC, id DESC LIMIT -1 OFFSET ?)",
+            (self.spec.name, MOST_LINES),
+        ).rowcount
+        return Dropped(old, surplus)

@@ -21,7 +21,8 @@ def complete(database: Database) -> None:
     A complete one is only read, so that nobody waits for a writer to open it.
 
     Raises:
-        CacheUnusable: written by a newer version of this project.        CacheFull: no room for what is missing.
+        CacheUnusable: written by a newer version of this project, or a column of a dataset has another kind now.
+        CacheFull: no room for what is missing.
     """
     if _format_of(database) == FORMAT and not _wanted_names() - _names(database):
         return
@@ -54,13 +55,15 @@ def _format_of(database: Database) -> int:
     return found
 
 
-def _names(database: Database) -> set[str]:
-    """The tables and indexes there are."""
-    return {name for (name,) in database.rows("SELECT name FROM sqlite_schema")}
+def _names(database: Database) -> set[tuple[str | None, ...]]:
+    """The tables with each of their columns and its type, and the indexes, that there are."""
+    return set(
+        database.rows("SELECT m.name, c.name, c.type FROM sqlite_schema m LEFT JOIN pragma_table_info(m.name) c")
+    )
 
 
-def _wanted_names() -> set[str]:
-    """The tables and indexes there should be: those of a cache made anew, in memory."""
+def _wanted_names() -> set[tuple[str | None, ...]]:
+    """Those there should be: those of a cache made anew, in memory."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         pattern = Database(Path(":memory:"), connection)
         _create(pattern)
@@ -68,7 +71,7 @@ def _wanted_names() -> set[str]:
 
 
 def _create(database: Database) -> None:
-    """Make all tables that are missing, in one transaction."""
+    """Make all tables that are missing, and the columns that datasets gained, in one transaction."""
     with database.transaction():
         database.execute("CREATE TABLE IF NOT EXISTS versions (last INTEGER NOT NULL) STRICT")
         database.execute("INSERT INTO versions SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM versions)")
@@ -82,5 +85,5 @@ def _create(database: Database) -> None:
         sealed_keys.create(database)
         for spec in DATASETS.values():
             for part in parts_of(spec):
-                Table.of(part).create(database)
+                Table.of(database, part).create()
         database.execute(f"PRAGMA user_version = {FORMAT}")

@@ -6,6 +6,7 @@ keys that share one cost a read of a file and nothing else.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import polars as pl
@@ -28,42 +29,56 @@ def create(database: Database) -> None:
     database.execute("CREATE INDEX IF NOT EXISTS sealed_keys_of_file ON sealed_keys (file)")
 
 
-def unknown(database: Database, spec: DatasetSpec, files: Mapping[str, str]) -> list[str]:
-    """Which of these files (content id by path) were not noted with this content."""
-    known = dict(database.rows("SELECT path, oid FROM sealed_files WHERE dataset = ?", (spec.name,)))
-    return sorted(path for path, content_id in files.items() if known.get(path) != content_id)
+@dataclass(frozen=True, slots=True)
+class SealedKeys:
+    """What is noted of the sealed files of one dataset."""
 
+    database: Database
+    spec: DatasetSpec
 
-def note(database: Database, spec: DatasetSpec, path: str, *, content_id: str, rows: pl.DataFrame) -> None:
-    """A file with this content holds the keys of these rows, and no others."""
-    with database.transaction():
-        forget(database, spec, [path])
-        database.execute(
-            "INSERT INTO sealed_files (dataset, path, oid) VALUES (?, ?, ?)", (spec.name, path, content_id)
+    def unknown(self, files: Mapping[str, str]) -> list[str]:
+        """Which of these files (content id by path) were not noted with this content."""
+        known = dict(self.database.rows("SELECT path, oid FROM sealed_files WHERE dataset = ?", (self.spec.name,)))
+        return sorted(path for path, content_id in files.items() if known.get(path) != content_id)
+
+    def note(self, path: str, *, content_id: str, rows: pl.DataFrame) -> None:
+        """A file with this content holds the keys of these rows, and no others."""
+        with self.database.transaction():
+            self.forget([path])
+            self.database.execute(
+                "INSERT INTO sealed_files (dataset, path, oid) VALUES (?, ?, ?)", (self.spec.name, path, content_id)
+            )
+            file = self.database.scalar(
+                "SELECT id FROM sealed_files WHERE dataset = ? AND path = ?", (self.spec.name, path)
+            )
+            self.database.execute_many(
+                "INSERT OR IGNORE INTO sealed_keys VALUES (?, ?)",
+                ((key, file) for key in _fingerprints(self.spec, rows)),
+            )
+
+    def rewritten(self, path: str, *, before: str, after: str) -> None:
+        """The file has another content by now that holds the same keys (both named by their ids)."""
+        self.database.execute(
+            "UPDATE sealed_files SET oid = ? WHERE dataset = ? AND path = ? AND oid = ?",
+            (after, self.spec.name, path, before),
         )
-        file = database.scalar("SELECT id FROM sealed_files WHERE dataset = ? AND path = ?", (spec.name, path))
-        database.execute_many(
-            "INSERT OR IGNORE INTO sealed_keys VALUES (?, ?)", ((key, file) for key in _fingerprints(spec, rows))
+
+    def holding(self, rows: pl.DataFrame, *, files: Mapping[str, str]) -> list[str]:
+        """Which of these files hold a key of these rows, as far as they are noted."""
+        found = self.database.rows(
+            "SELECT DISTINCT f.path FROM json_each(?) k CROSS JOIN sealed_keys s ON s.key = k.value "
+            "CROSS JOIN sealed_files f ON f.id = s.file WHERE f.dataset = ?",
+            (json.dumps(list(_fingerprints(self.spec, rows))), self.spec.name),
         )
+        return sorted(path for (path,) in found if path in files)
 
-
-def holding(database: Database, spec: DatasetSpec, rows: pl.DataFrame, *, files: Mapping[str, str]) -> list[str]:
-    """Which of these files hold a key of these rows, as far as they are noted."""
-    found = database.rows(
-        "SELECT DISTINCT f.path FROM json_each(?) k CROSS JOIN sealed_keys s ON s.key = k.value "
-        "CROSS JOIN sealed_files f ON f.id = s.file WHERE f.dataset = ?",
-        (json.dumps(list(_fingerprints(spec, rows))), spec.name),
-    )
-    return sorted(path for (path,) in found if path in files)
-
-
-def forget(database: Database, spec: DatasetSpec, paths: Iterable[str]) -> None:
-    """Drop what was noted of these files."""
-    named = [(spec.name, path) for path in paths]
-    database.execute_many(
-        "DELETE FROM sealed_keys WHERE file IN (SELECT id FROM sealed_files WHERE dataset = ? AND path = ?)", named
-    )
-    database.execute_many("DELETE FROM sealed_files WHERE dataset = ? AND path = ?", named)
+    def forget(self, paths: Iterable[str]) -> None:
+        """Drop what was noted of these files."""
+        named = [(self.spec.name, path) for path in paths]
+        self.database.execute_many(
+            "DELETE FROM sealed_keys WHERE file IN (SELECT id FROM sealed_files WHERE dataset = ? AND path = ?)", named
+        )
+        self.database.execute_many("DELETE FROM sealed_files WHERE dataset = ? AND path = ?", named)
 
 
 def _fingerprints(spec: DatasetSpec, rows: pl.DataFrame) -> Iterator[int]:

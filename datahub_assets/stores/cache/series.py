@@ -39,14 +39,14 @@ def restart(database: Database, spec: DatasetSpec, *, version: int) -> None:
     gap was seen and what was asked about it, and open gaps of a time before the rows that are left.
     """
     ledger = gaps_of(spec)
-    lines = None if ledger is None else Table.of(ledger).read(database)
+    lines = None if ledger is None else Table.of(database, ledger).read()
     database.execute("DELETE FROM series WHERE dataset = ?", (spec.name,))
     if ledger is not None:
-        Table.of(ledger).delete(database)
-    note_rows(database, spec, Table.of(spec).read(database), version=version)
+        Table.of(database, ledger).delete()
+    note_rows(database, spec, Table.of(database, spec).read(), version=version)
     if ledger is not None and lines is not None:
         kept = [series_gaps.confirmed(database, spec, lines), series_gaps.before_our_rows(database, spec, lines)]
-        Table.of(ledger).put(database, pl.concat(kept), version=version)
+        Table.of(database, ledger).put(pl.concat(kept), version=version)
     database.execute("UPDATE series SET last_time = NULL WHERE dataset = ?", (spec.name,))
 
 

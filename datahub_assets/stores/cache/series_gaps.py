@@ -1,6 +1,7 @@
 """What each series should hold, for datasets with a rule of gaps, and the lines of their ledger of gaps."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,15 @@ def coverages(database: Database, spec: DatasetSpec) -> dict[Series, GridCoverag
         (series := tuple(json.loads(name))): GridCoverage(first, until, open_gaps.get(series, ()))
         for name, first, until in rows
     }
+
+
+def open_gaps(database: Database, spec: DatasetSpec) -> Counter[tuple[Series, str]]:
+    """How many gaps are open, by series and cause."""
+    rows = database.rows(
+        "SELECT series, cause, count(*) FROM gaps WHERE dataset = ? AND healed_at IS NULL GROUP BY series, cause",
+        (spec.name,),
+    )
+    return Counter({(series_named(spec, name), cause): count for name, cause, count in rows})
 
 
 def note_rows(database: Database, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> None:
@@ -197,7 +207,7 @@ def put(database: Database, spec: DatasetSpec, told: list[dict[str, Any]], *, ve
     """Write lines of the ledger, for the next commit."""
     ledger = gaps_of(spec)
     if ledger is not None and told:
-        Table.of(ledger).put(database, frame_of(ledger, told), version=version)
+        Table.of(database, ledger).put(frame_of(ledger, told), version=version)
 
 
 def line_of(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:

@@ -13,9 +13,11 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
+from datahub_assets.domain.errors import CacheUnusable
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec
 from datahub_assets.domain.rows import from_epoch_ms
 from datahub_assets.domain.sql_names import quoted
+from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.database import Database
 
 BATCH_ROWS: Final = 50_000
@@ -60,6 +62,7 @@ class Table:
         dataset: whose lines these are, of a ledger that all datasets share; all others are left alone.
     """
 
+    database: Database
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
@@ -67,47 +70,66 @@ class Table:
     dataset: str | None = None
 
     @classmethod
-    def of(cls, spec: DatasetSpec | LedgerSpec) -> "Table":
+    def of(cls, database: Database, spec: DatasetSpec | LedgerSpec) -> "Table":
         """The table of a dataset's rows, or its lines in the table of a ledger."""
         if isinstance(spec, DatasetSpec):
-            return cls(name=spec.cache_table, columns=spec.columns, key=spec.key, time=spec.time)
-        return cls(name=spec.name, columns=spec.columns, key=spec.key, time=spec.latest, dataset=spec.dataset)
+            return cls(database, spec.cache_table, columns=spec.columns, key=spec.key, time=spec.time)
+        return cls(database, spec.name, columns=spec.columns, key=spec.key, time=spec.latest, dataset=spec.dataset)
 
-    def create(self, database: Database) -> None:
-        """Make the table unless it is there. STRICT: SQLite then checks types as other databases do."""
+    def create(self) -> None:
+        """Make the table, or the columns it lacks. STRICT: SQLite then checks types as other databases do.
+
+        Rows that are there have nulls in a new column, until they are fetched again.
+
+        Raises:
+            CacheUnusable: a column of the key is missing, or the values of one are of another kind.
+        """
         lines = [
             f"{quoted(c.name)} {_SQL_TYPES[c.kind]}{' NOT NULL' if c.name in self.key else ''}" for c in self.columns
         ]
-        database.execute(
+        self._add_columns()
+        self.database.execute(
             f"CREATE TABLE IF NOT EXISTS {quoted(self.name)} (id INTEGER PRIMARY KEY, {', '.join(lines)}, "
             "version INTEGER NOT NULL, commit_id INTEGER, "
             f"UNIQUE ({_names(self.key)})) STRICT"
         )
-        database.execute(
+        self.database.execute(
             f"CREATE INDEX IF NOT EXISTS {quoted(self.name + '_outbox')} ON {quoted(self.name)} (version) "
             "WHERE commit_id IS NULL"
         )
 
-    def matching(self, database: Database, keys: pl.DataFrame) -> pl.DataFrame:
+    def _add_columns(self) -> None:
+        found = dict(self.database.rows("SELECT name, type FROM pragma_table_info(?)", (self.name,)))
+        for column in self.columns if found else ():
+            kind = _SQL_TYPES[column.kind]
+            if found.get(column.name, kind) != kind or (column.name in self.key and column.name not in found):
+                raise CacheUnusable(
+                    f"the table {self.name} of the cache {self.database.path} does not fit the column {column.name}: "
+                    "keep it as it was, or give the dataset another `cache_table` and `repo_name`, where it begins anew"
+                )
+            if column.name not in found:
+                self.database.execute(f"ALTER TABLE {quoted(self.name)} ADD COLUMN {quoted(column.name)} {kind}")
+
+    def matching(self, keys: pl.DataFrame) -> pl.DataFrame:
         """The stored rows with the keys of this frame."""
         wanted = quoted(f"wanted_{self.name}")
         lines = ", ".join(f"{quoted(c.name)} {_SQL_TYPES[c.kind]}" for c in self.columns if c.name in self.key)
-        database.execute(f"CREATE TEMP TABLE IF NOT EXISTS {wanted} ({lines}) STRICT")
-        database.execute(f"DELETE FROM temp.{wanted}")
+        self.database.execute(f"CREATE TEMP TABLE IF NOT EXISTS {wanted} ({lines}) STRICT")
+        self.database.execute(f"DELETE FROM temp.{wanted}")
         ordered = [c.name for c in self.columns if c.name in self.key]
-        database.execute_many(
+        self.database.execute_many(
             f"INSERT INTO temp.{wanted} VALUES ({_marks(len(ordered))})", _plain(keys.select(ordered), self.columns)
         )
         same = " AND ".join(f"t.{quoted(name)} = w.{quoted(name)}" for name in self.key)
         names = ", ".join(f"t.{quoted(column.name)}" for column in self.columns)
         # CROSS JOIN keeps SQLite from scanning the big table: the wanted keys drive, the table answers by its key.
         return self._frame(
-            database.chunks(
+            self.database.chunks(
                 f"SELECT {names} FROM temp.{wanted} w CROSS JOIN {quoted(self.name)} t ON {same}", size=BATCH_ROWS
             )
         )
 
-    def put(self, database: Database, frame: pl.DataFrame, *, version: int, commit_id: int | None = None) -> None:
+    def put(self, frame: pl.DataFrame, *, version: int, commit_id: int | None = None) -> None:
         """Write rows, replacing those with the same keys; they wait in the outbox unless `commit_id` carries them."""
         names = [column.name for column in self.columns]
         updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in [*names, "version", "commit_id"])
@@ -117,53 +139,61 @@ class Table:
         )
         tagged = frame.select(names).with_columns(version=pl.lit(version), commit_id=pl.lit(commit_id, dtype=pl.Int64))
         for chunk in tagged.iter_slices(BATCH_ROWS):
-            database.execute_many(sql, _plain(chunk, self.columns))
+            self.database.execute_many(sql, _plain(chunk, self.columns))
 
-    def unpublished(self, database: Database, *, limit: int | None = None) -> Outbox:
+    def unpublished(self, *, limit: int | None = None) -> Outbox:
         """The rows without a commit, oldest version first, at most `limit`."""
         names = _names([column.name for column in self.columns])
         where, values = self._where("commit_id IS NULL")
         sql = f"SELECT id, version, {names} FROM {quoted(self.name)} {where} ORDER BY version, id LIMIT ?"
         tickets = {"id": pl.Int64(), "version": pl.Int64()}
-        rows = self._frame(database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS), before=tickets)
+        rows = self._frame(self.database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS), before=tickets)
         return Outbox(frame=rows.drop(list(tickets)), tickets=rows.select(list(tickets)))
 
-    def mark(self, database: Database, tickets: pl.DataFrame, *, commit_id: int) -> int:
+    def mark(self, tickets: pl.DataFrame, *, commit_id: int) -> int:
         """Set the commit of exactly these row versions and return how many; a row changed meanwhile keeps waiting."""
-        return database.execute_many(
+        return self.database.execute_many(
             f"UPDATE {quoted(self.name)} SET commit_id = ? WHERE id = ? AND version = ?",
             ((commit_id, row_id, version) for row_id, version in tickets.select("id", "version").iter_rows()),
         )
 
-    def unmark(self, database: Database, where: str | None = None, values: Sequence[Any] = ()) -> int:
+    def unmark(self, where: str | None = None, values: Sequence[Any] = ()) -> int:
         """No commit carries these rows any more; returns how many did."""
         carried = "commit_id IS NOT NULL" if where is None else f"commit_id IS NOT NULL AND ({where})"
         where, values = self._where(carried, values)
-        return database.execute(f"UPDATE {quoted(self.name)} SET commit_id = NULL {where}", values).rowcount
+        return self.database.execute(f"UPDATE {quoted(self.name)} SET commit_id = NULL {where}", values).rowcount
 
-    def read(
-        self, database: Database, where: str | None = None, values: Sequence[Any] = (), *, limit: int | None = None
-    ) -> pl.DataFrame:
+    def read(self, where: str | None = None, values: Sequence[Any] = (), *, limit: int | None = None) -> pl.DataFrame:
         """Rows as a frame, at most `limit`."""
         names = _names([column.name for column in self.columns])
         where, values = self._where(where, values)
         sql = f"SELECT {names} FROM {quoted(self.name)} {where} LIMIT ?"
-        return self._frame(database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS))
+        return self._frame(self.database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS))
 
-    def of_last_commit(self, database: Database, *, dataset: str, since_ms: int, limit: int) -> pl.DataFrame:
+    def days(self, group: str | None) -> list[tuple[str | None, int]]:
+        """The days (epoch ms of their begin) that there are rows of, with the values of a column if one is named."""
+        named = "NULL" if group is None else quoted(group)
+        day = f"{quoted(self.time)} / {DAY_MS} * {DAY_MS}"
+        return self.database.rows(f"SELECT DISTINCT {named}, {day} FROM {quoted(self.name)}")
+
+    def of_last_commit(self, *, dataset: str, since_ms: int, limit: int) -> pl.DataFrame:
         """Rows that the dataset's last commit carries, of the time `since_ms` or later, at most `limit`."""
         carried = f"commit_id = (SELECT max(id) FROM commits WHERE dataset = ?) AND {quoted(self.time)} >= ?"
-        return self.read(database, carried, (dataset, since_ms), limit=limit)
+        return self.read(carried, (dataset, since_ms), limit=limit)
 
-    def count(self, database: Database, where: str | None = None, values: Sequence[Any] = ()) -> int:
+    def frame(self, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+        """Rows as SQLite keeps them, all columns in order, times in epoch milliseconds, as a frame."""
+        return self._frame(iter([rows]))
+
+    def count(self, where: str | None = None, values: Sequence[Any] = ()) -> int:
         """How many rows."""
         where, values = self._where(where, values)
-        return int(database.scalar(f"SELECT count(*) FROM {quoted(self.name)} {where}", values))
+        return int(self.database.scalar(f"SELECT count(*) FROM {quoted(self.name)} {where}", values))
 
-    def delete(self, database: Database, where: str | None = None, values: Sequence[Any] = ()) -> int:
+    def delete(self, where: str | None = None, values: Sequence[Any] = ()) -> int:
         """Drop rows; returns how many."""
         where, values = self._where(where, values)
-        return database.execute(f"DELETE FROM {quoted(self.name)} {where}", values).rowcount
+        return self.database.execute(f"DELETE FROM {quoted(self.name)} {where}", values).rowcount
 
     def _where(self, condition: str | None, values: Sequence[Any] = ()) -> tuple[str, tuple[Any, ...]]:
         """The clause of a condition, for this dataset's lines alone; empty where all rows are meant."""

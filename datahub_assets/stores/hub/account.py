@@ -4,7 +4,6 @@ import hashlib
 from typing import Final
 
 from datahub_assets.settings import Settings
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 
@@ -31,8 +30,8 @@ def hub_of(settings: Settings, cache: Cache) -> Hub:
     if namespace is not None or token is None:
         return hub
     asked_by = hashlib.sha256(f"{settings.hub_endpoint} {token}".encode()).hexdigest()
-    known = repo_state.fact(cache.database, _FACT)
+    known = cache.fact(_FACT)
     if known is None or known["asked_by"] != asked_by:
         known = {"asked_by": asked_by, "name": hub.namespace}
-        repo_state.set_fact(cache.database, _FACT, known)
+        cache.set_fact(_FACT, known)
     return Hub(settings.hub_endpoint, token, known["name"])

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from huggingface_hub import (
@@ -27,6 +28,8 @@ from datahub_assets.stores.hub.http import bounded, install
 
 READ_DEADLINE_S: Final = 120.0
 COMMIT_DEADLINE_S: Final = 300.0
+LEAST_BYTES_PER_S: Final = 250_000
+"""A commit has this much longer for what it sends: one that rewrites a whole repo may send gigabytes."""
 SQUASH_SILENCE_S: Final = 60.0
 """A whole history is rewritten before the answer comes, and no tick waits for it."""
 _KIND: Final = "dataset"
@@ -67,6 +70,11 @@ class Hub:
             )
         with bounded(deadline_s=READ_DEADLINE_S):
             return str(self._api.whoami()["name"])
+
+    @cached_property
+    def _files(self) -> HfFileSystem:
+        """It remembers the folders of commits, which never change: of many files each costs one request."""
+        return HfFileSystem(endpoint=self.endpoint, token=self._api.token, skip_instance_cache=True)
 
     def repo_id(self, spec: DatasetSpec) -> str:
         """`account/name` of the dataset's repo."""
@@ -134,9 +142,8 @@ class Hub:
         """
         name = f"datasets/{self.repo_id(spec)}@{revision}/{path}"
         with bounded(deadline_s=READ_DEADLINE_S):
-            files = HfFileSystem(endpoint=self.endpoint, token=self._api.token, skip_instance_cache=True)
             try:
-                file = files.open(name, "rb", cache_type="none")
+                file = self._files.open(name, "rb", cache_type="none")
             except FileNotFoundError as error:
                 raise HubNotFound(f"{path} at {revision}") from error
             with file:
@@ -146,23 +153,24 @@ class Hub:
         self,
         spec: DatasetSpec,
         *,
-        writes: Mapping[str, bytes],
+        writes: Mapping[str, bytes | Path],
         deletes: Iterable[str],
         message: str,
         description: str = "",
         parent: str,
     ) -> str:
-        """Make one atomic commit on top of `parent` and return its sha.
+        """Make one atomic commit on top of `parent` and return its sha; a path in `writes` is a file to send.
 
         Raises:
             HubConflict: `parent` is not the head.        HubBusy: another commit is being applied.
             HubUnavailable: among others after a time-out or a 5xx, when the commit may have landed all the same.
+            FileNotFoundError: a file to send is gone.
         """
         operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
-            *(CommitOperationAdd(path, io.BytesIO(content)) for path, content in writes.items()),
+            *(CommitOperationAdd(path, _as_sent(content)) for path, content in writes.items()),
             *(CommitOperationDelete(path, is_folder=False) for path in deletes),
         ]
-        with bounded(deadline_s=COMMIT_DEADLINE_S):
+        with bounded(deadline_s=COMMIT_DEADLINE_S + sum(map(size_of, writes.values())) / LEAST_BYTES_PER_S):
             info = self._api.create_commit(
                 self.repo_id(spec),
                 operations,
@@ -194,3 +202,12 @@ class Hub:
         with bounded(deadline_s=COMMIT_DEADLINE_S, silence_s=SQUASH_SILENCE_S):
             self._api.super_squash_history(self.repo_id(spec), branch="main", commit_message=message, repo_type=_KIND)
         return self.head(spec)
+
+
+def size_of(content: bytes | Path) -> int:
+    """Bytes of what is sent."""
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _as_sent(content: bytes | Path) -> BinaryIO | Path:
+    return io.BytesIO(content) if isinstance(content, bytes) else content

@@ -5,7 +5,6 @@ from typing import Final
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import utc_datetime
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 
@@ -30,13 +29,13 @@ class Squashed:
 
 def commit_count(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> int:
     """Commits of the main branch. Counted on the Hub when others may have committed, else kept up to date by us."""
-    known = repo_state.load(cache.database, spec)
+    known = cache.repo(spec).load()
     if known is None or known.repo != hub.repo_url(spec):
         return hub.commit_count(spec)
     if known.commits is not None:
         return known.commits
     commits = hub.commit_count(spec)  # takes a while, in which a publish may have moved on
-    repo_state.set_commits(cache.database, spec, commits, head=known.head)
+    cache.repo(spec).set_commits(commits, head=known.head)
     return commits
 
 
@@ -53,7 +52,7 @@ def squash(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> Squashe
     tag = _free_tag(hub.tags(spec), day=f"{utc_datetime(now_ms):%Y-%m-%d}")
     hub.tag(spec, tag, revision=before, message="State before the history was squashed")
     after = hub.squash(spec, message=f"Squash the history (the state before is tagged {tag})")
-    repo_state.set_commits(cache.database, spec, None, head=before)
+    cache.repo(spec).set_commits(None, head=before)
     return Squashed(tag=tag, before=before, after=after)
 
 

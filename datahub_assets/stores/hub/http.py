@@ -115,7 +115,7 @@ def bounded(*, deadline_s: float, silence_s: float | None = None) -> Iterator[No
     except hf.HfHubHTTPError as error:
         raise _of_status(error) from error
     except RuntimeError as error:
-        if isinstance(error.__cause__, HubError):  # the library wraps what goes wrong in an upload
+        if isinstance(error.__cause__, HubError | FileNotFoundError):  # the library wraps what goes wrong in an upload
             raise error.__cause__ from error
         raise
     except (httpx2.TransportError, hf.LocalEntryNotFoundError, ConnectionError) as error:

@@ -1,6 +1,9 @@
 """Frames to parquet bytes and back, in the one form all dataset files have."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final
 
@@ -13,68 +16,76 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec
 from datahub_assets.domain.times import epoch_ms, utc_datetime
+from datahub_assets.stores import forms
+from datahub_assets.stores.forms import OtherForm
 
 ROW_GROUP_ROWS: Final = 50_000
 """Fixed row groups: a sorted file that grows at its end keeps its leading bytes, which the Hub stores once."""
 
 
-def write(spec: DatasetSpec | LedgerSpec, frame: pl.DataFrame) -> bytes:
-    """A file of this dataset or ledger."""
-    return encode(frame, spec.arrow_schema())
+_OPTIONS: Final = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
 
 
-def read(spec: DatasetSpec | LedgerSpec, content: bytes, *, name: str) -> pl.DataFrame:
-    """The frame in a file of this dataset or ledger; a ledger of an earlier version of the project in today's form.
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What the footer of a parquet file tells: how many rows it has, and its form."""
+
+    rows: int
+    form: str
+
+
+def write(part: DatasetSpec | LedgerSpec, frame: pl.DataFrame) -> bytes:
+    """A file of this dataset or ledger: zstd, page index, fixed row groups. Equal frames give equal bytes."""
+    schema = part.arrow_schema()
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, schema, **_OPTIONS) as writer:
+        table = frame.to_arrow().cast(schema)
+        # Without rows there must be no row group either: `datasets` refuses an empty one, but reads a file with none.
+        for first in range(0, table.num_rows, ROW_GROUP_ROWS):
+            _write_group(writer, table.slice(first, ROW_GROUP_ROWS))
+    return buffer.getvalue()
+
+
+def read(part: DatasetSpec | LedgerSpec, content: bytes, *, name: str, to_rewrite: bool = False) -> pl.DataFrame:
+    """The frame in a file of this dataset or ledger, of today's or an earlier form.
+
+    Args:
+        name: of the file, for the message.
+        to_rewrite: refuse a file that has more columns than the dataset, as they would be gone.
 
     Raises:
-        HubContentInvalid: see `decode`.
+        HubContentInvalid: it is no parquet file, damaged, or cannot be read as this form without a loss; see `forms`.
     """
-    if isinstance(spec, LedgerSpec) and is_earlier(spec, content, name=name):
-        return _upgraded(spec, content, name=name)
-    return decode(content, spec.arrow_schema(), name=name)
+    with _named(name):
+        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        if isinstance(part, LedgerSpec) and part.is_earlier(table.column_names):
+            return _upgraded(part, table)
+        if to_rewrite:
+            forms.refuse_other_columns(part, table.schema)
+        return _frame(forms.as_today(part, table))
 
 
-def is_earlier(ledger: LedgerSpec, content: bytes, *, name: str) -> bool:
-    """Whether an earlier version of the project wrote this file of a ledger, in another form.
+def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -> None:
+    """Write a file of an earlier form as `write` would, row group by row group: the whole may be large.
+
+    Raises:
+        HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
+    """
+    groups = _groups_of_today(spec, content, name=name)
+    with pq.ParquetWriter(target, spec.arrow_schema(), **_OPTIONS) as writer:
+        for group in groups:
+            _write_group(writer, group)
+
+
+def footer(file: BinaryIO, *, name: str) -> Footer:
+    """What the footer of a parquet file tells.
 
     Raises:
         HubContentInvalid: it is no parquet file; the message says which file.
     """
-    try:
-        return ledger.is_earlier(pq.read_schema(pa.BufferReader(content)).names)
-    except pa.ArrowException as error:
-        raise _invalid(name, error) from error
-
-
-def encode(frame: pl.DataFrame, schema: pa.Schema) -> bytes:
-    """A parquet file of the frame: zstd, page index, fixed row groups. Equal frames give equal bytes."""
-    buffer = io.BytesIO()
-    options = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
-    with pq.ParquetWriter(buffer, schema, **options) as writer:
-        # Without rows there must be no row group either: `datasets` refuses an empty one, but reads a file with none.
-        if frame.height:
-            writer.write_table(frame.to_arrow().cast(schema), row_group_size=ROW_GROUP_ROWS)
-    return buffer.getvalue()
-
-
-def decode(content: bytes, schema: pa.Schema, *, name: str) -> pl.DataFrame:
-    """Read a parquet file as a frame of exactly this schema.
-
-    Raises:
-        HubContentInvalid: it is no parquet file, damaged, or has other columns or types; the message says which file.
-    """
-    try:
-        table = _table(content)
-        missing = [column for column in schema.names if column not in table.column_names]
-        if missing:
-            raise HubContentInvalid(f"{name} lacks the columns {', '.join(missing)}")
-        # By way of milliseconds, so that a time that is no whole one is an error and does not pass for another key.
-        frame = pl.from_arrow(table.select(schema.names).cast(_in_ms(schema)).cast(schema))
-    except (pa.ArrowException, OSError) as error:
-        raise _invalid(name, error) from error
-    if not isinstance(frame, pl.DataFrame):
-        raise HubContentInvalid(f"{name} is not a table")
-    return frame
+    with _named(name):
+        metadata = pq.read_metadata(file)
+        return Footer(int(metadata.num_rows), forms.form_of(metadata.schema.to_arrow_schema()))
 
 
 def keys(spec: DatasetSpec, file: BinaryIO, *, name: str) -> pl.DataFrame:
@@ -83,25 +94,11 @@ def keys(spec: DatasetSpec, file: BinaryIO, *, name: str) -> pl.DataFrame:
     Raises:
         HubContentInvalid: it is no parquet file of the dataset; the message says which file.
     """
-    try:
-        frame = pl.from_arrow(pq.ParquetFile(file).read(columns=list(spec.key)))
-    except (pa.ArrowException, OSError) as error:
-        raise _invalid(name, error) from error
-    if not isinstance(frame, pl.DataFrame) or set(frame.columns) != set(spec.key):
+    with _named(name):
+        frame = _frame(pq.ParquetFile(file).read(columns=list(spec.key)))
+    if set(frame.columns) != set(spec.key):
         raise HubContentInvalid(f"{name} lacks columns of the key {', '.join(spec.key)}")
     return frame
-
-
-def count_rows(file: BinaryIO, *, name: str) -> int:
-    """How many rows a parquet file has, told by its footer.
-
-    Raises:
-        HubContentInvalid: it is no parquet file; the message says which file.
-    """
-    try:
-        return int(pq.read_metadata(file).num_rows)
-    except pa.ArrowException as error:
-        raise _invalid(name, error) from error
 
 
 def count_until(file: BinaryIO, *, time: str, until: int, name: str) -> int:
@@ -110,12 +107,10 @@ def count_until(file: BinaryIO, *, time: str, until: int, name: str) -> int:
     Raises:
         HubContentInvalid: it is no parquet file of a dataset; the message says which file.
     """
-    try:
+    with _named(name):
         parquet = pq.ParquetFile(file)
         groups = range(parquet.num_row_groups)
         return sum(_group_until(parquet, group, time=time, moment=utc_datetime(until)) for group in groups)
-    except (pa.ArrowException, KeyError, ValueError) as error:
-        raise _invalid(name, error) from error
 
 
 def last_time(file: BinaryIO, *, time: str, name: str) -> int | None:
@@ -124,15 +119,13 @@ def last_time(file: BinaryIO, *, time: str, name: str) -> int | None:
     Raises:
         HubContentInvalid: it is no parquet file of a dataset; the message says which file.
     """
-    try:
+    with _named(name):
         parquet = pq.ParquetFile(file)
         groups = range(parquet.num_row_groups)
         ends = [
             known.max if (known := _span(parquet, group, time=time)) else pc.max(_times(parquet, group, time)).as_py()
             for group in groups
         ]
-    except (pa.ArrowException, KeyError, ValueError) as error:
-        raise _invalid(name, error) from error
     return max((epoch_ms(end) for end in ends if end is not None), default=None)
 
 
@@ -156,26 +149,50 @@ def _times(parquet: pq.ParquetFile, group: int, time: str) -> pa.ChunkedArray:
     return parquet.read_row_group(group, columns=[time])[time]
 
 
-def _table(content: bytes) -> pa.Table:
-    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    """One row group; of one piece, so that bytes do not depend on how the rows came together."""
+    writer.write_table(rows.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
 
 
-def _in_ms(schema: pa.Schema) -> pa.Schema:
-    """The schema with times that count milliseconds."""
-    in_ms = pa.timestamp("ms", tz="UTC")
-    return pa.schema([field.with_type(in_ms) if pa.types.is_timestamp(field.type) else field for field in schema])
+def _groups_of_today(spec: DatasetSpec, content: bytes, *, name: str) -> Iterator[pa.Table]:
+    """The rows of a file in today's form, a row group at a time."""
+    with _named(name):
+        source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        forms.refuse_other_columns(spec, source.schema_arrow)
+        for group in _regrouped(source):
+            yield forms.as_today(spec, group)
 
 
-def _upgraded(ledger: LedgerSpec, content: bytes, *, name: str) -> pl.DataFrame:
-    """The lines of a file that an earlier version of the project wrote; all in it are of this dataset."""
+def _regrouped(source: pq.ParquetFile) -> Iterator[pa.Table]:
+    """The rows of a file in tables of `ROW_GROUP_ROWS`, the last one shorter."""
+    held = source.schema_arrow.empty_table()
+    for number in range(source.num_row_groups):
+        held = pa.concat_tables([held, source.read_row_group(number)])
+        while held.num_rows >= ROW_GROUP_ROWS:
+            yield held.slice(0, ROW_GROUP_ROWS)
+            held = held.slice(ROW_GROUP_ROWS)
+    if held.num_rows:
+        yield held
+
+
+def _upgraded(ledger: LedgerSpec, table: pa.Table) -> pl.DataFrame:
+    """The lines of a file of version 0.1; all in it are of this dataset."""
+    return ledger.today(_frame(table)).with_columns(pl.lit(ledger.dataset).alias(DATASET))
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    if not isinstance(frame, pl.DataFrame):
+        raise OtherForm("is not a table")
+    return frame
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What is wrong with a file, with its name."""
     try:
-        frame = pl.from_arrow(_table(content))
-        if not isinstance(frame, pl.DataFrame):
-            raise HubContentInvalid(f"{name} is not a table")
-        return ledger.today(frame).with_columns(pl.lit(ledger.dataset).alias(DATASET))
-    except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
-        raise _invalid(name, error) from error
-
-
-def _invalid(name: str, error: Exception) -> HubContentInvalid:
-    return HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}")
+        yield
+    except OtherForm as error:
+        raise HubContentInvalid(f"{name} {error}") from error
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
+        raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error

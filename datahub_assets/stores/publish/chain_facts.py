@@ -2,20 +2,16 @@
 
 from collections import Counter
 
-from datahub_assets.datasets.ledgers import series_named
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import HOUR_MS, utc_datetime
 from datahub_assets.domain.worker_status import Chain
-from datahub_assets.stores.cache import quarantine, repo_state
 from datahub_assets.stores.cache.cache import Cache, every
 from datahub_assets.stores.cache.series_gaps import Followed
-from datahub_assets.stores.cache.tables import Table
-from datahub_assets.stores.publish import commit_budget
 
 
 def cached_rows(cache: Cache, spec: DatasetSpec) -> int:
     """Rows of the dataset in the cache."""
-    return Table.of(spec).count(cache.database)
+    return cache.table(spec).count()
 
 
 def open_gaps(cache: Cache, spec: DatasetSpec, *, followed: Followed = every) -> dict[str, int] | None:
@@ -23,24 +19,21 @@ def open_gaps(cache: Cache, spec: DatasetSpec, *, followed: Followed = every) ->
     if spec.gaps is None:
         return None
     found = Counter[str]()
-    for series, cause, count in cache.database.rows(
-        "SELECT series, cause, count(*) FROM gaps WHERE dataset = ? AND healed_at IS NULL GROUP BY series, cause",
-        (spec.name,),
-    ):
-        if followed(series_named(spec, series)):
+    for (series, cause), count in cache.open_gaps(spec).items():
+        if followed(series):
             found[cause] += count
     return dict(found)
 
 
 def of_chain(cache: Cache, spec: DatasetSpec, *, now_ms: int) -> Chain:
     """The part of the worker status that the cache knows; its runs and errors are not in it."""
-    seen = repo_state.load(cache.database, spec)
+    seen = cache.repo(spec).load()
     gaps = open_gaps(cache, spec)
     return Chain(
         newest_row=None if seen is None or seen.newest is None else utc_datetime(seen.newest),
         last_commit=None if seen is None else seen.head,
         rows=0 if seen is None else seen.rows or 0,
-        rejected=quarantine.count(cache.database, spec),
-        commits_last_hour=commit_budget.commits_since(cache.database, now_ms - HOUR_MS, spec=spec),
+        rejected=cache.quarantined(spec).count(),
+        commits_last_hour=cache.budget.commits_since(now_ms - HOUR_MS, spec=spec),
         gaps_open=None if gaps is None else sum(gaps.values()),
     )

@@ -1,29 +1,57 @@
-"""What the next commit to a repo would hold: the rows that wait, merged into the files of its head.
+"""What the next commit to a repo would hold: what waits, merged into the files of its head, and written as files.
 
 Reads the Hub only for files it does not remember. Commits nothing and marks nothing.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import corrected_values, ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.hub_files import HubFile, lfs_content_id
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.partitions import is_small, live_name, window_start_at
-from datahub_assets.stores.cache import repo_state
-from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.domain.partitions import is_placed, is_small, keys_move, live_name, window_start_at
+from datahub_assets.domain.times import readable
+from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
-from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish import moved_keys
-from datahub_assets.stores.publish.plans import Plan, plan
+from datahub_assets.stores.hub.client import size_of
+from datahub_assets.stores.publish import earlier_files, moved_keys
+from datahub_assets.stores.publish.plans import Files, Plan, plan
+from datahub_assets.stores.publish.work import Work
 
-Waiting = Mapping[str, Outbox]
-"""The outboxes of a dataset and of its ledgers, by name."""
+
+@dataclass(frozen=True, slots=True)
+class MergedLedger:
+    """A ledger with the lines that waited for it, and whether its lines change by that."""
+
+    spec: LedgerSpec
+    lines: pl.DataFrame
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What waits, merged into a head; all of it is rows still.
+
+    Attributes:
+        base: the repo it builds on.        plan: what happens to the rows.
+        small: the small files of the head, as read.        ledgers: as they will be.
+        outboxes: what was merged, by the name of the dataset and of its ledgers.
+        summary: what the repo holds afterwards.
+    """
+
+    base: RepoState
+    plan: Plan
+    small: Files
+    ledgers: tuple[MergedLedger, ...]
+    outboxes: Mapping[str, Outbox]
+    summary: card.Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,102 +59,115 @@ class Draft:
     """A commit not made yet.
 
     Attributes:
-        base: the repo it builds on.        plan: what happens to the rows.
-        writes: content by path, the card included.        deletes: paths to remove.
-        summary: what the repo holds afterwards.
-        beside: paths that go with a commit and are no reason for one.
+        merged: the rows it carries.
+        writes: content by path, the card included; a path on the disk for what may be large.
+        deletes: paths to remove.
+        rewritten: which of the files written were of an earlier form.
+        size: bytes of the files written.
     """
 
-    base: RepoState
-    plan: Plan
-    writes: Mapping[str, bytes]
+    merged: Merged
+    writes: Mapping[str, bytes | Path]
     deletes: tuple[str, ...]
-    summary: card.Summary
-    beside: frozenset[str]
+    rewritten: frozenset[str]
+    size: int
 
     @property
     def empty(self) -> bool:
-        """Whether the head says all this already."""
-        return not self.deletes and self.writes.keys() <= self.beside
+        """Whether the head says all this already: the card alone is no reason for a commit."""
+        return not self.deletes and self.writes.keys() <= {card.CARD_PATH}
 
-    @property
-    def size(self) -> int:
-        """Bytes of the files written."""
-        return sum(len(content) for content in self.writes.values())
+    def message(self, now_ms: int) -> str:
+        """The commit's title."""
+        step, count = self.merged.plan, len(self.rewritten)
+        did = [f"Add {step.changed.height:,} rows fetched until {readable(now_ms)}"] if step.changed.height else []
+        if not did and (step.writes or step.deletes or not count):
+            did.append("Move rows on")
+        rewrite = f"rewrite {count:,} files of an earlier form, their rows unchanged"
+        told = " and ".join([*did, *([rewrite] if count else [])])
+        return told[0].upper() + told[1:]
 
-    def landed(self, head: str) -> RepoState:
+    def landed(self, spec: DatasetSpec, head: str) -> RepoState:
         """The repo once this is its head."""
-        files = {path: file for path, file in self.base.files.items() if path not in self.deletes}
-        files |= {path: HubFile(path, len(content), lfs_content_id(content)) for path, content in self.writes.items()}
-        summary = self.summary
+        base, summary = self.merged.base, self.merged.summary
+        files = {path: file for path, file in base.files.items() if path not in self.deletes}
+        files |= {path: _hub_file(path, content) for path, content in self.writes.items()}
         return replace(
-            self.base,
+            base,
             head=head,
             files=files,
+            forms={path: form for path, form in base.forms.items() if path in files} | _forms(spec, self.writes),
             window_start=summary.window_start,
             rows=summary.rows,
             first=summary.first,
             newest=summary.newest,
-            commits=None if self.base.commits is None else self.base.commits + 1,
+            commits=None if base.commits is None else base.commits + 1,
         )
 
 
-def rolls(spec: DatasetSpec, base: RepoState, *, now_ms: int) -> bool:
-    """Whether the live window has moved on since the head, so that rows have to move too."""
-    if not any(is_small(spec, path) for path in base.files):
-        return False
-    return window_start_at(spec, now_ms=now_ms, newest=base.newest, reached=base.window_start) > base.window_start
+def merge_into_head(work: Work, base: RepoState, rows: Outbox) -> Merged:
+    """Merge rows that wait into the head's files, and the lines that wait into its ledgers.
 
-
-def compose(spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cache, hub: Hub, now_ms: int) -> Draft:
-    """Merge what waits into the head's files.
+    Values of final rows that change by that are noted in the cache as corrections first, and are among those lines.
 
     Raises:
         HubError: a file of the head could not be fetched.
         HubContentInvalid: a file of the head is not what the layout says.
     """
-    new = waiting[spec.name].frame
+    spec, new = work.spec, rows.frame
     newest = _latest(base.newest, spec, new)
-    window_start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=base.window_start)
-
-    def load(path: str) -> pl.DataFrame | None:
-        if path not in base.files:
-            return None
-        content = hub.read(spec, path, revision=base.head)
-        return layout.read(spec, content, name=f"{path} at {base.head}")
-
+    window_start = window_start_at(spec, now_ms=work.now_ms, newest=newest, reached=base.window_start)
+    small = _small(work, base)
     step = plan(
         spec,
-        small=_small(spec, base=base, cache=cache, hub=hub),
+        small=small,
         new=new,
         window_start=window_start,
-        live=live_name(now_ms),
-        load=load,
-        held_in=moved_keys.held_in(spec, new, base=base, cache=cache, hub=hub),
+        live=live_name(work.now_ms),
+        load=lambda path: _read(work, base, path) if path in base.files else None,
+        held_in=moved_keys.held_in(spec, new, base=base, cache=work.cache, hub=work.hub) if keys_move(spec) else (),
     )
-    writes = {path: layout.write(spec, frame) for path, frame in step.writes.items()}
-    ledgers = _ledgers(spec, base=base, waiting=waiting, cache=cache, hub=hub)
-    writes |= {one.spec.path: layout.write(one.spec, one.lines) for one in ledgers if one.changed or one.earlier}
+    if spec.corrections is not None:
+        work.cache.record_corrections(spec, corrected_values(spec, before=step.replaced, after=step.changed))
+    lines = {ledger.name: work.cache.unpublished(ledger) for ledger in ledgers_of(spec)}
     summary = card.Summary(
         window_start=window_start,
         rows=None if base.rows is None else base.rows + step.rows_added,
         first=_earliest(base.first, spec, new),
         newest=newest,
     )
-    paths = (base.files.keys() | writes.keys()) - set(step.deletes)
-    told = [one.spec for one in ledgers if one.lines.height]
-    writes[card.CARD_PATH] = card.render(spec, repo_id=hub.repo_id(spec), summary=summary, paths=paths, ledgers=told)
-    beside = frozenset({card.CARD_PATH, *(one.spec.path for one in ledgers if not one.changed)})
-    return Draft(base=base, plan=step, writes=writes, deletes=step.deletes, summary=summary, beside=beside)
+    outboxes = {spec.name: rows, **lines}
+    return Merged(base, step, small, _ledgers(work, base, lines), outboxes, summary)
 
 
-def _small(spec: DatasetSpec, *, base: RepoState, cache: Cache, hub: Hub) -> dict[str, pl.DataFrame]:
-    """The rows of the small files of the head."""
-    held = {path for path in base.files if is_small(spec, path)}
-    contents = _contents(spec, held, base=base, cache=cache, hub=hub)
-    return {
-        path: layout.read(spec, content, name=f"{path} at {base.head}") for path, content in sorted(contents.items())
+def write_files(work: Work, merged: Merged) -> Draft:
+    """The files that change, as the next commit sends them; and all that are of an earlier form, in today's.
+
+    Raises:
+        HubError: a file of an earlier form could not be fetched, or turned into today's without a loss.
+        CacheFull: no room on the disk for those that are rewritten.
+    """
+    spec, base, step = work.spec, merged.base, merged.plan
+    earlier = {path for path in forms.not_todays(spec, base.files, base.forms) if path not in step.deletes}
+    writes: dict[str, bytes | Path] = {path: layout.write(spec, frame) for path, frame in step.writes.items()}
+    writes |= {
+        path: layout.write(spec, frame)
+        for path, frame in merged.small.items()
+        if path in earlier and path not in writes
     }
+    writes |= {
+        one.spec.path: layout.write(one.spec, one.lines)
+        for one in merged.ledgers
+        if one.changed or one.spec.path in earlier
+    }
+    if left := sorted(earlier - writes.keys()):
+        writes |= earlier_files.rewritten(work, base, left)
+    paths = (base.files.keys() | writes.keys()) - set(step.deletes)
+    told = [one.spec for one in merged.ledgers if one.lines.height]
+    repo_id, summary = work.hub.repo_id(spec), merged.summary
+    writes[card.CARD_PATH] = card.render(spec, repo_id=repo_id, summary=summary, paths=paths, ledgers=told)
+    size = sum(map(size_of, writes.values()))
+    return Draft(merged, writes, step.deletes, rewritten=frozenset(earlier), size=size)
 
 
 def is_kept(spec: DatasetSpec, path: str) -> bool:
@@ -134,41 +175,58 @@ def is_kept(spec: DatasetSpec, path: str) -> bool:
     return is_small(spec, path) or path in {ledger.path for ledger in ledgers_of(spec)}
 
 
-def _contents(spec: DatasetSpec, paths: set[str], *, base: RepoState, cache: Cache, hub: Hub) -> dict[str, bytes]:
+def _read(work: Work, base: RepoState, path: str) -> pl.DataFrame:
+    content = work.hub.read(work.spec, path, revision=base.head)
+    return layout.read(work.spec, content, name=f"{path} at {base.head}", to_rewrite=True)
+
+
+def _small(work: Work, base: RepoState) -> dict[str, pl.DataFrame]:
+    """The rows of the small files of the head."""
+    contents = _contents(work, base, {path for path in base.files if is_small(work.spec, path)})
+    return {
+        path: layout.read(work.spec, content, name=f"{path} at {base.head}", to_rewrite=True)
+        for path, content in sorted(contents.items())
+    }
+
+
+def _contents(work: Work, base: RepoState, paths: set[str]) -> dict[str, bytes]:
     """Content of small files of the head: remembered, or else fetched and remembered."""
-    known = repo_state.contents(cache.database, spec, paths)
-    fetched = {path: hub.read(spec, path, revision=base.head) for path in sorted(paths - known.keys())}
+    memory = work.cache.repo(work.spec)
+    known = memory.contents(paths)
+    fetched = {path: work.hub.read(work.spec, path, revision=base.head) for path in sorted(paths - known.keys())}
     if fetched:
-        repo_state.remember(cache.database, spec, fetched)
+        memory.remember(fetched)
     return known | fetched
 
 
-@dataclass(frozen=True, slots=True)
-class _Ledger:
-    """A ledger as it will be; whether its lines change by that, and whether its file is of an earlier form."""
-
-    spec: LedgerSpec
-    lines: pl.DataFrame
-    changed: bool
-    earlier: bool
-
-
-def _ledgers(spec: DatasetSpec, *, base: RepoState, waiting: Waiting, cache: Cache, hub: Hub) -> list[_Ledger]:
+def _ledgers(work: Work, base: RepoState, waiting: Mapping[str, Outbox]) -> tuple[MergedLedger, ...]:
     """Each ledger with the lines that wait for it."""
-    paths = {ledger.path for ledger in ledgers_of(spec) if ledger.path in base.files}
-    held = _contents(spec, paths, base=base, cache=cache, hub=hub)
+    ledgers = ledgers_of(work.spec)
+    held = _contents(work, base, {ledger.path for ledger in ledgers if ledger.path in base.files})
     result = []
-    for ledger in ledgers_of(spec):
+    for ledger in ledgers:
         new, content, name = waiting[ledger.name].frame, held.get(ledger.path), f"{ledger.path} at {base.head}"
         if content is None:
             # The file is there from the first commit on, so that readers need no case for its absence.
-            result.append(_Ledger(ledger, ledger.merge([new]), changed=True, earlier=False))
+            result.append(MergedLedger(ledger, ledger.merge([new]), changed=True))
             continue
-        before = layout.read(ledger, content, name=name)
+        before = layout.read(ledger, content, name=name, to_rewrite=True)
         after = ledger.merge([before, new])
-        earlier = layout.is_earlier(ledger, content, name=name)
-        result.append(_Ledger(ledger, after, changed=not after.equals(before), earlier=earlier))
-    return result
+        result.append(MergedLedger(ledger, after, changed=not after.equals(before)))
+    return tuple(result)
+
+
+def _hub_file(path: str, content: bytes | Path) -> HubFile:
+    if isinstance(content, bytes):
+        return HubFile(path, len(content), lfs_content_id(content))
+    with content.open("rb") as file:
+        return HubFile(path, content.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _forms(spec: DatasetSpec, paths: Mapping[str, bytes | Path]) -> dict[str, str]:
+    """Of files that were written just now."""
+    found = {path: forms.todays_form(spec) for path in paths if is_placed(spec, path)}
+    return found | {ledger.path: forms.todays_form(ledger) for ledger in ledgers_of(spec) if ledger.path in paths}
 
 
 def _latest(known: int | None, spec: DatasetSpec, new: pl.DataFrame) -> int | None:

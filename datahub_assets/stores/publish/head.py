@@ -1,6 +1,6 @@
 """A dataset repo as it is now: its files, how far its live window has come, and how many rows it holds.
 
-Looking changes nothing, but creates a repo that is not there.
+Looking changes nothing, but creates a repo that is not there. What others took from the repo waits again after it.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,37 @@ from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.hub_files import is_content
 from datahub_assets.domain.partitions import is_placed, is_sealed
 from datahub_assets.domain.tables import ByTime
-from datahub_assets.stores.cache import repo_state
+from datahub_assets.stores import forms
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish import losses
+from datahub_assets.stores.publish.earlier_files import clear, with_forms
+from datahub_assets.stores.publish.work import Work
 
 
 def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> RepoState:
-    """A repo as it is now, created if there is none; remembers nothing."""
+    """A repo as it is now, created if there is none; remembers nothing.
+
+    Of files whose content was never seen the form is not told; see `earlier_files`.
+    """
     try:
         head = hub.head(spec)
     except HubNotFound:
         hub.create(spec)
         head = hub.head(spec)
-    seen = RepoState(repo=hub.repo_url(spec), head=head, files=hub.files(spec, revision=head))
+    files = hub.files(spec, revision=head)
+    noted = cache.repo(spec).forms(file.content_id for file in files.values())
+    seen = RepoState(
+        repo=hub.repo_url(spec),
+        head=head,
+        files=files,
+        forms={path: noted[file.content_id] for path, file in files.items() if file.content_id in noted},
+    )
     if not any(is_placed(spec, path) for path in seen.files):
         return replace(seen, rows=0)
-    known = repo_state.load(cache.database, spec)
+    known = cache.repo(spec).load()
     if known is not None and known.repo != seen.repo:
         known = None
     text = hub.read(spec, card.CARD_PATH, revision=head) if card.CARD_PATH in seen.files else b""
@@ -37,15 +50,54 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> RepoState:
     if told is None:
         first, newest = (None, None) if known is None else (known.first, known.newest)
         start = max(reached, _sealed_until(spec, seen, hub))
-        return replace(seen, window_start=start, rows=_counted(spec, seen, hub), first=first, newest=newest)
+        return replace(_counted(spec, seen, hub), window_start=start, first=first, newest=newest)
     believed = told.rows is not None and known is not None and not _left_behind(spec, text, known=known, seen=seen)
     return replace(
-        seen,
+        replace(seen, rows=told.rows) if believed else _counted(spec, seen, hub),
         window_start=max(reached, told.window_start),
-        rows=told.rows if believed else _counted(spec, seen, hub),
         first=told.first,
         newest=told.newest,
     )
+
+
+def look_and_mend(work: Work) -> RepoState:
+    """The repo as it is now, with the forms of all its files, remembered; what others took from it waits again."""
+    spec, memory = work.spec, work.cache.repo(work.spec)
+    seen = with_forms(work, look(spec, cache=work.cache, hub=work.hub))
+    if not forms.not_todays(spec, seen.files, seen.forms):
+        clear(work)  # what a process rewrote that was killed before it knew of its commit
+    _settle_debt(work, seen)
+    with work.cache.transaction():
+        known = memory.load()
+        if known is not None:
+            _mend(work, known, seen)
+        memory.save(seen)
+    return seen
+
+
+def _settle_debt(work: Work, seen: RepoState) -> None:
+    """Rows that were lost may be there again by another writer's hand."""
+    spec, cache = work.spec, work.cache
+    known = cache.repo(spec).load()
+    debt = None if known is None else losses.debt_to_check(spec, known=known, seen=seen, cache=cache)
+    if debt is None:
+        return
+    counted = counted_until(spec, seen, until=debt.until, known=debt.counted, hub=work.hub)
+    left = losses.note_counted(spec, debt=debt, counted=counted, cache=cache)
+    work.log.info("%s: of %d rows that were lost others put %d back", seen.repo, debt.rows, debt.rows - left)
+
+
+def _mend(work: Work, known: RepoState, seen: RepoState) -> None:
+    """Send again what others took, and remember how much that was."""
+    spec, cache = work.spec, work.cache
+    losses.note_lost(spec, known=known, seen=seen, cache=cache)
+    if losses.lost_rows(spec, known=known, seen=seen):
+        work.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
+        cache.start_over(spec)
+    elif paths := losses.touched(known=known, seen=seen):
+        rows = losses.send_again(spec, known=known, paths=paths, cache=cache)
+        told = ", ".join(sorted(paths)[:5])
+        work.log.info("%s changed elsewhere (%s): comparing %s rows of the cache", seen.repo, told, f"{rows:,}")
 
 
 def _left_behind(spec: DatasetSpec, text: bytes, *, known: RepoState, seen: RepoState) -> bool:
@@ -63,13 +115,14 @@ def _content_ids(spec: DatasetSpec, of: RepoState) -> dict[str, str]:
     return {path: file.content_id for path, file in of.files.items() if is_placed(spec, path)}
 
 
-def _counted(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
-    """Rows of the main table, told by the footers of its files."""
-    count = 0
+def _counted(spec: DatasetSpec, seen: RepoState, hub: Hub) -> RepoState:
+    """With the rows of the main table, told by the footers of its files; they tell its forms as well."""
+    count, told = 0, dict(seen.forms)
     for path in sorted(path for path in seen.files if is_placed(spec, path)):
         with hub.opened(spec, path, revision=seen.head) as file:
-            count += layout.count_rows(file, name=f"{path} at {seen.head}")
-    return count
+            footer = layout.footer(file, name=f"{path} at {seen.head}")
+        count, told[path] = count + footer.rows, footer.form
+    return replace(seen, rows=count, forms=told)
 
 
 def counted_until(

@@ -3,7 +3,6 @@
 Rows go again by waiting once more: merging them changes nothing where the Hub still holds them, so another honest
 writer's commits cost a comparison and no commit. Talking to the Hub is not done here.
 """
-# ruff: noqa: S608 - names come from the specs and pass through `quoted`; every value is bound
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,10 +18,9 @@ from datahub_assets.domain.tables import ByRange
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.publish.plans import Plan
 
-_OWED: Final = "rows_owed"
+OWED: Final = "rows_owed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +64,18 @@ def touched(*, known: RepoState, seen: RepoState) -> set[str]:
 
 def send_again(spec: DatasetSpec, *, known: RepoState, paths: set[str], cache: Cache) -> int:
     """Let what belongs in these files wait again, as far as the cache still holds it; returns how many rows."""
-    database, table = cache.database, Table.of(spec)
-    count = 0
-    with database.transaction():
+    table, count = cache.table(spec), 0
+    with cache.transaction():
         for ledger in ledgers_of(spec):
             if ledger.path in paths:
-                Table.of(ledger).unmark(database)
+                cache.table(ledger).unmark()
         if any(is_small(spec, path) for path in paths):
             open_rows = "" if spec.final is None else f" OR NOT coalesce({quoted(spec.final)}, 0)"
-            count += table.unmark(database, f"{quoted(spec.time)} >= ?{open_rows}", (known.window_start,))
+            count += table.unmark(f"{quoted(spec.time)} >= ?{open_rows}", (known.window_start,))
         for extent in _extents(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
             same = "" if spec.group is None else f" AND {quoted(spec.group)} = ?"
             values = (extent.first, extent.last) if spec.group is None else (extent.first, extent.last, extent.group)
-            count += table.unmark(database, f"{quoted(extent.column)} BETWEEN ? AND ?{same}", values)
+            count += table.unmark(f"{quoted(extent.column)} BETWEEN ? AND ?{same}", values)
     return count
 
 
@@ -126,12 +123,12 @@ def note_counted(spec: DatasetSpec, *, debt: LostRows, counted: Mapping[str, int
 
 def _debt(spec: DatasetSpec, *, repo: str, cache: Cache) -> LostRows:
     """What this repo is owed; nothing where the loss was another one's."""
-    debt = LostRows(**cache.note(spec, _OWED, default={"repo": repo}))
+    debt = LostRows(**cache.note(spec, OWED, default={"repo": repo}))
     return debt if debt.repo == repo else LostRows(repo)
 
 
 def _note(spec: DatasetSpec, debt: LostRows, *, cache: Cache) -> None:
-    cache.set_note(spec, _OWED, asdict(debt))
+    cache.set_note(spec, OWED, asdict(debt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +155,10 @@ def _extents(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Exte
 
 def _periods(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Extent]:
     """The days of each of these files that the cache has rows of, from the first to the last."""
-    group = "NULL" if spec.group is None else quoted(spec.group)
-    days = cache.database.rows(
-        f"SELECT DISTINCT {group}, {quoted(spec.time)} / {DAY_MS} * {DAY_MS} FROM {quoted(spec.cache_table)}"
-    )
     name = spec.group or "group"
-    frame = pl.DataFrame(days, schema={name: pl.String, spec.time: pl.Int64}, orient="row")
+    frame = pl.DataFrame(
+        cache.table(spec).days(spec.group), schema={name: pl.String, spec.time: pl.Int64}, orient="row"
+    )
     moments = frame.with_columns(pl.from_epoch(spec.time, time_unit="ms"))
     found = frame.with_columns(sealed_paths(spec, moments).alias("path")).filter(pl.col("path").is_in(list(sealed)))
     ends = [pl.col(spec.time).min().alias("first"), (pl.col(spec.time).max() + (DAY_MS - 1)).alias("last")]

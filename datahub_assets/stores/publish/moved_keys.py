@@ -1,13 +1,12 @@
 """Finds the sealed files that hold the keys of rows, where a later version of a row may have another time.
 
-Of a dataset whose key holds the time, the rows themselves tell it, and nothing is asked or noted here.
+For datasets whose `keys_move`: of all others the rows themselves tell it.
 """
 
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import is_sealed, keys_move
-from datahub_assets.stores.cache import sealed_keys
+from datahub_assets.domain.partitions import is_sealed
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
@@ -22,21 +21,27 @@ def held_in(spec: DatasetSpec, rows: pl.DataFrame, *, base: RepoState, cache: Ca
         HubError: a file of the head could not be fetched.
         HubContentInvalid: it is not what the layout says.
     """
-    if not keys_move(spec) or rows.is_empty():
+    if rows.is_empty():
         return []
     sealed = {path: file.content_id for path, file in base.files.items() if is_sealed(spec, path)}
-    for path in sealed_keys.unknown(cache.database, spec, sealed):
+    noted = cache.sealed_keys(spec)
+    for path in noted.unknown(sealed):
         with hub.opened(spec, path, revision=base.head) as file:
             keys = layout.keys(spec, file, name=f"{path} at {base.head}")
-        sealed_keys.note(cache.database, spec, path, content_id=sealed[path], rows=keys)
-    return sealed_keys.holding(cache.database, spec, rows, files=sealed)
+        noted.note(path, content_id=sealed[path], rows=keys)
+    return noted.holding(rows, files=sealed)
 
 
-def note_written(spec: DatasetSpec, plan: Plan, *, after: RepoState, cache: Cache) -> None:
-    """A commit wrote these files: what they hold is known without reading them."""
-    if not keys_move(spec):
-        return
-    for path, rows in plan.writes.items():
-        if is_sealed(spec, path):
-            content_id = after.files[path].content_id
-            sealed_keys.note(cache.database, spec, path, content_id=content_id, rows=rows)
+def note_written(spec: DatasetSpec, plan: Plan, *, before: RepoState, after: RepoState, cache: Cache) -> None:
+    """A commit wrote sealed files: what they hold is known without reading them.
+
+    Those that are not in the plan were rewritten with the rows they had.
+    """
+    noted = cache.sealed_keys(spec)
+    for path, file in after.files.items():
+        if not is_sealed(spec, path):
+            continue
+        if path in plan.writes:
+            noted.note(path, content_id=file.content_id, rows=plan.writes[path])
+        elif path in before.files and before.files[path].content_id != file.content_id:
+            noted.rewritten(path, before=before.files[path].content_id, after=file.content_id)

@@ -5,44 +5,32 @@ failure leaves the rows waiting, and doing it again converges, since merging wha
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final
 
-from datahub_assets.datasets.ledgers import corrected_values, parts_of
+from datahub_assets.datasets.ledgers import parts_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.errors import (
-    HubBusy,
-    HubConflict,
-    HubContentInvalid,
-    HubError,
-    HubNotFound,
-    HubRateLimited,
-    HubUnavailable,
-)
-from datahub_assets.domain.partitions import sealed_paths
-from datahub_assets.domain.times import readable
-from datahub_assets.stores.cache import repo_state
+from datahub_assets.domain.errors import HubConflict, HubNotFound
+from datahub_assets.domain.partitions import is_small, keys_move, sealed_paths, window_start_at
+from datahub_assets.stores import forms
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.cache.repo_state import RepoState
+from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish import commit_budget, losses, moved_keys
-from datahub_assets.stores.publish.commit_budget import CommitLimits
-from datahub_assets.stores.publish.draft import Draft, Waiting, compose, is_kept, rolls
-from datahub_assets.stores.publish.head import counted_until, look
+from datahub_assets.stores.publish import earlier_files, losses, moved_keys
+from datahub_assets.stores.publish.draft import Draft, is_kept, merge_into_head, write_files
+from datahub_assets.stores.publish.head import look_and_mend
+from datahub_assets.stores.publish.retries import Retries
+from datahub_assets.stores.publish.work import Work
 
-ATTEMPTS: Final = 5
-UNAVAILABLE_ATTEMPTS: Final = 2
-PROMPT_S: Final = 5.0
-"""A Hub that took longer than this to fail is asked again by the next tick: that one fetches first, and this run would
-keep it from that."""
 MOST_ROWS: Final = 500_000
 """Rows in one commit, which bounds the memory it takes; more, as after days without a Hub, go in the next ones."""
 MOST_FILES: Final = 80
-"""Sealed files in one commit; the Hub advises 50 to 100. A first fill of decades takes several commits."""
-FIRST_PAUSE_S: Final = 0.2
+"""Sealed files in one commit that new rows change; the Hub advises 50 to 100. A first fill of decades takes several
+commits. Files of an earlier form are not counted: those are all rewritten in one, see `earlier_files`."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -53,6 +41,7 @@ class Published:
     Attributes:
         commit: the commit that carries the rows, None when none was made.        url: where to look at it.
         rows: rows new or changed by it.        size: bytes of the files written.
+        rewritten: how many files of an earlier form it wrote anew; their rows are not counted.
         reason: why there was no commit, None when there was one.
     """
 
@@ -60,13 +49,15 @@ class Published:
     url: str | None = None
     rows: int = 0
     size: int = 0
+    rewritten: int = 0
     reason: str | None = None
 
     def told(self, spec: DatasetSpec) -> str:
         """A line for the log."""
         if self.reason is not None:
             return f"published nothing of {spec.name}: {self.reason}"
-        return f"published {self.rows:,} rows of {spec.name} ({self.size:,} bytes) in commit {self.commit}"
+        anew = f", {self.rewritten:,} files in today's form" if self.rewritten else ""
+        return f"published {self.rows:,} rows of {spec.name} ({self.size:,} bytes{anew}) in commit {self.commit}"
 
 
 def publish(
@@ -84,166 +75,138 @@ def publish(
     Raises:
         HubRateLimited: the Hub asks for a pause; the budget has shrunk.
         HubError: it could not be done; the rows go on waiting.
+        CacheError: the same, as there is no room on the disk.
     """
-    base = repo_state.load(cache.database, spec)
-    if base is not None and base.repo != hub.repo_url(spec):
-        log.warning("%s moves from %s to %s: everything the cache holds goes there", spec.name, base.repo, hub.endpoint)
-        cache.start_over(spec)
-        base = None
-    waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
-    if not any(waiting.values()) and (base is None or not rolls(spec, base, now_ms=now_ms)):
-        return Published(reason="nothing changed since the last commit")
-    wait = commit_budget.wait(cache.database, spec, limits=limits, now_ms=now_ms)
-    if wait.ms:
-        rows = f"{waiting[spec.name]:,}"
-        return Published(reason=f"{wait.cause} allows the next commit in {wait.ms / 1000:.0f} s; {rows} rows wait")
-    attempt = _Attempt(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log, sleep=sleep)
-    try:
-        published = attempt.run(base)
-    except HubRateLimited as error:
-        commit_budget.refused(cache.database, retry_after_s=error.retry_after_s, now_ms=now_ms)
-        raise
-    log.info("%s", published.told(spec))
-    return published
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Attempt:
-    """One publish with its retries."""
-
-    spec: DatasetSpec
-    cache: Cache
-    hub: Hub
-    now_ms: int
-    log: logging.Logger
-    sleep: Callable[[float], None]
-    began: float = field(default_factory=time.monotonic)
-
-    def run(self, base: RepoState | None) -> Published:
-        """Try until it is done, or until trying again at once is no use."""
-        tried: Draft | None = None
-        for attempt in range(1, ATTEMPTS + 1):
-            current = base if base is not None and base.rows is not None else self._look()
-            try:
-                waiting, draft = self._compose(current)
-            except (HubContentInvalid, HubNotFound):
-                if base is None:
-                    raise
-                base = None  # what we remember of the repo may be out of date: somebody may have mended it
-                continue
+    work = Work(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log)
+    reason = not_now(work, limits)
+    if reason is not None:
+        return Published(reason=reason)
+    sent: Draft | None = None
+    tries = Retries(work, sleep)
+    while True:
+        with tries:
+            base = head_to_build_on(work, remembered=tries.remembered)
+            rows = outbox(work)
+            merged = merge_into_head(work, base, rows)
+            draft = write_files(work, merged)
             if draft.empty:
-                if base is not None and self._moved(base):
-                    base = None
-                    continue
-                return self._found(tried, draft, waiting)
-            tried = draft
-            try:
-                sha = self._commit(draft)
-            except HubBusy as error:
-                self._pause(attempt, error)
-            except (HubConflict, HubNotFound, HubUnavailable) as error:
-                # Somebody else committed, or we did without hearing of it: look at the head and merge into that.
-                base = None
-                self._pause(attempt, error)
-            else:
-                return self._settle(draft, waiting, after=draft.landed(sha), sent=draft)
-        raise HubBusy(f"{self.hub.repo_url(self.spec)} did not take the commit")  # _pause raises before this
-
-    def _pause(self, attempt: int, error: HubError) -> None:
-        """Wait a little longer each time; the last failure is the outcome."""
-        away = isinstance(error, HubUnavailable)
-        last = UNAVAILABLE_ATTEMPTS if away else ATTEMPTS
-        if attempt >= last or (away and time.monotonic() - self.began > PROMPT_S):
-            raise error
-        self.log.warning("publishing %s, attempt %d of %d: %s", self.spec.name, attempt, last, error)
-        self.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-
-    def _look(self) -> RepoState:
-        """The repo as it is now, created if there is none; what others took from it waits again."""
-        seen = look(self.spec, cache=self.cache, hub=self.hub)
-        self._settle_debt(seen)
-        with self.cache.database.transaction():
-            known = repo_state.load(self.cache.database, self.spec)
-            if known is not None:
-                self._mend(known, seen)
-            repo_state.save(self.cache.database, self.spec, seen)
-        return seen
-
-    def _settle_debt(self, seen: RepoState) -> None:
-        """Rows that were lost may be there again by another writer's hand."""
-        known = repo_state.load(self.cache.database, self.spec)
-        debt = None if known is None else losses.debt_to_check(self.spec, known=known, seen=seen, cache=self.cache)
-        if debt is None:
-            return
-        counted = counted_until(self.spec, seen, until=debt.until, known=debt.counted, hub=self.hub)
-        left = losses.note_counted(self.spec, debt=debt, counted=counted, cache=self.cache)
-        self.log.info("%s: of %d rows that were lost others put %d back", seen.repo, debt.rows, debt.rows - left)
-
-    def _moved(self, base: RepoState) -> bool:
-        """Whether what we remember is out of date; asked when no commit of ours would find it out."""
-        try:
-            return self.hub.head(self.spec) != base.head
-        except HubNotFound:
-            return True
-
-    def _mend(self, known: RepoState, seen: RepoState) -> None:
-        """Send again what others took, and remember how much that was."""
-        losses.note_lost(self.spec, known=known, seen=seen, cache=self.cache)
-        if losses.lost_rows(self.spec, known=known, seen=seen):
-            self.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
-            self.cache.start_over(self.spec)
-        elif paths := losses.touched(known=known, seen=seen):
-            rows = losses.send_again(self.spec, known=known, paths=paths, cache=self.cache)
-            told = ", ".join(sorted(paths)[:5])
-            self.log.info("%s changed elsewhere (%s): comparing %s rows of the cache", seen.repo, told, f"{rows:,}")
-
-    def _compose(self, base: RepoState) -> tuple[Waiting, Draft]:
-        waiting = outboxes(self.spec, self.cache)
-        draft = compose(self.spec, base=base, waiting=waiting, cache=self.cache, hub=self.hub, now_ms=self.now_ms)
-        if self.spec.corrections is not None:
-            lines = corrected_values(self.spec, before=draft.plan.replaced, after=draft.plan.changed)
-            if self.cache.record_corrections(self.spec, lines):
-                return self._compose(base)
-        return waiting, draft
-
-    def _commit(self, draft: Draft) -> str:
-        rows = draft.plan.changed.height
-        message = f"Add {rows:,} rows fetched until {readable(self.now_ms)}" if rows else "Move rows on"
-        return self.hub.commit(
-            self.spec,
-            writes=draft.writes,
-            deletes=draft.deletes,
-            message=message,
-            parent=draft.base.head,
-        )
-
-    def _found(self, tried: Draft | None, draft: Draft, waiting: Waiting) -> Published:
-        """The head has all the rows: by a commit of ours that we did not hear of, or they were there before."""
-        published = self._settle(draft, waiting, after=draft.base, sent=tried)
-        return published if tried is not None else replace(published, reason="the Hub holds these rows already")
-
-    def _settle(self, draft: Draft, waiting: Waiting, *, after: RepoState, sent: Draft | None) -> Published:
-        """Note the commit, the row versions it carries and the repo as it is now, all in one transaction."""
-        database, spec = self.cache.database, self.spec
-        rows, size = (0, 0) if sent is None else (sent.plan.changed.height, sent.size)
-        kept = {} if draft.empty else {path: text for path, text in draft.writes.items() if is_kept(spec, path)}
-        with database.transaction():
-            commit_id = repo_state.add_commit(
-                database, spec, repo=after.repo, sha=after.head, at_ms=self.now_ms, rows=rows, size=size
-            )
-            self.cache.mark_published(spec, waiting, commit_id=commit_id)
-            self.cache.adopt(spec, draft.plan.prevailing, commit_id=commit_id)
-            if sent is not None:
-                losses.note_put_back(spec, plan=sent.plan, repo=after.repo, cache=self.cache)
-            repo_state.save(database, spec, after, contents=kept)
-            moved_keys.note_written(spec, draft.plan, after=after, cache=self.cache)
-        return Published(commit=after.head, url=self.hub.commit_url(spec, after.head), rows=rows, size=size)
+                return note_found(work, draft, sent=sent, remembered=tries.remembered)
+            sent = draft
+            sha = commit(work, draft)
+            return note_commit(work, draft, after=draft.landed(spec, sha), sent=sent)
 
 
-def outboxes(spec: DatasetSpec, cache: Cache) -> Waiting:
-    """What no commit carries yet, of the dataset and of its ledgers; of very much only what one commit can take."""
-    waiting = {part.name: cache.unpublished(part, limit=MOST_ROWS) for part in parts_of(spec)}
-    paths = sealed_paths(spec, waiting[spec.name].frame)
+def not_now(work: Work, limits: CommitLimits) -> str | None:
+    """Why no commit is to be made, in words; None if one is. Everything waits again for a repo that is another one."""
+    spec, cache = work.spec, work.cache
+    known = cache.repo(spec).load()
+    if known is not None and known.repo != work.hub.repo_url(spec):
+        told = (spec.name, known.repo, work.hub.endpoint)
+        work.log.warning("%s moves from %s to %s: everything the cache holds goes there", *told)
+        cache.start_over(spec)
+        known = None
+    waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
+    if not any(waiting.values()) and (known is None or not _changes_by_itself(work, known)):
+        return "nothing changed since the last commit"
+    wait = cache.budget.wait(spec, limits=limits, now_ms=work.now_ms)
+    if not wait.ms:
+        return None
+    return f"{wait.cause} allows the next commit in {wait.ms / 1000:.0f} s; {waiting[spec.name]:,} rows wait"
+
+
+def _changes_by_itself(work: Work, known: RepoState) -> bool:
+    """Whether there is something to commit though nothing waits: the live window moved on, or files are to rewrite."""
+    if forms.not_todays(work.spec, known.files, known.forms):
+        return True
+    if not any(is_small(work.spec, path) for path in known.files):
+        return False
+    reached = known.window_start
+    return window_start_at(work.spec, now_ms=work.now_ms, newest=known.newest, reached=reached) > reached
+
+
+def head_to_build_on(work: Work, *, remembered: bool) -> RepoState:
+    """The repo as remembered, if it may be and has no file of an earlier form; else as it is now.
+
+    Before files are rewritten it is looked at too: that may take long, and must not be done for a head that somebody
+    has left behind.
+    """
+    known = work.cache.repo(work.spec).load() if remembered else None
+    if known is None or known.rows is None or forms.not_todays(work.spec, known.files, known.forms):
+        return look_and_mend(work)
+    return known
+
+
+def outbox(work: Work) -> Outbox:
+    """The rows no commit carries yet; of very many only what one commit can take."""
+    rows = work.cache.unpublished(work.spec, limit=MOST_ROWS)
+    paths = sealed_paths(work.spec, rows.frame)
     if paths.n_unique() > MOST_FILES:
-        waiting[spec.name] = waiting[spec.name].only(paths.is_in(paths.unique().sort().head(MOST_FILES).implode()))
-    return waiting
+        return rows.only(paths.is_in(paths.unique().sort().head(MOST_FILES).implode()))
+    return rows
+
+
+def commit(work: Work, draft: Draft) -> str:
+    """One atomic commit on top of exactly the head that was merged into; its sha.
+
+    Raises:
+        HubConflict: that is not the head any more.        HubError: see `Hub.commit`.
+    """
+    return work.hub.commit(
+        work.spec,
+        writes=draft.writes,
+        deletes=draft.deletes,
+        message=draft.message(work.now_ms),
+        parent=draft.merged.base.head,
+    )
+
+
+def note_found(work: Work, draft: Draft, *, sent: Draft | None, remembered: bool) -> Published:
+    """The head has all the rows: by a commit of ours that we did not hear of, or they were there before.
+
+    Raises:
+        HubConflict: what is remembered of the head is out of date, which no commit of ours would have found out.
+    """
+    if remembered and _moved(work, draft.merged.base):
+        raise HubConflict(f"{draft.merged.base.repo} has another head than remembered")
+    reason = None if sent is not None else "the Hub holds these rows already"
+    return note_commit(work, draft, after=draft.merged.base, sent=sent, reason=reason)
+
+
+def _moved(work: Work, base: RepoState) -> bool:
+    try:
+        return work.hub.head(work.spec) != base.head
+    except HubNotFound:
+        return True
+
+
+def note_commit(
+    work: Work, draft: Draft, *, after: RepoState, sent: Draft | None, reason: str | None = None
+) -> Published:
+    """Note the commit, the row versions it carries and the repo as it is now, all in one transaction.
+
+    Args:
+        draft: what was merged last.        after: the repo that holds all of it.
+        sent: the draft that brought it there; None where none of ours did, for this reason.
+    """
+    spec, cache, memory = work.spec, work.cache, work.cache.repo(work.spec)
+    plan = draft.merged.plan
+    rows, size = (0, 0) if sent is None else (sent.merged.plan.changed.height, sent.size)
+    written = {} if draft.empty else draft.writes
+    kept = {path: text for path, text in written.items() if isinstance(text, bytes) and is_kept(spec, path)}
+    if draft.rewritten:
+        earlier_files.clear(work)  # before it is noted: else nobody would look for them again
+    with cache.transaction():
+        commit_id = memory.add_commit(repo=after.repo, sha=after.head, at_ms=work.now_ms, rows=rows, size=size)
+        cache.mark_published(spec, draft.merged.outboxes, commit_id=commit_id)
+        if plan.prevailing.height:
+            cache.adopt(spec, plan.prevailing, commit_id=commit_id)
+        if sent is not None and cache.note(spec, losses.OWED) is not None:
+            losses.note_put_back(spec, plan=sent.merged.plan, repo=after.repo, cache=cache)
+        memory.save(after, contents=kept)
+        if keys_move(spec):
+            moved_keys.note_written(spec, plan, before=draft.merged.base, after=after, cache=cache)
+    rewritten = 0 if sent is None else len(sent.rewritten)
+    url = work.hub.commit_url(spec, after.head)
+    published = Published(after.head, url, rows=rows, size=size, rewritten=rewritten, reason=reason)
+    work.log.info("%s", published.told(spec))
+    return published

@@ -11,7 +11,7 @@ from datahub_assets.datasets.ledgers import gaps_of, series_named
 from datahub_assets.datasets.spec import DatasetSpec, GapRule
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, GridGap
-from datahub_assets.stores.cache import repo_state, series_gaps
+from datahub_assets.stores.cache import series_gaps
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 
@@ -23,18 +23,18 @@ def close(spec: DatasetSpec, *, cache: Cache, now_ms: int) -> int:
 
     The next commit carries them. Lines from before our own first row stay as they are: nothing here knows better.
     """
-    seen = repo_state.load(cache.database, spec)
+    seen = cache.repo(spec).load()
     ledger = gaps_of(spec)
     if spec.gaps is None or ledger is None or seen is None or cache.note(spec, NOTE) == seen.repo:
         return 0
-    content = repo_state.contents(cache.database, spec, [ledger.path]).get(ledger.path)
+    content = cache.repo(spec).contents([ledger.path]).get(ledger.path)
     if content is None:
         return 0  # nothing of ours has been published there yet
     published = layout.read(ledger, content, name=f"{ledger.path} at {seen.head}")
-    with cache.database.transaction():
+    with cache.transaction():
         told = published.filter(pl.col("healed_at").is_null())
         lines = _closed(spec, spec.gaps, told, cache=cache, now_ms=now_ms)
-        series_gaps.put(cache.database, spec, lines, version=cache.next_version())
+        cache.put_gaps(spec, lines)
         cache.set_note(spec, NOTE, seen.repo)
     return len(lines)
 

@@ -11,10 +11,8 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubNotFound
 from datahub_assets.domain.partitions import is_placed, is_small, keys_move
 from datahub_assets.domain.times import utc_datetime
-from datahub_assets.stores.cache import repo_state, sealed_keys, series, series_gaps
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish.head import look
@@ -95,21 +93,20 @@ def _take_in(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
     """Rows, series and ledgers of one dataset, all as carried by the head."""
     seen = look(spec, cache=cache, hub=hub)
     taken = 0
-    database = cache.database
-    with database.transaction():
+    with cache.transaction():
         version = cache.next_version()
-        commit_id = repo_state.add_commit(database, spec, repo=seen.repo, sha=seen.head, at_ms=now_ms, rows=0, size=0)
+        commit_id = cache.repo(spec).add_commit(repo=seen.repo, sha=seen.head, at_ms=now_ms, rows=0, size=0)
         for path in sorted(path for path in seen.files if is_placed(spec, path)):
             rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
-            series.note_rows(database, spec, rows, version=version)
+            cache.note_rows(spec, rows, version=version)
             if not is_small(spec, path):
                 if keys_move(spec):
-                    sealed_keys.note(database, spec, path, content_id=seen.files[path].content_id, rows=rows)
+                    cache.sealed_keys(spec).note(path, content_id=seen.files[path].content_id, rows=rows)
                 rows = rows.filter(spec.time_ms() >= now_ms - spec.retention_ms)
-            Table.of(spec).put(database, rows, version=version, commit_id=commit_id)
+            cache.table(spec).put(rows, version=version, commit_id=commit_id)
             taken += rows.height
         _ledgers(spec, seen, cache=cache, hub=hub, version=version, commit_id=commit_id)
-        repo_state.save(database, spec, seen)
+        cache.repo(spec).save(seen)
     return taken
 
 
@@ -120,5 +117,5 @@ def _ledgers(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, vers
             continue
         lines = layout.read(ledger, hub.read(spec, ledger.path, revision=seen.head), name=ledger.path)
         if ledger.name == GAPS:
-            lines = series_gaps.confirmed(cache.database, spec, lines)
-        Table.of(ledger).put(cache.database, lines, version=version, commit_id=commit_id)
+            lines = cache.confirmed_gaps(spec, lines)
+        cache.table(ledger).put(lines, version=version, commit_id=commit_id)

@@ -7,25 +7,22 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TypeVar
 
 from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheError
 from datahub_assets.domain.rows import Checked
 from datahub_assets.domain.sql_names import quoted
-from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.cache.tables import Table
+from datahub_assets.stores.cache.transfer import COMMITS, FACTS, NOTES, QUARANTINE, Carried, Line
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
 from datahub_assets.stores.publish import losses
 from datahub_assets.stores.recovery import inherited_gaps
 
 T = TypeVar("T")
-_QUARANTINE: Final = "dataset, subject, reason, raw, at_ms, first_seen, last_seen"
-_COMMITS: Final = "dataset, repo, sha, at, rows, bytes"
 
 
 def carry_over(
@@ -72,38 +69,22 @@ class _Salvage:
 
     def facts(self) -> None:
         """Commits, what was learned of the Hub, and notes."""
-        commits = self._lines("the commits of the past hour", "commits", _COMMITS)
-        facts = self._lines("what the Hub's refusals taught", "hub_facts", "name, value")
-        notes = self._lines("pauses and known losses", "notes", "dataset, name, value")
-        database = self.cache.database
-        with database.transaction():
-            # The head is known by now, as if it had been committed this moment.
-            database.execute_many(
-                f"INSERT INTO commits ({_COMMITS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (repo, sha) "  # noqa: S608
-                "DO UPDATE SET at = excluded.at, rows = excluded.rows, bytes = excluded.bytes",
-                commits,
-            )
-            database.execute_many("INSERT OR IGNORE INTO hub_facts VALUES (?, ?)", facts)
-            # Whose gaps are open is looked for anew: the ledger was read anew.
-            kept = [note for note in notes if note[1] != inherited_gaps.NOTE]
-            database.execute_many("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", kept)
+        self.cache.take_in(COMMITS, self._lines("the commits of the past hour", COMMITS))
+        self.cache.take_in(FACTS, self._lines("what the Hub's refusals taught", FACTS))
+        # Whose gaps are open is looked for anew: the ledger was read anew.
+        notes = self._lines("pauses and known losses", NOTES)
+        self.cache.take_in(NOTES, [note for note in notes if note[1] != inherited_gaps.NOTE])
 
     def quarantine(self) -> None:
         """All its lines."""
-        lines = self._lines("the quarantine", "quarantine", _QUARANTINE)
-        database = self.cache.database
-        with database.transaction():
-            database.execute_many(
-                f"INSERT OR IGNORE INTO quarantine ({_QUARANTINE}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                lines,
-            )
+        self.cache.take_in(QUARANTINE, self._lines("the quarantine", QUARANTINE))
 
     def shrinkage(self, spec: DatasetSpec) -> None:
         """By how much the repo shrank since the old cache last saw it."""
-        known = self._read(f"what {spec.name} was on the Hub", lambda: repo_state.load(self.old.database, spec))
+        known = self._read(f"what {spec.name} was on the Hub", self.old.repo(spec).load)
         if known is None or known.repo != self.hub.repo_url(spec):
             return
-        seen = repo_state.load(self.cache.database, spec) or replace(known, rows=0, files={})
+        seen = self.cache.repo(spec).load() or replace(known, rows=0, files={})
         losses.note_lost(spec, known=known, seen=_counted(seen), cache=self.cache)
 
     def corrections(self, spec: DatasetSpec) -> None:
@@ -111,8 +92,7 @@ class _Salvage:
         ledger = corrections_of(spec)
         if ledger is None:
             return
-        table = Table.of(ledger)
-        lines = self._read(f"corrections of {spec.name}", lambda: table.read(self.old.database))
+        lines = self._read(f"corrections of {spec.name}", self.old.table(ledger).read)
         if lines is not None:
             self.cache.record_corrections(spec, lines)
 
@@ -125,14 +105,14 @@ class _Salvage:
                 "%s: %s rows that waited for a commit go out with the next tick", spec.name, f"{waiting.height:,}"
             )
         oldest = self.now_ms - spec.retention_ms
-        where, table = f"commit_id IS NOT NULL AND {quoted(spec.time)} >= ?", Table.of(spec)
+        where = f"commit_id IS NOT NULL AND {quoted(spec.time)} >= ?"
         carried = self._read(
             f"rows of {spec.name} that the Hub may have lost",
-            lambda: table.read(self.old.database, where, (oldest,)),
+            lambda: self.old.table(spec).read(where, (oldest,)),
         )
         if carried is None:
             return
-        held = table.read(self.cache.database).select(spec.key)
+        held = self.cache.table(spec).read().select(spec.key)
         lost = carried.join(held, on=list(spec.key), how="anti")
         if not lost.is_empty():
             land(self.landing, spec, Checked(lost, ()), now_ms=self.now_ms)
@@ -140,9 +120,8 @@ class _Salvage:
                 "%s: %s rows that the Hub has no more go there again with the next tick", spec.name, f"{lost.height:,}"
             )
 
-    def _lines(self, what: str, table: str, columns: str) -> list[tuple[Any, ...]]:
-        sql = f"SELECT {columns} FROM {table}"  # noqa: S608 - names of ours
-        return self._read(what, lambda: self.old.database.rows(sql)) or []
+    def _lines(self, what: str, carried: Carried) -> list[Line]:
+        return self._read(what, lambda: self.old.lines(carried)) or []
 
     def _read(self, what: str, read: Callable[[], T]) -> T | None:
         """What the old cache says; None and a line in the log where it is damaged."""

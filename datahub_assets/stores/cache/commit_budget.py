@@ -59,46 +59,61 @@ class Wait:
     cause: str
 
 
-def strain(database: Database) -> QuotaUse:
-    """What the Hub's refusals have taught so far."""
-    known = repo_state.fact(database, _STRAIN)
-    return QuotaUse() if known is None else QuotaUse(**known)
+@dataclass(frozen=True, slots=True)
+class CommitBudget:
+    """The budget of all datasets, as one cache has noted its use."""
 
+    database: Database
 
-def refused(database: Database, *, retry_after_s: float | None, now_ms: int) -> QuotaUse:
-    """The Hub said 429: halve the budget and keep still for as long as it wishes."""
-    pause_ms = DEFAULT_PAUSE_MS if retry_after_s is None else min(LONGEST_PAUSE_MS, round(retry_after_s * SECOND_MS))
-    with database.transaction():
-        share = max(LEAST_SHARE, strain(database).share_at(now_ms) / 2)
-        after = QuotaUse(share=share, since=now_ms, paused_until=now_ms + pause_ms)
-        repo_state.set_fact(database, _STRAIN, asdict(after))
-    return after
+    def strain(self) -> QuotaUse:
+        """What the Hub's refusals have taught so far."""
+        known = repo_state.fact(self.database, _STRAIN)
+        return QuotaUse() if known is None else QuotaUse(**known)
 
+    def refused(self, *, retry_after_s: float | None, now_ms: int) -> QuotaUse:
+        """The Hub said 429: halve the budget and keep still for as long as it wishes."""
+        pause_ms = (
+            DEFAULT_PAUSE_MS if retry_after_s is None else min(LONGEST_PAUSE_MS, round(retry_after_s * SECOND_MS))
+        )
+        with self.database.transaction():
+            share = max(LEAST_SHARE, self.strain().share_at(now_ms) / 2)
+            after = QuotaUse(share=share, since=now_ms, paused_until=now_ms + pause_ms)
+            repo_state.set_fact(self.database, _STRAIN, asdict(after))
+        return after
 
-def commits_since(database: Database, since_ms: int, *, spec: DatasetSpec | None = None) -> int:
-    """How many of our commits landed after this time, over all datasets or to one."""
-    if spec is None:
-        return int(database.scalar("SELECT count(*) FROM commits WHERE at > ?", (since_ms,)))
-    return int(database.scalar("SELECT count(*) FROM commits WHERE at > ? AND dataset = ?", (since_ms, spec.name)))
+    def commits_since(self, since_ms: int, *, spec: DatasetSpec | None = None) -> int:
+        """How many of our commits landed after this time, over all datasets or to one."""
+        if spec is None:
+            return int(self.database.scalar("SELECT count(*) FROM commits WHERE at > ?", (since_ms,)))
+        return int(
+            self.database.scalar("SELECT count(*) FROM commits WHERE at > ? AND dataset = ?", (since_ms, spec.name))
+        )
 
+    def wait(self, spec: DatasetSpec, *, limits: CommitLimits, now_ms: int) -> Wait:
+        """The longest of what this dataset's next commit has to wait for."""
+        # What lies in the future was noted by a clock that was ahead: it must not keep publishing waiting until then.
+        known = self.strain()
+        allowed = max(1, int(limits.commits_per_hour * known.share_at(now_ms)))
+        pause_ms = known.paused_until - now_ms if known.since <= now_ms else 0
+        spacing = _spacing(spec, limits, allowed)
+        last = self.database.scalar("SELECT max(at) FROM commits WHERE dataset = ? AND at <= ?", (spec.name, now_ms))
+        spacing_ms = 0 if last is None else last + spacing.ms - now_ms
+        quota_ms = self._quota_wait_ms(allowed=allowed, now_ms=now_ms)
+        waits = (
+            Wait(pause_ms, "the pause the Hub asked for"),
+            Wait(spacing_ms, spacing.cause),
+            Wait(quota_ms, _budget_in_words(limits, allowed)),
+        )
+        longest = max(waits, key=lambda one: one.ms)
+        return Wait(max(0, longest.ms), longest.cause)
 
-def wait(database: Database, spec: DatasetSpec, *, limits: CommitLimits, now_ms: int) -> Wait:
-    """The longest of what this dataset's next commit has to wait for."""
-    # What lies in the future was noted by a clock that was ahead: it must not keep publishing waiting until then.
-    known = strain(database)
-    allowed = max(1, int(limits.commits_per_hour * known.share_at(now_ms)))
-    pause_ms = known.paused_until - now_ms if known.since <= now_ms else 0
-    spacing = _spacing(spec, limits, allowed)
-    last = database.scalar("SELECT max(at) FROM commits WHERE dataset = ? AND at <= ?", (spec.name, now_ms))
-    spacing_ms = 0 if last is None else last + spacing.ms - now_ms
-    quota_ms = _quota_wait_ms(database, allowed=allowed, now_ms=now_ms)
-    waits = (
-        Wait(pause_ms, "the pause the Hub asked for"),
-        Wait(spacing_ms, spacing.cause),
-        Wait(quota_ms, _budget_in_words(limits, allowed)),
-    )
-    longest = max(waits, key=lambda one: one.ms)
-    return Wait(max(0, longest.ms), longest.cause)
+    def _quota_wait_ms(self, *, allowed: int, now_ms: int) -> int:
+        """Time until fewer than `allowed` commits lie within the past hour."""
+        nth = self.database.scalar(
+            "SELECT at FROM commits WHERE at > ? AND at <= ? ORDER BY at DESC LIMIT 1 OFFSET ?",
+            (now_ms - HOUR_MS, now_ms, allowed - 1),
+        )
+        return 0 if nth is None else int(nth) + HOUR_MS - now_ms
 
 
 def _spacing(spec: DatasetSpec, limits: CommitLimits, allowed: int) -> Wait:
@@ -118,12 +133,3 @@ def _budget_in_words(limits: CommitLimits, allowed: int) -> str:
     words = f"the commit budget of {allowed} an hour"
     whole = limits.commits_per_hour
     return words if allowed == whole else f"{words} ({whole} until the Hub refused some)"
-
-
-def _quota_wait_ms(database: Database, *, allowed: int, now_ms: int) -> int:
-    """Time until fewer than `allowed` commits lie within the past hour."""
-    nth = database.scalar(
-        "SELECT at FROM commits WHERE at > ? AND at <= ? ORDER BY at DESC LIMIT 1 OFFSET ?",
-        (now_ms - HOUR_MS, now_ms, allowed - 1),
-    )
-    return 0 if nth is None else int(nth) + HOUR_MS - now_ms

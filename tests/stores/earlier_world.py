@@ -1,0 +1,89 @@
+"""Files as another version of the project writes them: times in another unit. Whichever unit today's version uses."""
+
+import io
+from collections.abc import Collection
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datahub_assets.datasets.ledgers import ledgers_of, parts_of
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.ledgers import LedgerSpec
+from datahub_assets.domain.partitions import is_data
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish.head import look
+from tests.stores.world import Site
+
+OTHER = {"ms": "us", "us": "ms"}
+
+
+def with_another_unit(content: bytes) -> bytes:
+    """The same rows with times in the other unit."""
+    table = pq.read_table(io.BytesIO(content))
+    buffer = io.BytesIO()
+    pq.write_table(table.cast(another_unit(table.schema)), buffer)
+    return buffer.getvalue()
+
+
+def another_unit(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        [
+            field.with_type(pa.timestamp(OTHER[field.type.unit], tz="UTC")) if is_time(field) else field
+            for field in schema.remove_metadata()
+        ]
+    )
+
+
+def is_time(field: pa.Field) -> bool:
+    return bool(pa.types.is_timestamp(field.type))
+
+
+def part_of(spec: DatasetSpec, path: str) -> DatasetSpec | LedgerSpec | None:
+    """What a file of the repo belongs to."""
+    return next((ledger for ledger in ledgers_of(spec) if ledger.path == path), spec if is_data(path) else None)
+
+
+def written_by_another_version(spec: DatasetSpec, hub: Hub, *, paths: Collection[str] | None = None) -> list[str]:
+    """A commit after which these files of the repo (all of them) have another form; which they are."""
+    head = hub.head(spec)
+    chosen = [path for path in sorted(hub.files(spec, revision=head)) if part_of(spec, path) is not None]
+    chosen = [path for path in chosen if paths is None or path in paths]
+    writes = {path: with_another_unit(hub.read(spec, path, revision=head)) for path in chosen}
+    hub.commit(spec, writes=writes, deletes=[], message="as another version wrote it", parent=head)
+    return chosen
+
+
+def upgraded(spec: DatasetSpec, site: Site) -> list[str]:
+    """The repo is of another form, and the cache knows its head as that other version left it: without any forms."""
+    paths = written_by_another_version(spec, site.hub)
+    with Cache.open(site.cache_path) as cache:
+        cache.repo(spec).save(look(spec, cache=cache, hub=site.hub))
+        cache.database.execute("DELETE FROM file_forms")
+    return paths
+
+
+def schemas(spec: DatasetSpec, hub: Hub, *, revision: str) -> dict[str, list[pa.Schema]]:
+    """The schemas of the files of each config of the card, each once: the main table and the ledgers."""
+    found: dict[str, list[pa.Schema]] = {}
+    for path in hub.files(spec, revision=revision):
+        part = part_of(spec, path)
+        if part is not None:
+            schema = pq.read_schema(io.BytesIO(hub.read(spec, path, revision=revision))).remove_metadata()
+            known = found.setdefault(part.name, [])
+            if not any(schema.equals(one) for one in known):
+                known.append(schema)
+    return found
+
+
+def commits(spec: DatasetSpec, hub: Hub) -> list[str]:
+    """All commits of the main branch that hold files of ours, oldest first."""
+    found = [commit.commit_id for commit in hub._api.list_repo_commits(hub.repo_id(spec), repo_type="dataset")]
+    return [sha for sha in reversed(found) if any(part_of(spec, path) for path in hub.files(spec, revision=sha))]
+
+
+def assert_one_form(spec: DatasetSpec, hub: Hub, *, revision: str | None = None) -> None:
+    """Every file is of today's form."""
+    found = schemas(spec, hub, revision=revision or hub.head(spec))
+    assert found
+    assert found == {part.name: [part.arrow_schema()] for part in parts_of(spec) if part.name in found}

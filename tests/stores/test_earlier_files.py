@@ -1,0 +1,385 @@
+"""A repo of files of an earlier form: one commit writes them all anew, and no reader ever meets two forms."""
+
+import errno
+import logging
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pytest
+
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.errors import CacheFull, HubContentInvalid
+from datahub_assets.domain.partitions import is_sealed
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.card import CARD_PATH, read_summary
+from datahub_assets.stores.publish import draft as draft_module
+from datahub_assets.stores.publish import earlier_files, publisher
+from datahub_assets.stores.publish.draft import Draft, Merged
+from datahub_assets.stores.publish.work import Work
+from datahub_assets.stores.recovery.rebuild import rebuild
+from localhub.testing import HubServer
+from tests.stores.earlier_world import (
+    assert_one_form,
+    commits,
+    part_of,
+    schemas,
+    upgraded,
+    with_another_unit,
+    written_by_another_version,
+)
+from tests.stores.killed import Job, Moment, run_and_die
+from tests.stores.world import (
+    CORRECTIONS,
+    GAPS,
+    START_MS,
+    Site,
+    assert_settled,
+    candles,
+    content,
+    in_cache,
+    ledger_on_hub,
+    market,
+    on_hub,
+    paths_on_hub,
+)
+
+LATER_MS = START_MS + MINUTE_MS
+HOLE_MS = START_MS - START_MS % HOUR_MS - 3 * HOUR_MS
+FIRST_SEALED = "data/1h/2025-10.parquet"
+
+
+@pytest.fixture
+def filled(site: Site) -> Site:
+    """A repo of candles with sealed files of two intervals, a gap and corrections."""
+    rows = [candles(START_MS, pairs=2, back=back, intervals=[name]) for name, back in (("1h", 60 * 24), ("1d", 500))]
+    site.tick(OHLC, pl.concat(rows).filter(pl.col("timestamp").dt.epoch("ms") != HOLE_MS), now_ms=START_MS)
+    fixed = rows[0].filter(pl.col("timestamp").dt.epoch("ms") == HOLE_MS - HOUR_MS)
+    site.tick(
+        OHLC, fixed.with_columns(close=pl.col("close") + 0.25, ingested_at=later(fixed)), now_ms=START_MS + 30_000
+    )
+    sealed = [path for path in paths_on_hub(OHLC, site.hub) if is_sealed(OHLC, path)]
+    assert {path.split("/")[1] for path in sealed} == {"1h", "1d"}
+    assert len(sealed) >= 5
+    assert (ledger_on_hub(OHLC, GAPS, site.hub).height, ledger_on_hub(OHLC, CORRECTIONS, site.hub).height) == (2, 2)
+    return site
+
+
+def later(frame: pl.DataFrame) -> pl.Expr:
+    return pl.lit(START_MS + 1000).cast(pl.Datetime("ms", "UTC")).cast(frame.schema["ingested_at"])
+
+
+def lines(site: Site) -> list[pl.DataFrame]:
+    return [ledger_on_hub(OHLC, ledger, site.hub) for ledger in (GAPS, CORRECTIONS)]
+
+
+def spool(site: Site) -> Path:
+    return site.home / "rewritten" / OHLC.name
+
+
+def title(site: Site, spec: DatasetSpec) -> str:
+    return str(site.hub._api.list_repo_commits(site.hub.repo_id(spec), repo_type="dataset")[0].title)
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["nothing waits", "rows wait"])
+def test_all_files_are_written_anew_in_one_commit(filled: Site, server: HubServer, waiting: bool) -> None:
+    before, told = on_hub(OHLC, filled.hub), lines(filled)
+    paths = upgraded(OHLC, filled)
+    count = filled.hub.commit_count(OHLC)
+    rows = candles(LATER_MS, pairs=2, back=0)
+    if waiting:
+        filled.store(OHLC, rows, now_ms=LATER_MS)
+    published = filled.publish(OHLC, now_ms=LATER_MS)
+
+    assert filled.hub.commit_count(OHLC) == count + 1
+    assert published.rewritten == len(paths)
+    assert published.rows == (rows.height if waiting else 0), "rows that are only written anew are not counted"
+    held = on_hub(OHLC, filled.hub)
+    assert held.height == before.height
+    assert held.join(rows, on=OHLC.key, how="anti").equals(before.join(rows, on=OHLC.key, how="anti"))
+    assert lines(filled)[0].equals(told[0])
+    assert lines(filled)[1].equals(told[1]), "a time in another unit is no correction"
+    card = filled.hub.read(OHLC, CARD_PATH, revision=filled.hub.head(OHLC))
+    assert f"| `timestamp` | {OHLC.arrow_schema().field('timestamp').type} |" in card.decode()
+    summary = read_summary(card)
+    assert summary is not None
+    assert summary.rows == held.height
+    added = f"Add {rows.height} rows fetched until 2025-11-22 09:31:00 UTC and rewrite" if waiting else "Rewrite"
+    assert title(filled, OHLC) == f"{added} {len(paths)} files of an earlier form, their rows unchanged"
+    for sha in commits(OHLC, filled.hub):
+        assert {len(found) for found in schemas(OHLC, filled.hub, revision=sha).values()} == {1}
+        on_hub(OHLC, filled.hub, revision=sha)  # no key twice
+    assert_one_form(OHLC, filled.hub)
+    assert not spool(filled).exists()
+    server.faults.seen.clear()
+    assert filled.publish(OHLC, now_ms=LATER_MS + MINUTE_MS).reason == "nothing changed since the last commit"
+    assert server.faults.seen == [], "what we wrote is known"
+
+
+def test_files_of_this_form_are_asked_once_by_their_footers(filled: Site, server: HubServer) -> None:
+    """The first publish of a version that notes forms, on a repo that is of its form already."""
+    with Cache.open(filled.cache_path) as cache:
+        cache.database.execute("DELETE FROM file_forms")
+    head = filled.hub.head(OHLC)
+    server.faults.seen.clear()
+    assert filled.publish(OHLC, now_ms=LATER_MS).reason == "the Hub holds these rows already"
+    files = [path for path in filled.hub.files(OHLC, revision=head) if part_of(OHLC, path) is not None]
+    assert [sum(f"/{path}" in one for one in server.faults.seen) for path in files] == [1] * len(files)
+    assert len(server.faults.seen) <= len(files) + 10, "folders are listed once"
+    assert filled.hub.head(OHLC) == head
+    server.faults.seen.clear()
+    assert filled.publish(OHLC, now_ms=LATER_MS + MINUTE_MS).reason == "nothing changed since the last commit"
+    assert server.faults.seen == []
+
+
+def test_polars_reads_every_commit(filled: Site, tmp_path: Path) -> None:
+    """It refuses a scan over files that differ in the unit of a time."""
+
+    def scanned(name: str) -> int:
+        folder, head = tmp_path / name, filled.hub.head(OHLC)
+        for path in paths_on_hub(OHLC, filled.hub):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(filled.hub.read(OHLC, path, revision=head))
+        return int(
+            pl.scan_parquet(folder / "data/**/*.parquet").select(pl.len(), pl.col("timestamp").max()).collect()[0, 0]
+        )
+
+    height = scanned("before")
+    written_by_another_version(OHLC, filled.hub, paths=[FIRST_SEALED])
+    with pytest.raises(pl.exceptions.PolarsError):
+        scanned("mixed")
+    filled.tick(OHLC, candles(LATER_MS, pairs=2, back=0), now_ms=LATER_MS)
+    assert scanned("after") == height
+
+
+@pytest.mark.parametrize("paths", [["data/1h/open.parquet"], [FIRST_SEALED], [GAPS.path]], ids=str)
+def test_an_older_writer_beside_us_changes_nothing_for_long(filled: Site, paths: list[str]) -> None:
+    upgraded(OHLC, filled)
+    filled.publish(OHLC, now_ms=LATER_MS)
+    before = on_hub(OHLC, filled.hub)
+    assert written_by_another_version(OHLC, filled.hub, paths=paths) == paths
+    rows = candles(LATER_MS + MINUTE_MS, pairs=2, back=0)
+    published = filled.tick(OHLC, rows, now_ms=LATER_MS + MINUTE_MS)
+    assert published.rewritten == 1
+    assert_one_form(OHLC, filled.hub)
+    held = on_hub(OHLC, filled.hub)
+    assert held.height == before.height
+    assert content(OHLC, held) >= content(OHLC, rows)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one after the other", "at once"])
+def test_two_writers_of_this_version_write_it_once(
+    filled: Site, new_site: Callable[[str], Site], server: HubServer, together: bool
+) -> None:
+    other = new_site("other")
+    rebuild(other.cache_path, (OHLC,), hub=other.hub, landing=other.home / "landing", now_ms=START_MS)
+    before = on_hub(OHLC, filled.hub)
+    upgraded(OHLC, filled)
+    upgraded_at = filled.hub.commit_count(OHLC)
+    if together:
+        server.faults.race_commit()
+    first = filled.publish(OHLC, now_ms=LATER_MS)
+    rows = candles(LATER_MS + MINUTE_MS, pairs=2, back=0)
+    second = other.tick(OHLC, rows, now_ms=LATER_MS + MINUTE_MS)
+    assert first.rewritten > second.rewritten == 0
+    assert filled.hub.commit_count(OHLC) == upgraded_at + 2 + together
+    assert_one_form(OHLC, filled.hub)
+    assert on_hub(OHLC, filled.hub).height == before.height
+
+
+def test_two_publishes_of_one_cache_at_once_settle(filled: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share the folder of rewritten files, which the first one that is done clears away."""
+    upgraded(OHLC, filled)
+    before, together = on_hub(OHLC, filled.hub), threading.Barrier(2, timeout=20)
+    written: list[Draft] = []
+
+    def write_files(work: Work, merged: Merged) -> Draft:
+        draft = draft_module.write_files(work, merged)
+        written.append(draft)
+        if len(written) <= together.parties:
+            together.wait()
+        return draft
+
+    monkeypatch.setattr(publisher, "write_files", write_files)
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(filled.publish, OHLC, now_ms=LATER_MS) for _ in range(2)]
+        outcomes = [future.result(60) for future in futures]
+    assert [len(draft.rewritten) > 0 for draft in written[:2]] == [True, True]
+    assert any(outcome.commit == filled.hub.head(OHLC) for outcome in outcomes)
+    assert_one_form(OHLC, filled.hub)
+    assert on_hub(OHLC, filled.hub).equals(before)
+
+
+MOMENTS = [
+    Moment("_rewrite", "return", 2),
+    Moment("_fetch_upload_modes", "return"),
+    Moment("_send_commit", "return"),
+    Moment("clear", "call"),
+    Moment("with_forms", "return"),
+    Moment("_rewrite", "call"),
+    Moment("rewrite", "return", 3),
+    Moment("write_files", "return"),
+    Moment("lfs_upload", "return", 2),
+    Moment("Hub.commit", "return"),
+    Moment("RepoMemory.save", "return"),
+    Moment("note_commit", "return"),
+]
+NOT_COMMITTED = {
+    one
+    for one in MOMENTS
+    if one.function in {"_rewrite", "_fetch_upload_modes", "with_forms", "write_files", "lfs_upload"}
+}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [*MOMENTS[:4], *(pytest.param(moment, marks=pytest.mark.slow) for moment in MOMENTS[4:])],
+    ids=str,
+)
+def test_killed_on_the_way_the_next_publish_goes_on(filled: Site, server: HubServer, moment: Moment) -> None:
+    paths = upgraded(OHLC, filled)
+    count, before = filled.hub.commit_count(OHLC), on_hub(OHLC, filled.hub)
+    token = filled.hub._api.token
+    assert isinstance(token, str)
+    assert run_and_die(Job(filled.home, filled.hub.endpoint, token, OHLC.name, LATER_MS), moment) == -9
+    ready = len(list(spool(filled).glob("*.parquet")))
+    server.faults.seen.clear()
+    filled.publish(OHLC, now_ms=LATER_MS + MINUTE_MS)
+    sealed = [path for path in paths if is_sealed(OHLC, path)]
+    fetched = [path for path in sealed if any(one.startswith("GET") and path in one for one in server.faults.seen)]
+    if moment in NOT_COMMITTED:
+        assert len(fetched) == len(sealed) - ready, "no file is fetched and written twice"
+    assert filled.hub.commit_count(OHLC) == count + 1
+    assert_one_form(OHLC, filled.hub)
+    rows = candles(LATER_MS)
+    held = on_hub(OHLC, filled.hub)
+    assert held.height == before.join(rows, on=OHLC.key, how="anti").height + rows.height
+    assert_settled(OHLC, filled, pl.concat([before.join(rows, on=OHLC.key, how="anti"), rows]))
+    assert not spool(filled).exists()
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def test_a_disk_without_room_is_told_before_it_is_full(filled: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgraded(OHLC, filled)
+    head = filled.hub.head(OHLC)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: Usage(1 << 40, 1 << 40, 1 << 20))
+        with pytest.raises(CacheFull, match=r"67 MB are needed and 1 MB are free\): free some space"):
+            filled.publish(OHLC, now_ms=LATER_MS)
+    assert list(spool(filled).iterdir()) == []
+    assert filled.hub.head(OHLC) == head
+    assert filled.publish(OHLC, now_ms=LATER_MS).commit is not None
+
+
+def test_progress_is_told_and_what_was_killed_long_ago_is_tidied_up(
+    filled: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    sealed = [path for path in upgraded(OHLC, filled) if is_sealed(OHLC, path)]
+    spool(filled).mkdir(parents=True)
+    old = spool(filled) / "a.parquet.0011aabb.partial"
+    old.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with caplog.at_level(logging.INFO), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(earlier_files, "clear", lambda _: None)
+        filled.publish(OHLC, now_ms=LATER_MS)
+    told = [one.getMessage() for one in caplog.records if one.getMessage().startswith("rewriting")]
+    assert len(told) == len(sealed)
+    assert f"file {len(sealed)} of {len(sealed)}, 0.0 MB" in told[-1]
+    assert [path.suffix for path in spool(filled).iterdir()] == [".parquet"] * len(sealed)
+
+
+def test_a_disk_that_fills_up_on_the_way_leaves_nothing_half(filled: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgraded(OHLC, filled)
+    real, calls = os.fsync, []
+
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(CacheFull, match="free some space"):
+            filled.publish(OHLC, now_ms=LATER_MS)
+    kept = list(spool(filled).iterdir())
+    assert [path.suffix for path in kept] == [".parquet"] * 2
+    assert stat.S_IMODE(spool(filled).stat().st_mode) == stat.S_IMODE(spool(filled).parent.stat().st_mode) == 0o700
+    assert filled.publish(OHLC, now_ms=LATER_MS).commit is not None
+    assert_one_form(OHLC, filled.hub)
+
+
+@pytest.mark.parametrize("path", [FIRST_SEALED, "data/1h/open.parquet"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda rows: rows.with_columns(note=pl.lit("mine")),
+            "holds the columns note, which the dataset does not have",
+        ),
+        (lambda rows: rows.with_columns(pl.col("close").cast(pl.String)), "in the column close, which is double now"),
+        (lambda rows: rows.drop("symbol"), "lacks the columns symbol"),
+    ],
+    ids=["a column more", "another kind", "no key"],
+)
+def test_what_would_be_lost_is_refused(
+    filled: Site, path: str, change: Callable[[pl.DataFrame], pl.DataFrame], told: str, tmp_path: Path
+) -> None:
+    head = filled.hub.head(OHLC)
+    file = tmp_path / "changed.parquet"
+    change(pl.read_parquet(filled.hub.read(OHLC, path, revision=head))).write_parquet(file)
+    changed = filled.hub.commit(OHLC, writes={path: file}, deletes=[], message="by hand", parent=head)
+    for _ in range(2):
+        with pytest.raises(HubContentInvalid, match=f"{path} at {changed} .*{told}") as caught:
+            filled.tick(OHLC, candles(LATER_MS, pairs=2, back=0), now_ms=LATER_MS)
+        assert ("another `repo_name`" in str(caught.value)) is ("lacks" not in told), "it says what to do"
+    assert filled.hub.head(OHLC) == changed
+
+
+def test_a_cache_made_anew_reads_an_earlier_form(filled: Site) -> None:
+    before = in_cache(OHLC, filled.cache_path), in_cache(GAPS, filled.cache_path)
+    written_by_another_version(OHLC, filled.hub)
+    filled.cache_path.unlink()
+    rebuild(filled.cache_path, (OHLC,), hub=filled.hub, landing=filled.home / "landing", now_ms=LATER_MS)
+    assert (
+        in_cache(OHLC, filled.cache_path).join(before[0], on=OHLC.column_names, how="anti", nulls_equal=True).is_empty()
+    )
+    assert in_cache(GAPS, filled.cache_path).equals(before[1])
+    assert filled.publish(OHLC, now_ms=LATER_MS + MINUTE_MS).rewritten > 0
+    assert_one_form(OHLC, filled.hub)
+
+
+def test_live_files_and_days_of_prices_are_written_anew(site: Site) -> None:
+
+    frames = [market(START_MS - day * DAY_MS, coins=3) for day in range(4)]
+    site.store(MARKET, *frames, now_ms=START_MS)
+    site.publish(MARKET, now_ms=START_MS)
+    paths = upgraded(MARKET, site)
+    assert len(paths) == 4
+    new = market(LATER_MS, coins=3)
+    assert site.tick(MARKET, new, now_ms=LATER_MS).rewritten == 4
+    assert_one_form(MARKET, site.hub)
+    assert_settled(MARKET, site, pl.concat([*frames, new]))
+
+
+def test_the_helper_makes_another_form() -> None:
+    assert part_of(OHLC, CARD_PATH) is None
+
+    rows = candles(START_MS)
+    other = with_another_unit(layout.write(OHLC, rows))
+    assert layout.read(OHLC, other, name="x").equals(rows)
