@@ -28,6 +28,8 @@ _RESERVED: Final = frozenset(
 COUNTS: Final = range(-(1 << 63), 1 << 63)
 """The numbers a column of counts holds."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
+MOST_PARAMETERS: Final = 512
+"""Of one request."""
 _MOST_LEVELS: Final = 32
 _MOST_REVISION: Final = 1000
 """What the Hub does not know is remembered by its name."""

@@ -10,6 +10,7 @@ from litestar.types import HTTPScope
 from api.access.api_keys import DROP_INS, KEY_HEADERS, take_key
 from api.http.context import Headers, RequestContext
 from api.http.errors import HeadersTooLarge, RepeatedHeader, UrlTooLong
+from api.http.reading import MOST_PARAMETERS
 from datahub_system.net.headers import ONLY_ONCE
 
 MOST_HEADERS: Final = 100
@@ -20,7 +21,8 @@ MOST_HEADER_BYTES: Final = 32 * 1024
 MOST_PATH: Final = 1024
 MOST_QUERY_BYTES: Final = 32 * 1024
 """500 symbols or coin ids, the most of a list, fit, percent-encoded too; so does a long statement."""
-MOST_PARAMETERS: Final = 512
+SHORT_URL: Final = MOST_PARAMETERS
+"""Path and query of so few characters are within all bounds."""
 _ONCE: Final = ONLY_ONCE | {b"x-webhook-secret", b"last-event-id", *(name.encode() for name in KEY_HEADERS)}
 """Headers with one value, of which a second one would contradict the first."""
 _LISTS: Final = frozenset({b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"if-none-match"})

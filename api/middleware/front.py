@@ -36,7 +36,7 @@ from api.http.delivery import PIECE_BYTES, send_in_pieces
 from api.http.disconnects import CLOSED_STATUS
 from api.http.errors import ApiError
 from api.http.metrics import Metrics
-from api.middleware.bounds import MOST_FIELD_BYTES, MOST_HEADERS, MOST_PARAMETERS, check_closely
+from api.middleware.bounds import MOST_FIELD_BYTES, MOST_HEADERS, SHORT_URL, check_closely
 from api.middleware.query_cache import FEW_PARAMETERS, SMALL_BYTES, forget_queries
 from api.middleware.refusals import refusal_of
 
@@ -206,7 +206,7 @@ def _is_plain(scope: HTTPScope, context: RequestContext) -> bool:
         len(given) == len(cast("list[Any]", scope["headers"]))
         and len(given) <= MOST_HEADERS
         and len(b"".join(given)) + len(b"".join(given.values())) <= MOST_FIELD_BYTES
-        and len(path) + len(scope["query_string"]) <= MOST_PARAMETERS
+        and len(path) + len(scope["query_string"]) <= SHORT_URL
         and not path.startswith(DROP_INS)
     )
 

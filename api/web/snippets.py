@@ -14,6 +14,7 @@ import msgspec
 
 from api.caching.descriptions import Description
 from api.http.errors import InvalidParameter
+from api.http.reading import MOST_PARAMETERS
 from api.web.endpoints import Endpoint
 from datahub_assets.datasets.spec import DatasetSpec
 
@@ -84,7 +85,7 @@ def query_of(path: str, further: Sequence[tuple[str, str]], *, endpoints: Mappin
     """A query as people have it: a path, or a whole URL, with its parameters there or beside it.
 
     Raises:
-        InvalidParameter: there is no such endpoint. Parameters are not looked at.
+        InvalidParameter: there is no such endpoint, or there are too many parameters; they are not looked at.
     """
     if len(path) > _MOST_PATH:
         raise InvalidParameter.of("path", path, valid=f"at most {_MOST_PATH} characters")
@@ -95,7 +96,10 @@ def query_of(path: str, further: Sequence[tuple[str, str]], *, endpoints: Mappin
     endpoint = endpoints.get(split.path.rstrip("/"))
     if endpoint is None:
         raise InvalidParameter.of("path", split.path, valid=tuple(endpoints))
-    return Query(endpoint, (*parse_qsl(split.query, keep_blank_values=True), *further))
+    given = (*parse_qsl(split.query, keep_blank_values=True), *further)
+    if len(given) > MOST_PARAMETERS:
+        raise InvalidParameter.of("path", f"{len(given):,} parameters", valid=f"at most {MOST_PARAMETERS}")
+    return Query(endpoint, given)
 
 
 def example_query(spec: DatasetSpec) -> str:

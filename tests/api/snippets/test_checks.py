@@ -23,6 +23,7 @@ from tests.api.workers import Workers
         ({"path": "/etc/passwd"}, (400, "path")),
         ({"path": "http://[broken"}, (400, "path")),
         ({"path": "x" * 9000}, (400, "path")),
+        ({"path": "/api/hub/market?" + "symbols=A&" * 600}, (400, "path")),
         ({"path": "/api/hub/ohlc"}, (400, "symbol")),
         ({"path": "/api/hub/market?limt=3"}, (400, "limt")),
         ({"path": "/api/hub/market", "limt": "3"}, (400, "limt")),
