@@ -2,12 +2,19 @@
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from datahub_system.net.proxies import VARIABLES
+
+# A shell that starts something in the background has it ignore Ctrl-C. Processes that tests start would inherit that,
+# and Dagster then has them ignore SIGTERM too.
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # huggingface_hub and datasets read these when they are imported, so they are set before any test module is.
 _HF_HOME = Path(tempfile.mkdtemp(prefix="datahub-tests-hf-"))

@@ -21,7 +21,7 @@ from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.settings_table import setting_rows
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.publish import losses
+from datahub_assets.stores.publish import losses, work
 from datahub_assets.stores.worker_status import WorkerStatusFile
 from localhub.testing import HubServer
 from tests.ops.conftest import System
@@ -364,7 +364,12 @@ def test_the_readme_says_of_every_store_whether_it_may_be_deleted(tmp_path: Path
     settings = Settings.from_env({"DATAHUB_HOME": str(tmp_path)})
     told = [set(re.findall(r"^\| `([a-z0-9.-]+)/?`", part, flags=re.MULTILINE)) for part in (may, never)]
     assert told == [
-        {settings.dagster_home.name, settings.snapshots_path.name, WorkerStatusFile(tmp_path).path.name},
+        {
+            settings.dagster_home.name,
+            settings.snapshots_path.name,
+            WorkerStatusFile(tmp_path).path.name,
+            work.FOLDER,
+        },
         {settings.cache_path.name, settings.landing_path.name, settings.localhub_home.name},
     ]
 

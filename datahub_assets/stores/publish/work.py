@@ -3,10 +3,14 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
+
+FOLDER: Final = "rewritten"
+"""In the home, beside the cache: what was rewritten and is not committed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,4 +26,4 @@ class Work:
     @property
     def spool(self) -> Path:
         """Folder of files that were rewritten for the next commit."""
-        return self.cache.folder / "rewritten" / self.spec.name
+        return self.cache.folder / FOLDER / self.spec.name
