@@ -348,7 +348,13 @@ def test_what_would_be_lost_is_refused(
         with pytest.raises(HubContentInvalid, match=f"{path} at {changed} .*{told}") as caught:
             filled.tick(OHLC, candles(LATER_MS, pairs=2, back=0), now_ms=LATER_MS)
         assert ("another `repo_name`" in str(caught.value)) is ("lacks" not in told), "it says what to do"
+        with Cache.open(filled.cache_path) as cache:
+            assert cache.waiting(OHLC) > 0, "rows wait until somebody decides; nothing is lost by that"
     assert filled.hub.head(OHLC) == changed
+    writes = {path: filled.hub.read(OHLC, path, revision=head)}
+    filled.hub.commit(OHLC, writes=writes, deletes=[], message="as it was", parent=changed)
+    filled.publish(OHLC, now_ms=LATER_MS)
+    assert content(OHLC, on_hub(OHLC, filled.hub)) >= content(OHLC, candles(LATER_MS, pairs=2, back=0))
 
 
 def test_a_cache_made_anew_reads_an_earlier_form(filled: Site) -> None:

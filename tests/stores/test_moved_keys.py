@@ -186,5 +186,5 @@ def test_the_window_of_a_repo_without_a_card_begins_after_its_newest_sealed_row(
     head = site.hub.head(RECEIPTS)
     site.hub.commit(RECEIPTS, writes={}, deletes=[CARD_PATH], message="by hand", parent=head)
     with Cache.open(new_site("other").cache_path) as cache:
-        seen = look(RECEIPTS, cache=cache, hub=site.hub)
+        seen = look(site.work(RECEIPTS, cache=cache, now_ms=START_MS))
     assert (seen.window_start, seen.rows) == (newest + 1, 2)
