@@ -9,6 +9,7 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain.columns import Column, ColumnKind
+from datahub_assets.domain.gaps import GridGap
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec, named_text, value_text
 from datahub_assets.domain.tables import FETCHED
 
@@ -96,6 +97,25 @@ def series_named(spec: DatasetSpec, text: str) -> Series:
     """The series a ledger names."""
     values: Mapping[str, str] = json.loads(text)
     return tuple(values[name] for name in spec.series_columns)
+
+
+def gap_line(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:
+    """A gap as a line of the ledger."""
+    if spec.gaps is None:
+        raise ValueError(f"{spec.name} keeps no gaps")
+    return {
+        DATASET: spec.name,
+        "series": series_text(spec, series),
+        "first_time": gap.first_time,
+        "last_time": gap.last_time,
+        "missing": gap.missing(spec.gaps.step_ms(series)),
+        "cause": str(gap.cause),
+        "first_seen": gap.first_seen,
+        "asked_at": gap.asked_at,
+        "asks": gap.asks,
+        "healed_at": gap.healed_at,
+        "updated_at": gap.updated_at,
+    }
 
 
 def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

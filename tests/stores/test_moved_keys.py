@@ -135,7 +135,7 @@ def test_a_sealed_file_that_another_writer_emptied_is_no_loss(new_site: Callable
     one.tick(INCIDENTS, incidents(incident("b", later, fetched_ms=later)), now_ms=later + MINUTE_MS)
     with Cache.open(one.cache_path) as cache:
         assert losses.owed(INCIDENTS, repo=one.hub.repo_url(INCIDENTS), cache=cache) == 0
-        assert cache.last_times(INCIDENTS) == {(): later}, "the source need not fill the history anew"
+        assert cache.series(INCIDENTS).last_times() == {(): later}, "the source need not fill the history anew"
     assert on_hub(INCIDENTS, one.hub)["incident_id"].to_list() == ["a", "b"]
 
 

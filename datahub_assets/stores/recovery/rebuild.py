@@ -100,7 +100,7 @@ def _take_in(work: Work) -> int:
         commit_id = cache.repo(spec).add_commit(repo=seen.repo, sha=seen.head, at_ms=now_ms, rows=0, size=0)
         for path in sorted(path for path in seen.files if is_placed(spec, path) and path not in seen.unreadable):
             rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
-            cache.note_rows(spec, rows, version=version)
+            cache.series(spec).note_rows(rows, version=version)
             if not is_small(spec, path):
                 if keys_move(spec):
                     cache.sealed_keys(spec).note(path, content_id=seen.files[path].content_id, rows=rows)
@@ -119,5 +119,5 @@ def _ledgers(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, vers
             continue
         lines = layout.read(ledger, hub.read(spec, ledger.path, revision=seen.head), name=ledger.path)
         if ledger.name == GAPS:
-            lines = cache.confirmed_gaps(spec, lines)
+            lines = cache.gaps(spec).confirmed(lines)
         cache.table(ledger).put(lines, version=version, commit_id=commit_id)
