@@ -1,4 +1,4 @@
-"""Files as another version of the project writes them: times in another unit. Whichever unit today's version uses."""
+"""A repo whose files an earlier version of the project wrote, and the form its files have; see `tests.earlier_form`."""
 
 import io
 from collections.abc import Collection
@@ -13,30 +13,8 @@ from datahub_assets.domain.partitions import is_data
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish.head import look
+from tests.earlier_form import earlier
 from tests.stores.world import START_MS, Site
-
-OTHER = {"ms": "us", "us": "ms"}
-
-
-def with_another_unit(content: bytes) -> bytes:
-    """The same rows with times in the other unit."""
-    table = pq.read_table(io.BytesIO(content))
-    buffer = io.BytesIO()
-    pq.write_table(table.cast(another_unit(table.schema)), buffer)
-    return buffer.getvalue()
-
-
-def another_unit(schema: pa.Schema) -> pa.Schema:
-    return pa.schema(
-        [
-            field.with_type(pa.timestamp(OTHER[field.type.unit], tz="UTC")) if is_time(field) else field
-            for field in schema.remove_metadata()
-        ]
-    )
-
-
-def is_time(field: pa.Field) -> bool:
-    return bool(pa.types.is_timestamp(field.type))
 
 
 def part_of(spec: DatasetSpec, path: str) -> DatasetSpec | LedgerSpec | None:
@@ -49,7 +27,7 @@ def written_by_another_version(spec: DatasetSpec, hub: Hub, *, paths: Collection
     head = hub.head(spec)
     chosen = [path for path in sorted(hub.files(spec, revision=head)) if part_of(spec, path) is not None]
     chosen = [path for path in chosen if paths is None or path in paths]
-    writes = {path: with_another_unit(hub.read(spec, path, revision=head)) for path in chosen}
+    writes = {path: earlier(hub.read(spec, path, revision=head)) for path in chosen}
     hub.commit(spec, writes=writes, deletes=[], message="as another version wrote it", parent=head)
     return chosen
 

@@ -20,7 +20,8 @@ from datahub_assets.stores.publish import losses
 from datahub_assets.stores.recovery.rebuild import rebuild
 from localhub.testing import HubServer
 from tests.datasets.foreign import INCIDENTS
-from tests.stores.earlier_world import assert_one_form, upgraded, with_another_unit
+from tests.earlier_form import earlier
+from tests.stores.earlier_world import assert_one_form, upgraded
 from tests.stores.foreign_world import incident, incidents, listed
 from tests.stores.world import START_MS, Site, candles, content, in_cache, on_hub, paths_on_hub
 
@@ -119,7 +120,7 @@ def test_several_at_once_are_all_left(filled: Site, caplog: pytest.LogCaptureFix
     """Found one way or the other: by a footer, and on the way of writing the file anew."""
     sealed = [path for path in paths_on_hub(OHLC, filled.hub) if is_sealed(OHLC, path)]
     for path, damage in zip(sealed, [broken_page, cut, broken_page], strict=False):
-        put(filled, path, damage(with_another_unit(read(filled, path))))
+        put(filled, path, damage(earlier(read(filled, path))))
     upgraded(OHLC, filled, paths=[path for path in paths_on_hub(OHLC, filled.hub) if path not in sealed[:3]])
     caplog.clear()
     tick(filled, 1)
@@ -128,7 +129,7 @@ def test_several_at_once_are_all_left(filled: Site, caplog: pytest.LogCaptureFix
     assert_one_form(OHLC, filled.hub, without=set(sealed[:3]))
 
 
-@pytest.mark.parametrize("form", [lambda whole: whole, with_another_unit], ids=["today's", "an earlier one"])
+@pytest.mark.parametrize("form", [lambda whole: whole, earlier], ids=["today's", "an earlier one"])
 def test_a_file_that_is_mended_is_looked_at_anew(filled: Site, form: Callable[[bytes], bytes]) -> None:
     whole, before = read(filled, SEALED), on_hub(OHLC, filled.hub)
     put(filled, SEALED, cut(whole))

@@ -29,13 +29,13 @@ from datahub_assets.stores.publish.draft import Draft, Merged
 from datahub_assets.stores.publish.work import Work
 from datahub_assets.stores.recovery.rebuild import rebuild
 from localhub.testing import HubServer
+from tests.earlier_form import earlier
 from tests.stores.earlier_world import (
     assert_one_form,
     commits,
     part_of,
     schemas,
     upgraded,
-    with_another_unit,
     written_by_another_version,
 )
 from tests.stores.killed import Job, Moment, run_and_die
@@ -387,5 +387,5 @@ def test_the_helper_makes_another_form() -> None:
     assert part_of(OHLC, CARD_PATH) is None
 
     rows = candles(START_MS)
-    other = with_another_unit(layout.write(OHLC, rows))
+    other = earlier(layout.write(OHLC, rows))
     assert layout.read(OHLC, other, name="x").equals(rows)
