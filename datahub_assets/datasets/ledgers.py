@@ -70,7 +70,8 @@ def corrections_of(spec: DatasetSpec) -> LedgerSpec | None:
         name=CORRECTIONS,
         dataset=spec.name,
         path="corrections/corrections.parquet",
-        summary=f"Values of final rows that upstream changed afterwards. {spec.corrections.noticed}",
+        summary="Values of final rows that upstream changed afterwards; a value where there was none is not one of "
+        f"them. {spec.corrections.noticed}",
         columns=_CORRECTION_COLUMNS,
         key=(DATASET, "key", "column", "corrected_at"),
         latest="corrected_at",
@@ -119,7 +120,11 @@ def gap_line(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:
 
 
 def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """A line for each value of a final row of `before` that is another one in `after` (rows matched by key)."""
+    """A line for each value of a final row of `before` that is another one in `after` (rows matched by key).
+
+    A null before is corrected by nothing: a row does not tell whether upstream had no value or nobody asked for one, as
+    with rows from before the dataset had the column.
+    """
     ledger = corrections_of(spec)
     if ledger is None or spec.final is None:
         raise ValueError(f"{spec.name} keeps no corrections")
@@ -138,5 +143,5 @@ def _lines(spec: DatasetSpec, row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [
         (spec.name, key, name, value_text(row[name]), value_text(row[name + _NOW]), row[FETCHED + _NOW])
         for name in names
-        if row[name] != row[name + _NOW]
+        if row[name] is not None and row[name] != row[name + _NOW]
     ]
