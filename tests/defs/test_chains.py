@@ -65,7 +65,7 @@ def test_a_run_brings_rows_from_upstream_to_the_hub(bench: Bench, spec: DatasetS
         HfApi(endpoint=bench.server.url).dataset_info(hub.repo_id(spec)).sha or "?"
     )
     assert all(passed for passed, _ in verdicts(result).values())
-    assert len(verdicts(result)) == {MARKET.name: 8, OHLC.name: 9}[spec.name]
+    assert len(verdicts(result)) == {MARKET.name: 9, OHLC.name: 10}[spec.name]
 
 
 def test_a_person_sees_a_table_and_times(bench: Bench) -> None:

@@ -41,7 +41,7 @@ def whole(work: Work, base: RepoState, path: str) -> bytes:
     """The content of a file of the head.
 
     Raises:
-        HubError: it could not be fetched.        HubUnavailable: nor did it come whole.
+        HubError: it could not be fetched.        HubUnavailable: what came is not the content the head names.
     """
     content = work.hub.read(work.spec, path, revision=base.head)
     if not is_content(content, content_id=base.files[path].content_id):
