@@ -15,6 +15,7 @@ from datahub_assets.domain.partitions import is_sealed
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.card import CARD_PATH
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import losses
 from datahub_assets.stores.recovery.rebuild import rebuild
@@ -149,6 +150,22 @@ def test_a_file_that_is_mended_is_looked_at_anew(filled: Site, form: Callable[[b
     assert content(OHLC, held) >= content(OHLC, new)
     with Cache.open(filled.cache_path) as cache:
         assert losses.owed(OHLC, repo=seen.repo, cache=cache) == 0
+
+
+def test_without_a_card_the_window_begins_where_it_was(filled: Site) -> None:
+    """The newest sealed file, whose rows would tell where, is the one that is damaged."""
+    with Cache.open(filled.cache_path) as cache:
+        known = cache.repo(OHLC).load()
+    newest = "data/1h/2025-11.parquet"
+    put(filled, newest, b"PAR1")
+    filled.hub.commit(OHLC, writes={}, deletes=[CARD_PATH], message="by hand", parent=filled.hub.head(OHLC))
+    tick(filled, 1)
+    assert unreadable(filled) == {newest}
+    with Cache.open(filled.cache_path) as cache:
+        seen = cache.repo(OHLC).load()
+    assert known is not None
+    assert seen is not None
+    assert seen.window_start == known.window_start
 
 
 def test_a_file_that_is_deleted_comes_again_from_the_cache(filled: Site) -> None:
