@@ -9,6 +9,7 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain.columns import Column, ColumnKind
+from datahub_assets.domain.gaps import GridGap
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec, named_text, value_text
 from datahub_assets.domain.tables import FETCHED
 
@@ -69,7 +70,8 @@ def corrections_of(spec: DatasetSpec) -> LedgerSpec | None:
         name=CORRECTIONS,
         dataset=spec.name,
         path="corrections/corrections.parquet",
-        summary=f"Values of final rows that upstream changed afterwards. {spec.corrections.noticed}",
+        summary="Values of final rows that upstream changed afterwards; a value where there was none is not one of "
+        f"them. {spec.corrections.noticed}",
         columns=_CORRECTION_COLUMNS,
         key=(DATASET, "key", "column", "corrected_at"),
         latest="corrected_at",
@@ -98,8 +100,31 @@ def series_named(spec: DatasetSpec, text: str) -> Series:
     return tuple(values[name] for name in spec.series_columns)
 
 
+def gap_line(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:
+    """A gap as a line of the ledger."""
+    if spec.gaps is None:
+        raise ValueError(f"{spec.name} keeps no gaps")
+    return {
+        DATASET: spec.name,
+        "series": series_text(spec, series),
+        "first_time": gap.first_time,
+        "last_time": gap.last_time,
+        "missing": gap.missing(spec.gaps.step_ms(series)),
+        "cause": str(gap.cause),
+        "first_seen": gap.first_seen,
+        "asked_at": gap.asked_at,
+        "asks": gap.asks,
+        "healed_at": gap.healed_at,
+        "updated_at": gap.updated_at,
+    }
+
+
 def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """A line for each value of a final row of `before` that is another one in `after` (rows matched by key)."""
+    """A line for each value of a final row of `before` that is another one in `after` (rows matched by key).
+
+    A null before is corrected by nothing: a row does not tell whether upstream had no value or nobody asked for one, as
+    with rows from before the dataset had the column.
+    """
     ledger = corrections_of(spec)
     if ledger is None or spec.final is None:
         raise ValueError(f"{spec.name} keeps no corrections")
@@ -118,5 +143,5 @@ def _lines(spec: DatasetSpec, row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [
         (spec.name, key, name, value_text(row[name]), value_text(row[name + _NOW]), row[FETCHED + _NOW])
         for name in names
-        if row[name] != row[name + _NOW]
+        if row[name] is not None and row[name] != row[name + _NOW]
     ]

@@ -69,7 +69,7 @@ class GapRule:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRule:
-    """What upstream changes in a final row afterwards is written down, value by value.
+    """What upstream changes in a final row afterwards is written down, value by value; not a value that was null.
 
     Attributes:
         noticed: which changes are noticed at all, a sentence for the card.

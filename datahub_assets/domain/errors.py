@@ -22,6 +22,7 @@ DataHubError
     ├── HubRefused (Terminal)           401, 403: the token may not do this
     ├── HubNotFound (Terminal)          no such repo, revision or file
     └── HubContentInvalid (Terminal)    a file of the dataset cannot be read as what it should be
+        └── HubFileDamaged              it is no whole parquet file
 """
 
 from typing import ClassVar
@@ -173,3 +174,9 @@ class HubContentInvalid(Terminal, HubError):
     """A file of a dataset is not what its layout says it is."""
 
     code = "hub_content_invalid"
+
+
+class HubFileDamaged(HubContentInvalid):
+    """A file of a dataset is no parquet file, or only a part of one; nothing can be read from it."""
+
+    code = "hub_file_damaged"

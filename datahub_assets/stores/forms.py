@@ -15,6 +15,8 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.partitions import is_placed
 
+UNREADABLE: Final = "unreadable"
+"""Stands for the form of a sealed file that is damaged: it is left as it is, until somebody gives it other content."""
 _WAY_OUT: Final = "keep the column as it was, or give the dataset another `repo_name`, where it begins anew"
 
 
@@ -34,11 +36,14 @@ def todays_form(part: DatasetSpec | LedgerSpec) -> str:
 
 
 def not_todays(spec: DatasetSpec, paths: Iterable[str], known: Mapping[str, str]) -> list[str]:
-    """Which of these files of a repo are of an earlier form, or of one that is not known; `known`: forms by path."""
+    """Which of these files of a repo are of an earlier form, or of one that is not known; `known`: forms by path.
+
+    Those that are known as unreadable are not among them.
+    """
     wanted = todays_form(spec)
     ledgers = {ledger.path: todays_form(ledger) for ledger in ledgers_of(spec)}
     placed = ((path, ledgers.get(path) or (wanted if is_placed(spec, path) else None)) for path in paths)
-    return sorted(path for path, form in placed if form is not None and known.get(path) != form)
+    return sorted(path for path, form in placed if form is not None and known.get(path) not in {form, UNREADABLE})
 
 
 def as_today(part: DatasetSpec | LedgerSpec, table: pa.Table) -> pa.Table:

@@ -1,5 +1,6 @@
 """Commits that two versions published, the earlier one with times in milliseconds, and what each of them must hold."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from datahub_assets.domain.partitions import SUFFIX
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.publish.head import look
 from datahub_assets.stores.publish.publisher import publish
+from datahub_assets.stores.publish.work import Work
 from localhub.testing import HubServer
 from tests.api.workers import LIMITS, Workers
 from tests.earlier_form import IN_MS, TODAYS, EarlierHub
 
+_LOG = logging.getLogger(__name__)
 GAPS, CORRECTIONS = ledgers_of(OHLC)
 INTERVALS = ("1h", "4h", "1d")
 ALL_FILES = {"default": "data/**/*.parquet", "gaps": GAPS.path, "corrections": CORRECTIONS.path} | {
@@ -57,8 +60,11 @@ class Published:
         workers = self.workers
         workers.hub, self.unit = self.todays, TODAYS
         for spec in specs:
+            work = Work(
+                spec=spec, cache=workers.cache, hub=self.todays, now_ms=workers.now_ms, log=logging.getLogger(__name__)
+            )
             with workers.cache.transaction():  # as the earlier version left the cache: it knew of no forms
-                looked = look(spec, cache=workers.cache, hub=self.todays)
+                looked = look(work)
                 workers.cache.repo(spec).save(replace(looked, forms={}))
             workers.now_ms += 60_000
             made = publish(spec, cache=workers.cache, hub=self.todays, limits=LIMITS, now_ms=workers.now_ms)

@@ -17,14 +17,12 @@ from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, error_mapping
 from datahub_assets.domain.ledgers import named_text
-from datahub_assets.domain.partitions import is_small
+from datahub_assets.domain.partitions import is_sealed, is_small
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.domain.times import utc_datetime
+from datahub_assets.domain.times import DAY_MS, MINUTE_MS, utc_datetime
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache import quarantine
 from tests.defs.conftest import Bench
-
-MINUTE_MS = 60_000
 
 
 @pytest.fixture(params=DATASETS.values(), ids=lambda spec: str(spec.name))
@@ -67,7 +65,7 @@ def test_a_run_brings_rows_from_upstream_to_the_hub(bench: Bench, spec: DatasetS
         HfApi(endpoint=bench.server.url).dataset_info(hub.repo_id(spec)).sha or "?"
     )
     assert all(passed for passed, _ in verdicts(result).values())
-    assert len(verdicts(result)) == {MARKET.name: 8, OHLC.name: 9}[spec.name]
+    assert len(verdicts(result)) == {MARKET.name: 9, OHLC.name: 10}[spec.name]
 
 
 def test_a_person_sees_a_table_and_times(bench: Bench) -> None:
@@ -276,6 +274,22 @@ def test_a_card_a_person_rewrote_fails_no_check(bench: Bench) -> None:
         assert result.success
         assert verdicts(result)["rows_never_shrink"] == (True, None)
         assert bench.status(MARKET)["rows"] == on_hub(bench, MARKET) == 20 * ticks
+
+
+def test_a_damaged_sealed_file_is_named_and_rows_go_out_without_it(bench: Bench) -> None:
+    bench.run(MARKET)
+    bench.clock.advance(DAY_MS)
+    assert bench.run(MARKET).success
+    (path,) = (path for path in bench.hub.files(MARKET, revision="main") if is_sealed(MARKET, path))
+    bench.server.commit(bench.hub.repo_id(MARKET), {path: b"PAR1"})
+    bench.clock.advance(MINUTE_MS)
+    result = bench.run(MARKET)
+    assert result.success
+    assert verdicts(result)["hub_equals_cache"] == (True, None)
+    passed, description = verdicts(result)["files_readable"]
+    assert not passed
+    assert (description or "").startswith("1 files are damaged, and readers fail on them; put back an earlier version")
+    assert (description or "").endswith(path)
 
 
 def test_a_copy_of_a_file_is_named_left_alone_and_not_counted(bench: Bench, spec: DatasetSpec) -> None:

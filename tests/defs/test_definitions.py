@@ -18,7 +18,7 @@ ASSETS = {
     "hf_dataset/crypto_ohlc_data": ("ohlc_candles", ["sqlite_cache/cached_ohlc"]),
 }
 CACHE_CHECKS = {"columns_and_types", "key_unique", "not_ahead", "numbers_plausible"}
-HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache", "no_foreign_files"}
+HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache", "no_foreign_files", "files_readable"}
 CHECKS = {
     "market_prices": {"all_rows_accepted"},
     "sqlite_cache/cached_market_data": CACHE_CHECKS,

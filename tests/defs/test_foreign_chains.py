@@ -23,7 +23,7 @@ from tests.fakes import Clock
 
 ROWS = {"incidents": TOLD_INCIDENTS, "receipts": TOLD_RECEIPTS * len(REGISTERS)}
 CACHE_CHECKS = {"columns_and_types", "key_unique", "not_ahead", "numbers_plausible"}
-HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache", "no_foreign_files"}
+HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache", "no_foreign_files", "files_readable"}
 
 
 @pytest.fixture

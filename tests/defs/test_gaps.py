@@ -55,7 +55,7 @@ def test_pairs_the_exchange_no_longer_knows_do_not_keep_others_from_being_asked(
     assert "BTCUSDT" in ask(bench)
     assert ask(bench) == set(), "what was refused is not asked for again at once"
     with bench.datahub.cache() as cache:
-        known = cache.coverages(OHLC)
+        known = cache.gaps(OHLC).coverages()
     assert known["BTCUSDT", "1h"].gaps == ()
     assert {(gap.cause, gap.asks) for symbol in gone for gap in known[symbol, "1h"].gaps} == {(Cause.NOT_FETCHED, 1)}
 
@@ -65,12 +65,12 @@ def test_a_pair_taken_out_of_the_settings_is_neither_asked_for_nor_missed(bench:
     bench = following(bench, "ETHUSDT")
     assert ask(bench) == {"ETHUSDT"}
     with bench.datahub.cache() as cache:
-        before = cache.coverages(OHLC)["BTCUSDT", "1h"]
+        before = cache.gaps(OHLC).coverages()["BTCUSDT", "1h"]
     assert len(before.gaps) == 1
     bench.clock.advance(5 * HOUR_MS)
     assert bench.run(OHLC).success
     with bench.datahub.cache() as cache:
-        assert cache.coverages(OHLC)["BTCUSDT", "1h"] == before
+        assert cache.gaps(OHLC).coverages()["BTCUSDT", "1h"] == before
 
 
 def test_gaps_of_a_pair_taken_out_of_the_settings_are_told_and_fail_no_check(bench: Bench) -> None:

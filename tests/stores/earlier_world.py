@@ -1,4 +1,4 @@
-"""Files as another version of the project writes them: times in another unit. Whichever unit today's version uses."""
+"""A repo whose files an earlier version of the project wrote, and the form its files have; see `tests.earlier_form`."""
 
 import io
 from collections.abc import Collection
@@ -13,30 +13,8 @@ from datahub_assets.domain.partitions import is_data
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish.head import look
-from tests.stores.world import Site
-
-OTHER = {"ms": "us", "us": "ms"}
-
-
-def with_another_unit(content: bytes) -> bytes:
-    """The same rows with times in the other unit."""
-    table = pq.read_table(io.BytesIO(content))
-    buffer = io.BytesIO()
-    pq.write_table(table.cast(another_unit(table.schema)), buffer)
-    return buffer.getvalue()
-
-
-def another_unit(schema: pa.Schema) -> pa.Schema:
-    return pa.schema(
-        [
-            field.with_type(pa.timestamp(OTHER[field.type.unit], tz="UTC")) if is_time(field) else field
-            for field in schema.remove_metadata()
-        ]
-    )
-
-
-def is_time(field: pa.Field) -> bool:
-    return bool(pa.types.is_timestamp(field.type))
+from tests.earlier_form import earlier
+from tests.stores.world import START_MS, Site
 
 
 def part_of(spec: DatasetSpec, path: str) -> DatasetSpec | LedgerSpec | None:
@@ -49,24 +27,27 @@ def written_by_another_version(spec: DatasetSpec, hub: Hub, *, paths: Collection
     head = hub.head(spec)
     chosen = [path for path in sorted(hub.files(spec, revision=head)) if part_of(spec, path) is not None]
     chosen = [path for path in chosen if paths is None or path in paths]
-    writes = {path: with_another_unit(hub.read(spec, path, revision=head)) for path in chosen}
+    writes = {path: earlier(hub.read(spec, path, revision=head)) for path in chosen}
     hub.commit(spec, writes=writes, deletes=[], message="as another version wrote it", parent=head)
     return chosen
 
 
-def upgraded(spec: DatasetSpec, site: Site) -> list[str]:
-    """The repo is of another form, and the cache knows its head as that other version left it: without any forms."""
-    paths = written_by_another_version(spec, site.hub)
+def upgraded(spec: DatasetSpec, site: Site, *, paths: Collection[str] | None = None) -> list[str]:
+    """These files of the repo (all) are of another form, and the cache knows its head as that other version left it.
+
+    So it knows no forms.
+    """
+    written = written_by_another_version(spec, site.hub, paths=paths)
     with Cache.open(site.cache_path) as cache:
-        cache.repo(spec).save(look(spec, cache=cache, hub=site.hub))
+        cache.repo(spec).save(look(site.work(spec, cache=cache, now_ms=START_MS)))
         cache.database.execute("DELETE FROM file_forms")
-    return paths
+    return written
 
 
-def schemas(spec: DatasetSpec, hub: Hub, *, revision: str) -> dict[str, list[pa.Schema]]:
+def schemas(spec: DatasetSpec, hub: Hub, *, revision: str, without: Collection[str] = ()) -> dict[str, list[pa.Schema]]:
     """The schemas of the files of each config of the card, each once: the main table and the ledgers."""
     found: dict[str, list[pa.Schema]] = {}
-    for path in hub.files(spec, revision=revision):
+    for path in hub.files(spec, revision=revision).keys() - set(without):
         part = part_of(spec, path)
         if part is not None:
             schema = pq.read_schema(io.BytesIO(hub.read(spec, path, revision=revision))).remove_metadata()
@@ -82,8 +63,8 @@ def commits(spec: DatasetSpec, hub: Hub) -> list[str]:
     return [sha for sha in reversed(found) if any(part_of(spec, path) for path in hub.files(spec, revision=sha))]
 
 
-def assert_one_form(spec: DatasetSpec, hub: Hub, *, revision: str | None = None) -> None:
-    """Every file is of today's form."""
-    found = schemas(spec, hub, revision=revision or hub.head(spec))
+def assert_one_form(spec: DatasetSpec, hub: Hub, *, without: Collection[str] = ()) -> None:
+    """Every file is of today's form; but for those `without`, which are not looked at."""
+    found = schemas(spec, hub, revision=hub.head(spec), without=without)
     assert found
     assert found == {part.name: [part.arrow_schema()] for part in parts_of(spec) if part.name in found}

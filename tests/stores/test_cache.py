@@ -99,11 +99,11 @@ def test_published_rows_past_their_retention_go_and_no_others(
 
 def test_rows_that_form_no_series_have_one_last_time(path: Path) -> None:
     with Cache.open(path) as cache:
-        assert cache.last_times(INCIDENTS) == {}
+        assert cache.series(INCIDENTS).last_times() == {}
         cache.upsert(INCIDENTS, incidents(*(incident(str(n), START_MS - n, fetched_ms=START_MS) for n in range(3))))
-        assert cache.last_times(INCIDENTS) == {(): START_MS}
-        assert cache.coverages(INCIDENTS) == {}
-        assert cache.gaps_to_ask(INCIDENTS, now_ms=START_MS) == []
+        assert cache.series(INCIDENTS).last_times() == {(): START_MS}
+        assert cache.gaps(INCIDENTS).coverages() == {}
+        assert cache.gaps(INCIDENTS).to_ask(now_ms=START_MS) == []
 
 
 def test_a_final_row_that_changes_its_time_is_corrected_in_it(path: Path) -> None:
@@ -210,14 +210,14 @@ def test_old_rows_leave_only_once_published_and_the_series_state_stays(path: Pat
         assert cache.prune(MARKET, now_ms=late + 1).rows == 0, "at most once an hour"
         assert cache.prune(MARKET, now_ms=late + HOUR_MS).rows == 5
         assert cache.table(MARKET).count() == 0
-        assert len(cache.last_times(MARKET)) == 5
+        assert len(cache.series(MARKET).last_times()) == 5
 
 
 def test_series_remember_their_last_row(path: Path) -> None:
     with Cache.open(path) as cache:
         cache.upsert(OHLC, candles(START_MS, pairs=1))
         cache.upsert(OHLC, candles(START_MS - 10 * DAY_MS, pairs=1))
-        assert cache.last_times(OHLC) == {
+        assert cache.series(OHLC).last_times() == {
             ("P0USDT", "1h"): START_MS - START_MS % HOUR_MS,
             ("P0USDT", "1d"): START_MS - START_MS % DAY_MS,
         }

@@ -131,7 +131,7 @@ def test_a_table_that_came_with_a_newer_program_is_made(path: Path) -> None:
         cache.database.execute("CREATE TABLE of_an_older_program (id INTEGER)")
         cache.database.execute("DROP TABLE gaps")
     with Cache.open(path) as cache:
-        assert cache.coverages(OHLC) == {}
+        assert cache.gaps(OHLC).coverages() == {}
 
 
 def test_a_lock_held_too_long_is_an_error_to_retry(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

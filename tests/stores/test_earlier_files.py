@@ -29,13 +29,13 @@ from datahub_assets.stores.publish.draft import Draft, Merged
 from datahub_assets.stores.publish.work import Work
 from datahub_assets.stores.recovery.rebuild import rebuild
 from localhub.testing import HubServer
+from tests.earlier_form import earlier
 from tests.stores.earlier_world import (
     assert_one_form,
     commits,
     part_of,
     schemas,
     upgraded,
-    with_another_unit,
     written_by_another_version,
 )
 from tests.stores.killed import Job, Moment, run_and_die
@@ -348,7 +348,13 @@ def test_what_would_be_lost_is_refused(
         with pytest.raises(HubContentInvalid, match=f"{path} at {changed} .*{told}") as caught:
             filled.tick(OHLC, candles(LATER_MS, pairs=2, back=0), now_ms=LATER_MS)
         assert ("another `repo_name`" in str(caught.value)) is ("lacks" not in told), "it says what to do"
+        with Cache.open(filled.cache_path) as cache:
+            assert cache.waiting(OHLC) > 0, "rows wait until somebody decides; nothing is lost by that"
     assert filled.hub.head(OHLC) == changed
+    writes = {path: filled.hub.read(OHLC, path, revision=head)}
+    filled.hub.commit(OHLC, writes=writes, deletes=[], message="as it was", parent=changed)
+    filled.publish(OHLC, now_ms=LATER_MS)
+    assert content(OHLC, on_hub(OHLC, filled.hub)) >= content(OHLC, candles(LATER_MS, pairs=2, back=0))
 
 
 def test_a_cache_made_anew_reads_an_earlier_form(filled: Site) -> None:
@@ -381,5 +387,5 @@ def test_the_helper_makes_another_form() -> None:
     assert part_of(OHLC, CARD_PATH) is None
 
     rows = candles(START_MS)
-    other = with_another_unit(layout.write(OHLC, rows))
+    other = earlier(layout.write(OHLC, rows))
     assert layout.read(OHLC, other, name="x").equals(rows)

@@ -16,7 +16,7 @@ from datahub_assets.stores import forms, landing
 from datahub_assets.stores.forms import OtherForm
 from datahub_assets.stores.hub import layout
 from tests.datasets.foreign import INCIDENTS
-from tests.stores.earlier_world import another_unit, with_another_unit
+from tests.earlier_form import IN_MS, earlier, schema_with_times
 from tests.stores.world import GAPS, START_MS, candles, market
 
 SCHEMA = pa.schema([pa.field("a", pa.string(), nullable=False), pa.field("b", pa.float64())])
@@ -26,7 +26,7 @@ SCHEMA = pa.schema([pa.field("a", pa.string(), nullable=False), pa.field("b", pa
 def test_a_file_of_ours_is_of_todays_form_and_one_of_another_unit_is_not(part) -> None:  # type: ignore[no-untyped-def]
     written = layout.write(part, pl.DataFrame(schema=part.polars_schema()))
     assert layout.footer(io.BytesIO(written), name="x") == layout.Footer(0, forms.todays_form(part))
-    assert layout.footer(io.BytesIO(with_another_unit(written)), name="x").form != forms.todays_form(part)
+    assert layout.footer(io.BytesIO(earlier(written)), name="x").form != forms.todays_form(part)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_file_written_anew_has_the_bytes_it_would_have_been_written_with() -> 
     assert rows.height > 2 * layout.ROW_GROUP_ROWS
     wanted = layout.write(OHLC, rows)
     for group in (7_001, layout.ROW_GROUP_ROWS, 1_000_000):
-        table = rows.to_arrow().cast(another_unit(OHLC.arrow_schema()))
+        table = rows.to_arrow().cast(schema_with_times(OHLC.arrow_schema(), IN_MS))
         buffer, written = io.BytesIO(), io.BytesIO()
         pq.write_table(table, buffer, row_group_size=group)
         layout.rewrite(OHLC, buffer.getvalue(), written, name="x")
@@ -90,7 +90,7 @@ def test_a_file_written_anew_has_the_bytes_it_would_have_been_written_with() -> 
 
 
 def test_a_target_that_cannot_be_written_is_no_fault_of_the_file() -> None:
-    content = with_another_unit(layout.write(OHLC, candles(START_MS)))
+    content = earlier(layout.write(OHLC, candles(START_MS)))
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left") as caught:
         layout.rewrite(OHLC, content, full, name="x")
     assert caught.value.errno == errno.ENOSPC
@@ -99,5 +99,7 @@ def test_a_target_that_cannot_be_written_is_no_fault_of_the_file() -> None:
 def test_a_landing_file_of_another_unit_is_read(tmp_path) -> None:  # type: ignore[no-untyped-def]
     path = landing.land(tmp_path, MARKET, Checked(market(START_MS), ()), now_ms=START_MS)
     table = pq.read_table(path)
-    pq.write_table(table.cast(another_unit(table.schema)).replace_schema_metadata(table.schema.metadata), path)
+    pq.write_table(
+        table.cast(schema_with_times(table.schema, IN_MS)).replace_schema_metadata(table.schema.metadata), path
+    )
     assert landing.read_landed(path, MARKET).frame.equals(market(START_MS))

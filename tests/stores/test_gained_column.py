@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
@@ -18,7 +19,7 @@ from localhub.testing import HubServer
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 from tests.stores.earlier_world import assert_one_form
 from tests.stores.foreign_world import FOREIGN, incident, incidents, listed, receipt, receipts
-from tests.stores.world import START_MS, Site, assert_settled, in_cache, on_hub
+from tests.stores.world import START_MS, Site, assert_settled, in_cache, ledger_on_hub, on_hub
 
 GAINED = Column("remark", ColumnKind.TEXT, "what somebody remarked", example="seen twice")
 OLD_MS, LATER_MS = START_MS - 40 * DAY_MS, START_MS + MINUTE_MS
@@ -84,6 +85,25 @@ def test_rows_of_before_go_on_with_nulls(site: Site, server: HubServer, spec: Da
     assert not [one for one in server.faults.seen if "2025-10.parquet" in one], "what sealed files hold is still known"
     assert on_hub(after, site.hub)["remark"].drop_nulls().to_list() == ["late"]
     assert on_hub(after, site.hub).equals(in_cache(after, site.cache_path))
+
+
+@pytest.mark.parametrize("pruned", [False, True], ids=["in the cache", "on the Hub alone"])
+def test_what_a_gained_column_says_first_corrects_nothing(site: Site, pruned: bool) -> None:
+    site.tick(RECEIPTS, ROWS["receipts"], now_ms=START_MS)
+    after = gained(RECEIPTS)
+    corrections = corrections_of(after)
+    assert corrections is not None
+    now_ms = START_MS + RECEIPTS.retention_ms + DAY_MS if pruned else LATER_MS
+    if pruned:
+        with Cache.open(site.cache_path) as cache:
+            assert cache.prune(after, now_ms=now_ms).rows > 0
+    for number, remark in enumerate(("first", "second")):
+        rows = today(after, ROWS["receipts"], remark)
+        fetched = pl.lit(now_ms + number * MINUTE_MS).cast(pl.Datetime("ms", "UTC")).cast(rows.schema["ingested_at"])
+        site.tick(after, rows.with_columns(ingested_at=fetched), now_ms=now_ms + number * MINUTE_MS)
+    lines = ledger_on_hub(after, corrections, site.hub)
+    final = ROWS["receipts"].filter(pl.col("settled")).height
+    assert lines.select("column", "old", "new").rows() == [("remark", "first", "second")] * final
 
 
 @BOTH

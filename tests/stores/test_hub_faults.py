@@ -250,7 +250,7 @@ def test_a_repo_that_was_deleted_is_filled_again(site: Site) -> None:
     site.tick(MARKET, market(LATER_MS), now_ms=LATER_MS)
     assert_settled(MARKET, site, pl.concat([market(START_MS), market(LATER_MS)]))
     with Cache.open(site.cache_path) as cache:
-        assert cache.last_times(MARKET) == {}, "the source fills the history anew"
+        assert cache.series(MARKET).last_times() == {}, "the source fills the history anew"
 
 
 def test_another_account_gets_everything_too(site: Site, server: HubServer) -> None:

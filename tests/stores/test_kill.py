@@ -29,7 +29,7 @@ AFTER_LANDED = [
     Moment("Cache.upsert", "call"),
     Moment("Table.matching", "return"),
     Moment("Table.put", "return"),
-    Moment("note_rows", "return"),
+    Moment("SeriesState.note_rows", "return"),
     Moment("Cache.upsert", "return"),
     Moment("keep", "return"),
     Moment("discard", "call"),

@@ -47,15 +47,15 @@ def test_a_hole_is_published_asked_about_and_heals(site: Site) -> None:
     assert gap_lines(site) == [(4, 3, "not_fetched", False)]
 
     with Cache.open(site.cache_path) as cache:
-        (question,) = cache.gaps_to_ask(OHLC, now_ms=START_MS)
+        (question,) = cache.gaps(OHLC).to_ask(now_ms=START_MS)
         assert (question.series, question.gap.first_time, question.gap.last_time) == (
             ("P0USDT", "1h"),
             hour(4),
             hour(3),
         )
-        cache.record_asked(OHLC, question, answered=False, now_ms=START_MS)
-        assert cache.gaps_to_ask(OHLC, now_ms=START_MS + MINUTE_MS) == []
-        assert cache.gaps_to_ask(OHLC, now_ms=START_MS + 10 * MINUTE_MS) != []
+        cache.gaps(OHLC).record_asked(question, answered=False, now_ms=START_MS)
+        assert cache.gaps(OHLC).to_ask(now_ms=START_MS + MINUTE_MS) == []
+        assert cache.gaps(OHLC).to_ask(now_ms=START_MS + 10 * MINUTE_MS) != []
     later = START_MS + MINUTE_MS
     assert site.publish(OHLC, now_ms=later).commit is not None, "what became of a gap is worth a commit"
     assert gap_lines(site) == [(4, 3, "exchange_had_none", False)]
@@ -73,7 +73,7 @@ def test_a_hole_is_published_asked_about_and_heals(site: Site) -> None:
 def test_a_series_knows_how_far_it_reaches_and_what_it_lacks(site: Site) -> None:
     site.store(OHLC, hourly(START_MS, skip=(hour(3), hour(4))), now_ms=START_MS)
     with Cache.open(site.cache_path) as cache:
-        coverage = cache.coverages(OHLC)[("P0USDT", "1h")]
+        coverage = cache.gaps(OHLC).coverages()[("P0USDT", "1h")]
     assert (coverage.first, coverage.until) == (hour(6), hour(1))
     assert [(gap.first_time, gap.last_time) for gap in coverage.gaps] == [(hour(4), hour(3))]
 
@@ -97,17 +97,17 @@ def test_a_pair_that_falls_silent_for_days_is_not_called_unasked(site: Site) -> 
         now_ms = NOW_H + silent * HOUR_MS + TAIL_GRACE_MS
         site.store(OHLC, now_ms=now_ms)
         with Cache.open(site.cache_path) as cache:
-            (gap,) = cache.coverages(OHLC)["P0USDT", "1h"].gaps
+            (gap,) = cache.gaps(OHLC).coverages()["P0USDT", "1h"].gaps
             assert gap.cause is (Cause.NOT_FETCHED if silent == 1 else Cause.EXCHANGE_HAD_NONE)
-            for question in cache.gaps_to_ask(OHLC, now_ms=now_ms):
-                cache.record_asked(OHLC, question, answered=False, now_ms=now_ms)
+            for question in cache.gaps(OHLC).to_ask(now_ms=now_ms):
+                cache.gaps(OHLC).record_asked(question, answered=False, now_ms=now_ms)
     bad = [now_ms - HOUR_MS - now_ms % HOUR_MS, "1", "0.5", "2", "1", "1", now_ms - now_ms % HOUR_MS - 1]
     checked = check_klines(
         [[*bad, "1", 1, "1", "1", "0"]], symbol="P0USDT", interval=interval("1h"), server_time_ms=now_ms, now_ms=now_ms
     )
     site.store(OHLC, checked.frame, now_ms=now_ms + MINUTE_MS, rejected=checked.rejected)
     with Cache.open(site.cache_path) as cache:
-        causes = [gap.cause for gap in cache.coverages(OHLC)["P0USDT", "1h"].gaps]
+        causes = [gap.cause for gap in cache.gaps(OHLC).coverages()["P0USDT", "1h"].gaps]
     assert causes == [Cause.EXCHANGE_HAD_NONE, Cause.QUARANTINED], "the pair is back, with a candle that is no good"
 
 
@@ -116,7 +116,7 @@ def test_a_pause_of_a_minute_is_no_gap(site: Site) -> None:
     now_ms = NOW_H + HOUR_MS + TAIL_GRACE_MS - 1
     site.store(OHLC, now_ms=now_ms)
     with Cache.open(site.cache_path) as cache:
-        assert cache.coverages(OHLC)["P0USDT", "1h"].gaps == ()
+        assert cache.gaps(OHLC).coverages()["P0USDT", "1h"].gaps == ()
 
 
 def test_a_candle_that_failed_its_check_is_the_cause_of_its_gap(site: Site) -> None:
@@ -135,7 +135,7 @@ def test_history_that_comes_later_extends_the_series_downwards(site: Site) -> No
     old = hourly(START_MS, back=9).filter(pl.col("timestamp") <= when(hour(7)))
     site.store(OHLC, old, now_ms=START_MS + 1)
     with Cache.open(site.cache_path) as cache:
-        coverage = cache.coverages(OHLC)[("P0USDT", "1h")]
+        coverage = cache.gaps(OHLC).coverages()[("P0USDT", "1h")]
     assert coverage.first == hour(9)
     assert [(gap.first_time, gap.last_time) for gap in coverage.gaps] == [(hour(6), hour(3))]
 
@@ -144,7 +144,7 @@ def test_pruning_opens_no_gap(site: Site) -> None:
     site.tick(OHLC, hourly(START_MS, back=24 * 100), now_ms=START_MS)
     with Cache.open(site.cache_path) as cache:
         assert cache.prune(OHLC, now_ms=START_MS).rows > 200
-        assert cache.coverages(OHLC)["P0USDT", "1h"].gaps == ()
+        assert cache.gaps(OHLC).coverages()["P0USDT", "1h"].gaps == ()
     site.tick(OHLC, hourly(START_MS + HOUR_MS), now_ms=START_MS + HOUR_MS)
     assert gap_lines(site) == []
 
@@ -157,8 +157,8 @@ def with_history(site: Site) -> pl.DataFrame:
     rows = hourly(START_MS, back=24 * 100, skip=(old, silent, late))
     site.store(OHLC, rows, now_ms=START_MS)
     with Cache.open(site.cache_path) as cache:
-        for question in cache.gaps_to_ask(OHLC, now_ms=START_MS):
-            cache.record_asked(OHLC, question, answered=False, now_ms=START_MS + 1)
+        for question in cache.gaps(OHLC).to_ask(now_ms=START_MS):
+            cache.gaps(OHLC).record_asked(question, answered=False, now_ms=START_MS + 1)
     came = hourly(START_MS + MINUTE_MS, back=6).filter(pl.col("timestamp") == when(late))
     site.tick(OHLC, came, now_ms=START_MS + MINUTE_MS)
     with Cache.open(site.cache_path) as cache:

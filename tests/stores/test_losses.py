@@ -249,6 +249,6 @@ def test_a_forming_candle_that_was_closed_elsewhere_is_closed_here_too(new_site:
     late = forming.filter(~pl.col("closed")).with_columns(pl.col("volume") + 1)  # landed long ago, taken in now
     one.tick(OHLC, late, now_ms=later)
     with Cache.open(one.cache_path) as cache:
-        (coverage,) = cache.coverages(OHLC).values()
+        (coverage,) = cache.gaps(OHLC).coverages().values()
         assert coverage.until == START_MS // HOUR_MS * HOUR_MS
         assert cache.table(OHLC).count("NOT closed") == 0

@@ -11,7 +11,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.gaps import Cause
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
-from datahub_assets.stores.cache import migration
+from datahub_assets.stores.cache import schema
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.schema import FORMAT
 from tests.stores.killed import Moment, open_and_die
@@ -42,7 +42,7 @@ def dump(path: Path) -> list[str]:
 def test_gaps_say_the_same_and_wait_for_a_commit(path: Path) -> None:
     with Cache.open(path) as cache:
         waiting = cache.unpublished(GAPS).frame.sort(GAPS.key)
-        known = cache.coverages(OHLC)
+        known = cache.gaps(OHLC).coverages()
     times = waiting.with_columns(pl.selectors.datetime().dt.epoch("ms"))
     assert times.rows() == [
         ("ohlc", BTC, OPEN_MS, OPEN_MS + HOUR_MS, 2, "exchange_had_none", SEEN_MS, ASKED_MS, 1, None, ASKED_MS),
@@ -69,14 +69,17 @@ def test_the_quarantine_still_tells_why_a_row_is_missing(path: Path, tmp_path: P
     with Cache.open(path) as cache:
         assert (cache.quarantined(OHLC).count(), cache.quarantined(MARKET).count()) == (1, 1)
         cache.drain(tmp_path / "landing", OHLC, now_ms=SEEN_MS + HOUR_MS, followed=lambda _: False)
-        assert [gap.cause for gap in cache.coverages(OHLC)["ETHUSDT", "4h"].gaps] == [Cause.QUARANTINED]
+        assert [gap.cause for gap in cache.gaps(OHLC).coverages()["ETHUSDT", "4h"].gaps] == [Cause.QUARANTINED]
 
 
 def test_all_else_is_as_it_was_and_the_file_is_of_todays_format(path: Path) -> None:
     with Cache.open(path) as cache:
         assert cache.database.scalar("PRAGMA user_version") == FORMAT
         assert cache.note(OHLC, "pruned_at") == 1_763_800_000_000
-        assert cache.last_times(OHLC) == {("BTCUSDT", "1h"): 1_763_802_000_000, ("ETHUSDT", "4h"): 1_763_798_400_000}
+        assert cache.series(OHLC).last_times() == {
+            ("BTCUSDT", "1h"): 1_763_802_000_000,
+            ("ETHUSDT", "4h"): 1_763_798_400_000,
+        }
         assert cache.database.rows("SELECT dataset, at, rows FROM commits") == [("ohlc", SEEN_MS, 3)]
         assert cache.next_version() == 8
     once = dump(path)
@@ -87,10 +90,10 @@ def test_all_else_is_as_it_was_and_the_file_is_of_todays_format(path: Path) -> N
 @pytest.mark.parametrize(
     "moment",
     [
-        Moment("from_format_1", "call"),
+        Moment("_from_format_1", "call"),
         Moment("_lines", "return", 2),
         Moment("Table.put", "return"),
-        Moment("from_format_1", "return"),
+        Moment("_from_format_1", "return"),
         Moment("_create", "return"),
     ],
     ids=str,
@@ -105,14 +108,14 @@ def test_killed_on_the_way_the_file_is_as_it_was(path: Path, moment: Moment) -> 
 
 def test_what_fails_on_the_way_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = dump(path)
-    real = migration.from_format_1
+    real = schema._from_format_1
 
     def fails(database: object) -> None:
         real(database)  # type: ignore[arg-type]
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(migration, "from_format_1", fails)
+        patch.setattr(schema, "_from_format_1", fails)
         with pytest.raises(MemoryError):
             Cache.open(path)
     assert dump(path) == before

@@ -135,7 +135,7 @@ def test_a_sealed_file_that_another_writer_emptied_is_no_loss(new_site: Callable
     one.tick(INCIDENTS, incidents(incident("b", later, fetched_ms=later)), now_ms=later + MINUTE_MS)
     with Cache.open(one.cache_path) as cache:
         assert losses.owed(INCIDENTS, repo=one.hub.repo_url(INCIDENTS), cache=cache) == 0
-        assert cache.last_times(INCIDENTS) == {(): later}, "the source need not fill the history anew"
+        assert cache.series(INCIDENTS).last_times() == {(): later}, "the source need not fill the history anew"
     assert on_hub(INCIDENTS, one.hub)["incident_id"].to_list() == ["a", "b"]
 
 
@@ -186,5 +186,5 @@ def test_the_window_of_a_repo_without_a_card_begins_after_its_newest_sealed_row(
     head = site.hub.head(RECEIPTS)
     site.hub.commit(RECEIPTS, writes={}, deletes=[CARD_PATH], message="by hand", parent=head)
     with Cache.open(new_site("other").cache_path) as cache:
-        seen = look(RECEIPTS, cache=cache, hub=site.hub)
+        seen = look(site.work(RECEIPTS, cache=cache, now_ms=START_MS))
     assert (seen.window_start, seen.rows) == (newest + 1, 2)

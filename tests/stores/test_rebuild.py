@@ -42,8 +42,8 @@ def fill(site: Site) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = candles(START_MS, pairs=2, back=30, skip=(NOW_H - 5 * HOUR_MS, NOW_H - 9 * HOUR_MS))
     site.tick(OHLC, rows, now_ms=START_MS)
     with Cache.open(site.cache_path) as cache:
-        for question in cache.gaps_to_ask(OHLC, now_ms=START_MS):
-            cache.record_asked(OHLC, question, answered=False, now_ms=START_MS + 1)
+        for question in cache.gaps(OHLC).to_ask(now_ms=START_MS):
+            cache.gaps(OHLC).record_asked(question, answered=False, now_ms=START_MS + 1)
     healing = candles(START_MS, pairs=1, back=30, intervals=["1h"]).filter(
         pl.col("timestamp").dt.epoch("ms") == NOW_H - 9 * HOUR_MS
     )
@@ -64,7 +64,7 @@ def test_the_cache_comes_back_with_series_gaps_and_corrections(site: Site) -> No
     candles_before, prices = fill(site)
     gaps_before = in_cache(GAPS, site.cache_path)
     with Cache.open(site.cache_path) as cache:
-        coverages, last_times = cache.coverages(OHLC), cache.last_times(OHLC)
+        coverages, last_times = cache.gaps(OHLC).coverages(), cache.series(OHLC).last_times()
     assert gaps_before.filter(pl.col("healed_at").is_null()).height >= 3
 
     now_ms = START_MS + 3 * HOUR_MS
@@ -75,8 +75,8 @@ def test_the_cache_comes_back_with_series_gaps_and_corrections(site: Site) -> No
     assert in_cache(GAPS, site.cache_path).equals(ledger_on_hub(OHLC, GAPS, site.hub))
     assert in_cache(CORRECTIONS, site.cache_path).height == 1
     with Cache.open(site.cache_path) as cache:
-        assert cache.coverages(OHLC) == coverages
-        assert cache.last_times(OHLC) == last_times
+        assert cache.gaps(OHLC).coverages() == coverages
+        assert cache.series(OHLC).last_times() == last_times
         assert cache.waiting(OHLC) == 0
     assert site.publish(OHLC, now_ms=START_MS + 2 * HOUR_MS + TAIL_GRACE_MS).commit is None, "nothing to say"
 
@@ -91,7 +91,7 @@ def test_only_rows_within_their_retention_come_back_but_all_of_the_series(site: 
     taken = rebuild(site.cache_path, (OHLC,), hub=site.hub, landing=site.home / "landing", now_ms=START_MS)
     assert taken["ohlc"] == pytest.approx(24 * 90, abs=2)
     with Cache.open(site.cache_path) as cache:
-        (coverage,) = cache.coverages(OHLC).values()
+        (coverage,) = cache.gaps(OHLC).coverages().values()
     assert coverage.first == rows["timestamp"].dt.epoch("ms").min()
 
 

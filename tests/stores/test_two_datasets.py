@@ -78,8 +78,8 @@ def waiting(site: Site, spec: DatasetSpec) -> list[int]:
 def test_each_has_lines_of_its_own(filled: Site) -> None:
     with Cache.open(filled.cache_path) as cache:
         facts = {spec.name: chain_facts.open_gaps(cache, spec) for spec in BOTH}
-        gaps = {spec.name: cache.coverages(spec)["P0USDT", "1h"].gaps for spec in BOTH}
-        asked = {spec.name: len(cache.gaps_to_ask(spec, now_ms=START_MS)) for spec in BOTH}
+        gaps = {spec.name: cache.gaps(spec).coverages()["P0USDT", "1h"].gaps for spec in BOTH}
+        asked = {spec.name: len(cache.gaps(spec).to_ask(now_ms=START_MS)) for spec in BOTH}
     assert facts == {"ohlc": {"not_fetched": 1}, "ohlc_b": {"quarantined": 1}}
     assert {name: [(NOW_H - gap.first_time) // HOUR_MS for gap in found] for name, found in gaps.items()} == {
         "ohlc": [4],
@@ -107,8 +107,8 @@ def test_publishing_one_leaves_the_other_waiting(filled: Site) -> None:
 def test_answers_about_a_gap_of_one_say_nothing_of_the_other(filled: Site) -> None:
     before = told(filled, OTHER)
     with Cache.open(filled.cache_path) as cache:
-        (question,) = cache.gaps_to_ask(OHLC, now_ms=START_MS)
-        cache.record_asked(OHLC, question, answered=False, now_ms=START_MS + 2 * MINUTE_MS)
+        (question,) = cache.gaps(OHLC).to_ask(now_ms=START_MS)
+        cache.gaps(OHLC).record_asked(question, answered=False, now_ms=START_MS + 2 * MINUTE_MS)
     filled.store(OHLC, hourly(START_MS + MINUTE_MS), now_ms=START_MS + 3 * MINUTE_MS)
     assert in_cache(ledger(OHLC, "gaps"), filled.cache_path)["healed_at"].null_count() == 0
     assert same(before, told(filled, OTHER))
@@ -121,9 +121,9 @@ def test_one_starts_over_and_the_other_does_not(filled: Site, spec: DatasetSpec)
         filled.publish(one, now_ms=START_MS + 2 * MINUTE_MS)
     before = told(filled, spec), told(filled, other)
     with Cache.open(filled.cache_path) as cache:
-        last = cache.last_times(other)
+        last = cache.series(other).last_times()
         cache.start_over(spec)
-        assert (cache.last_times(spec), cache.last_times(other)) == ({}, last)
+        assert (cache.series(spec).last_times(), cache.series(other).last_times()) == ({}, last)
     assert all(waiting(filled, spec))
     assert waiting(filled, other) == [0, 0, 0]
     assert same(before[1], told(filled, other))

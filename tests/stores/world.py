@@ -3,6 +3,7 @@
 At any time `now_ms` the market of coin n and the candles of pair n are fixed: fetching twice gives the same.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
 from datahub_assets.stores.publish.publisher import Published, publish
+from datahub_assets.stores.publish.work import Work
 
 GAPS, CORRECTIONS = ledgers_of(OHLC)
 NO_LIMITS = CommitLimits(publish_interval_s=1, commits_per_hour=100_000)
@@ -129,6 +131,10 @@ class Site:
             return publish(
                 spec, cache=cache, hub=self.hub, limits=self.limits, now_ms=now_ms, sleep=self.slept_s.append
             )
+
+    def work(self, spec: DatasetSpec, *, cache: Cache, now_ms: int) -> Work:
+        """What the steps of a publish are given."""
+        return Work(spec=spec, cache=cache, hub=self.hub, now_ms=now_ms, log=logging.getLogger(__name__))
 
     def tick(self, spec: DatasetSpec, frame: pl.DataFrame, *, now_ms: int) -> Published:
         """The whole chain once."""

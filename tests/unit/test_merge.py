@@ -161,6 +161,14 @@ def test_only_closed_candles_are_corrected(closed_now: bool, lines: int) -> None
         assert (line["column"], line["old"], line["new"]) == ("close", "1.0", "2.0")
 
 
+@pytest.mark.parametrize(("old", "new", "lines"), [(None, 1.0, 0), (1.0, None, 1), (None, None, 0), (1.0, 1.0, 0)])
+def test_a_value_where_there_was_none_is_no_correction(old: float | None, new: float | None, lines: int) -> None:
+    row: Row = {"symbol": "AUSDT", "interval": "1h", "timestamp": 0, "close": 1.0, "closed": True, "ingested_at": 5}
+    before = whole(OHLC, [{**row, "quote_volume": old}])
+    after = whole(OHLC, [{**row, "quote_volume": new, "ingested_at": 9}])
+    assert corrected_values(OHLC, before=before, after=after)["column"].to_list() == ["quote_volume"] * lines
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(1, 3)), max_size=8))
 def test_a_ledger_keeps_the_latest_line_of_each_key(lines: list[tuple[int, int, int]]) -> None:
     frame = frame_of(

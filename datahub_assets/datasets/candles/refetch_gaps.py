@@ -23,7 +23,7 @@ def refetch(datahub: DataHubResource, cache: Cache, *, log: logging.Logger) -> N
     the exchange refuses goes behind the others, so that pairs it no longer knows do not keep those from being asked.
     """
     settings = datahub.settings.of(CandleSettings)
-    questions = cache.gaps_to_ask(OHLC, now_ms=datahub.clock(), followed=settings.follows)
+    questions = cache.gaps(OHLC).to_ask(now_ms=datahub.clock(), followed=settings.follows)
     if not questions:
         return
     try:
@@ -33,7 +33,7 @@ def refetch(datahub: DataHubResource, cache: Cache, *, log: logging.Logger) -> N
         log.warning("could not ask again for %d gaps: %s", len(questions), error)
         if isinstance(error, Terminal):  # of all of them
             for question in questions:
-                cache.record_refused(OHLC, question, now_ms=datahub.clock())
+                cache.gaps(OHLC).record_refused(question, now_ms=datahub.clock())
     else:
         _note(questions, fetched, datahub, cache)
 
@@ -45,9 +45,9 @@ def _note(questions: Sequence[Question], fetched: Fetched, datahub: DataHubResou
         symbol, name = question.series
         error = fetched.failed.get((symbol, name))
         if error is None:
-            cache.record_asked(OHLC, question, answered=_answered(question, fetched), now_ms=now_ms)
+            cache.gaps(OHLC).record_asked(question, answered=_answered(question, fetched), now_ms=now_ms)
         elif isinstance(error, Terminal):
-            cache.record_refused(OHLC, question, now_ms=now_ms)
+            cache.gaps(OHLC).record_refused(question, now_ms=now_ms)
 
 
 def _range(question: Question) -> Range:

@@ -57,6 +57,7 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         dg.AssetCheckSpec(
             "no_foreign_files", asset=key, description="Below data/ there are only the files that publishing writes."
         ),
+        dg.AssetCheckSpec("files_readable", asset=key, description="No sealed file of the dataset is damaged."),
     ]
     if gaps_of(spec) is not None:
         specs.append(
@@ -73,6 +74,7 @@ def hub_checks(spec: DatasetSpec) -> dg.AssetChecksDefinition:
         yield _rows_never_shrink(spec, datahub)
         yield _hub_equals_cache(spec, datahub)
         yield _no_foreign_files(spec, datahub)
+        yield _files_readable(spec, datahub)
         if gaps_of(spec) is not None:
             yield _no_gaps_unasked(spec, datahub)
 
@@ -130,6 +132,23 @@ def _no_foreign_files(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCh
         "no_foreign_files",
         problems=[told] if foreign else [],
         metadata={"foreign_files": len(foreign)},
+    )
+
+
+def _files_readable(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
+    """At the head as last seen. Publishing goes on without them, and readers fail on them."""
+    with datahub.cache() as cache:
+        seen = cache.repo(spec).load()
+    damaged = sorted(seen.unreadable) if seen else []
+    told = (
+        f"{len(damaged)} files are damaged, and readers fail on them; put back an earlier version of them on the Hub, "
+        f"or delete them there: {', '.join(damaged[:_NAMED_FILES])}"
+    )
+    return _verdict(
+        chain.hub_key(spec),
+        "files_readable",
+        problems=[told] if damaged else [],
+        metadata={"damaged_files": len(damaged)},
     )
 
 

@@ -80,7 +80,7 @@ def _stored_series(spec: DatasetSpec, settings: Settings) -> dict[str, str]:
         return {}
     try:
         with Cache.open(settings.cache_path) as cache:
-            first = next(iter(cache.last_times(spec)), ())
+            first = next(iter(cache.series(spec).last_times()), ())
     except CacheError:  # has a check of its own
         return {}
     return dict(zip(spec.series_columns, first, strict=False))

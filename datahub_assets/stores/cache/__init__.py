@@ -2,13 +2,13 @@
 
 cache                   the cache as a whole
 database                its SQLite connection
-schema                  the format of its file
+schema                  the format of its file, and earlier ones
 tables                  its tables, from the specs
-migration               from earlier formats of its file
 series                  the state of each series: its first and last row
 series_gaps             what each series should hold, and the lines of gaps
 sealed_keys             which sealed file of a repo holds which key
 outcomes                what became of rows that went in or left
+corrections             the ledger of values that upstream changed afterwards
 quarantine              rejected rows with their reasons
 commit_budget           how often we may commit
 transfer                lines of one cache taken into another

@@ -1,43 +1,37 @@
 """The SQLite cache: rows between upstream and Hub, the outbox of what no commit carries yet, and the quarantine."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import corrected_values, corrections_of, parts_of
-from datahub_assets.datasets.spec import DatasetSpec, Series
+from datahub_assets.datasets.ledgers import parts_of
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheUnusable
-from datahub_assets.domain.gaps import GridCoverage
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.rows import Rejected, merge, supersede
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import landing
-from datahub_assets.stores.cache import quarantine, repo_state, schema, series, series_gaps, transfer
+from datahub_assets.stores.cache import quarantine, repo_state, schema, transfer
 from datahub_assets.stores.cache.commit_budget import CommitBudget
+from datahub_assets.stores.cache.corrections import Corrections
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.outcomes import Drained, Pruned, Upserted
 from datahub_assets.stores.cache.quarantine import Quarantine
 from datahub_assets.stores.cache.repo_state import RepoMemory
 from datahub_assets.stores.cache.sealed_keys import SealedKeys
-from datahub_assets.stores.cache.series_gaps import Followed, Question
+from datahub_assets.stores.cache.series import SeriesState
+from datahub_assets.stores.cache.series_gaps import Followed, SeriesGaps, every
 from datahub_assets.stores.cache.tables import BATCH_ROWS, Outbox, Table
 from datahub_assets.stores.cache.transfer import Carried, Line
 
 PRUNE_EVERY_MS: Final = HOUR_MS
 PAUSE_NOTE: Final = "pause_until_ms"
 """Note of until when (epoch ms) a dataset's upstream wants no request; until then no run begins."""
-
-
-def every(_series: Series) -> bool:
-    """All series are followed."""
-    return True
 
 
 class Cache:
@@ -77,9 +71,7 @@ class Cache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
@@ -108,6 +100,18 @@ class Cache:
         """Which sealed file of the repo holds which key."""
         return SealedKeys(self.database, spec)
 
+    def series(self, spec: DatasetSpec) -> SeriesState:
+        """How far the series of the dataset reach."""
+        return SeriesState(self.database, spec)
+
+    def gaps(self, spec: DatasetSpec) -> SeriesGaps:
+        """What the series of the dataset should hold, and which gaps they have."""
+        return SeriesGaps(self.database, spec)
+
+    def corrections(self, spec: DatasetSpec) -> Corrections:
+        """The dataset's ledger of values that upstream changed afterwards."""
+        return Corrections(self.database, spec)
+
     def quarantined(self, spec: DatasetSpec) -> Quarantine:
         """The dataset's rejected rows."""
         return Quarantine(self.database, spec)
@@ -125,22 +129,14 @@ class Cache:
             try:
                 checked = landing.read_landed(path, spec)
             except CacheUnusable:
-                result = Drained(
-                    result.files, result.upserted, result.quarantined, (*result.set_aside, landing.set_aside(path))
-                )
+                result += Drained(set_aside=(landing.set_aside(path),))
                 continue
             with self.database.transaction():
                 upserted = self.upsert(spec, checked.frame)
                 quarantined = self.quarantine(checked.rejected, now_ms=now_ms)
             landing.discard(path)
-            result = Drained(
-                result.files + 1, result.upserted + upserted, result.quarantined + quarantined, result.set_aside
-            )
-        if spec.gaps is not None:
-            with self.database.transaction():
-                version = self.next_version()
-                series_gaps.note_time(self.database, spec, followed=followed, now_ms=now_ms, version=version)
-                series_gaps.note_quarantined(self.database, spec, now_ms=now_ms, version=version)
+            result += Drained(1, upserted, quarantined)
+        self.gaps(spec).note_drained(followed=followed, now_ms=now_ms)
         return result
 
     def upsert(self, spec: DatasetSpec, frame: pl.DataFrame) -> Upserted:
@@ -148,7 +144,7 @@ class Cache:
         rows = merge(spec, [frame])
         total = Upserted()
         with self.database.transaction():
-            version = self.next_version()
+            version = self.database.next_version()
             for chunk in rows.iter_slices(BATCH_ROWS):
                 total += self._store(spec, chunk, version=version)
         return total
@@ -158,67 +154,15 @@ class Cache:
         stored = table.matching(rows)
         changes = supersede(spec, stored=stored, incoming=rows)
         table.put(changes, version=version)
-        series.note_rows(self.database, spec, rows, version=version)
-        if spec.corrections is not None:
-            self.record_corrections(spec, corrected_values(spec, before=stored, after=changes), version=version)
+        self.series(spec).note_rows(rows, version=version)
+        self.corrections(spec).note(before=stored, after=changes)
         inserted = changes.join(stored, on=list(spec.key), how="anti").height
         return Upserted(inserted, changes.height - inserted, rows.height - changes.height)
-
-    def record_corrections(self, spec: DatasetSpec, lines: pl.DataFrame, *, version: int | None = None) -> int:
-        """Add lines to the ledger of corrections and return how many; those it has already are left alone."""
-        ledger = corrections_of(spec)
-        if ledger is None or lines.is_empty():
-            return 0
-        table = self.table(ledger)
-        with self.database.transaction():
-            known = table.matching(lines)
-            fresh = lines.join(known, on=list(ledger.key), how="anti")
-            if fresh.height:
-                table.put(fresh, version=self.next_version() if version is None else version)
-            return fresh.height
 
     def quarantine(self, rejected: Iterable[Rejected], *, now_ms: int) -> int:
         """Keep rejected rows with their reason and what upstream sent; returns how many were not known yet."""
         with self.database.transaction():
             return quarantine.keep(self.database, rejected, now_ms=now_ms)
-
-    def last_times(self, spec: DatasetSpec) -> dict[Series, int]:
-        """Time (epoch ms) of the last row ever stored, per series; pruning does not change it."""
-        return series.last_times(self.database, spec)
-
-    def coverages(self, spec: DatasetSpec) -> dict[Series, GridCoverage]:
-        """What each series should hold, and its open gaps; nothing of a dataset without a rule of gaps."""
-        return series_gaps.coverages(self.database, spec)
-
-    def gaps_to_ask(
-        self, spec: DatasetSpec, *, now_ms: int, limit: int = 20, followed: Followed = every
-    ) -> list[Question]:
-        """Gaps of followed series it is time to ask upstream about, at most `limit`."""
-        return series_gaps.to_ask(self.database, spec, followed=followed, now_ms=now_ms, limit=limit)
-
-    def note_rows(self, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> None:
-        """These rows are stored now, or were once: how far series reach, which gaps opened or healed."""
-        series.note_rows(self.database, spec, rows, version=version)
-
-    def confirmed_gaps(self, spec: DatasetSpec, lines: pl.DataFrame) -> pl.DataFrame:
-        """Of published lines of gaps those that hold by the rows noted here."""
-        return series_gaps.confirmed(self.database, spec, lines)
-
-    def put_gaps(self, spec: DatasetSpec, lines: list[dict[str, Any]]) -> None:
-        """Write lines of gaps, for the next commit."""
-        series_gaps.put(self.database, spec, lines, version=self.next_version())
-
-    def record_asked(self, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int) -> None:
-        """Upstream was asked about a gap; `answered`: it sent any row of it, good or bad."""
-        with self.database.transaction():
-            series_gaps.note_asked(
-                self.database, spec, question, answered=answered, now_ms=now_ms, version=self.next_version()
-            )
-
-    def record_refused(self, spec: DatasetSpec, question: Question, *, now_ms: int) -> None:
-        """Upstream does not answer a question about a gap."""
-        with self.database.transaction():
-            series_gaps.note_refused(self.database, spec, question, now_ms=now_ms, version=self.next_version())
 
     def waiting(self, spec: DatasetSpec | LedgerSpec) -> int:
         """How many rows no commit carries yet."""
@@ -243,9 +187,9 @@ class Cache:
         with self.database.transaction():
             table = self.table(spec)
             better = supersede(spec, stored=table.matching(rows), incoming=rows)
-            version = self.next_version()
+            version = self.database.next_version()
             table.put(better, version=version, commit_id=commit_id)
-            series.note_rows(self.database, spec, better, version=version)
+            self.series(spec).note_rows(better, version=version)
             return better.height
 
     def start_over(self, spec: DatasetSpec) -> None:
@@ -256,7 +200,7 @@ class Cache:
         with self.database.transaction():
             for part in parts_of(spec):
                 self.table(part).unmark()
-            series.restart(self.database, spec, version=self.next_version())
+            self.series(spec).restart(version=self.database.next_version())
             self.repo(spec).forget()
 
     def prune(self, spec: DatasetSpec, *, now_ms: int) -> Pruned:
@@ -283,10 +227,7 @@ class Cache:
 
     def set_note(self, spec: DatasetSpec, name: str, value: Any) -> None:
         """Remember a value of a dataset."""
-        self.database.execute(
-            "INSERT INTO notes VALUES (?, ?, ?) ON CONFLICT (dataset, name) DO UPDATE SET value = excluded.value",
-            (spec.name, name, json.dumps(value)),
-        )
+        self.database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (spec.name, name, json.dumps(value)))
 
     def fact(self, name: str) -> Any:
         """Something learned of the Hub itself, whatever the dataset (anything JSON can hold), None when it was not."""
@@ -304,10 +245,6 @@ class Cache:
         """Add lines of another cache."""
         transfer.take_in(self.database, carried, told)
 
-    def open_gaps(self, spec: DatasetSpec) -> Counter[tuple[Series, str]]:
-        """How many gaps are open, by series and cause."""
-        return series_gaps.open_gaps(self.database, spec)
-
     def next_version(self) -> int:
-        """A number no batch had before; later batches have larger ones."""
-        return int(self.database.scalar("UPDATE versions SET last = last + 1 RETURNING last"))
+        """See `Database.next_version`."""
+        return self.database.next_version()

@@ -116,6 +116,10 @@ class Database:
             row = self._connection.execute(sql, values).fetchone()
         return None if row is None else row[0]
 
+    def next_version(self) -> int:
+        """A number no batch of rows had before; later batches have larger ones."""
+        return int(self.scalar("UPDATE versions SET last = last + 1 RETURNING last"))
+
 
 def _refuse_strange(path: Path) -> None:
     try:

@@ -27,6 +27,14 @@ class Drained:
     quarantined: int = 0
     set_aside: tuple[Path, ...] = ()
 
+    def __add__(self, other: "Drained") -> "Drained":
+        return Drained(
+            self.files + other.files,
+            self.upserted + other.upserted,
+            self.quarantined + other.quarantined,
+            self.set_aside + other.set_aside,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Pruned:

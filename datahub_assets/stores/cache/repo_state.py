@@ -11,6 +11,7 @@ from typing import Any
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.hub_files import HubFile, is_content
+from datahub_assets.stores import forms
 from datahub_assets.stores.cache.database import Database
 
 
@@ -36,6 +37,11 @@ class RepoState:
     commits: int | None = None
     files: Mapping[str, HubFile] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unreadable(self) -> set[str]:
+        """The sealed files that are known to be damaged."""
+        return {path for path, form in self.forms.items() if form == forms.UNREADABLE}
 
 
 def create(database: Database) -> None:
@@ -150,12 +156,16 @@ class RepoMemory:
             )
         )
 
-    def note_forms(self, forms: Mapping[str, str]) -> None:
+    def note_forms(self, found: Mapping[str, str]) -> None:
         """Remember the forms of files, by the ids of their contents: what a content is never changes."""
-        known = self.forms(forms)
-        new = [(content_id, form) for content_id, form in forms.items() if content_id not in known]
+        known = self.forms(found)
+        new = [(content_id, form) for content_id, form in found.items() if content_id not in known]
         if new:
             self.database.execute_many("INSERT OR IGNORE INTO file_forms VALUES (?, ?)", new)
+
+    def note_unreadable(self, content_id: str) -> None:
+        """Remember that a file of this content is damaged, whatever its footer says."""
+        self.database.execute("INSERT OR REPLACE INTO file_forms VALUES (?, ?)", (content_id, forms.UNREADABLE))
 
     def set_commits(self, commits: int | None, *, head: str) -> None:
         """Remember how many commits the branch has, unless the repo as remembered has another head by now."""

@@ -8,11 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import gaps_of, series_named, series_text
+from datahub_assets.datasets.ledgers import gap_line, gaps_of, series_named
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, CoverageChange, GridCoverage, GridGap
-from datahub_assets.domain.ledgers import DATASET
 from datahub_assets.domain.rows import frame_of
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.stores.cache.database import Database
@@ -23,6 +22,11 @@ Followed = Callable[[Series], bool]
 Changes = Mapping[Series, CoverageChange]
 
 
+def every(_series: Series) -> bool:
+    """All series are followed."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A gap to ask upstream about: rows of `series` from `gap.first_time` to `gap.last_time`."""
@@ -31,204 +35,198 @@ class Question:
     gap: GridGap
 
 
-def coverages(database: Database, spec: DatasetSpec) -> dict[Series, GridCoverage]:
-    """Coverage of every series that has a final row; none for a dataset without a rule of gaps."""
-    if spec.gaps is None:
-        return {}
-    told: dict[str, list[GridGap]] = {}
-    for row in database.rows(
-        "SELECT series, first_time, last_time, cause, first_seen, updated_at, asked_at, asks FROM gaps "
-        "WHERE dataset = ? AND healed_at IS NULL ORDER BY series, first_time",
-        (spec.name,),
-    ):
-        gap = GridGap(row[1], row[2], Cause(row[3]), first_seen=row[4], updated_at=row[5], asked_at=row[6], asks=row[7])
-        told.setdefault(row[0], []).append(gap)
-    open_gaps = {series_named(spec, name): tuple(found) for name, found in told.items()}
-    rows = database.rows(
-        "SELECT series, closed_first, closed_until FROM series WHERE dataset = ? AND closed_first IS NOT NULL",
-        (spec.name,),
-    )
-    return {
-        (series := tuple(json.loads(name))): GridCoverage(first, until, open_gaps.get(series, ()))
-        for name, first, until in rows
-    }
+@dataclass(frozen=True, slots=True)
+class SeriesGaps:
+    """What the cache knows of the series of one dataset and of their gaps; nothing where it has no rule of gaps."""
 
+    database: Database
+    spec: DatasetSpec
 
-def open_gaps(database: Database, spec: DatasetSpec) -> Counter[tuple[Series, str]]:
-    """How many gaps are open, by series and cause."""
-    rows = database.rows(
-        "SELECT series, cause, count(*) FROM gaps WHERE dataset = ? AND healed_at IS NULL GROUP BY series, cause",
-        (spec.name,),
-    )
-    return Counter({(series_named(spec, name), cause): count for name, cause, count in rows})
+    def coverages(self) -> dict[Series, GridCoverage]:
+        """Coverage of every series that has a final row; none for a dataset without a rule of gaps."""
+        if self.spec.gaps is None:
+            return {}
+        told: dict[str, list[GridGap]] = {}
+        for row in self.database.rows(
+            "SELECT series, first_time, last_time, cause, first_seen, updated_at, asked_at, asks FROM gaps "
+            "WHERE dataset = ? AND healed_at IS NULL ORDER BY series, first_time",
+            (self.spec.name,),
+        ):
+            gap = GridGap(
+                row[1], row[2], Cause(row[3]), first_seen=row[4], updated_at=row[5], asked_at=row[6], asks=row[7]
+            )
+            told.setdefault(row[0], []).append(gap)
+        open_gaps = {series_named(self.spec, name): tuple(found) for name, found in told.items()}
+        rows = self.database.rows(
+            "SELECT series, closed_first, closed_until FROM series WHERE dataset = ? AND closed_first IS NOT NULL",
+            (self.spec.name,),
+        )
+        return {
+            (series := tuple(json.loads(name))): GridCoverage(first, until, open_gaps.get(series, ()))
+            for name, first, until in rows
+        }
 
+    def count_open(self) -> Counter[tuple[Series, str]]:
+        """How many gaps are open, by series and cause."""
+        rows = self.database.rows(
+            "SELECT series, cause, count(*) FROM gaps WHERE dataset = ? AND healed_at IS NULL GROUP BY series, cause",
+            (self.spec.name,),
+        )
+        return Counter({(series_named(self.spec, name), cause): count for name, cause, count in rows})
 
-def note_rows(database: Database, spec: DatasetSpec, rows: pl.DataFrame, *, version: int) -> None:
-    """Rows are stored now: gaps open and heal by the final ones."""
-    if spec.gaps is None or spec.final is None:
-        return
-    final = rows.filter(pl.col(spec.final))
-    if final.is_empty():
-        return
-    now_ms = final.select(pl.col(FETCHED).dt.epoch("ms").max()).item()
-    known = coverages(database, spec)
-    changes = {}
-    for *names, times in final.group_by(spec.series_columns).agg(spec.time_ms()).iter_rows():
-        series = tuple(names)
-        change = gaps.arrive(known.get(series), times, step_ms=_step_ms(spec, series), now_ms=now_ms)
-        if change is not None and change.coverage != known.get(series):
-            changes[series] = change
-    store(database, spec, changes, version=version)
+    def note_rows(self, rows: pl.DataFrame, *, version: int) -> None:
+        """Rows are stored now: gaps open and heal by the final ones."""
+        if self.spec.gaps is None or self.spec.final is None:
+            return
+        final = rows.filter(pl.col(self.spec.final))
+        if final.is_empty():
+            return
+        now_ms = final.select(pl.col(FETCHED).dt.epoch("ms").max()).item()
+        known = self.coverages()
+        changes = {}
+        for *names, times in final.group_by(self.spec.series_columns).agg(self.spec.time_ms()).iter_rows():
+            series = tuple(names)
+            change = gaps.arrive(known.get(series), times, step_ms=self._step_ms(series), now_ms=now_ms)
+            if change is not None and change.coverage != known.get(series):
+                changes[series] = change
+        self._store(changes, version=version)
 
+    def note_drained(self, *, followed: Followed, now_ms: int) -> None:
+        """All that landed is stored: what is missing still is a gap, or in quarantine."""
+        if self.spec.gaps is None:
+            return
+        with self.database.transaction():
+            version = self.database.next_version()
+            self._note_time(followed=followed, now_ms=now_ms, version=version)
+            self._note_quarantined(now_ms=now_ms, version=version)
 
-def note_time(database: Database, spec: DatasetSpec, *, followed: Followed, now_ms: int, version: int) -> None:
-    """Time passed: rows of a followed series that should have come by now and did not are gaps."""
-    if spec.gaps is None:
-        return
-    changes = {}
-    for series, coverage in coverages(database, spec).items():
-        if not followed(series):
-            continue
-        step_ms = _step_ms(spec, series)
-        until = gaps.expected_until(step_ms, now_ms=now_ms)
-        if until > coverage.until:
-            changes[series] = gaps.extend(coverage, until, step_ms=step_ms, now_ms=now_ms)
-    store(database, spec, changes, version=version)
+    def _note_time(self, *, followed: Followed, now_ms: int, version: int) -> None:
+        """Rows of a followed series that should have come by now and did not are gaps."""
+        changes = {}
+        for series, coverage in self.coverages().items():
+            if not followed(series):
+                continue
+            step_ms = self._step_ms(series)
+            until = gaps.expected_until(step_ms, now_ms=now_ms)
+            if until > coverage.until:
+                changes[series] = gaps.extend(coverage, until, step_ms=step_ms, now_ms=now_ms)
+        self._store(changes, version=version)
 
+    def _note_quarantined(self, *, now_ms: int, version: int) -> None:
+        """Where a row is missing and a rejected one of its series and time is in quarantine, that is why.
 
-def note_quarantined(database: Database, spec: DatasetSpec, *, now_ms: int, version: int) -> None:
-    """Where a row is missing and a rejected one of its series and time is in quarantine, that is why.
+        Unless upstream said since that it has none: then it took the bad one back.
+        """
+        waiting = self.database.rows(
+            "SELECT DISTINCT series FROM gaps WHERE dataset = ? AND healed_at IS NULL", (self.spec.name,)
+        )
+        series_of = {name: series_named(self.spec, name) for (name,) in waiting}
+        wanted = [[name, " ".join(series), self._step_ms(series)] for name, series in series_of.items()]
+        # CROSS JOIN keeps SQLite from reading the whole quarantine: the gaps drive, the others answer by their keys.
+        blamed = self.database.rows(
+            "SELECT DISTINCT g.series, q.at_ms FROM json_each(?) w CROSS JOIN gaps g CROSS JOIN quarantine q "
+            "WHERE g.dataset = ? AND g.series = json_extract(w.value, '$[0]') AND g.healed_at IS NULL "
+            "AND q.dataset = g.dataset AND q.subject = json_extract(w.value, '$[1]') "
+            "AND q.at_ms >= g.first_time AND q.at_ms < g.last_time + json_extract(w.value, '$[2]') "
+            "AND (g.cause = ? OR (g.cause = ? AND q.last_seen > g.asked_at))",
+            (json.dumps(wanted), self.spec.name, Cause.NOT_FETCHED, Cause.EXCHANGE_HAD_NONE),
+        )
+        known = self.coverages() if blamed else {}
+        for name, at_ms in blamed:
+            series = series_of[name]
+            if series in known:
+                step_ms = self._step_ms(series)
+                change = gaps.quarantine(known[series], at_ms, step_ms=step_ms, now_ms=now_ms)
+                known[series] = change.coverage
+                self._store({series: change}, version=version)
 
-    Unless upstream said since that it has none: then it took the bad one back.
-    """
-    if spec.gaps is None:
-        return
-    waiting = database.rows("SELECT DISTINCT series FROM gaps WHERE dataset = ? AND healed_at IS NULL", (spec.name,))
-    series_of = {name: series_named(spec, name) for (name,) in waiting}
-    wanted = [[name, " ".join(series), _step_ms(spec, series)] for name, series in series_of.items()]
-    # CROSS JOIN keeps SQLite from reading the whole quarantine: the gaps drive, the others answer by their keys.
-    blamed = database.rows(
-        "SELECT DISTINCT g.series, q.at_ms FROM json_each(?) w CROSS JOIN gaps g CROSS JOIN quarantine q "
-        "WHERE g.dataset = ? AND g.series = json_extract(w.value, '$[0]') AND g.healed_at IS NULL "
-        "AND q.dataset = g.dataset AND q.subject = json_extract(w.value, '$[1]') "
-        "AND q.at_ms >= g.first_time AND q.at_ms < g.last_time + json_extract(w.value, '$[2]') "
-        "AND (g.cause = ? OR (g.cause = ? AND q.last_seen > g.asked_at))",
-        (json.dumps(wanted), spec.name, Cause.NOT_FETCHED, Cause.EXCHANGE_HAD_NONE),
-    )
-    known = coverages(database, spec) if blamed else {}
-    for name, at_ms in blamed:
-        series = series_of[name]
-        if series in known:
-            step_ms = _step_ms(spec, series)
-            change = gaps.quarantine(known[series], at_ms, step_ms=step_ms, now_ms=now_ms)
-            known[series] = change.coverage
-            store(database, spec, {series: change}, version=version)
+    def to_ask(self, *, now_ms: int, limit: int = 20, followed: Followed = every) -> list[Question]:
+        """Gaps of followed series it is time to ask upstream about, at most `limit`.
 
+        Those never asked come first, then the longest not asked.
+        """
+        due = [
+            Question(series, gap)
+            for series, coverage in self.coverages().items()
+            if followed(series)
+            for gap in coverage.gaps
+            if gap.due(now_ms=now_ms)
+        ]
+        due.sort(key=lambda question: (question.gap.asked_at or 0, question.series, question.gap.first_time))
+        return due[:limit]
 
-def to_ask(database: Database, spec: DatasetSpec, *, followed: Followed, now_ms: int, limit: int) -> list[Question]:
-    """Gaps it is time to ask upstream about, those never asked first, then the longest not asked."""
-    due = [
-        Question(series, gap)
-        for series, coverage in coverages(database, spec).items()
-        if followed(series)
-        for gap in coverage.gaps
-        if gap.due(now_ms=now_ms)
-    ]
-    due.sort(key=lambda question: (question.gap.asked_at or 0, question.series, question.gap.first_time))
-    return due[:limit]
+    def record_asked(self, question: Question, *, answered: bool, now_ms: int) -> None:
+        """Upstream was asked about a gap; `answered`: it sent any row of it, good or bad."""
+        with self.database.transaction():
+            coverage = self.coverages().get(question.series)
+            if coverage is not None:
+                change = gaps.asked(coverage, question.gap, answered=answered, now_ms=now_ms)
+                self._store({question.series: change}, version=self.database.next_version())
 
+    def record_refused(self, question: Question, *, now_ms: int) -> None:
+        """Upstream does not answer a question about a gap."""
+        with self.database.transaction():
+            coverage = self.coverages().get(question.series)
+            if coverage is not None:
+                change = gaps.refused(coverage, question.gap, now_ms=now_ms)
+                self._store({question.series: change}, version=self.database.next_version())
 
-def note_asked(
-    database: Database, spec: DatasetSpec, question: Question, *, answered: bool, now_ms: int, version: int
-) -> None:
-    """Upstream was asked about a gap."""
-    coverage = coverages(database, spec).get(question.series)
-    if coverage is not None:
-        change = gaps.asked(coverage, question.gap, answered=answered, now_ms=now_ms)
-        store(database, spec, {question.series: change}, version=version)
+    def confirmed(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Of published lines those that still hold after the state was derived anew from rows.
 
+        Healed ones do, unless the rows are missing again. Open ones do if the rows show the same gap, or if they lie
+        beyond the last row: then the series' expectation reaches as far as they do.
+        """
+        known = self.coverages()
+        kept = []
+        for line in lines.with_columns(pl.col("first_time", "last_time").dt.epoch("ms")).iter_rows(named=True):
+            series = series_named(self.spec, line["series"])
+            coverage = known.get(series)
+            found = next((g for g in coverage.gaps if g.first_time == line["first_time"]), None) if coverage else None
+            if line["healed_at"] is not None:
+                kept.append(found is None)
+            elif coverage is not None and line["first_time"] > coverage.until:
+                reached = CoverageChange(GridCoverage(coverage.first, line["last_time"]))
+                self._store({series: reached}, version=0)
+                kept.append(True)
+            else:
+                kept.append(found is not None and found.last_time == line["last_time"])
+        return lines.filter(pl.Series(kept, dtype=pl.Boolean))
 
-def note_refused(database: Database, spec: DatasetSpec, question: Question, *, now_ms: int, version: int) -> None:
-    """Upstream does not answer a question about a gap."""
-    coverage = coverages(database, spec).get(question.series)
-    if coverage is not None:
-        change = gaps.refused(coverage, question.gap, now_ms=now_ms)
-        store(database, spec, {question.series: change}, version=version)
+    def before_our_rows(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Open lines that no row of the cache can confirm or refute any more."""
+        known = self.coverages()
+        older = [
+            line["healed_at"] is None and (series not in known or line["last_time"] < known[series].first)
+            for line in lines.with_columns(pl.col("last_time").dt.epoch("ms")).iter_rows(named=True)
+            for series in [series_named(self.spec, line["series"])]
+        ]
+        return lines.filter(pl.Series(older, dtype=pl.Boolean))
 
+    def _store(self, changes: Changes, *, version: int) -> None:
+        """Keep changed coverages, and their ledger lines for the next commit."""
+        self.database.execute_many(
+            "UPDATE series SET closed_first = ?, closed_until = ? WHERE dataset = ? AND series = ?",
+            [
+                (change.coverage.first, change.coverage.until, self.spec.name, json.dumps(list(series)))
+                for series, change in changes.items()
+            ],
+        )
+        told = [gap_line(self.spec, series, gap) for series, change in changes.items() for gap in change.lines]
+        self._put(told, version=version)
 
-def confirmed(database: Database, spec: DatasetSpec, lines: pl.DataFrame) -> pl.DataFrame:
-    """Of published lines those that still hold after the state was derived anew from rows.
+    def put(self, told: list[dict[str, Any]]) -> None:
+        """Write lines of the ledger, for the next commit."""
+        with self.database.transaction():
+            self._put(told, version=self.database.next_version())
 
-    Healed ones do, unless the rows are missing again. Open ones do if the rows show the same gap, or if they lie
-    beyond the last row: then the series' expectation reaches as far as they do.
-    """
-    known = coverages(database, spec)
-    kept = []
-    for line in lines.with_columns(pl.col("first_time", "last_time").dt.epoch("ms")).iter_rows(named=True):
-        series = series_named(spec, line["series"])
-        coverage = known.get(series)
-        found = next((g for g in coverage.gaps if g.first_time == line["first_time"]), None) if coverage else None
-        if line["healed_at"] is not None:
-            kept.append(found is None)
-        elif coverage is not None and line["first_time"] > coverage.until:
-            reached = CoverageChange(GridCoverage(coverage.first, line["last_time"]))
-            store(database, spec, {series: reached}, version=0)
-            kept.append(True)
-        else:
-            kept.append(found is not None and found.last_time == line["last_time"])
-    return lines.filter(pl.Series(kept, dtype=pl.Boolean))
+    def _put(self, told: list[dict[str, Any]], *, version: int) -> None:
+        ledger = gaps_of(self.spec)
+        if ledger is not None and told:
+            Table.of(self.database, ledger).put(frame_of(ledger, told), version=version)
 
-
-def before_our_rows(database: Database, spec: DatasetSpec, lines: pl.DataFrame) -> pl.DataFrame:
-    """Open lines that no row of the cache can confirm or refute any more."""
-    known = coverages(database, spec)
-    older = [
-        line["healed_at"] is None and (series not in known or line["last_time"] < known[series].first)
-        for line in lines.with_columns(pl.col("last_time").dt.epoch("ms")).iter_rows(named=True)
-        for series in [series_named(spec, line["series"])]
-    ]
-    return lines.filter(pl.Series(older, dtype=pl.Boolean))
-
-
-def store(database: Database, spec: DatasetSpec, changes: Changes, *, version: int) -> None:
-    """Keep changed coverages, and their ledger lines for the next commit."""
-    database.execute_many(
-        "UPDATE series SET closed_first = ?, closed_until = ? WHERE dataset = ? AND series = ?",
-        [
-            (change.coverage.first, change.coverage.until, spec.name, json.dumps(list(series)))
-            for series, change in changes.items()
-        ],
-    )
-    told = [line_of(spec, series, gap) for series, change in changes.items() for gap in change.lines]
-    put(database, spec, told, version=version)
-
-
-def put(database: Database, spec: DatasetSpec, told: list[dict[str, Any]], *, version: int) -> None:
-    """Write lines of the ledger, for the next commit."""
-    ledger = gaps_of(spec)
-    if ledger is not None and told:
-        Table.of(database, ledger).put(frame_of(ledger, told), version=version)
-
-
-def line_of(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:
-    """A gap as a line of the ledger of a dataset that has one."""
-    return {
-        DATASET: spec.name,
-        "series": series_text(spec, series),
-        "first_time": gap.first_time,
-        "last_time": gap.last_time,
-        "missing": gap.missing(_step_ms(spec, series)),
-        "cause": str(gap.cause),
-        "first_seen": gap.first_seen,
-        "asked_at": gap.asked_at,
-        "asks": gap.asks,
-        "healed_at": gap.healed_at,
-        "updated_at": gap.updated_at,
-    }
-
-
-def _step_ms(spec: DatasetSpec, series: Series) -> int:
-    """The length of a step of a series' grid."""
-    if spec.gaps is None:
-        raise ValueError(f"{spec.name} has no rule of gaps")
-    return spec.gaps.step_ms(series)
+    def _step_ms(self, series: Series) -> int:
+        """The length of a step of a series' grid."""
+        if self.spec.gaps is None:
+            raise ValueError(f"{self.spec.name} has no rule of gaps")
+        return self.spec.gaps.step_ms(series)

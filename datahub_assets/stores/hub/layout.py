@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.errors import HubContentInvalid
+from datahub_assets.domain.errors import HubContentInvalid, HubFileDamaged
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec
 from datahub_assets.domain.times import epoch_ms, utc_datetime
 from datahub_assets.stores import forms
@@ -54,10 +54,12 @@ def read(part: DatasetSpec | LedgerSpec, content: bytes, *, name: str, to_rewrit
         to_rewrite: refuse a file that has more columns than the dataset, as they would be gone.
 
     Raises:
-        HubContentInvalid: it is no parquet file, damaged, or cannot be read as this form without a loss; see `forms`.
+        HubFileDamaged: it is no whole parquet file.
+        HubContentInvalid: it cannot be read as this form without a loss; see `forms`.
     """
     with _named(name):
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        with _read_from(name):
+            table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         if isinstance(part, LedgerSpec) and part.is_earlier(table.column_names):
             return _upgraded(part, table)
         if to_rewrite:
@@ -69,7 +71,7 @@ def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -
     """Write a file of an earlier form as `write` would, row group by row group: the whole may be large.
 
     Raises:
-        HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
+        HubFileDamaged, HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
     """
     groups = _groups_of_today(spec, content, name=name)
     with pq.ParquetWriter(target, spec.arrow_schema(), **_OPTIONS) as writer:
@@ -81,9 +83,9 @@ def footer(file: BinaryIO, *, name: str) -> Footer:
     """What the footer of a parquet file tells.
 
     Raises:
-        HubContentInvalid: it is no parquet file; the message says which file.
+        HubFileDamaged: it is no parquet file; the message says which file.
     """
-    with _named(name):
+    with _named(name), _read_from(name):
         metadata = pq.read_metadata(file)
         return Footer(int(metadata.num_rows), forms.form_of(metadata.schema.to_arrow_schema()))
 
@@ -157,17 +159,20 @@ def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
 def _groups_of_today(spec: DatasetSpec, content: bytes, *, name: str) -> Iterator[pa.Table]:
     """The rows of a file in today's form, a row group at a time."""
     with _named(name):
-        source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+        with _read_from(name):
+            source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         forms.refuse_other_columns(spec, source.schema_arrow)
-        for group in _regrouped(source):
+        for group in _regrouped(source, name=name):
             yield forms.as_today(spec, group)
 
 
-def _regrouped(source: pq.ParquetFile) -> Iterator[pa.Table]:
+def _regrouped(source: pq.ParquetFile, *, name: str) -> Iterator[pa.Table]:
     """The rows of a file in tables of `ROW_GROUP_ROWS`, the last one shorter."""
     held = source.schema_arrow.empty_table()
     for number in range(source.num_row_groups):
-        held = pa.concat_tables([held, source.read_row_group(number)])
+        with _read_from(name):
+            group = source.read_row_group(number)
+        held = pa.concat_tables([held, group])
         while held.num_rows >= ROW_GROUP_ROWS:
             yield held.slice(0, ROW_GROUP_ROWS)
             held = held.slice(ROW_GROUP_ROWS)
@@ -196,3 +201,16 @@ def _named(name: str) -> Iterator[None]:
         raise HubContentInvalid(f"{name} {error}") from error
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
         raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error
+
+
+@contextmanager
+def _read_from(name: str) -> Iterator[None]:
+    """What goes wrong in here is the file's own fault, whatever its columns are."""
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        why = " ".join(str(error).split()).rstrip(".")
+        raise HubFileDamaged(
+            f"{name} is damaged, it cannot be read as parquet: {why}. Put back an earlier version of it on the Hub, or "
+            "delete it there"
+        ) from error

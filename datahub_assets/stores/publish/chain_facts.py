@@ -5,8 +5,8 @@ from collections import Counter
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import HOUR_MS, utc_datetime
 from datahub_assets.domain.worker_status import Chain
-from datahub_assets.stores.cache.cache import Cache, every
-from datahub_assets.stores.cache.series_gaps import Followed
+from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.series_gaps import Followed, every
 
 
 def cached_rows(cache: Cache, spec: DatasetSpec) -> int:
@@ -19,7 +19,7 @@ def open_gaps(cache: Cache, spec: DatasetSpec, *, followed: Followed = every) ->
     if spec.gaps is None:
         return None
     found = Counter[str]()
-    for (series, cause), count in cache.open_gaps(spec).items():
+    for (series, cause), count in cache.gaps(spec).count_open().items():
         if followed(series):
             found[cause] += count
     return dict(found)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import corrected_values, ledgers_of
+from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.hub_files import HubFile, lfs_content_id
 from datahub_assets.domain.ledgers import LedgerSpec
@@ -127,8 +127,7 @@ def merge_into_head(work: Work, base: RepoState, rows: Outbox) -> Merged:
         load=lambda path: _read(work, base, path) if path in base.files else None,
         held_in=moved_keys.held_in(spec, new, base=base, cache=work.cache, hub=work.hub) if keys_move(spec) else (),
     )
-    if spec.corrections is not None:
-        work.cache.record_corrections(spec, corrected_values(spec, before=step.replaced, after=step.changed))
+    work.cache.corrections(spec).note(before=step.replaced, after=step.changed)
     lines = {ledger.name: work.cache.unpublished(ledger) for ledger in ledgers_of(spec)}
     summary = card.Summary(
         window_start=window_start,

@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datahub_assets.domain.errors import CacheFull, StorageFailed
+from datahub_assets.domain.errors import CacheFull, HubFileDamaged, StorageFailed
 from datahub_assets.domain.times import HOUR_MS, SECOND_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.landing import NO_ROOM
+from datahub_assets.stores.publish.footers import footer, leave, whole
 from datahub_assets.stores.publish.work import Work
 from datahub_system.files.private import private_folder
 
@@ -33,21 +34,16 @@ def with_forms(work: Work, base: RepoState) -> RepoState:
 
     Raises:
         HubError: a file of the head could not be fetched.
-        HubContentInvalid: it is no parquet file.
+        HubFileDamaged: a file that is not sealed is damaged.
     """
     memory = work.cache.repo(work.spec)
     unknown = [path for path in forms.not_todays(work.spec, base.files, base.forms) if path not in base.forms]
     known = dict(base.forms)
     for first in range(0, len(unknown), FOOTERS_NOTED):
-        found = {path: _form(work, base, path) for path in unknown[first : first + FOOTERS_NOTED]}
+        found = {path: footer(work, base, path).form for path in unknown[first : first + FOOTERS_NOTED]}
         memory.note_forms({base.files[path].content_id: form for path, form in found.items()})
         known |= found
     return replace(base, forms=known)
-
-
-def _form(work: Work, base: RepoState, path: str) -> str:
-    with work.hub.opened(work.spec, path, revision=base.head) as file:
-        return layout.footer(file, name=f"{path} at {base.head}").form
 
 
 def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
@@ -58,6 +54,7 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
     Raises:
         HubError: a file of the head could not be fetched.
         HubContentInvalid: it cannot be turned into today's form without a loss.
+        HubFileDamaged: some are damaged, which is remembered; all others are ready for the next attempt.
         CacheFull: there is no room for them; nothing is left half written.        StorageFailed: the disk failed.
         FileNotFoundError: another publish of this cache cleared them away.
     """
@@ -66,6 +63,7 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
     form = forms.todays_form(work.spec)
     targets = {path: work.spool / f"{base.files[path].content_id}.{form}.parquet" for path in paths}
     missing = [path for path in paths if not targets[path].exists()]
+    damaged: HubFileDamaged | None = None
     try:
         private_folder(work.spool.parent)
         private_folder(work.spool)
@@ -75,13 +73,19 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
             if path in missing:
                 place = f"file {number} of {len(paths)}, {base.files[path].size / _MB:.1f} MB"
                 work.log.info("rewriting %s of %s in today's form: %s", path, base.repo, place)
-                _rewrite(work, base, path, targets[path])
+                try:
+                    _rewrite(work, base, path, targets[path])
+                except HubFileDamaged as error:
+                    leave(work, base, path, error)
+                    damaged = error
     except FileNotFoundError:
         raise  # see `retries`
     except OSError as error:
         if error.errno in NO_ROOM:
             raise _full(work, "it was full on the way") from error
         raise StorageFailed(f"cannot keep rewritten files in {work.spool}: {error}") from error
+    if damaged is not None:
+        raise damaged  # the repo is looked at again, and those files are no more to be rewritten
     return targets
 
 
@@ -100,7 +104,7 @@ def _tidy(work: Work) -> None:
 
 def _rewrite(work: Work, base: RepoState, path: str, target: Path) -> None:
     """Complete and on the disk, or not there at all."""
-    content = work.hub.read(work.spec, path, revision=base.head)
+    content = whole(work, base, path)
     partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
     try:
         with partial.open("wb") as file:

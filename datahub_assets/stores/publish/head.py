@@ -12,20 +12,21 @@ from datahub_assets.domain.hub_files import is_content
 from datahub_assets.domain.partitions import is_placed, is_sealed
 from datahub_assets.domain.tables import ByTime
 from datahub_assets.stores import forms
-from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import losses
 from datahub_assets.stores.publish.earlier_files import clear, with_forms
+from datahub_assets.stores.publish.footers import footer
 from datahub_assets.stores.publish.work import Work
 
 
-def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> RepoState:
-    """A repo as it is now, created if there is none; remembers nothing.
+def look(work: Work) -> RepoState:
+    """A repo as it is now, created if there is none; remembers nothing of it but which files are damaged.
 
     Of files whose content was never seen the form is not told; see `earlier_files`.
     """
+    spec, cache, hub = work.spec, work.cache, work.hub
     try:
         head = hub.head(spec)
     except HubNotFound:
@@ -49,11 +50,12 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> RepoState:
     reached = 0 if known is None else known.window_start
     if told is None:
         first, newest = (None, None) if known is None else (known.first, known.newest)
-        start = max(reached, _sealed_until(spec, seen, hub))
-        return replace(_counted(spec, seen, hub), window_start=start, first=first, newest=newest)
+        counted = _counted(work, seen)
+        start = max(reached, _sealed_until(spec, counted, hub))
+        return replace(counted, window_start=start, first=first, newest=newest)
     believed = told.rows is not None and known is not None and not _left_behind(spec, text, known=known, seen=seen)
     return replace(
-        replace(seen, rows=told.rows) if believed else _counted(spec, seen, hub),
+        replace(seen, rows=told.rows) if believed else _counted(work, seen),
         window_start=max(reached, told.window_start),
         first=told.first,
         newest=told.newest,
@@ -63,7 +65,7 @@ def look(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> RepoState:
 def look_and_mend(work: Work) -> RepoState:
     """The repo as it is now, with the forms of all its files, remembered; what others took from it waits again."""
     spec, memory = work.spec, work.cache.repo(work.spec)
-    seen = with_forms(work, look(spec, cache=work.cache, hub=work.hub))
+    seen = with_forms(work, look(work))
     if not forms.not_todays(spec, seen.files, seen.forms):
         clear(work)  # what a process rewrote that was killed before it knew of its commit
     _settle_debt(work, seen)
@@ -94,7 +96,7 @@ def _mend(work: Work, known: RepoState, seen: RepoState) -> None:
     if losses.lost_rows(spec, known=known, seen=seen):
         work.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
         cache.start_over(spec)
-    elif paths := losses.touched(known=known, seen=seen):
+    elif paths := losses.touched(known=known, seen=seen) - seen.unreadable:  # rows for those could not be merged
         rows = losses.send_again(spec, known=known, paths=paths, cache=cache)
         told = ", ".join(sorted(paths)[:5])
         work.log.info("%s changed elsewhere (%s): comparing %s rows of the cache", seen.repo, told, f"{rows:,}")
@@ -115,23 +117,24 @@ def _content_ids(spec: DatasetSpec, of: RepoState) -> dict[str, str]:
     return {path: file.content_id for path, file in of.files.items() if is_placed(spec, path)}
 
 
-def _counted(spec: DatasetSpec, seen: RepoState, hub: Hub) -> RepoState:
+def _counted(work: Work, seen: RepoState) -> RepoState:
     """With the rows of the main table, told by the footers of its files; they tell its forms as well."""
-    count, told = 0, dict(seen.forms)
-    for path in sorted(path for path in seen.files if is_placed(spec, path)):
-        with hub.opened(spec, path, revision=seen.head) as file:
-            footer = layout.footer(file, name=f"{path} at {seen.head}")
-        count, told[path] = count + footer.rows, footer.form
-    return replace(seen, rows=count, forms=told)
+    paths = sorted(path for path in seen.files if is_placed(work.spec, path))
+    found = {path: footer(work, seen, path) for path in paths if path not in seen.unreadable}
+    told = {path: one.form for path, one in found.items()}
+    return replace(seen, rows=sum(one.rows for one in found.values()), forms={**seen.forms, **told})
 
 
 def counted_until(
     spec: DatasetSpec, seen: RepoState, *, until: int, known: Mapping[str, int], hub: Hub
 ) -> dict[str, int]:
-    """Rows not later than `until` (epoch ms) in each data file, by path and oid; `known` files are not read."""
+    """Rows not later than `until` (epoch ms) in each data file, by path and oid; `known` files are not read.
+
+    Damaged ones are not among them.
+    """
     counts = {}
     for path, file in seen.files.items():
-        if not is_placed(spec, path):
+        if not is_placed(spec, path) or path in seen.unreadable:
             continue
         name = f"{path} {file.content_id}"
         if name in known:
@@ -144,7 +147,7 @@ def counted_until(
 
 def _sealed_until(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
     """Where the live window must begin at least, for a repo whose card does not say: after its newest sealed rows."""
-    paths = sorted(path for path in seen.files if is_sealed(spec, path))
+    paths = sorted(path for path in seen.files if is_sealed(spec, path) and path not in seen.unreadable)
     if isinstance(spec.partitioning, ByTime):  # names tell which file of a folder is the newest
         paths = list({path.rsplit("/", 1)[0]: path for path in paths}.values())
     times = []

@@ -17,6 +17,8 @@ from datahub_assets.stores.publish.plans import Plan
 def held_in(spec: DatasetSpec, rows: pl.DataFrame, *, base: RepoState, cache: Cache, hub: Hub) -> list[str]:
     """The sealed files of this head that hold keys of these rows. The keys of a file are read once for each content.
 
+    Of a damaged file what counts is what it held before, as far as that was noted.
+
     Raises:
         HubError: a file of the head could not be fetched.
         HubContentInvalid: it is not what the layout says.
@@ -25,7 +27,7 @@ def held_in(spec: DatasetSpec, rows: pl.DataFrame, *, base: RepoState, cache: Ca
         return []
     sealed = {path: file.content_id for path, file in base.files.items() if is_sealed(spec, path)}
     noted = cache.sealed_keys(spec)
-    for path in noted.unknown(sealed):
+    for path in noted.unknown({path: sealed[path] for path in sealed.keys() - base.unreadable}):
         with hub.opened(spec, path, revision=base.head) as file:
             keys = layout.keys(spec, file, name=f"{path} at {base.head}")
         noted.note(path, content_id=sealed[path], rows=keys)

@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import gaps_of, series_named
+from datahub_assets.datasets.ledgers import gap_line, gaps_of, series_named
 from datahub_assets.datasets.spec import DatasetSpec, GapRule
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, GridGap
-from datahub_assets.stores.cache import series_gaps
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 
@@ -34,7 +33,7 @@ def close(spec: DatasetSpec, *, cache: Cache, now_ms: int) -> int:
     with cache.transaction():
         told = published.filter(pl.col("healed_at").is_null())
         lines = _closed(spec, spec.gaps, told, cache=cache, now_ms=now_ms)
-        cache.put_gaps(spec, lines)
+        cache.gaps(spec).put(lines)
         cache.set_note(spec, NOTE, seen.repo)
     return len(lines)
 
@@ -43,7 +42,7 @@ def _closed(
     spec: DatasetSpec, rule: GapRule, published: pl.DataFrame, *, cache: Cache, now_ms: int
 ) -> list[dict[str, Any]]:
     times = ["first_time", "last_time", "first_seen", "asked_at", "updated_at"]
-    coverages = cache.coverages(spec)
+    coverages = cache.gaps(spec).coverages()
     lines = []
     for line in published.with_columns(pl.col(times).dt.epoch("ms")).iter_rows(named=True):
         series = series_named(spec, line["series"])
@@ -52,5 +51,5 @@ def _closed(
         told = GridGap(**{time: line[time] for time in times}, cause=Cause(line["cause"]), asks=line["asks"])
         healed = gaps.refuted(coverages[series], told, step_ms=rule.step_ms(series), now_ms=now_ms)
         if healed is not None:
-            lines.append(series_gaps.line_of(spec, series, healed))
+            lines.append(gap_line(spec, series, healed))
     return lines

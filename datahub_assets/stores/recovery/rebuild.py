@@ -16,6 +16,7 @@ from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish.head import look
+from datahub_assets.stores.publish.work import Work
 from datahub_assets.stores.recovery.salvage import carry_over
 
 _LOG = logging.getLogger(__name__)
@@ -84,21 +85,22 @@ def _from_hub(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int, log: lo
     except HubNotFound:
         log.info("%s is not on the Hub yet", hub.repo_id(spec))
         return 0
-    taken = _take_in(spec, cache=cache, hub=hub, now_ms=now_ms)
+    taken = _take_in(Work(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log))
     log.info("took %s rows of %s from the Hub", f"{taken:,}", hub.repo_id(spec))
     return taken
 
 
-def _take_in(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
-    """Rows, series and ledgers of one dataset, all as carried by the head."""
-    seen = look(spec, cache=cache, hub=hub)
+def _take_in(work: Work) -> int:
+    """Rows, series and ledgers of one dataset, all as carried by the head; without those of damaged sealed files."""
+    spec, cache, hub, now_ms = work.spec, work.cache, work.hub, work.now_ms
+    seen = look(work)
     taken = 0
     with cache.transaction():
         version = cache.next_version()
         commit_id = cache.repo(spec).add_commit(repo=seen.repo, sha=seen.head, at_ms=now_ms, rows=0, size=0)
-        for path in sorted(path for path in seen.files if is_placed(spec, path)):
+        for path in sorted(path for path in seen.files if is_placed(spec, path) and path not in seen.unreadable):
             rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
-            cache.note_rows(spec, rows, version=version)
+            cache.series(spec).note_rows(rows, version=version)
             if not is_small(spec, path):
                 if keys_move(spec):
                     cache.sealed_keys(spec).note(path, content_id=seen.files[path].content_id, rows=rows)
@@ -117,5 +119,5 @@ def _ledgers(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, vers
             continue
         lines = layout.read(ledger, hub.read(spec, ledger.path, revision=seen.head), name=ledger.path)
         if ledger.name == GAPS:
-            lines = cache.confirmed_gaps(spec, lines)
+            lines = cache.gaps(spec).confirmed(lines)
         cache.table(ledger).put(lines, version=version, commit_id=commit_id)

@@ -94,7 +94,7 @@ class _Salvage:
             return
         lines = self._read(f"corrections of {spec.name}", self.old.table(ledger).read)
         if lines is not None:
-            self.cache.record_corrections(spec, lines)
+            self.cache.corrections(spec).add(lines)
 
     def rows(self, spec: DatasetSpec) -> None:
         """Those that waited for a commit, and those that a commit carried and the Hub has no more."""
