@@ -220,6 +220,27 @@ def test_two_publishes_of_one_cache_at_once_settle(filled: Site, monkeypatch: py
     assert on_hub(OHLC, filled.hub).equals(before)
 
 
+def test_rewritten_files_that_are_gone_before_they_are_sent_are_made_again(
+    filled: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another publish of this cache may do that was faster."""
+    upgraded(OHLC, filled)
+    before, drafts = on_hub(OHLC, filled.hub), 0
+
+    def write_files(work: Work, merged: Merged) -> Draft:
+        nonlocal drafts
+        draft, drafts = draft_module.write_files(work, merged), drafts + 1
+        if drafts == 1:
+            shutil.rmtree(work.spool)
+        return draft
+
+    monkeypatch.setattr(publisher, "write_files", write_files)
+    assert filled.publish(OHLC, now_ms=LATER_MS).commit is not None
+    assert drafts == 2
+    assert_one_form(OHLC, filled.hub)
+    assert on_hub(OHLC, filled.hub).equals(before)
+
+
 MOMENTS = [
     Moment("_rewrite", "return", 2),
     Moment("_fetch_upload_modes", "return"),

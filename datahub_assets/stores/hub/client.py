@@ -210,4 +210,7 @@ def size_of(content: bytes | Path) -> int:
 
 
 def _as_sent(content: bytes | Path) -> BinaryIO | Path:
-    return io.BytesIO(content) if isinstance(content, bytes) else content
+    if isinstance(content, bytes):
+        return io.BytesIO(content)
+    content.stat()  # of one that is gone the library says ValueError
+    return content
