@@ -20,6 +20,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheFull, HubContentInvalid
 from datahub_assets.domain.partitions import is_sealed
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.stores import forms
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH, read_summary
@@ -237,6 +238,20 @@ def test_rewritten_files_that_are_gone_before_they_are_sent_are_made_again(
     monkeypatch.setattr(publisher, "write_files", write_files)
     assert filled.publish(OHLC, now_ms=LATER_MS).commit is not None
     assert drafts == 2
+    assert_one_form(OHLC, filled.hub)
+    assert on_hub(OHLC, filled.hub).equals(before)
+
+
+@pytest.mark.parametrize("left", [b"", b"nothing of ours", None], ids=["empty", "text", "of another form"])
+def test_what_is_no_rewritten_file_is_not_sent_as_one(filled: Site, left: bytes | None) -> None:
+    """The disk lost it, or somebody put it there: in a commit it would be the only copy of the rows."""
+    upgraded(OHLC, filled)
+    before, head = on_hub(OHLC, filled.hub), filled.hub.head(OHLC)
+    content_id = filled.hub.files(OHLC, revision=head)[FIRST_SEALED].content_id
+    spool(filled).mkdir(parents=True)
+    name = f"{content_id}.{forms.todays_form(OHLC)}.parquet"
+    (spool(filled) / name).write_bytes(filled.hub.read(OHLC, FIRST_SEALED, revision=head) if left is None else left)
+    assert filled.publish(OHLC, now_ms=LATER_MS).commit is not None
     assert_one_form(OHLC, filled.hub)
     assert on_hub(OHLC, filled.hub).equals(before)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datahub_assets.domain.errors import CacheFull, HubFileDamaged, StorageFailed
+from datahub_assets.domain.errors import CacheFull, HubContentInvalid, HubFileDamaged, StorageFailed
 from datahub_assets.domain.times import HOUR_MS, SECOND_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -62,7 +62,7 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
         return {}
     form = forms.todays_form(work.spec)
     targets = {path: work.spool / f"{base.files[path].content_id}.{form}.parquet" for path in paths}
-    missing = [path for path in paths if not targets[path].exists()]
+    missing = [path for path in paths if not _is_ready(targets[path], form)]
     damaged: HubFileDamaged | None = None
     try:
         private_folder(work.spool.parent)
@@ -100,6 +100,15 @@ def _tidy(work: Work) -> None:
     for partial in work.spool.glob("*.partial"):
         if partial.stat().st_mtime * SECOND_MS < work.now_ms - HOUR_MS:
             partial.unlink(missing_ok=True)
+
+
+def _is_ready(target: Path, form: str) -> bool:
+    """Whether it was rewritten before and the disk still has it whole; what is anything else is made again."""
+    try:
+        with target.open("rb") as file:
+            return layout.footer(file, name=target.name).form == form
+    except (OSError, HubContentInvalid):
+        return False
 
 
 def _rewrite(work: Work, base: RepoState, path: str, target: Path) -> None:
