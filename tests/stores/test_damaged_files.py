@@ -216,11 +216,14 @@ def test_an_answer_that_comes_in_part_is_not_taken_for_damage(
     assert_one_form(OHLC, filled.hub)
 
 
-def test_a_cache_made_anew_goes_on_without_its_rows(filled: Site, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("damage", [cut, broken_page])
+def test_a_cache_made_anew_goes_on_without_its_rows(
+    filled: Site, caplog: pytest.LogCaptureFixture, damage: Callable[[bytes], bytes]
+) -> None:
     whole = read(filled, SEALED)
     held = layout.read(OHLC, whole, name=SEALED)
     before = in_cache(OHLC, filled.cache_path).join(held, on=OHLC.key, how="anti")
-    put(filled, SEALED, cut(whole))
+    put(filled, SEALED, damage(whole))
     filled.cache_path.unlink()
     rebuild(filled.cache_path, (OHLC,), hub=filled.hub, landing=filled.home / "landing", now_ms=LATER_MS)
     assert len(warnings(caplog)) == 1

@@ -6,15 +6,18 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
+import polars as pl
+
 from datahub_assets.datasets.ledgers import GAPS, ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.errors import DataHubError, HubNotFound
-from datahub_assets.domain.partitions import is_placed, is_small, keys_move
+from datahub_assets.domain.errors import DataHubError, HubFileDamaged, HubNotFound
+from datahub_assets.domain.partitions import is_placed, is_sealed, is_small, keys_move
 from datahub_assets.domain.times import utc_datetime
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.publish.footers import leave, whole
 from datahub_assets.stores.publish.head import look
 from datahub_assets.stores.publish.work import Work
 from datahub_assets.stores.recovery.salvage import carry_over
@@ -99,7 +102,9 @@ def _take_in(work: Work) -> int:
         version = cache.next_version()
         commit_id = cache.repo(spec).add_commit(repo=seen.repo, sha=seen.head, at_ms=now_ms, rows=0, size=0)
         for path in sorted(path for path in seen.files if is_placed(spec, path) and path not in seen.unreadable):
-            rows = layout.read(spec, hub.read(spec, path, revision=seen.head), name=path)
+            rows = _rows(work, seen, path)
+            if rows is None:
+                continue
             cache.series(spec).note_rows(rows, version=version)
             if not is_small(spec, path):
                 if keys_move(spec):
@@ -110,6 +115,18 @@ def _take_in(work: Work) -> int:
         _ledgers(spec, seen, cache=cache, hub=hub, version=version, commit_id=commit_id)
         cache.repo(spec).save(seen)
     return taken
+
+
+def _rows(work: Work, seen: RepoState, path: str) -> pl.DataFrame | None:
+    """The rows of a data file; None of a sealed one whose footer is sound and whose pages are damaged."""
+    content = whole(work, seen, path)
+    try:
+        return layout.read(work.spec, content, name=path)
+    except HubFileDamaged as error:
+        if not is_sealed(work.spec, path):
+            raise
+        leave(work, seen, path, error)
+        return None
 
 
 def _ledgers(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, version: int, commit_id: int) -> None:
