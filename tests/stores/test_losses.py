@@ -1,5 +1,6 @@
 """What somebody else takes from a repo goes there again from the cache, and what cannot is not hidden."""
 
+import logging
 from collections.abc import Callable
 
 import polars as pl
@@ -17,6 +18,7 @@ from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH, read_summary
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import losses
+from datahub_assets.stores.publish.head import look_and_mend
 from localhub.testing import HubServer
 from tests.stores.world import CORRECTIONS, START_MS, Site, candles, in_cache, ledger_on_hub, market, on_hub
 
@@ -154,6 +156,21 @@ def test_a_card_a_person_rewrote_is_written_anew_with_what_the_files_hold(site: 
     told = read_summary(site.hub.read(MARKET, CARD_PATH, revision="main"))
     assert told is not None
     assert told.first == START_MS // MINUTE_MS * MINUTE_MS - MINUTE_MS, "the oldest row, not the oldest of this commit"
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["our own commit", "a card a person edits"])
+def test_a_card_alone_is_not_told_as_a_change_of_rows(
+    site: Site, caplog: pytest.LogCaptureFixture, edited: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    site.tick(OHLC, candles(START_MS), now_ms=START_MS)
+    if edited:
+        head = site.hub.head(OHLC)
+        card = site.hub.read(OHLC, CARD_PATH, revision=head) + b"\nA line.\n"
+        site.hub.commit(OHLC, writes={CARD_PATH: card}, deletes=[], message="by hand", parent=head)
+    with Cache.open(site.cache_path) as cache:
+        look_and_mend(site.work(OHLC, cache=cache, now_ms=START_MS + MINUTE_MS))
+    assert "changed elsewhere" not in caplog.text
 
 
 def test_a_repo_whose_rows_were_never_counted_is_counted_at_the_next_publish(site: Site) -> None:

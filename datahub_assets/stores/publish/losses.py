@@ -53,12 +53,12 @@ def lost_rows(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> bool:
     return bool(small) and not any(is_placed(spec, path) for path in seen.files)
 
 
-def touched(*, known: RepoState, seen: RepoState) -> set[str]:
-    """Files that are gone or have other content than when we last knew the repo."""
+def touched(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> set[str]:
+    """Files with rows or lines of ours that are gone or have other content than when we last knew the repo."""
+    ledgers = {ledger.path for ledger in ledgers_of(spec)}
+    ours = {path: file.content_id for path, file in known.files.items() if path in ledgers or is_placed(spec, path)}
     return {
-        path
-        for path, file in known.files.items()
-        if path not in seen.files or seen.files[path].content_id != file.content_id
+        path for path, content_id in ours.items() if path not in seen.files or seen.files[path].content_id != content_id
     }
 
 
