@@ -75,7 +75,7 @@ def publish(
     Raises:
         HubRateLimited: the Hub asks for a pause; the budget has shrunk.
         HubError: it could not be done; the rows go on waiting.
-        CacheError: the same, as there is no room on the disk.
+        CacheError: the same, as there is no room on the disk.        StorageFailed: the same, as the disk failed.
     """
     work = Work(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log)
     reason = not_now(work, limits)
