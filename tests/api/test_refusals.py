@@ -62,8 +62,11 @@ BAD_REQUESTS = [
         ("/binance/api/v3/klines?symbol=BTCUSDT&interval=9h", 400),
     ],
 )
-def test_a_refusal_is_no_answer_that_a_caller_may_have_already(client: Client, url: str, status: int) -> None:
-    assert client.get(url, headers={"If-None-Match": "*"}).status_code == status
+@pytest.mark.parametrize("condition", ["*", '"other", *', "*, *", "W/*"])
+def test_a_refusal_is_no_answer_that_a_caller_may_have_already(
+    client: Client, url: str, status: int, condition: str
+) -> None:
+    assert client.get(url, headers={"If-None-Match": condition}).status_code == status
 
 
 @pytest.mark.parametrize(
