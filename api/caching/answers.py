@@ -40,14 +40,18 @@ def etag_of(*named: Any) -> str:
     return f'"{hashlib.blake2b(msgspec.msgpack.encode((_FORM, *named)), digest_size=16).hexdigest()}"'
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether `If-None-Match` names this ETag; compared weakly, as RFC 9110 (13.1.2) says."""
+def matches(if_none_match: str | None, etag: str, *, exists: bool = True) -> bool:
+    """Whether `If-None-Match` names this ETag; compared weakly, as RFC 9110 (13.1.2) says.
+
+    `*` alone means whatever `exists`; in a list it is not valid, and means nothing.
+    """
     if if_none_match is None:
         return False
     if if_none_match == etag:
         return True
-    named = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",", _MOST_NAMED)[:_MOST_NAMED]]
-    return etag in named or "*" in named
+    if if_none_match.strip() == "*":
+        return exists
+    return etag in (entry.strip().removeprefix("W/") for entry in if_none_match.split(",", _MOST_NAMED)[:_MOST_NAMED])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Validator:
         As long as it is not known whether the answer `exists` or is a refusal, `*` does not match.
         """
         condition = request.headers.get("if-none-match")
-        if request.method == "POST" or (condition == "*" and not exists) or not matches(condition, self.etag):
+        if request.method == "POST" or not matches(condition, self.etag, exists=exists):
             return None
         return Response(b"", status_code=304, headers=self.headers | self.lifetime)
 

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from api.http.context import RequestContext
 from api.http.errors import UNKNOWN_VALUES, ApiError, InvalidParameter, RequestTooLarge, SqlError, UnknownValue
+from api.http.reading import public_name
 from api.http.token_form import cut_tokens
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
 from datahub_system.net.bodies import ENDED_EARLY
@@ -144,7 +145,7 @@ def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, 
         invalid = (InvalidParameter.code, status, InvalidParameter.title)
         if not isinstance(error.extra, list) or not error.extra:
             return _problem(*invalid, _without_url(error.detail), request_id), headers
-        name = str(error.extra[0].get("key"))
+        name = public_name(str(error.extra[0].get("key")))
         detail = "; ".join(_not_valid(item, given) for item in error.extra)
         return _problem(*invalid, detail, request_id, parameter=name, value=str(given.get(name, ""))[:_SHOWN]), headers
     kind = _OF_FRAMEWORK.get(status) or (_INTERNAL if status >= _SERVER_ERROR else _INVALID)
@@ -153,7 +154,7 @@ def _of_framework(error: HTTPException, *, request_id: str, given: Mapping[str, 
 
 def _not_valid(item: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """What the framework says of one value, with the value."""
-    name = str(item.get("key"))
+    name = public_name(str(item.get("key")))
     value = f"={str(given[name])[:_SHOWN]!r}" if name in given else ""
     return f"{name}{value} is not valid: {item.get('message')}"
 

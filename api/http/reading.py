@@ -25,6 +25,7 @@ ANYTHING: Final = "any_parameters"
 _RESERVED: Final = frozenset(
     {"self", "request", "state", "headers", "scope", "socket", "cookies", "query", "body", "data", "return"}
 )
+_PREFIX: Final = "by_"
 COUNTS: Final = range(-(1 << 63), 1 << 63)
 """The numbers a column of counts holds."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
@@ -112,7 +113,7 @@ def provider(
         prefixed: those whose argument has a prefix, as callers' names may be words of Python or names of other
             dependencies; their types are annotated with a `QueryParameter` that has the public name.
     """
-    arguments = {name: f"by_{name}" if name in prefixed else name for name in kinds}
+    arguments = {name: f"{_PREFIX}{name}" if name in prefixed else name for name in kinds}
 
     def provide(**given: Any) -> T:
         return make({name: given[argument] for name, argument in arguments.items()})
@@ -126,6 +127,11 @@ def provider(
         return_annotation=returns,
     )
     return provide
+
+
+def public_name(argument: str) -> str:
+    """The parameter of an argument that a `provider` takes."""
+    return argument.removeprefix(_PREFIX)
 
 
 def check_range(name: str, value: int, bounds: Mapping[str, int]) -> None:

@@ -153,21 +153,24 @@ class Front:
         return True
 
     async def _send_routed(self, context: RequestContext, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Let the application answer; HEAD is GET without the body."""
+        """Let the application answer; HEAD is GET without the body, and done where that begins."""
         is_head = scope["method"] == "HEAD"
         if is_head:
             scope = cast("HTTPScope", {**scope, "method": "GET"})  # the server's own scope must keep saying HEAD
-        status, in_pieces = CLOSED_STATUS, False  # when nothing is answered, the caller went away first
+        status, in_pieces, is_sent = CLOSED_STATUS, False, False  # where nothing is answered, the caller went first
 
         async def finishing(message: Message) -> None:
-            nonlocal status, in_pieces
+            nonlocal status, in_pieces, is_sent
             if message["type"] == "http.response.start":
                 status = message["status"]
                 added = [*_ALWAYS, *context.answer_headers(*context.timings)]
                 message["headers"] = [*map(_with_head, message["headers"]), *added]
+            elif message["type"] == "http.response.body" and is_head:
+                if is_sent:
+                    return
+                # Whoever makes more of the body is told by the server that the caller is gone: a stream would not end.
+                message["body"], message["more_body"], is_sent = b"", False, True
             elif message["type"] == "http.response.body":
-                if is_head:
-                    message["body"] = b""
                 in_pieces |= message.get("more_body", False) or len(message.get("body", b"")) > PIECE_BYTES
                 if in_pieces:
                     await send_in_pieces(message, send, patience)

@@ -27,7 +27,7 @@ from api.rows.queries import Asked, cursor
 from api.rows.schemas import example_row, row_struct
 from datahub_assets.datasets.spec import DatasetSpec
 
-_NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of"})
+_NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of", "format"})
 _NEXT_PAGE: Final = 'Where there is more, `Link: rel="next"` leads to the next page, which is of the same commit.'
 
 
@@ -87,12 +87,15 @@ def _page(
         written = form.write(page.frame)
     if page.next is None:
         return written, {}
-    url = _next_url(request, cursor(snapshot.sha, query, page.next))
+    url = _next_url(request, form, cursor(snapshot.sha, query, page.next))
     return written, {"Link": f'<{url}>; rel="next"'}
 
 
-def _next_url(request: Request[Any, Any, Any], place: str) -> str:
-    """The same request with the cursor, relative to this server (RFC 8288 allows it; only callers know its name)."""
+def _next_url(request: Request[Any, Any, Any], form: Form, place: str) -> str:
+    """The same request with the cursor, relative to this server (RFC 8288 allows it; only callers know its name).
+
+    It names the format, however this caller did: those who ask for the same in other words get the same answer.
+    """
     given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     kept = [(name, value) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
-    return f"{request.scope['path']}?{urlencode([*kept, ('cursor', place)])}"
+    return f"{request.scope['path']}?{urlencode([*kept, ('format', form.format.name), ('cursor', place)])}"

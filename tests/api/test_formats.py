@@ -181,3 +181,15 @@ def test_formats_are_chosen_as_the_caller_likes_them(client: Client, accept: str
 def test_nothing_acceptable_is_406(client: Client) -> None:
     answer = client.get(URL, headers={"Accept": "image/png"})
     assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
+@pytest.mark.parametrize("name", ["csv", "json"])
+def test_the_next_page_comes_in_the_format_of_the_one_before_however_each_was_asked_for(
+    client: Client, name: str
+) -> None:
+    url, other = URL.replace("limit=20", "limit=9"), MEDIA_TYPES["ndjson"]
+    by_accept = client.get(url, headers={"Accept": MEDIA_TYPES[name]})
+    by_name = client.get(f"{url}&format={name}", headers={"Accept": other})
+    assert by_name.headers["etag"] == by_accept.headers["etag"], "one answer, that both get"
+    following = client.get(by_name.links["next"]["url"], headers={"Accept": other})
+    assert following.headers["content-type"].startswith(MEDIA_TYPES[name])

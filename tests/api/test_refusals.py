@@ -25,7 +25,7 @@ BAD_REQUESTS = [
     ("/api/hub/ohlc?symbol=BTCUSDT&interval=../../x", 404, "unknown_interval", "../../x", "1h"),
     ("/api/hub/ohlc?symbol=BTCUSDT&order=up", 400, "invalid_parameter", "up", "asc, desc"),
     ("/api/hub/ohlc?symbol=BTCUSDT&columns=price", 400, "invalid_parameter", "price", "close_time"),
-    ("/api/hub/ohlc?symbol=BTCUSDT&closed_only=perhaps", 400, "invalid_parameter", "closed_only", "bool"),
+    ("/api/hub/ohlc?symbol=BTCUSDT&closed_only=perhaps", 400, "invalid_parameter", "closed_only='perhaps'", "bool"),
     ("/api/hub/ohlc?symbol=BTCUSDT&start=yesterday", 400, "invalid_parameter", "yesterday", "ISO 8601"),
     ("/api/hub/ohlc?symbol=BTCUSDT&start=2026-13-01", 400, "invalid_parameter", "2026-13-01", "ISO 8601"),
     ("/api/hub/ohlc?symbol=BTCUSDT&start=999999999999999", 400, "invalid_parameter", "start", "ISO 8601"),
@@ -62,8 +62,11 @@ BAD_REQUESTS = [
         ("/binance/api/v3/klines?symbol=BTCUSDT&interval=9h", 400),
     ],
 )
-def test_a_refusal_is_no_answer_that_a_caller_may_have_already(client: Client, url: str, status: int) -> None:
-    assert client.get(url, headers={"If-None-Match": "*"}).status_code == status
+@pytest.mark.parametrize("condition", ["*", '"other", *', "*, *", "W/*"])
+def test_a_refusal_is_no_answer_that_a_caller_may_have_already(
+    client: Client, url: str, status: int, condition: str
+) -> None:
+    assert client.get(url, headers={"If-None-Match": condition}).status_code == status
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,15 @@ def test_only_what_is_of_interest_is_told(url: str, hub: HubServer, workers: Wor
         assert told.data["counts"]["added"] == 1
 
 
+def test_head_takes_neither_the_connection_nor_a_place(url: str, hub: HubServer) -> None:
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {hub.token}"}) as client:
+        for _ in range(MOST_OF_ONE + 1):
+            answer = client.head("/api/hub/stream")
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert answer.headers["content-type"].startswith("text/event-stream")
+        assert client.get("/api/hub/health").status_code == 200, "on the connection of all of these"
+
+
 @pytest.mark.parametrize("query", ["dataset=ohlc,market", "dataset=ohlc&dataset=market", "dataset="])
 def test_datasets_are_a_list_like_any_other(url: str, hub: HubServer, query: str) -> None:
     address = f"{url}/api/hub/stream?{query}"

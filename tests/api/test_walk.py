@@ -10,7 +10,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.workers import Workers
-from tests.walks import Call, modules, told, walked
+from tests.walks import DOCUMENT, Call, modules, told, walked
 
 MOST_MODULES = 15
 WAIT_S = 20.0
@@ -78,3 +78,9 @@ def test_a_request_takes_the_steps_that_are_told(hub: HubServer, seeded: Workers
     repeated = [call for step in steps[:3] for call in step]
     assert all(call in again for call in repeated)
     assert not any(call in again for step in steps[6:10] for call in step), "which ends there when it is repeated"
+    told_of_again = ("api/access/admission.py", "Admission.passes_at_once"), ("api/engine/dataset.py", "Dataset.serves")
+    assert all(call in again and f"`{call[1]}`" in DOCUMENT.read_text() for call in told_of_again)
+    assert set(modules(again)) - {path for step in steps[:4] for path, _ in step} == {
+        *(path for path, _ in told_of_again),
+        "api/access/auth.py",
+    }, "and needs no more than these"
