@@ -150,8 +150,7 @@ class Answers:
         etag = etag_of(route, commit.sha, query, *form.named)
         validator = Validator(etag, commit.sha, immutable=choice.is_immutable)
         if choice.is_current or validator.immutable:
-            bound_to = None if validator.immutable else dataset
-            repeatable = Repeatable(etag.encode(), bound_to, commit.sha, route)
+            repeatable = Repeatable(etag.encode(), dataset, commit.sha, validator.immutable, route)
             self._cache.remember(words_of(RequestContext.of(request.scope)), repeatable)
         found = self.find(request, validator)
         if found is not None:

@@ -48,14 +48,16 @@ class CachedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Repeatable:
-    """An answer that the same words get again while `dataset` serves the commit; for ever where that is None.
+    """An answer that the same words get again: as long as its commit is the newest one, or is served at all.
 
-    `path` is its route's, as metrics name it.
+    Attributes:
+        immutable: the words name the commit.        path: the route's, as metrics name it.
     """
 
     etag: bytes
-    dataset: Dataset | None
+    dataset: Dataset
     sha: str
+    immutable: bool
     path: str
 
 
@@ -97,7 +99,8 @@ class ResponseCache:
         known = self._known.get(normal)
         if known is None:
             return None
-        answer = self.get(known.etag) if known.dataset is None or known.dataset.serves(known.sha) else None
+        holds = known.dataset.serves(known.sha, as_newest=not known.immutable)
+        answer = self.get(known.etag) if holds else None
         if answer is None:
             del self._known[normal]
             return None

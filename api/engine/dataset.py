@@ -217,10 +217,10 @@ class Dataset:
         """Another account's dataset is served instead: answers that were given of this one no longer hold."""
         self._is_retired = True
 
-    def serves(self, sha: str) -> bool:
-        """Whether that commit is what is served now."""
+    def serves(self, sha: str, *, as_newest: bool) -> bool:
+        """Whether that commit is served still: as the newest one, or as one that callers name."""
         current = self._current
-        return not self._is_retired and current is not None and current.sha == sha
+        return not self._is_retired and (not as_newest or (current is not None and current.sha == sha))
 
     def close(self) -> None:
         """Wait for what is being fetched, and end."""

@@ -135,7 +135,7 @@ class Front:
         unchanged = condition is not None and matches(condition.decode("latin-1"), answer.etag.decode())
         headers = [
             *(answer.raw_headers_unchanged if unchanged else answer.raw_headers),
-            _IMMUTABLE if repeatable.dataset is None else _REVALIDATE,
+            _IMMUTABLE if repeatable.immutable else _REVALIDATE,
             *_ALWAYS,
             *context.answer_headers("cache;desc=hot"),
         ]

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -25,6 +26,7 @@ from tests.serving import served
 WAIT_S = 20.0
 LARGE = bytes(range(256)) * (32 << 12)  # 32 MiB: more than a socket takes by itself
 TOKEN = "hf_ownerownerowner"
+SERVED: Any = SimpleNamespace(serves=lambda *_, **__: True)
 
 
 @get("/whole")
@@ -45,7 +47,7 @@ def front() -> Front:
     """The front over two large answers, and a third that is hot."""
     cache = ResponseCache(1 << 30)
     cache.put(CachedAnswer(etag=b'"1"', body=LARGE, headers={"ETag": '"1"'}, media_type="application/octet-stream"))
-    cache.remember(("/hot", b"", b"*/*", b"identity"), Repeatable(b'"1"', None, "a" * 40, "/hot"))
+    cache.remember(("/hot", b"", b"*/*", b"identity"), Repeatable(b'"1"', SERVED, "a" * 40, True, "/hot"))
     authenticator = Authenticator(owner_token=lambda: TOKEN, whoami=lambda _: Account("nobody", ()))
     admission = Admission(authenticator, RateLimiter(0))
     return Front(Litestar([whole, chunks]), admission=admission, cache=cache, metrics=Metrics())

@@ -1,6 +1,7 @@
 """A repo of files of an earlier form: one commit writes them all anew, and no reader ever meets two forms."""
 
 import errno
+import io
 import logging
 import os
 import shutil
@@ -24,6 +25,7 @@ from datahub_assets.stores import forms
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.card import CARD_PATH, read_summary
+from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import draft as draft_module
 from datahub_assets.stores.publish import earlier_files, publisher
 from datahub_assets.stores.publish.draft import Draft, Merged
@@ -391,6 +393,27 @@ def test_what_would_be_lost_is_refused(
     filled.hub.commit(OHLC, writes=writes, deletes=[], message="as it was", parent=changed)
     filled.publish(OHLC, now_ms=LATER_MS)
     assert content(OHLC, on_hub(OHLC, filled.hub)) >= content(OHLC, candles(LATER_MS, pairs=2, back=0))
+
+
+def test_no_file_is_fetched_while_one_waits_for_a_decision(filled: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgraded(OHLC, filled)
+    head = filled.hub.head(OHLC)
+    last = max(path for path in filled.hub.files(OHLC, revision=head) if is_sealed(OHLC, path))
+    buffer = io.BytesIO()
+    pl.read_parquet(filled.hub.read(OHLC, last, revision=head)).with_columns(note=pl.lit("mine")).write_parquet(buffer)
+    filled.hub.commit(OHLC, writes={last: buffer.getvalue()}, deletes=[], message="by hand", parent=head)
+    fetched: list[str] = []
+    read = Hub.read
+
+    def watched(hub: Hub, spec: DatasetSpec, path: str, *, revision: str) -> bytes:
+        fetched.append(path)
+        return read(hub, spec, path, revision=revision)
+
+    monkeypatch.setattr(Hub, "read", watched)
+    with pytest.raises(HubContentInvalid, match="holds the columns note"):
+        filled.publish(OHLC, now_ms=LATER_MS)
+    assert not any(is_sealed(OHLC, path) for path in fetched)
+    assert not spool(filled).exists()
 
 
 def test_a_cache_made_anew_reads_an_earlier_form(filled: Site) -> None:

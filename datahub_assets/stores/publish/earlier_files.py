@@ -8,11 +8,13 @@ larger than the memory, and a process that is killed goes on where it was.
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from datahub_assets.domain.errors import CacheFull, HubContentInvalid, HubFileDamaged, StorageFailed
+from datahub_assets.domain.partitions import is_placed
 from datahub_assets.domain.times import HOUR_MS, SECOND_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -46,6 +48,21 @@ def with_forms(work: Work, base: RepoState) -> RepoState:
     return replace(base, forms=known)
 
 
+def see_that_nothing_is_lost(work: Work, base: RepoState) -> None:
+    """See by their footers that all data files of an earlier form can be rewritten, before one is fetched.
+
+    Until a person decides about one that cannot, this is asked at every tick.
+
+    Raises:
+        HubError: a file could not be fetched.        HubContentInvalid: one would lose a column, or bend its values.
+    """
+    for path in forms.not_todays(work.spec, base.files, base.forms):
+        if not is_placed(work.spec, path) or _is_ready(work, base, path):
+            continue
+        with suppress(HubFileDamaged), work.hub.opened(work.spec, path, revision=base.head) as file:
+            layout.see_that_nothing_is_lost(work.spec, file, name=f"{path} at {base.head}")
+
+
 def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
     """These data files of the head in today's form, on the disk until `clear`; one is in memory at a time.
 
@@ -60,9 +77,8 @@ def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
     """
     if not paths:
         return {}
-    form = forms.todays_form(work.spec)
-    targets = {path: work.spool / f"{base.files[path].content_id}.{form}.parquet" for path in paths}
-    missing = [path for path in paths if not _is_ready(targets[path], form)]
+    targets = {path: _target(work, base, path) for path in paths}
+    missing = [path for path in paths if not _is_ready(work, base, path)]
     damaged: HubFileDamaged | None = None
     try:
         private_folder(work.spool.parent)
@@ -102,11 +118,17 @@ def _tidy(work: Work) -> None:
             partial.unlink(missing_ok=True)
 
 
-def _is_ready(target: Path, form: str) -> bool:
+def _target(work: Work, base: RepoState, path: str) -> Path:
+    """Where a file of the head waits in today's form."""
+    return work.spool / f"{base.files[path].content_id}.{forms.todays_form(work.spec)}.parquet"
+
+
+def _is_ready(work: Work, base: RepoState, path: str) -> bool:
     """Whether it was rewritten before and the disk still has it whole; what is anything else is made again."""
+    target = _target(work, base, path)
     try:
         with target.open("rb") as file:
-            return layout.footer(file, name=target.name).form == form
+            return layout.footer(file, name=target.name).form == forms.todays_form(work.spec)
     except (OSError, HubContentInvalid):
         return False
 

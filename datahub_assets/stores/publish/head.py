@@ -16,7 +16,7 @@ from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import losses
-from datahub_assets.stores.publish.earlier_files import clear, with_forms
+from datahub_assets.stores.publish.earlier_files import clear, see_that_nothing_is_lost, with_forms
 from datahub_assets.stores.publish.footers import footer
 from datahub_assets.stores.publish.work import Work
 
@@ -66,6 +66,7 @@ def look_and_mend(work: Work) -> RepoState:
     """The repo as it is now, with the forms of all its files, remembered; what others took from it waits again."""
     spec, memory = work.spec, work.cache.repo(work.spec)
     seen = with_forms(work, look(work))
+    see_that_nothing_is_lost(work, seen)
     if not forms.not_todays(spec, seen.files, seen.forms):
         clear(work)  # what a process rewrote that was killed before it knew of its commit
     _settle_debt(work, seen)

@@ -78,7 +78,8 @@ def publish(
         CacheError: the same, as there is no room on the disk.        StorageFailed: the same, as the disk failed.
     """
     work = Work(spec=spec, cache=cache, hub=hub, now_ms=now_ms, log=log)
-    reason = not_now(work, limits)
+    follow_move(work)
+    reason = reason_to_wait(work, limits)
     if reason is not None:
         return Published(reason=reason)
     sent: Draft | None = None
@@ -96,15 +97,19 @@ def publish(
             return note_commit(work, draft, after=draft.landed(spec, sha), sent=sent)
 
 
-def not_now(work: Work, limits: CommitLimits) -> str | None:
-    """Why no commit is to be made, in words; None if one is. Everything waits again for a repo that is another one."""
+def follow_move(work: Work) -> None:
+    """If the rows go to another repo than before, all that the cache holds waits again."""
+    known = work.cache.repo(work.spec).load()
+    if known is not None and known.repo != work.hub.repo_url(work.spec):
+        told = (work.spec.name, known.repo, work.hub.endpoint)
+        work.log.warning("%s moves from %s to %s: everything the cache holds goes there", *told)
+        work.cache.start_over(work.spec)
+
+
+def reason_to_wait(work: Work, limits: CommitLimits) -> str | None:
+    """Why no commit is to be made, in words; None if one is."""
     spec, cache = work.spec, work.cache
     known = cache.repo(spec).load()
-    if known is not None and known.repo != work.hub.repo_url(spec):
-        told = (spec.name, known.repo, work.hub.endpoint)
-        work.log.warning("%s moves from %s to %s: everything the cache holds goes there", *told)
-        cache.start_over(spec)
-        known = None
     waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
     if not any(waiting.values()) and (known is None or not _changes_by_itself(work, known)):
         return "nothing changed since the last commit"

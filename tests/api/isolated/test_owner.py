@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from api.engine import engine
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.stores.hub.client import Hub
@@ -64,6 +65,19 @@ def test_the_token_of_another_account_counts(hub: HubServer, other: str, shas: d
         rows = client.get(f"/api/hub/market?revision={shas['other']}")
         assert rows.status_code == 200
         assert client.get(f"/api/hub/market?revision={shas['local']}").status_code == 404
+
+
+def test_a_commit_of_the_account_before_is_answered_no_more_however_often_it_was(
+    hub: HubServer, other: str, shas: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_ASK_OWNER_EVERY_S", 2.0)
+    hub.faults.answer(500, error="down", on="GET /api/whoami-v2", times=2)
+    with serving(hub, tmp_path / "home", HF_TOKEN=other) as client:
+        client.headers["Authorization"] = f"Bearer {other}"
+        pinned = f"/api/hub/market?revision={shas['local']}"
+        assert [client.get(pinned).status_code for _ in range(2)] == [200, 200]
+        until(lambda: served(client) == shas["other"])
+        assert client.get(pinned).status_code == 404
 
 
 def test_while_the_hub_cannot_be_asked_the_account_is_the_last_one(
