@@ -36,7 +36,6 @@ def rows_of(snapshot: Snapshot, query: RowQuery, *, resident_only: bool = False)
         UnknownValue, InvalidCursor: said by name.
         NotResident: `resident_only` is set and a file would have to be read, or much be looked up, first.
     """
-
     ranked = partial(_ranked, snapshot, query, resident_only=resident_only)
     if query.of_each:
         return _newest_of_each(snapshot.spec, query, ranked())
@@ -56,6 +55,15 @@ def check_values(snapshot: Snapshot, query: RowQuery) -> None:
         _choose(snapshot, query, ranked)
 
 
+def is_one_series(spec: DatasetSpec, query: RowQuery) -> bool:
+    """Whether the rows lie in one run that need not be searched: those of one series of one group."""
+    given = _conditions(spec, query)
+    groups = [len(values) for one, values in given if one.column == spec.group]
+    series = [len(values) for one, values in given if _names_series(spec, one)]
+    searched = [one for one, _ in given if one.column not in {spec.group, spec.final} and not _names_series(spec, one)]
+    return (spec.group is None or groups == [1]) and (spec.series is None or series == [1]) and not searched
+
+
 def _ranked(snapshot: Snapshot, query: RowQuery, *, resident_only: bool) -> pl.DataFrame:
     max_age_ms = None if query.max_age_s is None else query.max_age_s * 1000
     return latest_rows(snapshot, max_age_ms=max_age_ms, resident_only=resident_only)
@@ -65,15 +73,6 @@ def _conditions(spec: DatasetSpec, query: RowQuery) -> list[Condition]:
     """The filters that are given, and their values."""
     given = dict(query.filters)
     return [(one, given[one.parameter]) for one in spec.filters if one.parameter in given]
-
-
-def is_one_series(spec: DatasetSpec, query: RowQuery) -> bool:
-    """Whether the rows lie in one run that need not be searched: those of one series of one group."""
-    given = _conditions(spec, query)
-    groups = [len(values) for one, values in given if one.column == spec.group]
-    series = [len(values) for one, values in given if _names_series(spec, one)]
-    searched = [one for one, _ in given if one.column not in {spec.group, spec.final} and not _names_series(spec, one)]
-    return (spec.group is None or groups == [1]) and (spec.series is None or series == [1]) and not searched
 
 
 def _in_order_of_time(snapshot: Snapshot, query: RowQuery, ranked: Ranked, *, resident_only: bool) -> RowsPage:
