@@ -22,7 +22,7 @@ DataHubError
     ├── HubRefused (Terminal)           401, 403: the token may not do this
     ├── HubNotFound (Terminal)          no such repo, revision or file
     └── HubContentInvalid (Terminal)    a file of the dataset cannot be read as what it should be
-        └── HubFileDamaged              it is no whole parquet file
+        └── HubFileDamaged (Terminal)   it is no whole parquet file
 """
 
 from typing import ClassVar
