@@ -108,7 +108,8 @@ def _changed(values: pl.Expr, own: pl.DataType, kind: Kind, change: Callable[[pl
 def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The frame in batches of rows with times as text; one batch even when it is empty."""
     for batch in frame.iter_slices(BATCH_ROWS) if frame.height else (frame,):
-        yield times_as_text(batch)
+        # In one piece: rows come from several files, and polars starts its threads for each piece of a column.
+        yield times_as_text(batch.rechunk() if batch.n_chunks() > 1 else batch)
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
