@@ -7,7 +7,7 @@ from litestar import Request
 
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
-from api.engine.selection.select import check_values
+from api.engine.selection.select import check_filters
 from api.http.form import choose_form
 from api.rows.queries import Asked
 
@@ -21,5 +21,5 @@ async def describe_rows(request: Request[Any, Any, Any], engine: Engine, asked: 
     form = choose_form(request, asked.format, asked.numbers)
     dataset = engine.dataset(asked.rows.dataset)
     commit = await dataset.commit(asked.choice)
-    await asyncio.to_thread(check_values, await dataset.at(commit), asked.rows)
+    await asyncio.to_thread(check_filters, await dataset.at(commit), asked.rows)
     return Description(commit.sha, media_type=form.format.media_type)

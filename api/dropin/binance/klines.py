@@ -15,7 +15,7 @@ from litestar.params import QueryParameter
 from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
 from api.dropin.queries import DropInQuery
 from api.engine.selection.query import RowQuery
-from api.engine.selection.select import check_values, rows_of
+from api.engine.selection.select import check_filters, rows_of
 from api.engine.snapshot import Snapshot
 from api.http.reading import RevisionChoice
 from datahub_assets.datasets.candles.intervals import INTERVALS
@@ -79,7 +79,7 @@ def ask_klines(
         query,
         choice,
         make=partial(klines_json, query=query),
-        check=partial(check_values, query=query),
+        check=partial(check_filters, query=query),
     )
 
 

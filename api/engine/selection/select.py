@@ -42,7 +42,7 @@ def rows_of(snapshot: Snapshot, query: RowQuery, *, resident_only: bool = False)
     return _in_order_of_time(snapshot, query, ranked, resident_only=resident_only)
 
 
-def check_values(snapshot: Snapshot, query: RowQuery) -> None:
+def check_filters(snapshot: Snapshot, query: RowQuery) -> None:
     """See that the commit knows the values of a query's filters, as `rows_of` does. Blocks when files must be read.
 
     Raises:
