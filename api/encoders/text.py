@@ -11,8 +11,9 @@ import polars as pl
 
 BATCH_ROWS: Final = 5_000
 _ISO: Final = "%Y-%m-%dT%H:%M:%S%.f"
-Kind = Callable[[Any], bool]
-"""Which types are meant."""
+Change = Callable[[pl.Expr], pl.Expr]
+Rule = Callable[[Any], Change | None]
+"""How values of a type are changed; None: not at all."""
 
 
 def json(frame: pl.DataFrame) -> Iterator[bytes]:
@@ -52,57 +53,57 @@ def csv(frame: pl.DataFrame) -> Iterator[bytes]:
         header = False
 
 
-def of(kind: type[pl.DataType]) -> Kind:
-    """Types of that class."""
-    return lambda own: isinstance(own, kind)
-
-
 def times_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Times as `2025-11-25T10:30:00Z`, with a fraction only where there is one; without `Z` where they have no zone.
 
     Those that have one must be UTC.
     """
-    zoned = changed(frame, _is_zoned, lambda times: times.dt.strftime(f"{_ISO}Z"))
-    return changed(zoned, of(pl.Datetime), lambda times: times.dt.strftime(_ISO))
+    return changed(frame, _time)
 
 
-def _is_zoned(own: Any) -> bool:
-    return isinstance(own, pl.Datetime) and own.time_zone is not None
+def _time(own: Any) -> Change | None:
+    if not isinstance(own, pl.Datetime):
+        return None
+    form = _ISO if own.time_zone is None else f"{_ISO}Z"
+    return lambda times: times.dt.strftime(form)
 
 
 def numbers_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Floats as the shortest decimal text that reads back as the same float; counts stay numbers."""
-    return changed(frame, of(pl.Float64), lambda numbers: numbers.cast(pl.String))
+    return changed(frame, lambda own: _as_string if isinstance(own, pl.Float64) else None)
 
 
-def changed(frame: pl.DataFrame, kind: Kind, change: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
-    """The frame with all values of a kind of type changed, also those within lists and structs."""
-    columns = [(name, own) for name, own in frame.schema.items() if _holds(own, kind)]
+def _as_string(values: pl.Expr) -> pl.Expr:
+    return values.cast(pl.String)
+
+
+def changed(frame: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """The frame with the values changed as the rule says of their types, also those within lists and structs."""
+    types = zip(frame.columns, frame.dtypes, strict=True)  # `schema` would check them again, which takes as long
+    columns = [(name, own) for name, own in types if _applies(rule, own)]
     if not columns:
         return frame
-    return frame.with_columns(_changed(pl.col(name), own, kind, change).alias(name) for name, own in columns)
+    return frame.with_columns(_changed(pl.col(name), own, rule).alias(name) for name, own in columns)
 
 
-def _holds(own: pl.DataType, kind: Kind) -> bool:
+def _applies(rule: Rule, own: Any) -> bool:
     if isinstance(own, pl.List):
-        return _holds(own.inner, kind)  # type: ignore[arg-type]  # polars says less of it than it knows
+        return _applies(rule, own.inner)
     if isinstance(own, pl.Struct):
-        return any(_holds(field.dtype, kind) for field in own.fields)  # type: ignore[arg-type]
-    return kind(own)
+        return any(_applies(rule, field.dtype) for field in own.fields)
+    return rule(own) is not None
 
 
-def _changed(values: pl.Expr, own: pl.DataType, kind: Kind, change: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
-    if not _holds(own, kind):
-        return values
-    if isinstance(own, pl.List):
-        return values.list.eval(_changed(pl.element(), own.inner, kind, change))  # type: ignore[arg-type]
-    if isinstance(own, pl.Struct):
+def _changed(values: pl.Expr, own: Any, rule: Rule) -> pl.Expr:
+    if isinstance(own, pl.List) and _applies(rule, own):
+        return values.list.eval(_changed(pl.element(), own.inner, rule))
+    if isinstance(own, pl.Struct) and _applies(rule, own):
         fields = [
-            _changed(values.struct.field(field.name), field.dtype, kind, change).alias(field.name)  # type: ignore[arg-type]
-            for field in own.fields
+            _changed(values.struct.field(field.name), field.dtype, rule).alias(field.name) for field in own.fields
         ]
         return pl.when(values.is_not_null()).then(pl.struct(fields))
-    return change(values)
+    change = rule(own)
+    return values if change is None else change(values)
 
 
 def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:

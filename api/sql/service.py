@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from api.caching.answers import VARY, Answer, Answers, Validator, etag_of, not_kept
 from api.caching.revisions import Pinned, revision_name, snapshots_at
-from api.encoders.text import changed, of
+from api.encoders.text import Change, changed
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.http.context import RequestContext, principal_of
@@ -211,5 +211,10 @@ def _presented(result: SqlResult, form: Form) -> pl.DataFrame:
     if not form.format.textual:
         return frame
     exact = pl.String if form.numbers_as_text else pl.Float64
-    exactly = changed(frame, of(pl.Decimal), lambda numbers: numbers.cast(exact))
-    return changed(exactly, of(pl.Float32), lambda numbers: numbers.cast(pl.Float64))
+
+    def as_known(own: Any) -> Change | None:
+        if isinstance(own, pl.Decimal):
+            return lambda numbers: numbers.cast(exact)
+        return (lambda numbers: numbers.cast(pl.Float64)) if isinstance(own, pl.Float32) else None
+
+    return changed(frame, as_known)
