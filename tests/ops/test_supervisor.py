@@ -81,7 +81,7 @@ def rig(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
     yield make
     for one in rigs:
         if one.popen.poll() is None:
-            one.stop(signal.SIGKILL)
+            one.stop()  # politely: a killed one takes its processes along, and not theirs
         assert one.popen.stdout is not None
         one.popen.stdout.close()
 
