@@ -8,6 +8,7 @@ import pytest
 
 from datahub_assets.stores.hub.client import Hub
 from localhub.testing import HubServer
+from tests.stores.filled_repo import fill
 from tests.stores.world import Site
 
 _ACCOUNTS = count(1)
@@ -44,3 +45,9 @@ def new_site(tmp_path: Path, hub: Hub) -> Callable[[str], Site]:
 def site(new_site: Callable[[str], Site]) -> Site:
     """One installation."""
     return new_site("site")
+
+
+@pytest.fixture
+def filled(site: Site) -> Site:
+    """An installation whose repo has candles in sealed files, a gap and corrections."""
+    return fill(site)
