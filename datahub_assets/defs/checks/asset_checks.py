@@ -1,6 +1,6 @@
 """The asset checks every dataset has: when they are asked and what follows."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import dagster as dg
@@ -122,34 +122,27 @@ def _no_foreign_files(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCh
     """At the head as last seen. Publishing leaves them alone: they may be all that somebody has of something."""
     with datahub.cache() as cache:
         seen = cache.repo(spec).load()
-    foreign = sorted(path for path in (seen.files if seen else ()) if is_foreign(spec, path))
-    told = (
-        f"{len(foreign)} files below data/ are not of this dataset, and readers get their rows as well, so that keys "
-        f"come twice; delete them on the Hub: {', '.join(foreign[:_NAMED_FILES])}"
+    foreign = [path for path in (seen.files if seen else ()) if is_foreign(spec, path)]
+    why = (
+        "below data/ are not of this dataset, and readers get their rows as well, so that keys come twice; delete them "
+        "on the Hub"
     )
-    return _verdict(
-        chain.hub_key(spec),
-        "no_foreign_files",
-        problems=[told] if foreign else [],
-        metadata={"foreign_files": len(foreign)},
-    )
+    return _of_files(spec, "no_foreign_files", foreign, why=why, counted="foreign_files")
 
 
 def _files_readable(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
     """At the head as last seen. Publishing goes on without them, and readers fail on them."""
     with datahub.cache() as cache:
         seen = cache.repo(spec).load()
-    damaged = sorted(seen.unreadable) if seen else []
-    told = (
-        f"{len(damaged)} files are damaged, and readers fail on them; put back an earlier version of them on the Hub, "
-        f"or delete them there: {', '.join(damaged[:_NAMED_FILES])}"
-    )
-    return _verdict(
-        chain.hub_key(spec),
-        "files_readable",
-        problems=[told] if damaged else [],
-        metadata={"damaged_files": len(damaged)},
-    )
+    why = "are damaged, and readers fail on them; put back an earlier version of them on the Hub, or delete them there"
+    return _of_files(spec, "files_readable", seen.unreadable if seen else (), why=why, counted="damaged_files")
+
+
+def _of_files(spec: DatasetSpec, check: str, paths: Collection[str], *, why: str, counted: str) -> dg.AssetCheckResult:
+    """The verdict on files that should not be there, or not like this."""
+    told = f"{len(paths)} files {why}: {', '.join(sorted(paths)[:_NAMED_FILES])}"
+    problems = [told] if paths else []
+    return _verdict(chain.hub_key(spec), check, problems=problems, metadata={counted: len(paths)})
 
 
 def _no_gaps_unasked(spec: DatasetSpec, datahub: DataHubResource) -> dg.AssetCheckResult:
