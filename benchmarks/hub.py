@@ -56,8 +56,12 @@ def layout(spec: DatasetSpec, frame: pl.DataFrame, *, now_ms: int = NOW_MS) -> d
     """The files a publisher would have left of these rows at `now_ms`: the product's own placement and encoding."""
     newest = frame.select(pl.col("timestamp").max().dt.epoch("ms")).item()
     start = window_start_at(spec, now_ms=now_ms, newest=newest, reached=0)
-    planned = plan(spec, small={}, new=frame, window_start=start, live=live_name(now_ms), load=lambda _: None)
+    planned = plan(spec, small={}, new=frame, window_start=start, live=live_name(now_ms), load=_no_file)
     return {path: write(spec, content) for path, content in planned.writes.items()}
+
+
+def _no_file(path: str) -> pl.DataFrame:
+    raise KeyError(path)
 
 
 def cached_layout(folder: Path, make: Callable[[], dict[str, bytes]]) -> dict[str, bytes]:

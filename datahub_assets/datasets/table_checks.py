@@ -17,7 +17,7 @@ from datahub_assets.datasets.taken_names import (
     TAKEN_TABLES,
 )
 from datahub_assets.domain.columns import Column, ColumnKind, Value
-from datahub_assets.domain.tables import FETCHED, ByRange, ByTime
+from datahub_assets.domain.tables import FETCHED, ByRange, ByTime, Period
 from datahub_assets.domain.times import DAY_MS
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ def _rules(spec: "DatasetSpec") -> Iterator[str]:
 
 
 def _layout(spec: "DatasetSpec") -> Iterator[str]:
-    if spec.window_ms <= 0 or DAY_MS % spec.window_ms or spec.retention_ms <= spec.window_ms:
-        yield "window_ms must divide a day, and retention_ms be longer than it: the cache holds what is still moving"
+    if spec.retention_ms <= DAY_MS:
+        yield "retention_ms must be longer than a day: the cache holds what is still moving"
     for what in (spec.series, spec.group):
         if what is not None and spec.column(what).kind is not ColumnKind.TEXT:
             yield f"{what!r} names series or groups, so it must be of kind text"
@@ -166,6 +166,9 @@ def _layout(spec: "DatasetSpec") -> Iterator[str]:
 
 def _partitioning(spec: "DatasetSpec") -> Iterator[str]:
     if isinstance(spec.partitioning, ByTime):
+        used = {spec.partitioning.period, *(period for _, period in spec.partitioning.of_groups)}
+        if odd := sorted(used - {Period.DAY, Period.MONTH}):
+            yield f"partitioning by time is by day or by month, not by {', '.join(odd)}"
         named = [group for group, _ in spec.partitioning.of_groups]
         if unknown := [group for group in named if group not in spec.groups]:
             yield f"partitioning names the groups {', '.join(unknown)}, which there are not"

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from datahub_assets.domain.columns import Column
-from datahub_assets.domain.times import MINUTE_MS
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS, YEAR_9999_MS, epoch_ms, utc_datetime
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,8 +21,9 @@ FETCHED: Final = "ingested_at"
 
 
 class Period(StrEnum):
-    """What one sealed file covers."""
+    """A stretch of time a sealed file covers, in UTC."""
 
+    HOUR = "hour"
     DAY = "day"
     MONTH = "month"
     YEAR = "year"
@@ -29,48 +31,74 @@ class Period(StrEnum):
     @property
     def strftime(self) -> str:
         """How the period names its file."""
-        return {Period.DAY: "%Y-%m-%d", Period.MONTH: "%Y-%m", Period.YEAR: "%Y"}[self]
+        return {Period.HOUR: "%Y-%m-%dT%H", Period.DAY: "%Y-%m-%d", Period.MONTH: "%Y-%m", Period.YEAR: "%Y"}[self]
+
+    @property
+    def window(self) -> "Period":
+        """What rows of such a period are collected by until it is over: a day by hours, a month by days."""
+        return {Period.DAY: Period.HOUR, Period.MONTH: Period.DAY}[self]
+
+    @property
+    def longer(self) -> tuple["Period", ...]:
+        """The periods that are longer than this one and may be what a file covers."""
+        lengths = (Period.DAY, Period.MONTH, Period.YEAR)
+        return lengths[lengths.index(self) + 1 :]
+
+    def start(self, moment_ms: int) -> int:
+        """First millisecond of the period this moment (epoch ms) is in."""
+        match self:
+            case Period.HOUR | Period.DAY:
+                return moment_ms - moment_ms % (HOUR_MS if self is Period.HOUR else DAY_MS)
+            case Period.MONTH:
+                return epoch_ms(_midnight(moment_ms).replace(day=1))
+            case Period.YEAR:
+                return epoch_ms(_midnight(moment_ms).replace(month=1, day=1))
+
+    def end(self, moment_ms: int) -> int:
+        """First millisecond after the period this moment (epoch ms) is in."""
+        longest_ms = {Period.HOUR: HOUR_MS, Period.DAY: DAY_MS, Period.MONTH: 31 * DAY_MS, Period.YEAR: 366 * DAY_MS}
+        after = self.start(moment_ms) + longest_ms[self]
+        return YEAR_9999_MS + 1 if after > YEAR_9999_MS else self.start(after)
+
+
+def _midnight(moment_ms: int) -> datetime:
+    return utc_datetime(moment_ms - moment_ms % DAY_MS)
 
 
 @dataclass(frozen=True, slots=True)
 class ByTime:
     """Sealed files cover periods of time: `2025-11.parquet`.
 
+    A day is for rows that come every minute, a month for those that come less often: see `TableSpec`.
+
     Attributes:
-        period: what a file covers.        of_groups: what it covers for some values of the group instead.
+        period: what a file covers, a day or a month.        of_groups: what it covers for some values of the group.
     """
 
     period: Period
     of_groups: tuple[tuple[str, Period], ...] = ()
-
-    def of_group(self, group: str | None) -> Period:
-        """What one sealed file of this group covers."""
-        return next((period for name, period in self.of_groups if name == group), self.period)
 
 
 @dataclass(frozen=True, slots=True)
 class ByRange:
     """Sealed files cover `size` numbers of a column of the key: `000000100000-000000199999.parquet`.
 
-    The first and the last number are written with 12 digits, so that the names sort.
+    The first and the last number are written with 12 digits, so that the names sort. Rows come to them once a day, and
+    are collected by hours until then.
     """
 
     column: str
     size: int
 
 
-class LiveStyle(StrEnum):
-    """How rows of the live window lie on the Hub."""
-
-    APPEND = "append"
-    """`live/{HHMM}.parquet`: one small immutable file per publish."""
-    REPLACE = "replace"
-    """`today.parquet`: one file, written anew when its rows change; still forming rows apart in `open.parquet`."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class TableSpec:
     """A table: its columns and key, and how its rows are divided into files.
+
+    A row is written to files three times in its life, whatever comes after it. First it is live. Once its window is
+    over, it rests with the others of that window in one file; and once the period is over, the windows of it are folded
+    into one file. Days consist of windows of an hour, whose live rows lie in one small file per publish; months of
+    windows of a day, whose live rows lie in one file that is written anew when they change.
 
     Has no slots, so that what follows from its fields is worked out once: requests ask for it often.
 
@@ -82,8 +110,6 @@ class TableSpec:
         group: the column of the key whose values name the folders under `data/`, if files are grouped.
         groups: the values it may have.
         final: the column that says whether a row is final (`closed`); None: rows are final as they come.
-        window_ms: length of the live window; rows older than the window rest in sealed files.
-        live: how rows of the live window lie on the Hub.
         partitioning: which sealed file a row rests in.
     """
 
@@ -95,8 +121,6 @@ class TableSpec:
     group: str | None = None
     groups: tuple[str, ...] = ()
     final: str | None = None
-    window_ms: int
-    live: LiveStyle
     partitioning: ByTime | ByRange
 
     @cached_property
@@ -165,7 +189,32 @@ class TableSpec:
 
         return pl.col(self.time).dt.epoch("ms")
 
+    def period_of(self, group: str | None) -> Period:
+        """How long rows of this group are collected before they are folded."""
+        if isinstance(self.partitioning, ByRange):
+            return Period.DAY
+        return dict(self.partitioning.of_groups).get(group or "", self.partitioning.period)
+
+    @cached_property
+    def periods(self) -> Mapping[Period, tuple[str, ...]]:
+        """The periods there are, each with the groups that have it; without groups one period with none."""
+        if self.group is None:
+            return {self.period_of(None): ()}
+        found: dict[Period, tuple[str, ...]] = {}
+        for group in self.groups:
+            period = self.period_of(group)
+            found[period] = (*found.get(period, ()), group)
+        return found
+
+    @cached_property
+    def windows(self) -> tuple[Period, Period]:
+        """The shortest and the longest window of any group."""
+        found = {period.window for period in self.periods}
+        return (Period.HOUR if Period.HOUR in found else Period.DAY, Period.DAY if Period.DAY in found else Period.HOUR)
+
     def window_start(self, now_ms: int) -> int:
-        """First millisecond of the live window at `now_ms`: rows stamped earlier belong in sealed files."""
-        late = now_ms - ROLL_DELAY_MS
-        return late - late % self.window_ms
+        """First millisecond of the live window at `now_ms`, of the groups with the shortest one.
+
+        The windows and periods of others begin where theirs do that hold this moment.
+        """
+        return self.windows[0].start(now_ms - ROLL_DELAY_MS)

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.data_files import is_placed
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.partitions import is_placed
 
 UNREADABLE: Final = "unreadable"
 """Stands for the form of a sealed file that is damaged: it is left as it is, until somebody gives it other content."""

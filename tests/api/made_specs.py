@@ -12,7 +12,7 @@ from datahub_assets.datasets.filters import Filter, Spelling
 from datahub_assets.datasets.spec import DatasetSpec, Licence, NewestOfEach, NewestRows
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.rows import frame_of
-from datahub_assets.domain.tables import ByTime, LiveStyle, Period
+from datahub_assets.domain.tables import ByTime, Period
 from datahub_assets.domain.times import DAY_MS
 
 SERIES = ("alpha", "beta", "ééé", "\ufffd", "\U0001f600")
@@ -105,8 +105,6 @@ def spec_of(made: Make) -> DatasetSpec:
         group="side" if made.group else None,
         groups=GROUPS if made.group else (),
         final="done",
-        window_ms=DAY_MS,
-        live=LiveStyle.APPEND,
         partitioning=ByTime(Period.MONTH),
         filters=filters,
         newest=NewestOfEach(rank="size", max_age_s=1) if made.of_each else NewestRows(newest_first=made.newest_first),

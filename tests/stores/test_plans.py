@@ -1,6 +1,8 @@
 """Plans of commits: whatever arrives when, by whatever clock, each key is in one file and nothing is lost."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,24 +13,14 @@ from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import (
-    is_data,
-    is_foreign,
-    is_placed,
-    is_sealed,
-    is_small,
-    keys_move,
-    live_name,
-    numbers_of,
-    sealed_paths,
-    window_start_at,
-)
+from datahub_assets.domain.data_files import folds_into, is_data, is_foreign, is_placed, is_sealed, is_small
+from datahub_assets.domain.partitions import keys_move, live_name, window_start_at
 from datahub_assets.domain.rows import content_columns, frame_of, overlay, supersede
-from datahub_assets.domain.tables import ROLL_DELAY_MS
+from datahub_assets.domain.tables import ROLL_DELAY_MS, ByRange
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.publish.plans import Plan, plan
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
-from tests.unit.placed_rows import APPENDED, GROUPED, START_MS, at, row
+from tests.unit.placed_rows import DAILY_NORTH, GROUPED, MONTHLY, START_MS, at, row
 
 Files = dict[str, pl.DataFrame]
 
@@ -37,7 +29,7 @@ Files = dict[str, pl.DataFrame]
 def candles(draw: st.DrawFn, *, now_ms: int) -> list[dict[str, object]]:
     rows = []
     for _ in range(draw(st.integers(0, 5))):
-        step = interval(draw(st.sampled_from(["1h", "4h", "1d"])))
+        step = interval(draw(st.sampled_from(["15m", "1h", "1d"])))
         back = draw(st.one_of(st.integers(0, 3), st.integers(0, 60)))
         open_time = step.floor(now_ms) - back * step.length_ms
         rows.append(
@@ -104,7 +96,7 @@ UPSTREAMS = {"market": prices, "ohlc": candles, "incidents": incidents, "receipt
 @st.composite
 def ticks(draw: st.DrawFn) -> tuple[DatasetSpec, list[tuple[int, pl.DataFrame]]]:
     """A dataset and publishes to it: (the publisher's clock, its rows). Clocks differ and jump, also back."""
-    spec = draw(st.sampled_from([MARKET, OHLC, INCIDENTS, RECEIPTS, APPENDED, GROUPED]))
+    spec = draw(st.sampled_from([MARKET, OHLC, INCIDENTS, RECEIPTS, GROUPED, MONTHLY, DAILY_NORTH]))
     now_ms, steps = START_MS, []
     for _ in range(draw(st.integers(1, 6))):
         now_ms += draw(st.sampled_from([1, 7, 30, 61, 130, 1500, -45])) * MINUTE_MS
@@ -168,21 +160,22 @@ def replay(spec: DatasetSpec, steps: list[tuple[int, pl.DataFrame]]) -> None:
 
 def commit(spec: DatasetSpec, files: Files, new: pl.DataFrame, *, window_start: int, now_ms: int) -> Plan:
     """Plan and apply, as a commit does; sealed files are fetched only when asked for."""
-    held_in = [
-        path
-        for path, frame in files.items()
-        if keys_move(spec) and is_sealed(spec, path) and frame.join(new, on=list(spec.key), how="semi").height
-    ]
-    before = sum(frame.height for frame in files.values())
+    sealed = {path: frame for path, frame in files.items() if is_sealed(spec, path)}
+    held_in = {path for path, rows in sealed.items() if rows.join(new, on=list(spec.key), how="semi").height}
     step = plan(
         spec,
         small={path: frame for path, frame in files.items() if is_small(spec, path)},
         new=new,
         window_start=window_start,
         live=live_name(now_ms),
-        load=files.get,
-        held_in=held_in,
+        load=sealed.__getitem__,
+        sealed=sealed,
+        also={
+            *(path for path in sealed if folds_into(spec, path, window_start=window_start)),
+            *(held_in if keys_move(spec) else ()),
+        },
     )
+    before = sum(frame.height for frame in files.values())
     assert not set(step.deletes) & set(step.writes)
     for path in step.deletes:
         del files[path]
@@ -198,21 +191,38 @@ def check_layout(spec: DatasetSpec, files: Files, *, window_start: int) -> None:
         assert not is_foreign(spec, path)
         assert frame.height
         assert frame.equals(frame.sort(spec.file_order)), f"{path} is sorted"
-        past = frame[spec.time].dt.epoch("ms") < window_start
-        if spec.group is not None:
-            assert set(frame[spec.group]) == {path.split("/")[1]}
-        if path.endswith("/open.parquet"):
-            assert spec.final is not None
-            assert not frame[spec.final].any()
-            continue
-        if spec.final is not None:
-            assert frame[spec.final].all()
-        assert past.any() is not is_small(spec, path), "what left the window is sealed, and nothing else"
-        assert past.all() is not is_small(spec, path)
-        if not is_small(spec, path):
-            assert set(sealed_paths(spec, frame)) == {path}
-        if (numbers := numbers_of(spec, path)) is not None:
-            assert frame["number"].is_between(*numbers).all()
+        for values in frame.iter_rows(named=True):
+            home = placed(spec, values, window_start=window_start)
+            assert path == home or (home.endswith("/live/") and path.startswith(home))
+
+
+def by_hours(spec: DatasetSpec, group: str) -> bool:
+    """Whether these rows are collected by hours, and folded by days."""
+    return group in {"15m", "north"} if spec in (OHLC, DAILY_NORTH) else spec not in (INCIDENTS, MONTHLY)
+
+
+def placed(spec: DatasetSpec, values: dict[str, Any], *, window_start: int) -> str:
+    """Where a row lies, told a second time; the folder where any file of it will do."""
+    group = values[spec.group] if spec.group else ""
+    folder = f"data/{group}/" if group else "data/"
+    moment, begin = values[spec.time], datetime.fromtimestamp(window_start / 1000, UTC)
+    if spec.final is not None and not values[spec.final]:
+        return f"{folder}open.parquet"
+    day = begin.replace(hour=0)
+    if by_hours(spec, group):
+        window, period, current = begin, day, f"{folder}live/"
+        window_name, period_name = f"hours/{moment:%Y-%m-%dT%H}", f"{moment:%Y-%m-%d}"
+    else:
+        window, period, current = day, day.replace(day=1), f"{folder}today.parquet"
+        window_name, period_name = f"days/{moment:%Y-%m-%d}", f"{moment:%Y-%m}"
+    if moment >= window:
+        return current
+    if moment >= period:
+        return f"{folder}{window_name}.parquet"
+    if isinstance(spec.partitioning, ByRange):
+        first = values["number"] // 1000 * 1000
+        period_name = f"{first:012d}-{first + 999:012d}"
+    return f"{folder}{period_name}.parquet"
 
 
 def test_a_row_with_another_time_leaves_the_file_it_was_in() -> None:
@@ -234,17 +244,75 @@ def test_a_sealed_file_goes_with_the_last_row_that_leaves_it() -> None:
     again = row(INCIDENTS, incident_id="a", timestamp=now_ms, ingested_at=now_ms)
     step = commit(INCIDENTS, files, again, window_start=at("2025-11-22"), now_ms=now_ms)
     assert (step.deletes, step.rows_added) == (("data/2025-10.parquet",), 0)
-    assert list(files) == ["data/live/1000.parquet"]
+    assert list(files) == ["data/today.parquet"]
 
 
 @pytest.mark.parametrize(("late_ms", "sealed"), [(-1, False), (0, True)])
-def test_an_hour_of_prices_rolls_ten_minutes_late(late_ms: int, sealed: bool) -> None:
+def test_an_hour_of_prices_is_sealed_ten_minutes_late(late_ms: int, sealed: bool) -> None:
     stamp = at("2025-11-22T10:59:59")
     now_ms = at("2025-11-22T11:00") + ROLL_DELAY_MS + late_ms
-    files: Files = {"data/live/1059.parquet": row(MARKET, coin_id="a", timestamp=stamp, ingested_at=stamp)}
-    window_start = window_start_at(MARKET, now_ms=now_ms, newest=stamp, reached=0)
-    commit(MARKET, files, frame_of(MARKET, []), window_start=window_start, now_ms=now_ms)
-    assert list(files) == (["data/2025-11-22.parquet"] if sealed else ["data/live/1059.parquet"])
+    files: Files = {"data/live/1059.parquet": price(stamp)}
+    commit(MARKET, files, nothing(MARKET), window_start=window_of(MARKET, stamp, now_ms=now_ms), now_ms=now_ms)
+    assert list(files) == (["data/hours/2025-11-22T10.parquet"] if sealed else ["data/live/1059.parquet"])
+
+
+@pytest.mark.parametrize(("late_ms", "folded"), [(-1, False), (0, True)])
+def test_a_day_of_prices_is_folded_once_it_is_over(late_ms: int, folded: bool) -> None:
+    stamps = [at(f"2025-11-22T{hour:02d}:30") for hour in range(24)]
+    now_ms = at("2025-11-23") + ROLL_DELAY_MS + late_ms
+    files: Files = {f"data/hours/2025-11-22T{hour:02d}.parquet": price(stamps[hour]) for hour in range(23)}
+    files["data/live/2330.parquet"] = price(stamps[23])
+    before = set(files)
+    commit(MARKET, files, nothing(MARKET), window_start=window_of(MARKET, stamps[23], now_ms=now_ms), now_ms=now_ms)
+    assert set(files) == ({"data/2025-11-22.parquet"} if folded else before)
+    assert published(files).height == 24
+
+
+def test_days_of_candles_are_folded_once_the_month_is_over() -> None:
+    days = {f"data/1h/days/2025-11-{day}.parquet": candle(at(f"2025-11-{day}T07:00"), "1h") for day in (28, 29)}
+    files: Files = {**days, "data/1h/today.parquet": candle(at("2025-11-30T07:00"), "1h")}
+    commit(OHLC, files, nothing(OHLC), window_start=at("2025-12-01"), now_ms=at("2025-12-01T00:10"))
+    assert list(files) == ["data/1h/2025-11.parquet"]
+
+
+def test_what_is_sealed_is_not_read_while_rows_come_and_windows_roll() -> None:
+    stamp = at("2025-11-22T10:59")
+    files: Files = {"data/live/1059.parquet": price(stamp)}
+    sealed = {f"data/hours/2025-11-22T{hour:02d}.parquet" for hour in range(10)} | {"data/2025-11-21.parquet"}
+    new = price(at("2025-11-22T11:09"))
+    step = plan(
+        MARKET, small=files, new=new, window_start=at("2025-11-22T11:00"), live="1110.parquet", load=fail, sealed=sealed
+    )
+    assert sorted(step.writes) == ["data/hours/2025-11-22T10.parquet", "data/live/1110.parquet"]
+
+
+def test_a_day_written_whole_by_an_earlier_version_is_split_when_it_is_touched() -> None:
+    times = [at("2025-11-22T08:15"), at("2025-11-22T09:15")]
+    files: Files = {"data/2025-11-22.parquet": pl.concat(map(price, times))}
+    again = price(times[1], price=2.0, ingested_at=times[1] + 1)
+    step = commit(MARKET, files, again, window_start=at("2025-11-22T10:00"), now_ms=at("2025-11-22T10:30"))
+    assert sorted(files) == ["data/hours/2025-11-22T08.parquet", "data/hours/2025-11-22T09.parquet"]
+    assert (step.rows_added, step.replaced["price"].to_list()) == (0, [1.0])
+
+
+def test_files_of_longer_periods_are_split_when_they_are_touched() -> None:
+    times = [at("2025-02-03"), at("2025-03-05")]
+    year = pl.concat([candle(time, "1d") for time in times])
+    files: Files = {"data/1d/2025.parquet": year, "data/1d/2024.parquet": candle(at("2024-05-05"), "1d")}
+    again = candle(times[1], "1d", close=2.0, ingested_at=times[1] + 1)
+    commit(OHLC, files, again, window_start=at("2025-11-22"), now_ms=at("2025-11-22T10:00"))
+    assert sorted(files) == ["data/1d/2024.parquet", "data/1d/2025-02.parquet", "data/1d/2025-03.parquet"]
+
+
+def test_a_file_that_is_split_goes_into_those_there_are() -> None:
+    old = [at("2025-02-03"), at("2025-03-05")]
+    files: Files = {"data/1d/2025.parquet": pl.concat([candle(time, "1d") for time in old])}
+    files["data/1d/2025-02.parquet"] = candle(at("2025-02-04"), "1d")
+    commit(OHLC, files, candle(at("2025-03-06"), "1d"), window_start=at("2025-11-22"), now_ms=at("2025-11-22T10:00"))
+    assert {path: frame.height for path, frame in files.items()} == {
+        "data/1d/2025-02.parquet": 2,
+        "data/1d/2025-03.parquet": 2,
+    }
 
 
 def test_only_the_new_minute_is_written_whatever_lies_there() -> None:
@@ -252,50 +320,76 @@ def test_only_the_new_minute_is_written_whatever_lies_there() -> None:
     files: Files = {}
     for minute in range(30):
         now_ms = base + minute * MINUTE_MS
-        new = row(MARKET, coin_id="a", timestamp=now_ms, ingested_at=now_ms)
-        step = commit(MARKET, files, new, window_start=base, now_ms=now_ms)
+        step = commit(MARKET, files, price(now_ms), window_start=base, now_ms=now_ms)
         assert list(step.writes) == [f"data/live/10{minute:02d}.parquet"]
 
 
 def test_a_changed_row_is_rewritten_where_it_lies() -> None:
     base = at("2025-11-22T10:00")
-    files: Files = {"data/live/1001.parquet": row(MARKET, coin_id="a", timestamp=base, price=1.0, ingested_at=base)}
-    new = row(MARKET, coin_id="a", timestamp=base, price=2.0, ingested_at=base + 1)
+    files: Files = {"data/live/1001.parquet": price(base)}
+    new = price(base, price=2.0, ingested_at=base + 1)
     step = commit(MARKET, files, new, window_start=base, now_ms=base + 5 * MINUTE_MS)
     assert list(step.writes) == ["data/live/1001.parquet"]
     assert step.replaced["price"].to_list() == [1.0]
 
 
-def test_a_late_correction_rewrites_its_partition_alone() -> None:
+def test_a_late_correction_rewrites_its_file_alone() -> None:
     old, now_ms = at("2025-03-05T07:00"), at("2025-11-22T10:00")
-    sealed = row(OHLC, symbol="A", interval="1h", timestamp=old, close=1.0, closed=True, ingested_at=old)
-    files: Files = {"data/1h/2025-03.parquet": sealed, "data/1h/2025-04.parquet": sealed}
-    new = row(OHLC, symbol="A", interval="1h", timestamp=old, close=2.0, closed=True, ingested_at=now_ms)
+    files: Files = {
+        "data/1h/2025-03.parquet": candle(old, "1h"),
+        "data/1h/2025-04.parquet": candle(at("2025-04-05T07:00"), "1h"),
+    }
+    new = candle(old, "1h", close=2.0, ingested_at=now_ms)
     fetched: list[str] = []
 
-    def load(path: str) -> pl.DataFrame | None:
+    def load(path: str) -> pl.DataFrame:
         fetched.append(path)
-        return files.get(path)
+        return files[path]
 
-    step = plan(OHLC, small={}, new=new, window_start=at("2025-11-22"), live="1000.parquet", load=load)
+    step = plan(OHLC, small={}, new=new, window_start=at("2025-11-22"), live="1000.parquet", load=load, sealed=files)
     assert list(step.writes) == fetched == ["data/1h/2025-03.parquet"]
 
 
-def test_a_forming_candle_never_joins_its_closed_version() -> None:
+@pytest.mark.parametrize("path", ["data/1h/2025-11.parquet", "data/1h/days/2025-11-20.parquet"])
+def test_a_forming_candle_never_joins_its_closed_version(path: str) -> None:
     old, now_ms = at("2025-11-20T07:00"), at("2025-11-22T10:00")
-    closed = row(OHLC, symbol="A", interval="1h", timestamp=old, close=1.0, closed=True, ingested_at=old)
-    files: Files = {"data/1h/2025-11.parquet": closed}
-    forming = row(OHLC, symbol="A", interval="1h", timestamp=old, close=3.0, closed=False, ingested_at=now_ms)
+    files: Files = {path: candle(old, "1h")}
+    forming = candle(old, "1h", close=3.0, closed=False, ingested_at=now_ms)
     step = commit(OHLC, files, forming, window_start=at("2025-11-22"), now_ms=now_ms)
-    assert (step.writes, step.deletes) == ({}, ())
+    assert published(files)["closed"].to_list() == [True]
+    assert step.changed.is_empty()
 
 
-@pytest.mark.parametrize(("spec", "folder"), [(RECEIPTS, "data/"), (APPENDED, "data/"), (GROUPED, "data/north/")])
-def test_a_row_leaves_the_open_file_when_it_is_final(spec: DatasetSpec, folder: str) -> None:
+@pytest.mark.parametrize(
+    ("spec", "folder", "live"),
+    [(RECEIPTS, "data/", "live/1001"), (MONTHLY, "data/", "today"), (GROUPED, "data/north/", "live/1001")],
+)
+def test_a_row_leaves_the_open_file_when_it_is_final(spec: DatasetSpec, folder: str, live: str) -> None:
     base = at("2025-11-22T10:00")
     files: Files = {}
     values = {"register": "north", "number": 7, "stamped_at": base, "ingested_at": base}
     commit(spec, files, row(spec, **values, settled=False), window_start=base, now_ms=base)
     assert list(files) == [f"{folder}open.parquet"]
     commit(spec, files, row(spec, **values, settled=True), window_start=base, now_ms=base + MINUTE_MS)
-    assert list(files) == [f"{folder}{'today' if spec is RECEIPTS else 'live/1001'}.parquet"]
+    assert list(files) == [f"{folder}{live}.parquet"]
+
+
+def price(stamp: int, **values: object) -> pl.DataFrame:
+    return row(MARKET, **{"coin_id": "a", "timestamp": stamp, "price": 1.0, "ingested_at": stamp, **values})
+
+
+def candle(open_time: int, name: str, **values: object) -> pl.DataFrame:
+    told = {"symbol": "A", "interval": name, "timestamp": open_time, "close": 1.0, "closed": True}
+    return row(OHLC, **{**told, "ingested_at": open_time, **values})
+
+
+def nothing(spec: DatasetSpec) -> pl.DataFrame:
+    return frame_of(spec, [])
+
+
+def window_of(spec: DatasetSpec, newest: int, *, now_ms: int) -> int:
+    return window_start_at(spec, now_ms=now_ms, newest=newest, reached=0)
+
+
+def fail(path: str) -> pl.DataFrame:
+    raise AssertionError(f"{path} was read")

@@ -7,12 +7,15 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.rows import frame_of
-from datahub_assets.domain.tables import LiveStyle
+from datahub_assets.domain.tables import ByTime, Period
 from tests.datasets.foreign import RECEIPTS
 
-APPENDED = replace(RECEIPTS, live=LiveStyle.APPEND)
-GROUPED = replace(APPENDED, series=None, group="register", groups=("north", "south"))
-"""Rows that become final, appended; in folders as well."""
+GROUPED = replace(RECEIPTS, series=None, group="register", groups=("north", "south"))
+"""Rows that become final and are appended, in folders."""
+MONTHLY = replace(RECEIPTS, partitioning=ByTime(Period.MONTH))
+"""Rows that become final, with one live file."""
+DAILY_NORTH = replace(GROUPED, partitioning=ByTime(Period.MONTH, of_groups=(("north", Period.DAY),)))
+"""Groups that differ in their periods."""
 START_MS = int(datetime(2025, 12, 31, 21, tzinfo=UTC).timestamp() * 1000)  # three hours before day, month and year end
 
 

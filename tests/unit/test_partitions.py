@@ -5,15 +5,8 @@ import pytest
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import (
-    is_foreign,
-    is_placed,
-    is_sealed,
-    live_name,
-    numbers_of,
-    sealed_paths,
-    window_start_at,
-)
+from datahub_assets.domain.data_files import is_foreign, is_placed, is_sealed
+from datahub_assets.domain.partitions import live_name, numbers_of, sealed_paths, window_start_at
 from datahub_assets.domain.tables import ROLL_DELAY_MS, LiveStyle
 from datahub_assets.domain.times import HOUR_MS
 from tests.datasets.foreign import INCIDENTS, RECEIPTS

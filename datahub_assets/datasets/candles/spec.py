@@ -8,11 +8,15 @@ from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.filters import Filter, Spelling, Unknown
 from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, History, Licence, RowRule, Series
 from datahub_assets.domain.columns import Column, ColumnKind
-from datahub_assets.domain.tables import ByTime, LiveStyle, Period
-from datahub_assets.domain.times import DAY_MS
+from datahub_assets.domain.tables import ByTime, Period
+from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 RECHECKED_CANDLES: Final = 72
 """So many of a series' last candles are compared with the exchange's again and again; nobody looks at older ones."""
+
+
+_BY_DAY: Final = tuple((name, Period.DAY) for name, one in INTERVALS.items() if one.length_ms < HOUR_MS)
+"""Candles that come faster than one an hour: a month of them would be a file of gigabytes."""
 
 
 def _step_ms(series: Series) -> int:
@@ -74,9 +78,7 @@ OHLC: Final = DatasetSpec(
     group="interval",
     groups=tuple(INTERVALS),
     final="closed",
-    window_ms=DAY_MS,
-    live=LiveStyle.REPLACE,
-    partitioning=ByTime(Period.MONTH, of_groups=(("1d", Period.YEAR),)),
+    partitioning=ByTime(Period.MONTH, of_groups=_BY_DAY),
     filters=(
         Filter(
             parameter="symbol",

@@ -6,8 +6,8 @@ from datahub_assets.datasets.filters import Filter, Spelling, Unknown
 from datahub_assets.datasets.market.settings import MarketSettings
 from datahub_assets.datasets.spec import DatasetSpec, Licence, NewestOfEach
 from datahub_assets.domain.columns import Column, ColumnKind
-from datahub_assets.domain.tables import ByTime, LiveStyle, Period
-from datahub_assets.domain.times import DAY_MS, HOUR_MS
+from datahub_assets.domain.tables import ByTime, Period
+from datahub_assets.domain.times import DAY_MS
 
 _COLUMNS: Final = (
     Column(
@@ -94,8 +94,6 @@ MARKET: Final = DatasetSpec(
     columns=_COLUMNS,
     key=("coin_id", "timestamp"),
     series="coin_id",
-    window_ms=HOUR_MS,
-    live=LiveStyle.APPEND,
     partitioning=ByTime(Period.DAY),
     filters=(
         Filter(

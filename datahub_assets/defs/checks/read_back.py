@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import is_small, live_name
+from datahub_assets.domain.data_files import is_small
+from datahub_assets.domain.partitions import live_name, live_since
 from datahub_assets.domain.rows import content_columns
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
@@ -39,7 +40,8 @@ def compare(spec: DatasetSpec, *, cache: Cache, hub: Hub) -> Sample:
     seen = cache.repo(spec).load()
     if seen is None:
         return Sample()
-    sent = cache.table(spec).of_last_commit(dataset=spec.name, since_ms=seen.window_start, limit=SAMPLE_ROWS)
+    since_ms = live_since(spec, seen.window_start)
+    sent = cache.table(spec).of_last_commit(dataset=spec.name, since_ms=since_ms, limit=SAMPLE_ROWS)
     if sent.is_empty():
         return Sample(commit=seen.head)
     found = _found(spec, seen, cache=cache, hub=hub, wanted=sent)

@@ -17,7 +17,6 @@ from datahub_assets.domain.errors import CacheUnusable
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec
 from datahub_assets.domain.rows import from_epoch_ms
 from datahub_assets.domain.sql_names import quoted
-from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.database import Database
 
 BATCH_ROWS: Final = 50_000
@@ -169,12 +168,6 @@ class Table:
         where, values = self._where(where, values)
         sql = f"SELECT {names} FROM {quoted(self.name)} {where} LIMIT ?"
         return self._frame(self.database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS))
-
-    def days(self, group: str | None) -> list[tuple[str | None, int]]:
-        """The days (epoch ms of their begin) that there are rows of, with the values of a column if one is named."""
-        named = "NULL" if group is None else quoted(group)
-        day = f"{quoted(self.time)} / {DAY_MS} * {DAY_MS}"
-        return self.database.rows(f"SELECT DISTINCT {named}, {day} FROM {quoted(self.name)}")
 
     def of_last_commit(self, *, dataset: str, since_ms: int, limit: int) -> pl.DataFrame:
         """Rows that the dataset's last commit carries, of the time `since_ms` or later, at most `limit`."""

@@ -13,14 +13,21 @@ import yaml
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import OTHER_LICENCE, DatasetSpec, Licence
+from datahub_assets.domain.data_files import (
+    DATA_FOLDER,
+    LIVE_FOLDER,
+    OPEN_NAME,
+    TODAY_NAME,
+    is_appended,
+    is_placed,
+    window_folder,
+)
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.partitions import DATA_FOLDER, LIVE_FOLDER, OPEN_NAME, TODAY_NAME, is_placed
-from datahub_assets.domain.tables import ByRange, ByTime, LiveStyle
-from datahub_assets.domain.times import DAY_MS, HOUR_MS, epoch_ms, iso_short, iso_to_ms
+from datahub_assets.domain.tables import ByRange, Period
+from datahub_assets.domain.times import epoch_ms, iso_short, iso_to_ms
 
 CARD_PATH: Final = "README.md"
 _STATE: Final = "datahub"
-_WINDOWS: Final = {HOUR_MS: "hour", DAY_MS: "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +87,9 @@ def _licence(licence: Licence) -> dict[str, str]:
 def _configs(spec: DatasetSpec, files: list[str]) -> list[dict[str, Any]]:
     """Explicit globs: all rows by default, each group by its name."""
     if spec.group is None:
-        return [_config("default", _globs(spec, DATA_FOLDER), default=True)]
+        return [_config("default", _globs(DATA_FOLDER), default=True)]
     groups = sorted({path.split("/")[1] for path in files if is_placed(spec, path)})
-    of_groups = {group: _globs(spec, f"{DATA_FOLDER}{group}/") for group in groups}
+    of_groups = {group: _globs(f"{DATA_FOLDER}{group}/") for group in groups}
     every = [glob for globs in of_groups.values() for glob in globs]
     return [
         _config("default", every or [f"{DATA_FOLDER}**/*.parquet"], default=True),
@@ -90,9 +97,9 @@ def _configs(spec: DatasetSpec, files: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _globs(spec: DatasetSpec, folder: str) -> list[str]:
-    live = [f"{folder}{LIVE_FOLDER}*.parquet"] if spec.live is LiveStyle.APPEND else []
-    return [f"{folder}*.parquet", *live]
+def _globs(folder: str) -> list[str]:
+    """Files in the folder, and in the folders in it: live ones and windows."""
+    return [f"{folder}*.parquet", f"{folder}*/*.parquet"]
 
 
 def _config(name: str, globs: list[str], *, default: bool = False) -> dict[str, Any]:
@@ -167,24 +174,29 @@ def _history(spec: DatasetSpec) -> str:
 
 def _where_rows_lie(spec: DatasetSpec) -> str:
     """What a person who looks at the files should know of them."""
-    window = _WINDOWS.get(spec.window_ms, "window")
     folder = DATA_FOLDER if spec.group is None else f"{DATA_FOLDER}{{{spec.group}}}/"
-    forming = f"`{folder}{OPEN_NAME}` holds rows still forming (`{spec.final}` is false), " if spec.final else ""
-    if spec.live is LiveStyle.APPEND:
-        newest = f"`{folder}{LIVE_FOLDER}` holds the newest rows, one small file per publish"
+    forming = f"`{folder}{OPEN_NAME}` holds rows still forming (`{spec.final}` is false)."
+    told = [] if spec.final is None else [forming]
+    for period, groups in spec.periods.items():
+        of = f" of {', '.join(groups)}" if len(spec.periods) > 1 else ""
+        told.append(_where_rows_of(period, of, folder=folder, final=_final_file(spec, period)))
+    return " ".join(told)
+
+
+def _where_rows_of(period: Period, of: str, *, folder: str, final: str) -> str:
+    window = period.window
+    if is_appended(period):
+        live = f"The newest rows{of} come to `{folder}{LIVE_FOLDER}`, one small file per publish"
     else:
-        newest = f"`{folder}{TODAY_NAME}` holds the{' other' if forming else ''} rows of the current UTC {window}"
-    return f"{forming}{newest}; once their {window} has passed they move into {_sealed_file(spec)}."
+        live = f"The rows{of} of the current UTC {window} are in `{folder}{TODAY_NAME}`"
+    rest = f"once the {window} is over they rest in `{folder}{window_folder(period)}`"
+    return f"{live}; {rest}, and once the {period} is over in {final}."
 
 
-def _sealed_file(spec: DatasetSpec) -> str:
-    match spec.partitioning:
-        case ByRange(column=column, size=size):
-            return f"the file of their range of `{column}`, {size:,} to a file"
-        case ByTime(period=period, of_groups=()):
-            return f"the file of their {period}"
-        case _:
-            return "the file of their period"
+def _final_file(spec: DatasetSpec, period: Period) -> str:
+    if isinstance(spec.partitioning, ByRange):
+        return f"the file of their range of `{spec.partitioning.column}`, {spec.partitioning.size:,} to a file"
+    return f"the file of their {period}"
 
 
 def _table(spec: DatasetSpec | LedgerSpec) -> str:

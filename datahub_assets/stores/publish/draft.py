@@ -12,16 +12,17 @@ import polars as pl
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.data_files import is_placed, is_sealed, is_small
 from datahub_assets.domain.hub_files import HubFile, lfs_content_id
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.partitions import is_placed, is_small, keys_move, live_name, window_start_at
+from datahub_assets.domain.partitions import keys_move, live_name, window_start_at
 from datahub_assets.domain.times import readable
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import size_of
-from datahub_assets.stores.publish import earlier_files, moved_keys
+from datahub_assets.stores.publish import earlier_files, folds, moved_keys
 from datahub_assets.stores.publish.plans import Files, Plan, plan
 from datahub_assets.stores.publish.work import Work
 
@@ -118,14 +119,17 @@ def merge_into_head(work: Work, base: RepoState, rows: Outbox) -> Merged:
     newest = _latest(base.newest, spec, new)
     window_start = window_start_at(spec, now_ms=work.now_ms, newest=newest, reached=base.window_start)
     small = _small(work, base)
+    to_fold = folds.rows_to_fold(work, base, window_start=window_start)
+    held_in = moved_keys.held_in(spec, new, base=base, cache=work.cache, hub=work.hub) if keys_move(spec) else ()
     step = plan(
         spec,
         small=small,
         new=new,
         window_start=window_start,
         live=live_name(work.now_ms),
-        load=lambda path: _read(work, base, path) if path in base.files else None,
-        held_in=moved_keys.held_in(spec, new, base=base, cache=work.cache, hub=work.hub) if keys_move(spec) else (),
+        load=lambda path: to_fold[path] if path in to_fold else _read(work, base, path),
+        sealed={path for path in base.files if is_sealed(spec, path)},
+        also={*to_fold, *held_in},
     )
     work.cache.corrections(spec).note(before=step.replaced, after=step.changed)
     lines = {ledger.name: work.cache.unpublished(ledger) for ledger in ledgers_of(spec)}

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.data_files import is_placed, is_sealed
 from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.hub_files import is_content
-from datahub_assets.domain.partitions import is_placed, is_sealed
 from datahub_assets.domain.tables import ByTime
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState

@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
-import polars as pl
-
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import is_placed, is_sealed, is_small, keys_move, numbers_of, sealed_paths
+from datahub_assets.domain.data_files import SealedFile, is_placed, is_small, sealed_file
+from datahub_assets.domain.partitions import keys_move, live_since
 from datahub_assets.domain.sql_names import quoted
-from datahub_assets.domain.tables import ByRange
-from datahub_assets.domain.times import DAY_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.publish.plans import Plan
@@ -41,16 +38,22 @@ class LostRows:
 
 
 def lost_rows(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> bool:
-    """Whether sealed files that were there are gone, which no publish removes: so the repo was emptied.
+    """Whether sealed files that were there are gone: so the repo was emptied.
 
-    But where rows move between sealed files, a publish removes one that lost all of them: then the repo has no fewer.
+    A publish removes some as well: windows that it folds, files of an earlier layout that it splits, and where rows
+    move between files one that lost all of them. Then the repo has no fewer rows.
     """
-    sealed = [path for path in known.files if is_sealed(spec, path)]
-    small = [path for path in known.files if is_small(spec, path)]
-    if any(path not in seen.files for path in sealed):
+    gone = [file for path in known.files if path not in seen.files and (file := sealed_file(spec, path)) is not None]
+    if gone:
         fewer = known.rows is None or seen.rows is None or seen.rows < known.rows
-        return fewer or not keys_move(spec)
+        return fewer or (not keys_move(spec) and not all(_may_be_placed_anew(spec, file) for file in gone))
+    small = [path for path in known.files if is_small(spec, path)]
     return bool(small) and not any(is_placed(spec, path) for path in seen.files)
+
+
+def _may_be_placed_anew(spec: DatasetSpec, file: SealedFile) -> bool:
+    """Whether a publish puts all rows of such a file into others at some time."""
+    return file.window or file.period not in {None, spec.period_of(file.group)}
 
 
 def touched(spec: DatasetSpec, *, known: RepoState, seen: RepoState) -> set[str]:
@@ -71,11 +74,12 @@ def send_again(spec: DatasetSpec, *, known: RepoState, paths: set[str], cache: C
                 cache.table(ledger).unmark()
         if any(is_small(spec, path) for path in paths):
             open_rows = "" if spec.final is None else f" OR NOT coalesce({quoted(spec.final)}, 0)"
-            count += table.unmark(f"{quoted(spec.time)} >= ?{open_rows}", (known.window_start,))
-        for extent in _extents(spec, {path for path in paths if is_sealed(spec, path)}, cache=cache):
-            same = "" if spec.group is None else f" AND {quoted(spec.group)} = ?"
-            values = (extent.first, extent.last) if spec.group is None else (extent.first, extent.last, extent.group)
-            count += table.unmark(f"{quoted(extent.column)} BETWEEN ? AND ?{same}", values)
+            count += table.unmark(f"{quoted(spec.time)} >= ?{open_rows}", (live_since(spec, known.window_start),))
+        same = "" if spec.group is None else f" AND {quoted(spec.group)} = ?"
+        for file in filter(None, (sealed_file(spec, path) for path in sorted(paths))):
+            column = file.column
+            values = (file.first, file.last) if spec.group is None else (file.first, file.last, file.group)
+            count += table.unmark(f"{quoted(column)} BETWEEN ? AND ?{same}", values)
     return count
 
 
@@ -129,38 +133,3 @@ def _debt(spec: DatasetSpec, *, repo: str, cache: Cache) -> LostRows:
 
 def _note(spec: DatasetSpec, debt: LostRows, *, cache: Cache) -> None:
     cache.set_note(spec, OWED, asdict(debt))
-
-
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """The rows of a sealed file: from the first to the last value of a column, of one group where files are grouped."""
-
-    column: str
-    first: int
-    last: int
-    group: str | None
-
-
-def _extents(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Extent]:
-    """What belongs in these sealed files, as far as the cache may have rows of it."""
-    if isinstance(spec.partitioning, ByRange):
-        ranges = {path: numbers_of(spec, path) for path in sealed}
-        return [
-            _Extent(spec.partitioning.column, *numbers, group=None if spec.group is None else path.split("/")[1])
-            for path, numbers in ranges.items()
-            if numbers is not None
-        ]
-    return _periods(spec, sealed, cache=cache) if sealed else []
-
-
-def _periods(spec: DatasetSpec, sealed: set[str], *, cache: Cache) -> list[_Extent]:
-    """The days of each of these files that the cache has rows of, from the first to the last."""
-    name = spec.group or "group"
-    frame = pl.DataFrame(
-        cache.table(spec).days(spec.group), schema={name: pl.String, spec.time: pl.Int64}, orient="row"
-    )
-    moments = frame.with_columns(pl.from_epoch(spec.time, time_unit="ms"))
-    found = frame.with_columns(sealed_paths(spec, moments).alias("path")).filter(pl.col("path").is_in(list(sealed)))
-    ends = [pl.col(spec.time).min().alias("first"), (pl.col(spec.time).max() + (DAY_MS - 1)).alias("last")]
-    spans = found.group_by("path", name).agg(ends)
-    return [_Extent(spec.time, first, last, of) for of, first, last in spans.select(name, "first", "last").rows()]

@@ -6,7 +6,7 @@ For datasets whose `keys_move`: of all others the rows themselves tell it.
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import is_sealed
+from datahub_assets.domain.data_files import is_sealed
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
@@ -40,6 +40,7 @@ def note_written(spec: DatasetSpec, plan: Plan, *, before: RepoState, after: Rep
     Those that are not in the plan were rewritten with the rows they had.
     """
     noted = cache.sealed_keys(spec)
+    noted.forget(plan.deletes)
     for path, file in after.files.items():
         if not is_sealed(spec, path):
             continue

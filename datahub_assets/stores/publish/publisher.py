@@ -12,15 +12,16 @@ from typing import Final
 
 from datahub_assets.datasets.ledgers import parts_of
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.data_files import is_small
 from datahub_assets.domain.errors import HubConflict, HubNotFound
-from datahub_assets.domain.partitions import is_small, keys_move, sealed_paths, window_start_at
+from datahub_assets.domain.partitions import keys_move, sealed_paths, window_start_at
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish import earlier_files, losses, moved_keys
+from datahub_assets.stores.publish import earlier_files, folds, losses, moved_keys
 from datahub_assets.stores.publish.draft import Draft, is_kept, merge_into_head, write_files
 from datahub_assets.stores.publish.head import look_and_mend
 from datahub_assets.stores.publish.retries import Retries
@@ -120,13 +121,13 @@ def reason_to_wait(work: Work, limits: CommitLimits) -> str | None:
 
 
 def _changes_by_itself(work: Work, known: RepoState) -> bool:
-    """Whether there is something to commit though nothing waits: the live window moved on, or files are to rewrite."""
+    """Whether there is something to commit though nothing waits: a window or a period is over, or files to rewrite."""
     if forms.not_todays(work.spec, known.files, known.forms):
         return True
-    if not any(is_small(work.spec, path) for path in known.files):
-        return False
     reached = known.window_start
-    return window_start_at(work.spec, now_ms=work.now_ms, newest=known.newest, reached=reached) > reached
+    window_start = window_start_at(work.spec, now_ms=work.now_ms, newest=known.newest, reached=reached)
+    rolls = window_start > reached and any(is_small(work.spec, path) for path in known.files)
+    return rolls or bool(folds.due(work.spec, known, window_start=window_start))
 
 
 def head_to_build_on(work: Work, *, remembered: bool) -> RepoState:

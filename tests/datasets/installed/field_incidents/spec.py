@@ -3,7 +3,7 @@
 from datahub_assets.datasets.filters import Filter, Spelling
 from datahub_assets.datasets.spec import DatasetSpec, Licence, NewestRows
 from datahub_assets.domain.columns import Column, ColumnKind
-from datahub_assets.domain.tables import ByTime, LiveStyle, Period
+from datahub_assets.domain.tables import ByTime, Period
 from datahub_assets.domain.times import DAY_MS
 from field_incidents.settings import IncidentSettings
 
@@ -30,8 +30,6 @@ SPEC = DatasetSpec(
         Column("ingested_at", ColumnKind.TIME, "when it was fetched, UTC", example="2025-11-25T10:31:00Z"),
     ),
     key=("incident_id",),
-    window_ms=DAY_MS,
-    live=LiveStyle.APPEND,
     partitioning=ByTime(Period.MONTH),
     filters=(
         Filter(parameter="severity", column="severity", doc="how bad", example=("major",), spelling=Spelling.LOWER),

@@ -3,8 +3,8 @@
 from datahub_assets.datasets.filters import Filter, Unknown
 from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, Licence
 from datahub_assets.domain.columns import Column, ColumnKind
-from datahub_assets.domain.tables import ByRange, LiveStyle
-from datahub_assets.domain.times import DAY_MS, HOUR_MS
+from datahub_assets.domain.tables import ByRange
+from datahub_assets.domain.times import DAY_MS
 from field_receipts.settings import ReceiptSettings
 
 SPEC = DatasetSpec(
@@ -32,8 +32,6 @@ SPEC = DatasetSpec(
     time="stamped_at",
     series="register",
     final="settled",
-    window_ms=HOUR_MS,
-    live=LiveStyle.REPLACE,
     partitioning=ByRange("number", 1000),
     filters=(
         Filter(
