@@ -63,15 +63,19 @@ def keyed(spec: DatasetSpec, frame: pl.DataFrame) -> Iterator[tuple[tuple[object
 def place(spec: DatasetSpec, row: dict[str, Any], *, window_start: int) -> str:
     """Where the design says a row lies; a folder (ending in /) where any file of it will do."""
     moment: datetime = row["timestamp"]
-    live = moment.timestamp() * 1000 >= window_start
+    begin = datetime.fromtimestamp(window_start / 1000, UTC)
+    day = begin.replace(hour=0)
     if spec is MARKET:
-        return "data/live/" if live else f"data/{moment:%Y-%m-%d}.parquet"
+        if moment >= begin:
+            return "data/live/"
+        return f"data/hours/{moment:%Y-%m-%dT%H}.parquet" if moment >= day else f"data/{moment:%Y-%m-%d}.parquet"
     folder = f"data/{row['interval']}"
     if not row["closed"]:
         return f"{folder}/open.parquet"
-    if live:
+    if moment >= day:
         return f"{folder}/today.parquet"
-    return f"{folder}/{moment:%Y}.parquet" if row["interval"] == "1d" else f"{folder}/{moment:%Y-%m}.parquet"
+    this_month = moment >= day.replace(day=1)
+    return f"{folder}/days/{moment:%Y-%m-%d}.parquet" if this_month else f"{folder}/{moment:%Y-%m}.parquet"
 
 
 _READ: dict[str, pl.DataFrame] = {}

@@ -10,7 +10,6 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.tables import LiveStyle
 from datahub_assets.stores.hub import card
 from datahub_assets.stores.hub.card import Summary
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
@@ -73,19 +72,22 @@ def test_tags_are_those_of_the_spec(spec: DatasetSpec, tags: list[str]) -> None:
 @pytest.mark.parametrize(
     ("spec", "configs"),
     [
-        (MARKET, {"default": ["data/*.parquet", "data/live/*.parquet"]}),
+        (MARKET, {"default": ["data/*.parquet", "data/*/*.parquet"]}),
         (
             OHLC,
             {
-                "default": ["data/1d/*.parquet", "data/1h/*.parquet"],
-                "1d": ["data/1d/*.parquet"],
-                "1h": ["data/1h/*.parquet"],
+                "default": ["data/1d/*.parquet", "data/1d/*/*.parquet", "data/1h/*.parquet", "data/1h/*/*.parquet"],
+                "1d": ["data/1d/*.parquet", "data/1d/*/*.parquet"],
+                "1h": ["data/1h/*.parquet", "data/1h/*/*.parquet"],
                 "gaps": ["gaps/gaps.parquet"],
                 "corrections": ["corrections/corrections.parquet"],
             },
         ),
-        (INCIDENTS, {"default": ["data/*.parquet", "data/live/*.parquet"]}),
-        (RECEIPTS, {"default": ["data/*.parquet"], "corrections": ["corrections/corrections.parquet"]}),
+        (INCIDENTS, {"default": ["data/*.parquet", "data/*/*.parquet"]}),
+        (
+            RECEIPTS,
+            {"default": ["data/*.parquet", "data/*/*.parquet"], "corrections": ["corrections/corrections.parquet"]},
+        ),
     ],
     ids=lambda value: value.name if isinstance(value, DatasetSpec) else "",
 )
@@ -96,41 +98,37 @@ def test_configs_name_every_file_of_rows_and_ledgers(spec: DatasetSpec, configs:
 
 
 @pytest.mark.parametrize(
-    ("spec", "changes", "told"),
+    ("spec", "told"),
     [
         (
             MARKET,
-            {},
-            ["`data/live/` holds the newest rows, one small file per publish", "hour", "the file of their day"],
+            [
+                "The newest rows come to `data/live/`, one small file per publish; once the hour is over",
+                "they rest in `data/hours/`, and once the day is over in the file of their day.",
+            ],
         ),
         (
             OHLC,
-            {},
             [
-                "`data/{interval}/open.parquet` holds rows still forming (`closed` is false)",
-                "`data/{interval}/today.parquet` holds the other rows of the current UTC day",
-                "once their day has passed they move into the file of their period.",
+                "`data/{interval}/open.parquet` holds rows still forming (`closed` is false).",
+                "The newest rows of 1m, 3m, 5m, 15m, 30m come to `data/{interval}/live/`, one small file per publish;",
+                "The rows of 1h, 2h, 4h, 6h, 8h, 12h, 1d of the current UTC day are in `data/{interval}/today.parquet`",
+                "once the day is over they rest in `data/{interval}/days/`, and once the month is over in the file of",
             ],
         ),
         (
             RECEIPTS,
-            {},
             [
-                "`data/open.parquet` holds rows still forming (`settled` is false)",
-                "`data/today.parquet` holds the other rows of the current UTC hour",
-                "they move into the file of their range of `number`, 1,000 to a file.",
+                "`data/open.parquet` holds rows still forming (`settled` is false).",
+                "once the day is over in the file of their range of `number`, 1,000 to a file.",
             ],
         ),
-        (
-            INCIDENTS,
-            {"live": LiveStyle.REPLACE},
-            ["`data/today.parquet` holds the rows of the current UTC day;", "into the file of their month."],
-        ),
+        (INCIDENTS, ["The rows of the current UTC day are in `data/today.parquet`;", "in the file of their month."]),
     ],
     ids=["market", "ohlc", "receipts", "incidents"],
 )
-def test_where_rows_lie_is_told_by_the_spec(spec: DatasetSpec, changes: dict[str, Any], told: list[str]) -> None:
-    text = " ".join(rendered(spec, **changes).split())
+def test_where_rows_lie_is_told_by_the_spec(spec: DatasetSpec, told: list[str]) -> None:
+    text = " ".join(rendered(spec).split())
     assert [words for words in told if words not in text] == []
 
 

@@ -72,7 +72,8 @@ def test_an_unknown_column_is_a_key_error() -> None:
     [
         (MARKET, 10 * HOUR_MS + 9 * MINUTE_MS, 9 * HOUR_MS),
         (MARKET, 10 * HOUR_MS + 10 * MINUTE_MS, 10 * HOUR_MS),
-        (OHLC, 5 * DAY_MS + 9 * MINUTE_MS, 4 * DAY_MS),
+        (OHLC, 5 * DAY_MS + 9 * MINUTE_MS, 5 * DAY_MS - HOUR_MS),
+        (INCIDENTS, 5 * DAY_MS + 9 * MINUTE_MS, 4 * DAY_MS),
         (OHLC, 5 * DAY_MS + 10 * MINUTE_MS, 5 * DAY_MS),
     ],
 )
@@ -80,10 +81,11 @@ def test_a_window_rolls_ten_minutes_after_its_end(spec: DatasetSpec, now_ms: int
     assert spec.window_start(now_ms) == start_ms
 
 
-@pytest.mark.parametrize(("group", "period"), [("1h", Period.MONTH), ("4h", Period.MONTH), ("1d", Period.YEAR)])
-def test_candles_are_sealed_by_month_and_daily_ones_by_year(group: str, period: Period) -> None:
-    assert isinstance(OHLC.partitioning, ByTime)
-    assert OHLC.partitioning.of_group(group) is period
+def test_candles_that_come_faster_than_one_an_hour_are_kept_by_day_and_others_by_month() -> None:
+    assert OHLC.periods == {
+        Period.DAY: ("1m", "3m", "5m", "15m", "30m"),
+        Period.MONTH: ("1h", "2h", "4h", "6h", "8h", "12h", "1d"),
+    }
 
 
 def test_prices_are_sealed_by_day() -> None:

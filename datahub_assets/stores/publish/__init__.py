@@ -5,7 +5,8 @@ work                    what the steps work with
 retries                 when a publish that failed is tried again at once
 head                    a repo as it is now, and what others took from it
 draft                   what the next commit would hold
-plans                   which files change when rows arrive or a window rolls
+plans                   which files change when rows arrive, or a window or a period is over
+folds                   the windows that are due to become one file
 footers                 the footers of the files of a head, and which of them are damaged
 earlier_files           files of an earlier form, found and written anew
 moved_keys              finds the sealed files that hold the keys of rows
