@@ -23,7 +23,7 @@ def test_the_roll_is_one(open_world: OpenWorld) -> None:
         before = view.commit(OHLC, view.history(OHLC)[-1])
         assert all_succeeded(world.tick())
         after = view.commit(OHLC, view.history(OHLC)[-1])
-    assert {"data/1h/2025-12.parquet", "data/1d/2025.parquet"} <= after.frames.keys()
+    assert {"data/1h/2025-12.parquet", "data/1d/2025-12.parquet"} <= after.frames.keys()
     assert after.window_start > before.window_start
     came = {key for key in after.rows(OHLC).keys() - before.rows(OHLC).keys() if key[2] in GAP_MS}
     assert came == {("ETHUSDT", "1h", open_time) for open_time in GAP_MS}, "the gap was asked for again"

@@ -77,11 +77,11 @@ def test_every_commit_is_what_a_plain_model_says(new_site: Callable[[str], Site]
 def test_a_pruned_row_that_comes_again_with_another_time_leaves_its_file(site: Site) -> None:
     old = START_MS - 40 * DAY_MS
     site.tick(INCIDENTS, incidents(incident("a", old, fetched_ms=START_MS)), now_ms=START_MS)
-    assert paths_on_hub(INCIDENTS, site.hub) == ["data/2025-10.parquet"]
+    assert paths_on_hub(INCIDENTS, site.hub) == ["data/days/2025-10-13.parquet"]
     prune_all(site, INCIDENTS)
     later = START_MS + MINUTE_MS
     site.tick(INCIDENTS, incidents(incident("a", later, fetched_ms=later)), now_ms=later)
-    assert paths_on_hub(INCIDENTS, site.hub) == ["data/live/0931.parquet"]
+    assert paths_on_hub(INCIDENTS, site.hub) == ["data/today.parquet"]
     assert on_hub(INCIDENTS, site.hub)["timestamp"].dt.epoch("ms").to_list() == [later]
 
 
@@ -123,7 +123,8 @@ def test_sealed_files_are_read_once_for_each_content(site: Site, server: HubServ
     for minute in (1, 2):
         now_ms = START_MS + minute * MINUTE_MS
         site.tick(INCIDENTS, incidents(incident(f"new-{minute}", now_ms, fetched_ms=now_ms)), now_ms=now_ms)
-    assert not [one for one in server.faults.seen if "2025-10.parquet" in one]
+    assert "data/days/2025-10-13.parquet" in paths_on_hub(INCIDENTS, site.hub)
+    assert not [one for one in server.faults.seen if "/2025-10" in one]
 
 
 def test_a_sealed_file_that_another_writer_emptied_is_no_loss(new_site: Callable[[str], Site]) -> None:

@@ -84,7 +84,7 @@ def test_the_layout_of_candles(site: Site) -> None:
     now_ms = at("2025-12-01T00:30")
     site.tick(OHLC, candles(now_ms, back=26), now_ms=now_ms)
     assert paths_on_hub(OHLC, site.hub) == [
-        "data/1d/2025.parquet",
+        "data/1d/2025-11.parquet",
         "data/1d/open.parquet",
         "data/1h/2025-11.parquet",
         "data/1h/open.parquet",
@@ -104,7 +104,7 @@ def test_hours_and_days_roll_without_a_key_twice_at_any_commit(site: Site) -> No
             assert content(spec, held) >= content(spec, rows)
     assert len(on_hub(MARKET, site.hub)) == 9 * 5
     assert "data/2025-11-30.parquet" in paths_on_hub(MARKET, site.hub)
-    assert "data/2025-12-01.parquet" in paths_on_hub(MARKET, site.hub)
+    assert "data/hours/2025-12-01T00.parquet" in paths_on_hub(MARKET, site.hub)
     assert "data/1h/2025-11.parquet" in paths_on_hub(OHLC, site.hub)
 
 
@@ -113,7 +113,7 @@ def test_a_window_rolls_even_when_upstream_is_silent(site: Site) -> None:
     late = at("2025-11-22T10:10")
     assert site.publish(MARKET, now_ms=late - 1).commit is None
     assert site.publish(MARKET, now_ms=late).commit is not None
-    assert paths_on_hub(MARKET, site.hub) == ["data/2025-11-22.parquet"]
+    assert paths_on_hub(MARKET, site.hub) == ["data/hours/2025-11-22T09.parquet"]
     assert site.publish(MARKET, now_ms=late + MINUTE_MS).commit is None
 
 
