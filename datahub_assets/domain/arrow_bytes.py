@@ -1,6 +1,6 @@
 """Arrow batches whose bytes say nothing but their values, so that equal rows are equal bytes.
 
-Arrow says neither what lies under a null nor in how many batches rows come (Columnar format, "Validity bitmaps"): DuckDB
+Arrow says neither what lies under a null nor how many rows a batch has (Columnar format, "Validity bitmaps"): DuckDB
 leaves there what was in memory before.
 """
 

@@ -38,15 +38,21 @@ def columns(*, dirt: int) -> Iterator[tuple[str, pa.Array]]:
     yield "flag", pa.Array.from_buffers(pa.bool_(), ROWS, [bitmap(VALID, dirt=dirt), bits])
     yield "flag without nulls", pa.Array.from_buffers(pa.bool_(), ROWS, [None, bitmap(flags, dirt=dirt)])
     texts = [str(number) if valid else chr(dirt & 127) * 3 for number, valid in enumerate(VALID)]
-    yield "text", pa.Array.from_buffers(
-        pa.string(), ROWS, [bitmap(VALID, dirt=dirt), *pa.array(texts, pa.string()).buffers()[1:]]
+    yield (
+        "text",
+        pa.Array.from_buffers(
+            pa.string(), ROWS, [bitmap(VALID, dirt=dirt), *pa.array(texts, pa.string()).buffers()[1:]]
+        ),
     )
     inner = dirty(whole, dirt=dirt)
     validity = bitmap(VALID, dirt=dirt)
     offsets = pa.py_buffer(np.arange(ROWS + 1, dtype=np.int32))
     yield "list", pa.Array.from_buffers(pa.list_(pa.int64()), ROWS, [validity, offsets], children=[inner])
     no_nulls = pa.array([number if valid else dirt for number, valid in enumerate(VALID)], pa.int64())
-    yield "list under nulls", pa.Array.from_buffers(pa.list_(pa.int64()), ROWS, [validity, offsets], children=[no_nulls])
+    yield (
+        "list under nulls",
+        pa.Array.from_buffers(pa.list_(pa.int64()), ROWS, [validity, offsets], children=[no_nulls]),
+    )
     yield "struct", pa.Array.from_buffers(pa.struct({"a": pa.int64()}), ROWS, [validity], children=[no_nulls])
 
 
@@ -69,7 +75,9 @@ def test_what_lies_under_nulls_does_not_come_out(name: str, cut: slice) -> None:
     assert written(plain) == written(nothing_under_nulls(second))
 
 
-@pytest.mark.parametrize("values", [{"x": [1, None, 3]}, {"x": [None, None]}, {"x": ["a", "b"]}, {"x": pa.array([], pa.bool_())}])
+@pytest.mark.parametrize(
+    "values", [{"x": [1, None, 3]}, {"x": [None, None]}, {"x": ["a", "b"]}, {"x": pa.array([], pa.bool_())}]
+)
 def test_other_rows_stay_as_they_are(values: dict[str, Any]) -> None:
     batch = pa.record_batch(values)
     assert nothing_under_nulls(batch).equals(batch)

@@ -20,7 +20,7 @@ from datahub_assets.domain.arrow_bytes import of_equal_size
 
 _SNAPSHOTS_KEPT: Final = 4
 _SCANNED_ROWS: Final = 65_536
-"""Rows of a batch that DuckDB scans, a multiple of its vectors' 2,048: each batch costs it as much as some 5,000 rows."""
+"""Of a batch that DuckDB scans, a multiple of its vectors' 2,048: each batch costs it as much as some 5,000 rows."""
 
 
 @dataclass(frozen=True, slots=True)
