@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from api.encoders.tables import table_of
+from datahub_assets.domain.arrow_bytes import nothing_under_nulls
 
 MEDIA_TYPE: Final = "application/vnd.apache.arrow.stream"
 _BATCH_ROWS: Final = 50_000
@@ -19,7 +20,8 @@ def encode(frame: pl.DataFrame) -> Iterator[bytes]:
     schema = table_of(frame.head(0)).schema
     with pa.ipc.new_stream(out, schema) as writer:
         for batch in frame.iter_slices(_BATCH_ROWS):
-            writer.write_table(table_of(batch))
+            for rows in table_of(batch).to_batches():
+                writer.write_batch(nothing_under_nulls(rows))
             yield _drained(out)
     yield _drained(out)
 

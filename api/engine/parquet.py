@@ -162,7 +162,7 @@ class FileReader:
         return f"epoch_ms({quoted(name)})" if is_time else quoted(name)
 
     def _select(self, blob: Path) -> str:
-        """SQL that reads the spec's columns and `file_row_number` from `$path`; a column the file lacks reads as null."""
+        """SQL that reads the spec's columns from `$path`, and `file_row_number`; what the file lacks reads as null."""
         present = {row[0] for row in self._fetch("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(blob)})}
         missing = [name for name in self._spec.column_names if name in self._spec.required and name not in present]
         if missing:
