@@ -42,7 +42,10 @@ def _sorted(names: tuple[str, ...]) -> pl.Expr:
 
 
 def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:
-    """Whether values of a column come out the same: text of either size, and times of an earlier form, in ms."""
+    """Whether values of a column come out the same: text and lists of either size, and times of an earlier form."""
+    if pa.types.is_list(wanted):
+        is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
+        return bool(is_list and _is_alike(found.value_type, wanted.value_type))
     if pa.types.is_timestamp(wanted):
         return bool(pa.types.is_timestamp(found) and found.tz == wanted.tz and found.unit in {"ms", wanted.unit})
     return bool(found == wanted or (pa.types.is_string(wanted) and pa.types.is_large_string(found)))
