@@ -79,7 +79,7 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SqlSnapshot
         table = rows(number)
         parquet = folder / f"{number}.parquet"
         pq.write_table(table, parquet, row_group_size=20_000)
-        forms.append((write_arrow(folder / f"{number}.arrow", table), parquet))
+        forms.append((write_arrow(folder / f"{number}.arrow", table, batch_rows=7_000), parquet))
     chosen = {"mapped": (0, 0, 0, 0), "parquet": (1, 1, 1, 1), "both": (0, 1, 1, 0)}
     return {
         name: SqlSnapshot(name, {"t": SqlTable(table.schema, tuple(forms[at][form] for at, form in enumerate(taken)))})
