@@ -7,8 +7,8 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from api.arrow_bytes import nothing_under_nulls
 from api.encoders.tables import table_of
-from datahub_assets.domain.arrow_bytes import nothing_under_nulls
 
 MEDIA_TYPE: Final = "application/vnd.apache.arrow.stream"
 _BATCH_ROWS: Final = 50_000

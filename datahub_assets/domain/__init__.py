@@ -1,6 +1,5 @@
 """What holds for every dataset: rows and how versions merge, files, ledgers, times, errors. No I/O and no clock.
 
-arrow_bytes             Arrow batches whose bytes say nothing but their values
 columns                 a column and what it holds
 errors                  the error tree
 fields                  reads one field of an upstream row

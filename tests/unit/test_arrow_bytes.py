@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from datahub_assets.domain.arrow_bytes import nothing_under_nulls, of_equal_size
+from api.arrow_bytes import nothing_under_nulls, of_equal_size
 
 ROWS = 101
 VALID = [number % 3 > 0 for number in range(ROWS)]

@@ -14,12 +14,12 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from api.arrow_bytes import nothing_under_nulls, of_equal_size
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.worker.admission import Admitted, Refused, Unparsable, admit
 from api.sql.sandbox.worker.error_messages import Failure, byte_offset_of, clean, failure_of, place_of
 from api.sql.sandbox.worker.result_columns import Unpresentable, presentable, settled
 from api.sql.sandbox.worker.tables import SnapshotTable
-from datahub_assets.domain.arrow_bytes import nothing_under_nulls, of_equal_size
 
 _BATCH_ROWS: Final = 8192
 _ANSWER_ROWS: Final = 65_536

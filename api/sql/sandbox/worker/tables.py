@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.acero  # a table's filter imports it at first use, when no file can be opened any more
 import pyarrow.dataset as ds
 
+from api.arrow_bytes import of_equal_size
 from api.sql.sandbox.worker.mapped_files import map_descriptor
 from api.sql.sandbox.worker.parts import Part, TablePart, joined, open_part
 from api.sql.sandbox.worker.pruning import Pruning
-from datahub_assets.domain.arrow_bytes import of_equal_size
 
 _SNAPSHOTS_KEPT: Final = 4
 _SCANNED_ROWS: Final = 65_536
