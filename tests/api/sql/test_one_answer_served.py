@@ -23,7 +23,7 @@ STATEMENTS = (
     "SELECT first(close), any_value(volume), mode(trade_count // 1000), approx_quantile(close, 0.3) FROM ohlc",
     "SELECT trade_count // 10 AS n, sum(volume), list(close) FROM ohlc GROUP BY n LIMIT 3000",
     "SELECT a.symbol, b.close FROM ohlc a JOIN ohlc b USING (timestamp, interval) WHERE interval = '1d' LIMIT 20000",
-    "SELECT CASE WHEN trade_count % 3 > 0 THEN close END AS c, nullif(closed, trade_count % 5 = 0) FROM ohlc LIMIT 50000",
+    "SELECT CASE WHEN trade_count % 3 > 0 THEN close END, nullif(closed, trade_count % 5 = 0) FROM ohlc LIMIT 50000",
 )
 
 
