@@ -20,6 +20,7 @@ from api.sql.sandbox.worker.admission import Admitted, Refused, Unparsable, admi
 from api.sql.sandbox.worker.error_messages import Failure, byte_offset_of, clean, failure_of, place_of
 from api.sql.sandbox.worker.result_columns import Unpresentable, presentable, settled
 from api.sql.sandbox.worker.tables import SnapshotTable
+from api.sql.sandbox.worker.volatile import volatile_functions
 
 _BATCH_ROWS: Final = 8192
 _ANSWER_ROWS: Final = 65_536
@@ -50,6 +51,7 @@ class StatementRunner:
         """Open the database. It has one thread: with two, the order in which rows are added up, seen first or given
         out is another one each time."""
         self._limits = limits
+        volatile_functions()  # before this process is confined: it opens a database
         self._admissions: OrderedDict[tuple[str, frozenset[str]], Admitted] = OrderedDict()
         """Of short statements seen lately: callers send the same text with other values, and reading it costs most of a
         millisecond."""
