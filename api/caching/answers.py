@@ -22,7 +22,7 @@ from api.http.form import Form, Written, json_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
 
-_FORM: Final = "3"
+_FORM: Final = "4"
 """Changes when the same answer is written in another way, so that ETags of older versions do not match."""
 VARY: Final = "Accept, Accept-Encoding, Authorization"
 JSON_VARY: Final = "Accept-Encoding, Authorization"

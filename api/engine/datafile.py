@@ -31,6 +31,8 @@ class FileIndex(msgspec.Struct, frozen=True, array_like=True):
     """
 
     spans: dict[str, Span]
+    as_mapped: bool
+    """Whether the parquet file has the rows just as they are mapped: their order, and the types of their values."""
 
     @property
     def rows(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import duckdb
 import polars as pl
 from litestar import Request, Response
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -32,6 +33,8 @@ from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.ledgers import parts_of
 
+REPEATABLE: Final = "X-Repeatable"
+"""`false` with an answer of now: the same statement may answer differently at the same commits."""
 _REMEMBERED: Final = 4096
 _INLINE_BYTES: Final = 256 * 1024
 """A larger stream is compressed in a thread."""
@@ -176,7 +179,7 @@ def _used(pinned: Sequence[Pinned], tables: Sequence[str]) -> list[Pinned]:
 
 
 def _passing(used: Sequence[Pinned]) -> dict[str, str]:
-    return {"Vary": VARY, "X-Revision": _revision(used), "Cache-Control": "no-store"}
+    return {"Vary": VARY, "X-Revision": _revision(used), "Cache-Control": "no-store", REPEATABLE: "false"}
 
 
 def _revision(used: Sequence[Pinned]) -> str:
@@ -190,7 +193,7 @@ def _digest(statement: Statement) -> bytes:
 
 def _validator(used: Sequence[Pinned], digest: bytes, form: Form) -> Validator:
     commits = [(entry.snapshot.spec.name, entry.snapshot.sha) for entry in used]
-    etag = etag_of("sql", commits, digest, *form.named)
+    etag = etag_of("sql", duckdb.__version__, commits, digest, *form.named)
     return Validator(etag, _revision(used), immutable=all(entry.immutable for entry in used))
 
 

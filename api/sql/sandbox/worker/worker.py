@@ -8,11 +8,15 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Final
 
 from api.sql.sandbox import confinement, messages
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.worker.session import Session
 from datahub_system.processes import die_with_parent
+
+_THREADS: Final = 2
+"""That work on a statement: DuckDB's one, and Arrow's, which filters what the next batches are made of."""
 
 
 def main(descriptor: int) -> None:
@@ -37,7 +41,7 @@ def _serve(sock: socket.socket) -> None:
     fatal = False
     while not fatal:
         message = messages.receive(sock)
-        confinement.limit_cpu(seconds=limits.timeout_s * limits.threads)
+        confinement.limit_cpu(seconds=limits.timeout_s * _THREADS)
         answer, payload, fatal = session.answer(message, lambda count: messages.receive_descriptors(sock, count))
         messages.send(sock, answer | {"resident": gauge.resident_bytes()}, memoryview(payload) if payload else b"")
 
