@@ -8,12 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from typing import Final
 
 import polars as pl
 
 from api.engine.conditions import Condition, condition
 from api.engine.datafile import DataFile
 from api.engine.latest import latest_rows
+from api.engine.selection.many_series import pieces_of_many
 from api.engine.selection.pages import nearest, page_of
 from api.engine.selection.pieces import Piece, Place, Search, Window, pieces_of
 from api.engine.selection.query import RowQuery, RowsPage
@@ -22,6 +24,8 @@ from api.http.errors import InvalidCursor, unknown_value
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 
+FEW_SERIES: Final = 8
+"""Up to so many series are searched one by one: for them, searching all at once costs more than it saves."""
 Ranked = Callable[[], pl.DataFrame]
 """Looks up the newest row of each series that is not older than the query says, the largest first."""
 
@@ -98,7 +102,9 @@ def _in_order_of_time(snapshot: Snapshot, query: RowQuery, ranked: Ranked, *, re
             break
         if not window.overlaps(file):
             continue
-        found = list(pieces_of(file, search, window))
+        series = file.index.spans if search.series is None else search.series
+        find = pieces_of if len(series) <= FEW_SERIES else pieces_of_many
+        found = list(find(file, search, window))
         pieces += found
         total += sum(piece.count for piece in found)
         if found and total >= search.wanted:
