@@ -8,6 +8,7 @@ import polars as pl
 
 from api.engine.snapshot import Snapshot
 from api.history.ledger_files import ledger_lines
+from api.http.disconnects import stop_if_left
 from datahub_assets.datasets.ledgers import gaps_of, series_text
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.ledgers import DATASET
@@ -64,6 +65,7 @@ def _series_coverage(snapshot: Snapshot) -> tuple[SeriesCoverage, ...]:
     spans = defaultdict(list)
     for group, files in snapshot.groups.items():
         for file in files:
+            stop_if_left()
             for name, span in file.index.spans.items():
                 spans[group, name if has_series else None].append(span)
     found = [

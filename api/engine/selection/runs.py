@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from api.engine.conditions import Condition, holding
 from api.engine.datafile import Rows
+from api.http.disconnects import stop_if_left
 from datahub_assets.datasets.spec import DatasetSpec
 
 Numbers = npt.NDArray[np.int64]
@@ -61,6 +62,7 @@ def holding_in(
     missing, scanned = np.full(first.size, wanted), max(_SCANNED_ROWS, _GROWTH * wanted)
     found: list[tuple[Numbers, Numbers]] = []
     while (searching := np.flatnonzero((first < last) & (missing > 0))).size:
+        stop_if_left()
         count = np.minimum(last[searching] - first[searching], scanned)
         begin = first[searching] if forward else last[searching] - count
         numbers, at = spread(begin, count)

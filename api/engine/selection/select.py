@@ -20,6 +20,7 @@ from api.engine.selection.pages import nearest, page_of
 from api.engine.selection.pieces import Piece, Place, Search, Window, pieces_of
 from api.engine.selection.query import RowQuery, RowsPage
 from api.engine.snapshot import Snapshot
+from api.http.disconnects import stop_if_left
 from api.http.errors import InvalidCursor, unknown_value
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
@@ -39,6 +40,7 @@ def rows_of(snapshot: Snapshot, query: RowQuery, *, resident_only: bool = False)
     Raises:
         UnknownValue, InvalidCursor: said by name.
         NotResident: `resident_only` is set and a file would have to be read, or much be looked up, first.
+        ClientDisconnected: as `stop_if_left`.
     """
     ranked = partial(_ranked, snapshot, query, resident_only=resident_only)
     if query.of_each:
@@ -102,6 +104,8 @@ def _in_order_of_time(snapshot: Snapshot, query: RowQuery, ranked: Ranked, *, re
             break
         if not window.overlaps(file):
             continue
+        if not resident_only:
+            stop_if_left()
         series = file.index.spans if search.series is None else search.series
         find = pieces_of if len(series) <= FEW_SERIES else pieces_of_many
         found = list(find(file, search, window))
