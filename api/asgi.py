@@ -27,6 +27,7 @@ from api.engine.poller import Poller
 from api.health.collector import EngineCollector
 from api.health.controller import StatusController
 from api.history.controller import HistoryController
+from api.http.disconnects import ClientDisconnected, nobody_there
 from api.http.metrics import Metrics
 from api.http.problems import problem_response
 from api.http.reading import known_parameters_only
@@ -109,7 +110,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
             Router("/", route_handlers=_PAGES),
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
-        exception_handlers={Exception: problem_response},
+        exception_handlers={ClientDisconnected: nobody_there, Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
         state=State({"answers": answers, "feed": feed}),
         lifespan=[_running(engine, poller, pool, feed)],

@@ -80,8 +80,13 @@ class Product:
 
 
 @contextmanager
-def product(files: dict[str, bytes], spec: DatasetSpec, *, home: Path, log: Path) -> Iterator[Product]:
-    """Seed a fresh Hub in `home` with the files and serve it for the time of the block, webhook wired."""
+def product(
+    files: dict[str, bytes], spec: DatasetSpec, *, home: Path, log: Path, probe: str = PROBE
+) -> Iterator[Product]:
+    """Seed a fresh Hub in `home` with the files and serve it for the time of the block, webhook wired.
+
+    It is there as soon as a GET of `probe` is answered.
+    """
     hub_port, api_port = free_port(), free_port()
     url = f"http://127.0.0.1:{api_port}"
     serve = [sys.executable, "-m", "localhub", "serve", "--home", str(home / "hub"), "--port", str(hub_port)]
@@ -98,7 +103,7 @@ def product(files: dict[str, bytes], spec: DatasetSpec, *, home: Path, log: Path
     with embedded_hub(argv, env=env, home=home, port=hub_port, log=log) as hub:
         hub.commit(spec, files)
         server = Server(api_port, {"authorization": f"Bearer {hub.token}"})
-        probe = get(server, PROBE)
+        ready = get(server, probe)
         api = [sys.executable, "-m", "api", "serve"]
-        with running(api, log=log, env=env, ready=lambda: status_of(server, probe) == 200) as process:
+        with running(api, log=log, env=env, ready=lambda: status_of(server, ready) == 200) as process:
             yield Product(server, hub, psutil.Process(process.pid))

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -18,6 +19,7 @@ from api.engine.engine import Engine
 from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
 from api.http.context import RequestContext
+from api.http.disconnects import in_thread
 from api.http.form import Form, Written, json_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
@@ -155,7 +157,7 @@ class Answers:
         found = self.find(request, validator)
         if found is not None:
             return found
-        made, headers = await _computed(compute, await dataset.at(commit))
+        made, headers = await _computed(request, compute, await dataset.at(commit))
         return self.keep(request, validator, made, **headers)
 
     async def json_of_commit(
@@ -205,12 +207,14 @@ def not_kept(made: Written, headers: dict[str, str]) -> Answer:
     return Stream(_off_loop(made.body), headers=headers, media_type=made.media_type)
 
 
-async def _computed(compute: Compute, snapshot: Snapshot) -> tuple[Written, dict[str, str]]:
+async def _computed(
+    request: Request[Any, Any, Any], compute: Compute, snapshot: Snapshot
+) -> tuple[Written, dict[str, str]]:
     """The body, made on the event loop when that is quick: a thread would cost more than it gains."""
     try:
         return compute(snapshot, resident_only=True)
     except NotResident:
-        return await asyncio.to_thread(compute, snapshot, resident_only=False)
+        return await in_thread(request.receive, partial(compute, snapshot, resident_only=False))
 
 
 def _sent(request: Request[Any, Any, Any], answer: CachedAnswer, validator: Validator) -> Response[bytes]:

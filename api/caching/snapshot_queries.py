@@ -1,6 +1,5 @@
 """Checked queries whose answer is one JSON object, computed from snapshots."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from api.caching.descriptions import Description
 from api.caching.revisions import revision_name
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
+from api.http.disconnects import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class SnapshotsQuery:
 
 async def describe_snapshots(request: Request[Any, Any, Any], engine: Engine, asked: SnapshotsQuery) -> Description:
     """The commits of the snapshots. Raises as `SnapshotsQuery.check`."""
-    del request, engine
+    del engine
     if asked.check is not None:
-        await asyncio.to_thread(asked.check)
+        await in_thread(request.receive, asked.check)
     return Description(
         revision_name(asked.snapshots), compared_to=None if asked.compared_to is None else asked.compared_to.sha
     )

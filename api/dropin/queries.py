@@ -1,8 +1,8 @@
 """A checked query of a drop-in endpoint that answers with what a dataset holds at a commit."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from api.caching.answers import Answer, Answers, MakeJson
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
+from api.http.disconnects import in_thread
 from api.http.reading import RevisionChoice
 
 
@@ -39,9 +40,8 @@ class DropInQuery:
 
 async def describe_drop_in(request: Request[Any, Any, Any], engine: Engine, asked: DropInQuery) -> Description:
     """The commit that is meant. Raises as `Dataset.commit`, `Dataset.at` and `DropInQuery.check`."""
-    del request
     dataset = engine.dataset(asked.dataset)
     commit = await dataset.commit(asked.choice)
     if asked.check is not None:
-        await asyncio.to_thread(asked.check, await dataset.at(commit))
+        await in_thread(request.receive, partial(asked.check, await dataset.at(commit)))
     return Description(commit.sha)

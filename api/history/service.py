@@ -15,6 +15,7 @@ from api.history.coverage import SeriesCoverage, gaps, series_coverage
 from api.history.differences import Difference, difference
 from api.history.narrowing import Narrowing, check_narrowing, spelt
 from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, series_info
+from api.http.disconnects import stop_if_left
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import iso_short
@@ -120,4 +121,5 @@ def _missing(lines: Sequence[Gap]) -> int:
 
 
 def _rows(frame: pl.DataFrame, *, limit: int) -> list[dict[str, Any]]:
+    stop_if_left()
     return times_as_text(frame.head(limit)).to_dicts()

@@ -1,6 +1,6 @@
 """What a request for rows is answered from, said without selecting its rows."""
 
-import asyncio
+from functools import partial
 from typing import Any
 
 from litestar import Request
@@ -8,6 +8,7 @@ from litestar import Request
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.engine.selection.select import check_filters
+from api.http.disconnects import in_thread
 from api.http.form import choose_form
 from api.rows.queries import Asked
 
@@ -21,5 +22,5 @@ async def describe_rows(request: Request[Any, Any, Any], engine: Engine, asked: 
     form = choose_form(request, asked.format, asked.numbers)
     dataset = engine.dataset(asked.rows.dataset)
     commit = await dataset.commit(asked.choice)
-    await asyncio.to_thread(check_filters, await dataset.at(commit), asked.rows)
+    await in_thread(request.receive, partial(check_filters, await dataset.at(commit), asked.rows))
     return Description(commit.sha, media_type=form.format.media_type)

@@ -3,18 +3,18 @@
 What the statement says is looked at by the sandbox's workers only.
 """
 
-import asyncio
 import hashlib
 import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import duckdb
 import polars as pl
-from litestar import Request, Response
+from litestar import Request
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -24,7 +24,7 @@ from api.encoders.text import Change, changed
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.http.context import RequestContext, principal_of
-from api.http.disconnects import CLOSED_STATUS, ClientDisconnected, unless_disconnected
+from api.http.disconnects import in_thread, unless_disconnected
 from api.http.form import INLINE_ROWS, Form, Written, choose_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
@@ -68,7 +68,7 @@ class SqlAnswers:
         """The rows of a statement; 304 when the caller of a GET has them already.
 
         Raises:
-            SqlError, ApiError, HubError: said by name.
+            SqlError, ApiError, HubError: said by name.        ClientDisconnected: the caller went first.
         """
         form = choose_form(request, statement.format, statement.numbers)
         pinned = await snapshots_at(self._engine, statement.choice)
@@ -82,8 +82,6 @@ class SqlAnswers:
         running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
         try:
             result = await unless_disconnected(request.receive, running)
-        except ClientDisconnected:
-            return Response(b"", status_code=CLOSED_STATUS, headers={"Cache-Control": "no-store"})
         except SqlRejected:
             self._check_there(statement, pinned)
             raise
@@ -137,7 +135,8 @@ class SqlAnswers:
         validator: Validator | None,
     ) -> Answer:
         """The answer; without a validator it is of now and nobody keeps it."""
-        made = await asyncio.to_thread(_body, result, form) if _is_large(result, form) else _body(result, form)
+        body = partial(_body, result, form)
+        made = await in_thread(request.receive, body) if _is_large(result, form) else body()
         if validator is not None:
             return self._answers.keep(request, validator, made)
         return not_kept(made, _passing(used) | said_of(made.coding))
