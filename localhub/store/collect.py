@@ -85,7 +85,8 @@ def free(database: HubDatabase, blobs: Blobs, *, grace_s: float, pause: Pause = 
                 batch_files, batch_size = blobs.remove(batch, before_ns=deadline_ns)
             files, size = files + batch_files, size + batch_size
             pause()
-    _forget_missing_uploads(database, blobs, pause)
+    if files:
+        _forget_missing_uploads(database, blobs, pause)
     return files, size
 
 
@@ -141,12 +142,12 @@ def _unwanted(stored: Iterable[str], wanted: Iterator[str]) -> Iterator[str]:
 def _forget_missing_uploads(database: HubDatabase, blobs: Blobs, pause: Pause) -> None:
     """An upload whose bytes were freed has to be made again."""
     with database.read() as con:
-        uploads = con.execute("SELECT repo_id, sha256 FROM uploads")
-        gone = [tuple(upload) for upload in uploads if not blobs.has(upload["sha256"])]
+        rows = con.execute("SELECT DISTINCT sha256 FROM uploads ORDER BY sha256")
+        gone = list(_unwanted((row["sha256"] for row in rows), blobs.stored()))
     for batch in _batches(gone, _ROWS_AT_ONCE):
         with database.write() as con:
             con.executemany(
-                "DELETE FROM uploads WHERE repo_id = ? AND sha256 = ?",
-                [upload for upload in batch if not blobs.has(upload[1])],
+                "DELETE FROM uploads WHERE repo_id IN (SELECT id FROM repos) AND sha256 = ?",
+                [(sha256,) for sha256 in batch if not blobs.has(sha256)],
             )
         pause()

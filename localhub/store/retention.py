@@ -14,6 +14,7 @@ from itertools import pairwise, takewhile
 from localhub.names import DEFAULT_BRANCH
 from localhub.store import commits, refs
 from localhub.store.database import HubDatabase
+from localhub.store.commits import Commit
 from localhub.store.repos import Repo
 
 _MARGIN = timedelta(hours=1)
@@ -47,34 +48,35 @@ def cut_history(database: HubDatabase, repo: Repo, *, first_day: str) -> Cut | N
     """Cut the default branch off before the state that `first_day` began with; None if nothing is older.
 
     Commits that a tag names stay alone, without those before them. Other branches keep their own commits.
-    All of it is one transaction, or nothing.
+    All of it is one transaction, or nothing; what is to be done is looked up before it.
     """
     with database.read() as con:
-        if not _goes(_history(con, repo), first_day):
-            return None
-    with database.write() as con:
-        history = _history(con, repo)
+        main = refs.branch(con, repo, DEFAULT_BRANCH)
+        history = _history(con, main.head)
         going = _goes(history, first_day)
-        if not going:  # squashed meanwhile
+        if not going:
             return None
-        tags = [
-            _tag_day(con, repo, link)
-            for link, following in pairwise(history[: len(going) + 1])
-            if link.day != following.day
-        ]
-        _unlink(con, repo, edge=history[len(going)].id)
+        edge = history[len(going)]
+        unlinked = _unlinked(con, repo, edge=edge)
+    last_of_days = [one for one, following in pairwise([*going, edge]) if one.day != following.day]
+    with database.write() as con:
+        if refs.branch(con, repo, DEFAULT_BRANCH).line != main.line:  # squashed meanwhile
+            return None
+        tags = [_tag_day(con, repo, last) for last in last_of_days]
+        con.executemany(
+            "UPDATE commits SET parent_id = NULL WHERE id = ?", [*unlinked, *((last.id,) for last in last_of_days)]
+        )
     return Cut(repo=repo, commits=len(going), tags=tuple(tags))
 
 
-def _history(con: sqlite3.Connection, repo: Repo) -> list[_Link]:
-    """The commits of the default branch, oldest first."""
+def _history(con: sqlite3.Connection, head: Commit) -> list[_Link]:
+    """The commits of a branch, oldest first."""
     rows = con.execute(
         "WITH RECURSIVE back (id) AS ("
-        "  SELECT commit_id FROM refs WHERE repo_id = ? AND name = ?"
-        "  UNION ALL SELECT parent_id FROM commits JOIN back USING (id) WHERE parent_id IS NOT NULL"
+        "  SELECT ? UNION ALL SELECT parent_id FROM commits JOIN back USING (id) WHERE parent_id IS NOT NULL"
         ") SELECT id, strftime('%Y-%m-%d', created_ms / 1000, 'unixepoch') AS day FROM back JOIN commits USING (id) "
         "ORDER BY id",
-        (repo.id, _MAIN),
+        (head.id,),
     )
     return [_Link(id=row["id"], day=row["day"]) for row in rows]
 
@@ -97,13 +99,13 @@ def _tag_day(con: sqlite3.Connection, repo: Repo, last: _Link) -> str:
         number += 1
 
 
-def _unlink(con: sqlite3.Connection, repo: Repo, *, edge: int) -> None:
-    """Let those that stay have no parent among the commits that go: made before `edge`, on no other branch."""
-    con.execute(
+def _unlinked(con: sqlite3.Connection, repo: Repo, *, edge: _Link) -> list[tuple[int]]:
+    """Ids of the commits that stay and have a parent among those that go: made before `edge`, on no other branch."""
+    rows = con.execute(
         "WITH others (line) AS (SELECT line FROM refs WHERE repo_id = :repo AND line IS NOT NULL AND name <> :main),"
         " old (id) AS (SELECT id FROM commits WHERE repo_id = :repo AND id < :edge AND line NOT IN others),"
         " named (id) AS (SELECT commit_id FROM refs WHERE repo_id = :repo) "
-        "UPDATE commits SET parent_id = NULL WHERE repo_id = :repo AND parent_id IN old "
-        "AND (id NOT IN old OR id IN named)",
-        {"repo": repo.id, "main": _MAIN, "edge": edge},
+        "SELECT id FROM commits WHERE repo_id = :repo AND parent_id IN old AND (id NOT IN old OR id IN named)",
+        {"repo": repo.id, "main": _MAIN, "edge": edge.id},
     )
+    return [(row["id"],) for row in rows]
