@@ -98,7 +98,7 @@ class HubDatabase:
         with self._borrowed() as con:
             free = _free_pages(con)
             while free:
-                con.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                con.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")  # `execute` would free one page
                 before, free = free, _free_pages(con)
                 if free >= before:  # others freed as many, or the file is of a kind that cannot shrink
                     break

@@ -13,8 +13,8 @@ from itertools import pairwise, takewhile
 
 from localhub.names import DEFAULT_BRANCH
 from localhub.store import commits, refs
-from localhub.store.database import HubDatabase
 from localhub.store.commits import Commit
+from localhub.store.database import HubDatabase
 from localhub.store.repos import Repo
 
 _MARGIN = timedelta(hours=1)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -34,6 +35,15 @@ def commit_at(hub: HubServer, repo: str, files: dict[str, bytes], at: datetime, 
         )
     age_blobs(hub, at)
     return sha
+
+
+def date_commits(hub: HubServer, times: Mapping[str, datetime], *, others: datetime) -> None:
+    """Let commits be made at these times, and all others there are at another."""
+    with closing(sqlite3.connect(hub.home / DATABASE)) as con, con:
+        con.execute("UPDATE commits SET created_ms = ?", (_ms(others),))
+        con.executemany(
+            "UPDATE commits SET created_ms = ? WHERE sha = ?", [(_ms(at), sha) for sha, at in times.items()]
+        )
 
 
 def age_blobs(hub: HubServer, at: datetime) -> None:

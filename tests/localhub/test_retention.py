@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from huggingface_hub.errors import RevisionNotFoundError
 
 from localhub.app.uploads.commits import _CommitDraft
 from localhub.maintenance import tend
+from localhub.store.database import HubDatabase
 from localhub.store.disk.blobs import Blobs
 from localhub.store.home import DATABASE, Home
 from localhub.testing import HubServer
@@ -310,7 +311,7 @@ def test_wherever_it_is_stopped_it_goes_on(long_home: Path) -> None:
 
 
 def test_killed_again_and_again_it_gets_done(long_home: Path) -> None:
-    for delay_s in (0.0, 0.05, 0.1, 0.2, 0.4):
+    for delay_s in (0.0, 0.1, 0.3):
         hub = HubProcess(long_home, "--keep-history-days", "7").start()
         threading.Event().wait(delay_s)
         hub.kill()
@@ -360,9 +361,50 @@ def _heads_and_tags_are_whole(home: Home) -> int:
     return sum("tags" in name for name, _, _ in states)
 
 
+def _free_pages(home: Home) -> int:
+    with home.database.read() as con:
+        return int(con.execute("PRAGMA freelist_count").fetchone()[0])
+
+
 def _rows(home: Home, table: str) -> int:
     with home.database.read() as con:
         return int(con.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - a constant
+
+
+def _longest(home: Home, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Instructions of SQLite in the longest writing transaction of one maintenance."""
+    steps = [0]
+    write = HubDatabase.write
+
+    def counted() -> None:
+        steps[-1] += 1
+
+    @contextmanager
+    def counting(database: HubDatabase) -> Iterator[sqlite3.Connection]:
+        with write(database) as con:
+            steps.append(0)
+            con.set_progress_handler(counted, 1)
+            try:
+                yield con
+            finally:
+                con.set_progress_handler(None, 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HubDatabase, "write", counting)
+        tend(home, keep_days=KEEP, now=day(30), grace_s=0)
+    return max(steps)
+
+
+def test_no_transaction_is_longer_for_more_that_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = []
+    for first in (18, 8):
+        home = Home(tmp_path / f"since-{first}")
+        repo = new_repo(home, "prices", day(first, hour=0))
+        for number in range(first, 31):
+            publish_day(home, repo, day(number, hour=0), count=60)
+        longest.append(_longest(home, monkeypatch))
+        home.close()
+    assert longest[1] == pytest.approx(longest[0], rel=0.1)
 
 
 LONG = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -377,6 +419,7 @@ def test_a_month_takes_no_more_than_half_of_it_but_for_its_tags(tmp_path: Path, 
         publish_day(home, repo, day(number, hour=0), count=commits)
         for hour in (22, 23):
             tend(home, keep_days=KEEP, now=day(number, hour=hour), grace_s=0)
+        assert _free_pages(home) == 0
         sizes[number] = {
             "commits": _rows(home, "commits"),
             "entries": _rows(home, "entries"),

@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -71,13 +71,15 @@ class Blobs:
         for folder in sorted(self._root.iterdir()):
             yield from sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is needed, of 100,000 files
 
-    def remove(self, hashes: Iterable[str], *, before_ns: int) -> tuple[int, int]:
-        """Delete those of the blobs last touched before a time (ns since 1970); returns (files, bytes) freed."""
-        return _remove(map(self.path, hashes), before_ns=before_ns)
+    def remove(self, sha256: str, *, before_ns: int) -> int | None:
+        """Delete the blob if it was last touched before a time (ns since 1970); returns the bytes freed."""
+        return _remove(self.path(sha256), before_ns=before_ns)
 
     def discard_abandoned(self, *, before_ns: int) -> tuple[int, int]:
         """Delete uploads that have not gone on since a time (ns since 1970); returns (files, bytes) freed."""
-        return _remove(self._incoming.iterdir(), before_ns=before_ns)
+        freed = [_remove(file, before_ns=before_ns) for file in self._incoming.iterdir()]
+        sizes = [size for size in freed if size is not None]
+        return len(sizes), sum(sizes)
 
 
 class Upload:
@@ -132,18 +134,15 @@ class Upload:
             self._path.unlink()
 
 
-def _remove(files: Iterable[Path], *, before_ns: int) -> tuple[int, int]:
-    removed = freed = 0
-    for file in files:
-        try:
-            info = file.stat()
-            if info.st_mtime_ns < before_ns:
-                file.unlink()
-                removed += 1
-                freed += info.st_size
-        except FileNotFoundError:  # somebody else did
-            continue
-    return removed, freed
+def _remove(file: Path, *, before_ns: int) -> int | None:
+    try:
+        info = file.stat()
+        if info.st_mtime_ns >= before_ns:
+            return None
+        file.unlink()
+    except FileNotFoundError:  # somebody else did
+        return None
+    return info.st_size
 
 
 def _fsync_folder(folder: Path) -> None:
