@@ -163,7 +163,7 @@ class Dataset:
         raise RevisionUnknown(f"{self.spec.name} has no {what}; see /api/hub/revisions")
 
     def _kept_before(self, at_ms: int) -> str:
-        """Names the state that a tag keeps of a time before the history begins: it may not be what held at that time."""
+        """Names the state that a tag keeps of a time before the history begins; it need not be what held then."""
         kept = self.commits.kept_before(at_ms)
         if kept is None:
             return ""

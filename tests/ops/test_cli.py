@@ -256,7 +256,7 @@ def test_status_and_doctor_do_not_wait_for_a_hub_that_hangs(system: System) -> N
     assert re.search(r"rows on the Hub .* 10 ", shown.output), "the rest is told by the cache"
     assert took_s < 8
     assert doctor_s < 15
-    assert lines.count(f"the Hub {endpoint} does not answer") == 3
+    assert lines.count(f"the Hub {endpoint} does not answer") == 4
 
 
 def test_status_asks_the_cache_whose_the_datasets_are(system: System) -> None:
