@@ -397,14 +397,14 @@ def _longest(home: Home, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_no_transaction_is_longer_for_more_that_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     longest = []
-    for first in (18, 8):
+    for first in (20, 2):
         home = Home(tmp_path / f"since-{first}")
         repo = new_repo(home, "prices", day(first, hour=0))
         for number in range(first, 31):
-            publish_day(home, repo, day(number, hour=0), count=60)
+            publish_day(home, repo, day(number, hour=0), count=30)
         longest.append(_longest(home, monkeypatch))
         home.close()
-    assert longest[1] == pytest.approx(longest[0], rel=0.1)
+    assert longest[1] < 2 * longest[0], "seven times as much goes"
 
 
 LONG = [pytest.mark.slow, pytest.mark.timeout(1800)]
