@@ -257,6 +257,7 @@ def test_content_of_a_commit_that_lands_meanwhile_stays(
                 os.utime(blob, (0, 0))
 
     def commit_first(blobs: Blobs) -> Iterator[str]:
+        monkeypatch.setattr(Blobs, "stored", stored)
         assert commit(http, repo, [("late", b"content")]).status_code == 200
         return stored(blobs)
 
