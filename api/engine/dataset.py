@@ -26,6 +26,7 @@ from api.http.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
 from api.http.reading import RevisionChoice
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
+from datahub_assets.domain.times import iso_short
 
 _LOG: Final = logging.getLogger(__name__)
 _OLDER_SNAPSHOTS: Final = 8
@@ -149,7 +150,7 @@ class Dataset:
         current = self.current.commit
         if as_of_ms is not None:
             found = current if current.at_ms <= as_of_ms else self.commits.of_time(as_of_ms)
-            what = "commit at or before that time"
+            what = f"commit at or before that time{'' if found else self._kept_before(as_of_ms)}"
         elif revision is None or revision in {"main", current.sha}:
             return current
         else:
@@ -160,6 +161,14 @@ class Dataset:
         if not self.commits.reaches(current.sha):
             raise DatasetNotReady(f"the index of {self.spec.name}'s commits is still being made")
         raise RevisionUnknown(f"{self.spec.name} has no {what}; see /api/hub/revisions")
+
+    def _kept_before(self, at_ms: int) -> str:
+        """Names the state that a tag keeps of a time before the history begins; it need not be what held then."""
+        kept = self.commits.kept_before(at_ms)
+        if kept is None:
+            return ""
+        name, commit = kept
+        return f" any more; of before it keeps revision={name}, the state of {iso_short(commit.at_ms)}"
 
     async def commit(self, choice: RevisionChoice) -> HubCommit:
         """The commit a caller means. One that `find` does not know may be a new tag, so the Hub is asked about it.
