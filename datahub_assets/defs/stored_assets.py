@@ -87,11 +87,11 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
         datahub: DataHubResource = context.resources.datahub
         with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
             hub, limits = datahub.hub(cache), CommitLimits.of(datahub.settings)
+            inherited_gaps.close(spec, cache=cache, hub=hub, now_ms=datahub.clock())
             outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=datahub.clock(), log=context.log)
             if outcome.reason is not None:
                 context.log.info(outcome.told(spec))
             now_ms = datahub.clock()
-            inherited_gaps.close(spec, cache=cache, now_ms=now_ms)
             known = chain_facts.of_chain(cache, spec, now_ms=now_ms)
             is_waiting = outcome.commit is None and cache.waiting(spec) > 0
             tell = datahub.status.waited if is_waiting else datahub.status.succeeded

@@ -39,7 +39,7 @@ class SeriesState:
         )
         return {tuple(json.loads(series)): last for series, last in rows}
 
-    def restart(self, *, version: int) -> None:
+    def restart(self, *, version: int, now_ms: int) -> None:
         """Derive the state anew from the rows in the cache, and have the source fill the history as at first.
 
         What the ledger of gaps says of them stays said, and waits for the repo that is to come: healed lines, when an
@@ -53,7 +53,7 @@ class SeriesState:
         self.note_rows(Table.of(self.database, self.spec).read(), version=version)
         if ledger is not None and lines is not None:
             told = SeriesGaps(self.database, self.spec)
-            kept = [told.confirmed(lines), told.before_our_rows(lines)]
+            kept = [told.confirmed(lines, version=version, now_ms=now_ms), told.before_our_rows(lines)]
             Table.of(self.database, ledger).put(pl.concat(kept), version=version)
         self.database.execute("UPDATE series SET last_time = NULL WHERE dataset = ?", (self.spec.name,))
 

@@ -31,8 +31,8 @@ def carry_over(
     """Bring over what the cache at `path` tells and the Hub does not; what cannot be read is named in the log.
 
     Rows that the Hub does not hold are landed, for the next tick to take. The quarantine, the commits of the past (the
-    budget), what the Hub's refusals taught, pauses of upstreams, corrections, and rows that the Hub lost are in the new
-    cache afterwards. The old file is only read.
+    budget), what the Hub's refusals taught, pauses of upstreams, what is known of gaps, corrections, and rows that the
+    Hub lost are in the new cache afterwards. The old file is only read.
 
     Raises:
         CacheError: the new cache or a landing file cannot be written.
@@ -52,6 +52,7 @@ def carry_over(
         salvage.quarantine()
         for spec in specs:
             salvage.shrinkage(spec)
+            salvage.gaps(spec)
             salvage.corrections(spec)
             salvage.rows(spec)
 
@@ -86,6 +87,13 @@ class _Salvage:
             return
         seen = self.cache.repo(spec).load() or replace(known, rows=0, files={})
         losses.note_lost(spec, known=known, seen=_counted(seen), cache=self.cache)
+
+    def gaps(self, spec: DatasetSpec) -> None:
+        """What is known of open gaps and was not published yet, such as what upstream answered."""
+        told = self._read(f"gaps of {spec.name}", self.old.gaps(spec).coverages) or {}
+        known = {series: coverage.gaps for series, coverage in told.items()}
+        with self.cache.transaction():
+            self.cache.gaps(spec).inform(known, version=self.cache.next_version(), now_ms=self.now_ms)
 
     def corrections(self, spec: DatasetSpec) -> None:
         """The lines of the ledger that the Hub does not have."""
