@@ -81,7 +81,9 @@ def asset_of(
             with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
                 not_before_ms = int(cache.note(spec, PAUSE_NOTE, default=0))
                 run = SourceRun(datahub, cache, context.log, not_before_ms)
-                result = _landed(spec, datahub, _fetched(spec, run, ask))
+                fetched = _fetched(spec, run, ask)
+                result = _landed(spec, datahub, fetched)
+                cache.series(spec).note_rechecks(fetched.rechecked, failed=fetched.failed, now_ms=datahub.clock())
                 if then is not None:
                     then(run)
                 return result

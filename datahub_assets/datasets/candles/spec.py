@@ -9,10 +9,12 @@ from datahub_assets.datasets.filters import Filter, Spelling, Unknown
 from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, History, Licence, RowRule, Series
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByTime, LiveStyle, Period
-from datahub_assets.domain.times import DAY_MS
+from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 RECHECKED_CANDLES: Final = 72
 """So many of a series' last candles are compared with the exchange's again and again; nobody looks at older ones."""
+RECHECK_EVERY_MS: Final = HOUR_MS
+"""How often those of a series are, if every tick comes; a tick that is missed puts it off."""
 
 
 def _step_ms(series: Series) -> int:

@@ -16,7 +16,7 @@ from datahub_assets.domain.rows import Checked
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.cache.transfer import COMMITS, FACTS, NOTES, QUARANTINE, Carried, Line
+from datahub_assets.stores.cache.transfer import COMMITS, FACTS, NOTES, QUARANTINE, RECHECKS, Carried, Line
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
 from datahub_assets.stores.publish import losses
@@ -69,9 +69,10 @@ class _Salvage:
     log: logging.Logger
 
     def facts(self) -> None:
-        """Commits, what was learned of the Hub, and notes."""
+        """Commits, what was learned of the Hub, notes, and when series were asked for again."""
         self.cache.take_in(COMMITS, self._lines("the commits of the past hour", COMMITS))
         self.cache.take_in(FACTS, self._lines("what the Hub's refusals taught", FACTS))
+        self.cache.take_in(RECHECKS, self._lines("when series were asked for again", RECHECKS))
         # Whose gaps are open is looked for anew: the ledger was read anew.
         notes = self._lines("pauses and known losses", NOTES)
         self.cache.take_in(NOTES, [note for note in notes if note[1] != inherited_gaps.NOTE])
