@@ -68,7 +68,7 @@ def test_after_a_night_all_have_their_turn_within_an_hour_and_not_at_once(count:
 
 def test_the_longest_waiting_come_first() -> None:
     series = [(f"S{number}",) for number in range(120)]
-    known = {one: Recheck(number, number) for number, one in enumerate(series)}
+    known: dict[tuple[str, ...], Recheck] = {one: Recheck(number, number) for number, one in enumerate(series)}
     del known[series[7]]
     turns = due(reversed(series), known, every_ms=HOUR_MS, tick_ms=MINUTE_MS, now_ms=HOUR_MS + 200)
     assert turns == [series[7], *series[:7], *series[8:20]], "as many as have their turn in ten minutes"
@@ -81,5 +81,5 @@ def test_series_that_never_answer_keep_no_other_from_its_turn() -> None:
 
 
 def test_a_clock_that_was_ahead_puts_nothing_off() -> None:
-    known = {("S0",): Recheck(START_MS + NIGHT_MS, START_MS + NIGHT_MS)}
+    known: dict[tuple[str, ...], Recheck] = {("S0",): Recheck(START_MS + NIGHT_MS, START_MS + NIGHT_MS)}
     assert due([("S0",)], known, every_ms=HOUR_MS, tick_ms=MINUTE_MS, now_ms=START_MS) == [("S0",)]
