@@ -233,7 +233,16 @@ def _report(fetched: Fetched, *, series: int, binance: Binance, log: logging.Log
     )
     report_rejected(fetched.checked.rejected, log=log)
     by_error: dict[str, list[str]] = {}
+    refused: dict[str, set[str]] = {}
     for (symbol, name), error in fetched.failed.items():
-        by_error.setdefault(str(error), []).append(f"{symbol} {name}")
+        if isinstance(error, SourceRejected):
+            refused.setdefault(str(error), set()).add(symbol)
+        else:
+            by_error.setdefault(str(error), []).append(f"{symbol} {name}")
+    for message, symbols in refused.items():
+        log.warning(
+            "Binance refuses %s (delisted or misspelt? then take it out of DATAHUB_SYMBOLS): %s",
+            *(", ".join(sorted(symbols)), message),
+        )
     for message, names in by_error.items():
         log.warning("%d of %d series failed (%s): %s", len(names), series, ", ".join(names[:6]), message)
