@@ -87,7 +87,8 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
         datahub: DataHubResource = context.resources.datahub
         with raised_for_dagster(context, datahub, spec=spec) as log, datahub.cache() as cache:
             hub, limits = datahub.hub(cache), CommitLimits.of(datahub.settings)
-            inherited_gaps.close(spec, cache=cache, hub=hub, now_ms=datahub.clock())
+            if not cache.budget.wait(spec, limits=limits, now_ms=datahub.clock()).ms:
+                inherited_gaps.close(spec, cache=cache, hub=hub, now_ms=datahub.clock())
             outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=datahub.clock(), log=log)
             if outcome.reason is not None:
                 log.info(outcome.told(spec))

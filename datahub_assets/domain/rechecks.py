@@ -39,7 +39,6 @@ def due(
         every_ms: how often each is asked.      tick_ms: time between two such calls, if none is missed.
     """
     every = list(series)
-    known = {one: told for one, told in known.items() if told.tried_at <= now_ms}  # a clock that was ahead says nothing
     waiting = [one for one in every if _is_due(known.get(one), every_ms=every_ms, now_ms=now_ms)]
     waiting.sort(key=lambda one: known[one].tried_at if one in known else 0)
     last_ms = max((told.tried_at for told in known.values()), default=now_ms)

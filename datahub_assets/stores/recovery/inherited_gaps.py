@@ -11,7 +11,7 @@ import polars as pl
 from datahub_assets.datasets.ledgers import gap_line, gap_of, gaps_of, series_named
 from datahub_assets.datasets.spec import DatasetSpec, GapRule, Series
 from datahub_assets.domain import gaps
-from datahub_assets.domain.errors import HubNotFound
+from datahub_assets.domain.errors import HubNotFound, HubRateLimited
 from datahub_assets.domain.gaps import GridGap
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
@@ -28,23 +28,27 @@ def close(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
     knows better.
 
     Raises:
+        HubRateLimited: the Hub asks for a pause; the budget has shrunk.
         HubError: the ledger could not be read.
     """
-    ledger, repo = gaps_of(spec), hub.repo_url(spec)
-    if spec.gaps is None or ledger is None or cache.note(spec, NOTE) == repo:
+    ledger = gaps_of(spec)
+    if spec.gaps is None or ledger is None or cache.note(spec, NOTE) == hub.repo_url(spec):
         return 0
     try:
         head = hub.head(spec)
         content = hub.read(spec, ledger.path, revision=head)
     except HubNotFound:
         return 0  # nothing has been published there yet
+    except HubRateLimited as error:
+        cache.budget.refused(retry_after_s=error.retry_after_s, now_ms=now_ms)
+        raise
     published = layout.read(ledger, content, name=f"{ledger.path} at {head}", to_rewrite=True)
     with cache.transaction():
         told = _open(spec, published)
         lines = _closed(spec, spec.gaps, told, cache=cache, now_ms=now_ms)
         cache.gaps(spec).inform(told, version=cache.next_version(), now_ms=now_ms)
         cache.gaps(spec).put(lines)
-        cache.set_note(spec, NOTE, repo)
+        cache.set_note(spec, NOTE, hub.repo_url(spec))
     return len(lines)
 
 
