@@ -98,6 +98,9 @@ def checks(settings: Settings) -> list[Check]:
         Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
         Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
         Check("worker status", lambda: _worker_status(settings), f"remove {WorkerStatusFile(settings.home).path}"),
+        Check(
+            "warnings", lambda: _warnings(settings), f"each says what to do; see {logs / 'runs.log'} for when it began"
+        ),
         Check("ticks", lambda: _ticks(settings), ticks.way_out(settings)),
         Check("dagster", lambda: _dagster(settings), f"see {logs / 'dagster.log'} and {logs / 'daemon.log'}"),
     ]
@@ -215,6 +218,14 @@ def _worker_status(settings: Settings) -> str:
     if problem is not None:
         raise CheckFailed(problem)
     return f"{told.path} tells of {len(told.read().chains)} chains"
+
+
+def _warnings(settings: Settings) -> str:
+    """What run after run warns of."""
+    chains = WorkerStatusFile(settings.home).read().chains
+    if found := [f"{name}: {warning}" for name, chain in chains.items() for warning in chain.warnings]:
+        raise CheckFailed("; ".join(found))
+    return "no run warns of what earlier ones did"
 
 
 def _ticks(settings: Settings) -> str:

@@ -104,7 +104,7 @@ def _state(
         quarantined=known.rejected,
         owed=0 if cache is None else _owed(spec, cache=cache),
         commits=commits,
-        warnings=(),
+        warnings=tuple(told.warnings),
     )
     return _with_warnings(spec, state, usual_s=max(settings.publish_interval_s, spec.publish_interval_s))
 
@@ -116,7 +116,7 @@ def _owed(spec: DatasetSpec, *, cache: Cache) -> int:
 
 def _with_warnings(spec: DatasetSpec, state: ChainState, *, usual_s: int) -> ChainState:
     """`usual_s`: seconds that may lie between two commits without anything being wrong."""
-    warnings = []
+    warnings = list(state.warnings)
     if state.last_success is None and state.last_commit is None:
         warnings.append("nothing has been published yet")
     if state.lag_s is not None and state.lag_s > max(spec.stale_warn_ms / 1000, usual_s + _TICK_S):

@@ -96,7 +96,7 @@ def _mend(work: Work, known: RepoState, seen: RepoState) -> None:
     losses.note_lost(spec, known=known, seen=seen, cache=cache)
     if losses.lost_rows(spec, known=known, seen=seen):
         work.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
-        cache.start_over(spec)
+        cache.start_over(spec, now_ms=work.now_ms)
     elif paths := losses.touched(spec, known=known, seen=seen) - seen.unreadable:  # rows for those could not be merged
         rows = losses.send_again(spec, known=known, paths=paths, cache=cache)
         told = ", ".join(sorted(paths)[:5])
