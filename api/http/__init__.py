@@ -11,4 +11,5 @@ parameters              query parameters that endpoints share
 problems                errors as callers see them
 reading                 which parameters there may be, and how their values are read
 token_form              what a token of the Hub looks like
+work_threads            where answers are worked out: threads for small and for large work
 """

@@ -3,7 +3,6 @@
 What the statement says is looked at by the sandbox's workers only.
 """
 
-import asyncio
 import hashlib
 import json
 import re
@@ -17,7 +16,7 @@ from litestar import Request, Response
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.caching.answers import VARY, Answer, Answers, Validator, etag_of, not_kept
+from api.caching.answers import VARY, Answer, Answers, Validator, etag_of
 from api.caching.revisions import Pinned, revision_name, snapshots_at
 from api.encoders.text import Change, changed
 from api.engine.engine import Engine
@@ -134,10 +133,11 @@ class SqlAnswers:
         validator: Validator | None,
     ) -> Answer:
         """The answer; without a validator it is of now and nobody keeps it."""
-        made = await asyncio.to_thread(_body, result, form) if _is_large(result, form) else _body(result, form)
+        threads = self._answers.threads
+        made = await (threads.large if _is_large(result, form) else threads.small)(_body, result, form)
         if validator is not None:
             return self._answers.keep(request, validator, made)
-        return not_kept(made, _passing(used) | said_of(made.coding))
+        return self._answers.not_kept(made, _passing(used) | said_of(made.coding))
 
     def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
         self._uses[digest] = tables

@@ -124,6 +124,14 @@ class Feed:
         for one, two in zip([earlier, *steps[:-1]], steps, strict=True):
             yield await self._change(dataset, one, two)
 
+    async def text(self, change: CommitChange, interest: Interest) -> bytes | None:
+        """A change as JSON, as `CommitChange.text`; made once, in a thread, for all who ask for the same meanwhile."""
+        writing = change.written.get(interest)
+        if writing is None:
+            writing = change.written[interest] = asyncio.create_task(asyncio.to_thread(change.text, interest))
+            writing.add_done_callback(lambda _: change.written.pop(interest))
+        return await asyncio.shield(writing)
+
     async def _follow(self) -> None:
         while True:
             await self._news.wait()

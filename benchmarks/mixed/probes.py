@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.ask import ask
+from benchmarks.ask import Refused, ask
 from benchmarks.load import Server, get
 
 ASKED: Final = ("/api/hub/status", "/api/health", "/api/hub/health", "/metrics")
@@ -57,11 +57,17 @@ def _ask(server: Server, path: str, noticed: Noticed, *, until_s: float) -> None
 
 
 def _follow(server: Server, query: str, noticed: Noticed, *, until_s: float) -> None:
-    """Note which commit is told of when; an event is complete with the empty line after it."""
+    """Note which commit is told of when; an event is complete with the empty line after it.
+
+    Raises:
+        Refused: there is no such stream.        OSError: for longer than it may be silent nothing came.
+    """
     name, commit = b"", ""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as sock:
         sock.sendall(get(server, f"/api/hub/stream?{query}"))
         lines = sock.makefile("rb")
+        if b" 200 " not in (first := lines.readline()):
+            raise Refused(f"{first!r} to the stream of {query}")
         while time.monotonic() < until_s and (line := lines.readline()):
             if line.startswith(b"event: "):
                 name = line[7:].strip()

@@ -55,7 +55,7 @@ def requests_of(kind: str, server: Server, *, since: str, seed: int) -> Iterator
 
 def _all_coins(chance: random.Random) -> str:
     """Prices of all coins over some hours."""
-    start_ms = NOW_MS - chance.randint(2, 100) * DAY_MS
+    start_ms = NOW_MS - chance.randint(2, 60) * DAY_MS
     asked = {"start": start_ms, "end": start_ms + 30 * DAY_MS, "limit": chance.randint(1_000, 20_000)}
     return "/api/hub/market?" + urlencode(asked | {"format": chance.choice(("json", "csv"))})
 

@@ -23,7 +23,7 @@ COMMIT_EVERY_S: Final = 3.0
 _FIRST_AFTER_S: Final = 5.0
 _RECENT_MINUTES: Final = 60
 """As many as are in the small file before it is rolled."""
-_DAYS: Final = 120
+_DAYS: Final = 60
 Committed = dict[str, float]
 """When the Hub had answered which commit, epoch s."""
 
