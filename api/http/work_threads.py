@@ -6,15 +6,15 @@ only take a moment waits for it too. That wait must not be the event loop's, whi
 
 import asyncio
 import os
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
 from api.http.errors import ServerBusy
 
 _MOST_WAITING: Final = 64
-"""Large answers that may wait for a thread; each is worth a good part of a second."""
+"""Large answers that may wait for a thread; each takes a good part of a second."""
 _RETRY_AFTER_S: Final = 5
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,18 +24,20 @@ class WorkThreads:
     """A thread for small work and a few for large work. For use from one event loop."""
 
     def __init__(self, *, large: int | None = None, most_waiting: int = _MOST_WAITING) -> None:
-        self._width = large or max(2, os.cpu_count() or 1)
-        self._most = self._width + most_waiting
+        self._free = large or max(2, os.cpu_count() or 1)
+        self._width = self._free
+        self._most_waiting = most_waiting
         self._small = ThreadPoolExecutor(1, thread_name_prefix="small-work")
         self._large = ThreadPoolExecutor(self._width, thread_name_prefix="large-work")
-        self._counting = threading.Lock()
-        self._pending = 0
+        self._begun: deque[asyncio.Future[None]] = deque()
+        self._new: deque[asyncio.Future[None]] = deque()
 
     async def small(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What work of a moment returns or raises. While nothing large is under way it is done on the event loop, at once:
-        a thread would cost more than it gains.
+        """What work of a moment returns or raises.
+
+        It is done on the event loop, at once, while nothing large is under way: a thread would cost more than it gains.
         """
-        if self._pending == 0:
+        if self._free == self._width:
             return work(*args, **kwargs)
         return await asyncio.wrap_future(self._small.submit(work, *args, **kwargs))
 
@@ -45,26 +47,49 @@ class WorkThreads:
         Raises:
             ServerBusy: as much as may wait does so already.
         """
-        if self._pending >= self._most:
+        if len(self._new) >= self._most_waiting:
             raise ServerBusy("many large answers are being worked out", headers={"Retry-After": str(_RETRY_AFTER_S)})
-        return await asyncio.wrap_future(self._submit(work, *args, **kwargs))
+        return await self._in_turn(self._new, work, *args, **kwargs)
 
     async def next_of(self, chunks: Iterator[bytes]) -> bytes | None:
-        """The next chunk of an answer that has begun, which is refused no more; None at its end."""
-        return await asyncio.wrap_future(self._submit(next, chunks, None))
+        """The next chunk of an answer, None at its end. What has begun is not refused, and comes before what has not."""
+        return await self._in_turn(self._begun, next, chunks, None)
 
     def close(self) -> None:
         """Drop what waits, and wait for what runs."""
         for threads in (self._small, self._large):
             threads.shutdown(cancel_futures=True)
 
-    def _submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        with self._counting:
-            self._pending += 1
-        future = self._large.submit(work, *args, **kwargs)
-        future.add_done_callback(self._ended)
-        return future
+    async def _in_turn(
+        self, line: "deque[asyncio.Future[None]]", work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Have it done once one of the threads is free; a thread is taken until it ends, whoever still waits for it."""
+        loop = asyncio.get_running_loop()
+        await self._taken(line)
+        running = self._large.submit(work, *args, **kwargs)
+        running.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
+        return await asyncio.wrap_future(running)
 
-    def _ended(self, _: object) -> None:
-        with self._counting:
-            self._pending -= 1
+    async def _taken(self, line: "deque[asyncio.Future[None]]") -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was its turn already
+                self._release()
+            elif turn in line:
+                line.remove(turn)
+            raise
+
+    def _release(self) -> None:
+        for line in (self._begun, self._new):
+            while line:
+                turn = line.popleft()
+                if not turn.done():  # else whoever waited has gone a moment ago
+                    turn.set_result(None)
+                    return
+        self._free += 1
