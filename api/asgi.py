@@ -31,6 +31,7 @@ from api.http.metrics import Metrics
 from api.http.problems import problem_response
 from api.http.reading import known_parameters_only
 from api.http.work_threads import WorkThreads
+from api.memory import MemoryKeeper
 from api.middleware.front import Application, Front
 from api.middleware.refusals import body_refusal
 from api.rows.controller import rows_router
@@ -114,7 +115,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         exception_handlers={Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
         state=State({"answers": answers, "feed": feed}),
-        lifespan=[_running(engine, poller, pool, feed, threads)],
+        lifespan=[_keeping(MemoryKeeper([cache, feed])), _running(engine, poller, pool, feed, threads)],
         logging_config=None,
     )
 
@@ -135,6 +136,18 @@ def _running(
             await poller.stop()
             threads.close()
             engine.close()
+
+    return lifespan
+
+
+def _keeping(memory: MemoryKeeper) -> Callable[[Litestar], Any]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        memory.start()
+        try:
+            yield
+        finally:
+            await memory.stop()
 
     return lifespan
 

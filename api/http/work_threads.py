@@ -31,6 +31,7 @@ class WorkThreads:
         self._large = ThreadPoolExecutor(self._width, thread_name_prefix="large-work")
         self._begun: deque[asyncio.Future[None]] = deque()
         self._new: deque[asyncio.Future[None]] = deque()
+        self._lines = [self._begun, self._new]
 
     async def small(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What work of a moment returns or raises.
@@ -52,7 +53,11 @@ class WorkThreads:
         return await self._in_turn(self._new, work, *args, **kwargs)
 
     async def next_of(self, chunks: Iterator[bytes]) -> bytes | None:
-        """The next chunk of an answer, None at its end. What has begun is not refused, and comes before what has not."""
+        """The next chunk of an answer, None at its end.
+
+        What has begun is refused no more, and waits in a line of its own: a long answer would otherwise wait behind all
+        others for each of its chunks.
+        """
         return await self._in_turn(self._begun, next, chunks, None)
 
     def close(self) -> None:
@@ -86,7 +91,8 @@ class WorkThreads:
             raise
 
     def _release(self) -> None:
-        for line in (self._begun, self._new):
+        self._lines.reverse()  # in turn, so that neither waits for the other to be empty
+        for line in self._lines:
             while line:
                 turn = line.popleft()
                 if not turn.done():  # else whoever waited has gone a moment ago

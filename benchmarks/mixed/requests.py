@@ -30,6 +30,7 @@ _DIFFERENT: Final = 20_000
 def requests_of(kind: str, server: Server, *, since: str, seed: int) -> Iterator[bytes]:
     """The requests of all clients of that kind; `since` is a commit of the candles from before the load."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, no secret
+    paths: Iterator[str]
     match kind:
         case "hot rows":
             paths = cycle([newest_path(HOT), "/api/hub/market?limit=250"])

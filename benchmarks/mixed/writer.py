@@ -1,4 +1,4 @@
-"""One who commits while others read: moved candles and a minute's new prices in turn, as the publisher lays them out."""
+"""One who commits while others read: moved candles and new prices in turn, as the publisher lays them out."""
 
 import threading
 import time

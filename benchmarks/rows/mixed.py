@@ -1,9 +1,10 @@
-"""Fifty clients that ask for everything at once: what a balancer and the followers of a stream notice, and memory after.
+"""Fifty clients that ask for everything at once: what a balancer and followers of the stream notice, and memory after.
 
-The server is as users run it, over 3 M candles and a year of prices, while a commit comes every three seconds.
+The server is as users run it, over 3 M candles and two months of prices, while a commit comes every three seconds.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +15,10 @@ from benchmarks import data
 from benchmarks.ask import ask, body_of
 from benchmarks.hub import cached_layout, layout
 from benchmarks.load import get, percentile
-from benchmarks.mixed.probes import ASKED
 from benchmarks.mixed.run import Mixed, mixed_load
 from benchmarks.mixed.writer import price_history
 from benchmarks.product import Product, product
-from benchmarks.results import Row, alone, ours_at_most, ratio_at_most
+from benchmarks.results import Row, against, ours_at_most, ratio_at_most, spread
 from benchmarks.rounds import Effort
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
@@ -40,9 +40,40 @@ def measure(effort: Effort) -> list[Row]:
     return rows(seen)
 
 
+def rows(seen: Mixed) -> list[Row]:
+    """A row for each path a balancer asks, for events, for the clients' own waits, and for memory."""
+    load = "50 mixed clients"
+    asked = [
+        _tail(f"{path} under {load}: p99", [1e3 * one for one in seconds], "ms", bound=_STATUS_MS)
+        for path, seconds in seen.noticed.seconds.items()
+    ]
+    waits = [
+        _tail(f"{kind} of {load}: p95", [1e3 * one for one in told.seconds], "ms", share=0.95)
+        for kind, told in seen.seen.items()
+        if told.seconds
+    ]
+    memory = against(
+        f"anonymous memory of the API, two minutes after {load}",
+        [seen.after_mb],
+        peers={"before": [seen.before_mb]},
+        unit="MiB",
+        target=ratio_at_most(_MEMORY),
+        less_is_better=True,
+    )
+    events = _tail(f"commit to event under {load}: p95", seen.events_s, "s", share=0.95, bound=_EVENT_S)
+    return [*asked, events, memory, *waits]
+
+
+def _tail(work: str, values: list[float], unit: str, *, share: float = 0.99, bound: float = math.inf) -> Row:
+    """A row of the slowest answers; without a bound it is told for comparison only."""
+    ours, target = percentile(values, share), ours_at_most(bound, unit)
+    text = target.text if math.isfinite(bound) else "–"
+    return Row(work, ours, None, "–", unit, None, text, target.reached(ours, None), spread(values))
+
+
 @contextmanager
 def served() -> Iterator[Product]:
-    """A server of 3 M candles and a year of prices that has answered its first questions."""
+    """A server of 3 M candles and two months of prices that has answered its first questions."""
     candles = cached_layout(data.FILES / "layout", lambda: layout(OHLC, data.frame()))
     with TemporaryDirectory(prefix="datahub-bench-") as name:
         folder = Path(name)
