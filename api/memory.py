@@ -23,8 +23,8 @@ class Forgetting(Protocol):
 class MemoryKeeper:
     """A task that lets go of what is not used, and then has the allocators give back what is free.
 
-    glibc keeps what is freed between blocks in use (malloc_trim(3)), and the jemalloc within DuckDB, which has no thread
-    of its own, what nobody allocates anew. What polars frees goes back by itself, after seconds.
+    glibc keeps what is freed between blocks in use (malloc_trim(3)); the jemalloc within DuckDB, which has no thread of
+    its own, what nobody allocates anew. What polars frees goes back by itself, after seconds.
     """
 
     def __init__(self, kept: Sequence[Forgetting]) -> None:
