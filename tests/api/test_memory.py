@@ -52,7 +52,7 @@ def test_answers_are_among_what_is_let_go() -> None:
 
 def test_all_that_forgets_is_told_to_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_EVERY_S", 0.01)
-    told: "asyncio.Queue[float]" = asyncio.Queue()
+    told: asyncio.Queue[float] = asyncio.Queue()
 
     class Kept:
         def forget_unused(self, *, for_s: float) -> None:
