@@ -1,4 +1,4 @@
-"""Where work is done: small work apart from large work, large work in turn and within bounds, and no other waits for it."""
+"""Where work is done: small work apart from large work, and large work in turn and within bounds."""
 
 import asyncio
 import threading
