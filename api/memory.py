@@ -3,25 +3,25 @@
 import asyncio
 import ctypes
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Final, Protocol
 
-import _duckdb
 import pyarrow as pa
 
 _EVERY_S: Final = 20.0
 UNUSED_S: Final = 60.0
-"""What was not asked for so long is let go: as long as the newest commit of a dataset lasts by default."""
+"""What was not asked for so long is dropped: as long as the newest commit of a dataset lasts by default."""
 
 
 class Forgetting(Protocol):
     """Keeps things that can be made again."""
 
     def forget_unused(self, *, for_s: float) -> None:
-        """Let go of what was not used for so long."""
+        """Drop what was not used for so long."""
 
 
 class MemoryKeeper:
-    """A task that lets go of what is not used, and then has the allocators give back what is free.
+    """A task that drops what is not used, and then has the allocators give back what is free.
 
     glibc keeps what is freed between blocks in use (malloc_trim(3)); the jemalloc within DuckDB, which has no thread of
     its own, what nobody allocates anew. What polars frees goes back by itself, after seconds.
@@ -63,7 +63,13 @@ def _function_of(library: str | None, name: str) -> "ctypes._NamedFuncPointer | 
     return getattr(ctypes.CDLL(library), name, None)
 
 
+def _native_duckdb() -> str | None:
+    """The library within the package of DuckDB."""
+    found = find_spec("_duckdb")
+    return None if found is None else found.origin
+
+
 _ALL_ARENAS: Final = b"arena.4096.purge"
 """jemalloc(3): 4096 stands for all arenas."""
 _trim: Final = _function_of(None, "malloc_trim")
-_purge: Final = _function_of(_duckdb.__file__, "duckdb_je_mallctl")
+_purge: Final = _function_of(_native_duckdb(), "duckdb_je_mallctl")

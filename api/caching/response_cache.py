@@ -87,7 +87,7 @@ class ResponseCache:
             self._answers.put(answer.etag, answer, weight=answer.weight)
 
     def forget_unused(self, *, for_s: float) -> None:
-        """Let go of answers nobody got for so long: most are of a commit that was replaced meanwhile."""
+        """Drop answers nobody got for so long: most are of a commit that was replaced meanwhile."""
         with self._lock:
             self._answers.forget_unused(for_s=for_s)
 

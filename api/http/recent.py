@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 @dataclass(slots=True)
-class _Entry(Generic[V]):
+class _Used(Generic[V]):
     value: V
     weight: int
     used_s: float
@@ -27,7 +27,7 @@ class Recent(Generic[K, V]):
     def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._clock = clock
-        self._entries: OrderedDict[K, _Entry[V]] = OrderedDict()
+        self._entries: OrderedDict[K, _Used[V]] = OrderedDict()
         self.weight = 0
         """What all of them weigh."""
 
@@ -44,15 +44,15 @@ class Recent(Generic[K, V]):
         return entry.value
 
     def put(self, key: K, value: V, *, weight: int) -> None:
-        """Keep a value, and let go of others until there is room for it."""
+        """Keep a value, and drop others until there is room for it."""
         previous = self._entries.pop(key, None)
         self.weight += weight - (0 if previous is None else previous.weight)
-        self._entries[key] = _Entry(value, weight, self._clock())
+        self._entries[key] = _Used(value, weight, self._clock())
         while self.weight > self._most:
             self._drop_oldest()
 
     def forget_unused(self, *, for_s: float) -> None:
-        """Let go of values that were not used for so long."""
+        """Drop values that were not used for so long."""
         now_s = self._clock()
         while self._entries and now_s - next(iter(self._entries.values())).used_s >= for_s:
             self._drop_oldest()

@@ -126,7 +126,7 @@ class Feed:
             yield await self._change(dataset, one, two)
 
     def forget_unused(self, *, for_s: float) -> None:
-        """Let go of changes nobody was told of for so long; who asks for one again has it computed again."""
+        """Drop changes nobody was told of for so long; who asks for one again has it computed again."""
         self._known.forget_unused(for_s=for_s)
 
     async def text(self, change: CommitChange, interest: Interest) -> bytes | None:

@@ -65,7 +65,7 @@ def test_a_begun_answer_and_a_new_one_take_turns() -> None:
     async def body(threads: WorkThreads) -> None:
         done: list[str] = []
         first = Held(done, "first")
-        waiting = [await begun(threads, first)]
+        waiting: list[asyncio.Task[Any]] = [await begun(threads, first)]
         waiting += [asyncio.create_task(threads.large(done.append, name)) for name in ("new 1", "new 2")]
         chunks = iter([b"one", b"two"])
 
@@ -104,7 +104,7 @@ def test_a_caller_that_goes_leaves_its_place_to_the_next() -> None:
     async def body(threads: WorkThreads) -> None:
         large = Held([], "large")
         running = await begun(threads, large)
-        gone, stays = (asyncio.create_task(threads.large(lambda name=name: name)) for name in ("gone", "stays"))
+        gone, stays = (asyncio.create_task(threads.large(str, name)) for name in ("gone", "stays"))
         await asyncio.sleep(0)
         gone.cancel()
         running.cancel()  # its thread goes on, and nothing else may use it meanwhile
