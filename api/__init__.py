@@ -15,5 +15,6 @@ history                 differences, revisions, coverage
 stream                  new commits as server-sent events
 dropin                  endpoints in the form of other APIs
 web                     documentation, permalinks and code
+memory                  gives memory back when a time of much work is over
 middleware              what every request passes through before its handler
 """

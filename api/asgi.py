@@ -31,6 +31,8 @@ from api.http.disconnects import ClientDisconnected, nobody_there
 from api.http.metrics import Metrics
 from api.http.problems import problem_response
 from api.http.reading import known_parameters_only
+from api.http.work_threads import WorkThreads
+from api.memory import MemoryKeeper
 from api.middleware.front import Application, Front
 from api.middleware.refusals import body_refusal
 from api.rows.controller import rows_router
@@ -82,7 +84,8 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
     poller = Poller(engine, poll_s=settings.poll_s, changed=feed.changed)
     pool = SandboxPool.of(settings)
     metrics.registry.register(SandboxCollector(pool))
-    answers = Answers(engine, cache, metrics)
+    threads = WorkThreads()
+    answers = Answers(engine, cache, metrics, threads)
     admission = Admission(authenticator, RateLimiter(settings.rate_limit_per_min))
     parts: dict[str, Any] = {
         "engine": engine,
@@ -113,12 +116,14 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         exception_handlers={ClientDisconnected: nobody_there, Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
         state=State({"answers": answers, "feed": feed}),
-        lifespan=[_running(engine, poller, pool, feed)],
+        lifespan=[_keeping(MemoryKeeper([cache, feed])), _running(engine, poller, pool, feed, threads)],
         logging_config=None,
     )
 
 
-def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> Callable[[Litestar], Any]:
+def _running(
+    engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed, threads: WorkThreads
+) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         engine.restore()
@@ -130,7 +135,20 @@ def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> C
             await feed.stop()
             await pool.close()
             await poller.stop()
+            threads.close()
             engine.close()
+
+    return lifespan
+
+
+def _keeping(memory: MemoryKeeper) -> Callable[[Litestar], Any]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        memory.start()
+        try:
+            yield
+        finally:
+            await memory.stop()
 
     return lifespan
 

@@ -41,6 +41,32 @@ def newest_path(question: Newest) -> str:
     return "/api/hub/ohlc?" + urlencode(values)
 
 
+def daily_request(server: Server, question: Daily) -> bytes:
+    """A request for the daily aggregate, by SQL with its values bound."""
+    values = {
+        "symbol": question.symbol,
+        "start": question.start_ms,
+        "end": question.end_ms,
+        "least": question.least_volume,
+    }
+    body = json.dumps({"sql": _DAILY, "params": values}).encode()
+    return post(server, "/api/hub/sql", body, content_type="application/json")
+
+
+def bulk_request(server: Server, question: Bulk) -> bytes:
+    """A request for the candles of several symbols in a range."""
+    values = {
+        "symbol": ",".join(question.symbols),
+        "interval": "1h",
+        "start": question.start_ms,
+        "end": question.end_ms,
+        "limit": 50_000,
+        "columns": ",".join(COLUMNS),
+        "format": question.format.value,
+    }
+    return get(server, "/api/hub/ohlc?" + urlencode(values))
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A running API with its Hub."""
@@ -56,27 +82,11 @@ class Product:
 
     def daily(self, question: Daily) -> bytes:
         """The SQL endpoint, values bound."""
-        values = {
-            "symbol": question.symbol,
-            "start": question.start_ms,
-            "end": question.end_ms,
-            "least": question.least_volume,
-        }
-        body = json.dumps({"sql": _DAILY, "params": values}).encode()
-        return post(self.server, "/api/hub/sql", body, content_type="application/json")
+        return daily_request(self.server, question)
 
     def bulk(self, question: Bulk) -> bytes:
         """The candles endpoint with several symbols and a range; its end is inclusive of the last candle only."""
-        values = {
-            "symbol": ",".join(question.symbols),
-            "interval": "1h",
-            "start": question.start_ms,
-            "end": question.end_ms,
-            "limit": 50_000,
-            "columns": ",".join(COLUMNS),
-            "format": question.format.value,
-        }
-        return get(self.server, "/api/hub/ohlc?" + urlencode(values))
+        return bulk_request(self.server, question)
 
 
 @contextmanager

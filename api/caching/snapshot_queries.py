@@ -6,12 +6,12 @@ from typing import Any
 
 from litestar import Request, Response
 
+from api.caching.answers import Answers
 from api.caching.conditional import json_of
 from api.caching.descriptions import Description
 from api.caching.revisions import revision_name
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
-from api.http.disconnects import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def describe_snapshots(request: Request[Any, Any, Any], engine: Engine, as
     """The commits of the snapshots. Raises as `SnapshotsQuery.check`."""
     del engine
     if asked.check is not None:
-        await in_thread(request.receive, asked.check)
+        await Answers.of(request.app).threads.large(request.receive, asked.check)
     return Description(
         revision_name(asked.snapshots), compared_to=None if asked.compared_to is None else asked.compared_to.sha
     )

@@ -12,7 +12,6 @@ from api.caching.answers import Answer, Answers, MakeJson
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
-from api.http.disconnects import in_thread
 from api.http.reading import RevisionChoice
 
 
@@ -43,5 +42,6 @@ async def describe_drop_in(request: Request[Any, Any, Any], engine: Engine, aske
     dataset = engine.dataset(asked.dataset)
     commit = await dataset.commit(asked.choice)
     if asked.check is not None:
-        await in_thread(request.receive, partial(asked.check, await dataset.at(commit)))
+        check = partial(asked.check, await dataset.at(commit))
+        await Answers.of(request.app).threads.large(request.receive, check)
     return Description(commit.sha)

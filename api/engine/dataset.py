@@ -19,12 +19,13 @@ from api.engine.hub.catalog import Catalog
 from api.engine.hub.commits import CommitIndex
 from api.engine.hub.reader import HubCommit, HubReader
 from api.engine.hub.revision_lookup import RevisionLookup
+from api.engine.latest import latest_rows
 from api.engine.refresh_errors import refresh_error
 from api.engine.snapshot import Snapshot
 from api.engine.snapshot_loader import SnapshotLoader
 from api.http.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
 from api.http.reading import RevisionChoice
-from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
 from datahub_assets.domain.times import iso_short
 
@@ -127,6 +128,8 @@ class Dataset:
         if served is not None:
             _open_new(snapshot, served)
         snapshot.prepare()
+        if isinstance(self.spec.newest, NewestOfEach):  # asked for most, and looked up by the first request otherwise
+            latest_rows(snapshot)
         self._current = snapshot
         self._catalog.set_head(self.library.source, head)
         _LOG.info("%s: serving commit %s (%d rows)", self.spec.name, head.sha, snapshot.rows)

@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from litestar import Request, Response
@@ -15,7 +16,7 @@ CLOSED_STATUS: Final = 499
 
 
 _LEFT: Final[ContextVar[threading.Event | None]] = ContextVar("caller left", default=None)
-"""Within work of `in_thread`: set once the caller is gone."""
+"""Within work of `while_connected`: set once the caller is gone."""
 
 
 class ClientDisconnected(Exception):
@@ -42,20 +43,20 @@ async def unless_disconnected(receive: Receive, work: Coroutine[Any, Any, T]) ->
     return await unless(left(receive), work, error=ClientDisconnected)
 
 
-async def in_thread(receive: Receive, work: Callable[[], T]) -> T:
-    """What `work` returns or raises, done in a thread; when the caller goes, it ends where it next asks `stop_if_left`.
+async def while_connected(
+    receive: Receive, work: Callable[[], T], *, run: Callable[[Callable[[], T]], Coroutine[Any, Any, T]]
+) -> T:
+    """What `work` returns or raises, done by `run` in a thread; when the caller goes, it ends where it next asks
+    `stop_if_left`.
 
     Raises:
         ClientDisconnected: the caller went first.
     """
     is_left = threading.Event()
-
-    def run() -> T:
-        _LEFT.set(is_left)  # in the thread's own context
-        return work()
-
+    context = copy_context()
+    context.run(_LEFT.set, is_left)
     try:
-        return await unless_disconnected(receive, asyncio.to_thread(run))
+        return await unless_disconnected(receive, run(partial(context.run, work)))
     finally:
         is_left.set()
 
@@ -64,7 +65,7 @@ def stop_if_left() -> None:
     """For work of many steps, between them: end it when nobody waits for what it makes.
 
     Raises:
-        ClientDisconnected: it is work of `in_thread`, whose caller is gone.
+        ClientDisconnected: it is work of `while_connected`, whose caller is gone.
     """
     is_left = _LEFT.get()
     if is_left is not None and is_left.is_set():

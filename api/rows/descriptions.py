@@ -5,10 +5,10 @@ from typing import Any
 
 from litestar import Request
 
+from api.caching.answers import Answers
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.engine.selection.select import check_filters
-from api.http.disconnects import in_thread
 from api.http.form import choose_form
 from api.rows.queries import Asked
 
@@ -22,5 +22,6 @@ async def describe_rows(request: Request[Any, Any, Any], engine: Engine, asked: 
     form = choose_form(request, asked.format, asked.numbers)
     dataset = engine.dataset(asked.rows.dataset)
     commit = await dataset.commit(asked.choice)
-    await in_thread(request.receive, partial(check_filters, await dataset.at(commit), asked.rows))
+    check = partial(check_filters, await dataset.at(commit), asked.rows)
+    await Answers.of(request.app).threads.large(request.receive, check)
     return Description(commit.sha, media_type=form.format.media_type)

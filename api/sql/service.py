@@ -18,13 +18,13 @@ from litestar import Request
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.caching.answers import VARY, Answer, Answers, Validator, etag_of, not_kept
+from api.caching.answers import VARY, Answer, Answers, Validator, etag_of
 from api.caching.revisions import Pinned, revision_name, snapshots_at
 from api.encoders.text import Change, changed
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.http.context import RequestContext, principal_of
-from api.http.disconnects import in_thread, unless_disconnected
+from api.http.disconnects import unless_disconnected
 from api.http.form import INLINE_ROWS, Form, Written, choose_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
@@ -135,11 +135,11 @@ class SqlAnswers:
         validator: Validator | None,
     ) -> Answer:
         """The answer; without a validator it is of now and nobody keeps it."""
-        body = partial(_body, result, form)
-        made = await in_thread(request.receive, body) if _is_large(result, form) else body()
+        threads, body = self._answers.threads, partial(_body, result, form)
+        made = await (threads.large(request.receive, body) if _is_large(result, form) else threads.small(body))
         if validator is not None:
             return self._answers.keep(request, validator, made)
-        return not_kept(made, _passing(used) | said_of(made.coding))
+        return self._answers.not_kept(made, _passing(used) | said_of(made.coding))
 
     def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
         self._uses[digest] = tables

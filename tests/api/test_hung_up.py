@@ -23,7 +23,7 @@ from api.engine.selection.select import rows_of
 from api.engine.snapshot import Snapshot
 from api.history.coverage import series_coverage
 from api.history.differences import difference
-from api.http.disconnects import ClientDisconnected, in_thread, stop_if_left
+from api.http.disconnects import ClientDisconnected, stop_if_left, while_connected
 from api.http.form import Form, written
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
@@ -160,7 +160,7 @@ def test_work_of_many_steps_ends_between_them(commits: tuple[Snapshot, Snapshot]
 
     async def ask() -> None:
         with pytest.raises(ClientDisconnected):
-            await in_thread(gone, run)
+            await while_connected(gone, run, run=asyncio.to_thread)
         await asyncio.get_running_loop().shutdown_default_executor()
 
     asyncio.run(ask())
