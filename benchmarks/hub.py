@@ -13,7 +13,7 @@ from huggingface_hub.hf_api import RepoFile
 from benchmarks.candles import NOW_MS
 from benchmarks.processes import answers, running
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.partitions import live_name, window_start_at
+from datahub_assets.domain.files.partitions import live_name, window_start_at
 from datahub_assets.stores.hub.layout import write
 from datahub_assets.stores.publish.plans import plan
 

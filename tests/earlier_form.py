@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
-from datahub_assets.domain.data_files import SUFFIX
+from datahub_assets.domain.files.data_files import SUFFIX
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.hub.layout import ROW_GROUP_ROWS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from api.engine.datafile import DataFile
 from api.engine.hub.reader import HubCommit
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.hub_files import HubFile
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ from api.engine.hub.reader import HubCommit, HubReader
 from api.engine.parquet import FileReader
 from api.engine.snapshot import Snapshot
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import SUFFIX, is_foreign
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.data_files import SUFFIX, is_foreign
+from datahub_assets.domain.files.hub_files import HubFile
 
 _DOWNLOADS_AT_ONCE: Final = 8
 

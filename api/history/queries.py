@@ -16,7 +16,7 @@ from api.http.errors import InvalidParameter
 from api.http.parameters import LIMIT_BOUNDS, DatasetName, FromAsOf, ToAsOf, example
 from api.http.reading import RevisionChoice, check_range, revision_or_time
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.domain.hub_files import FULL_SHA
+from datahub_assets.domain.files.hub_files import FULL_SHA
 
 _PAGE_LIMITS: Final = {"minimum": 1, "maximum": 1000}
 _OF_COVERAGE: Final = next((spec.name for spec in DATASETS.values() if spec.gaps is not None), next(iter(DATASETS)))

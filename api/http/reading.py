@@ -16,7 +16,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter
 
 from api.http.errors import InvalidParameter, RepeatedParameter, UnknownParameter
-from datahub_assets.domain.hub_files import FULL_SHA
+from datahub_assets.domain.files.hub_files import FULL_SHA
 from datahub_assets.domain.times import YEAR_1_MS, YEAR_9999_MS, iso_to_ms
 
 T = TypeVar("T")

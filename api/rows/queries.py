@@ -21,7 +21,7 @@ from datahub_assets.datasets.answer_checks import MOST_AGE_S
 from datahub_assets.datasets.filters import SPELT, Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind
-from datahub_assets.domain.hub_files import FULL_SHA
+from datahub_assets.domain.files.hub_files import FULL_SHA
 
 MOST_VALUES: Final = 500
 AGE_BOUNDS: Final = {"minimum": 1, "maximum": MOST_AGE_S}

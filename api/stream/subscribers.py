@@ -21,7 +21,7 @@ from api.stream.feed import Feed
 from api.stream.schemas import Restart
 from api.stream.server_sent_events import HEARTBEAT, MEDIA_TYPE, event
 from datahub_assets.domain.errors import DataHubError
-from datahub_assets.domain.hub_files import FULL_SHA
+from datahub_assets.domain.files.hub_files import FULL_SHA
 
 HEARTBEAT_S: Final = 15.0
 _RECONNECT: Final = b"retry: 3000\n\n"

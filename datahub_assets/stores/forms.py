@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_placed
+from datahub_assets.domain.files.data_files import is_placed
 from datahub_assets.domain.ledgers import LedgerSpec
 
 UNREADABLE: Final = "unreadable"

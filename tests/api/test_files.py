@@ -17,7 +17,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid, HubUnavailable
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.hub_files import HubFile
 from datahub_assets.stores.hub import layout
 from tests.api.installed import INCIDENTS, incidents
 from tests.api.workers import HOUR_MS, NOW_MS, candles, prices

@@ -12,7 +12,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import ledgers_of, parts_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
-from datahub_assets.domain.data_files import SUFFIX
+from datahub_assets.domain.files.data_files import SUFFIX
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.stores.cache.tables import Table
 from datahub_assets.stores.publish.head import look

@@ -17,7 +17,7 @@ from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, error_mapping
-from datahub_assets.domain.data_files import is_sealed, is_small
+from datahub_assets.domain.files.data_files import is_sealed, is_small
 from datahub_assets.domain.ledgers import named_text
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import DAY_MS, MINUTE_MS, iso, utc_datetime

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from datahub_assets.datasets.ledgers import ledgers_of, parts_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_data
+from datahub_assets.domain.files.data_files import is_data
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub

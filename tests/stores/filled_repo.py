@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.domain.data_files import is_sealed
+from datahub_assets.domain.files.data_files import is_sealed
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from tests.stores.world import (
     CORRECTIONS,

@@ -10,8 +10,8 @@ import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_sealed
 from datahub_assets.domain.errors import HubFileDamaged, HubUnavailable
+from datahub_assets.domain.files.data_files import is_sealed
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout

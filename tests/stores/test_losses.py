@@ -11,7 +11,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.checks import read_back
-from datahub_assets.domain.data_files import is_data, is_small
+from datahub_assets.domain.files.data_files import is_data, is_small
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout

@@ -13,8 +13,8 @@ from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import folds_into, is_data, is_foreign, is_placed, is_sealed, is_small
-from datahub_assets.domain.partitions import keys_move, live_name, window_start_at
+from datahub_assets.domain.files.data_files import folds_into, is_data, is_foreign, is_placed, is_sealed, is_small
+from datahub_assets.domain.files.partitions import keys_move, live_name, window_start_at
 from datahub_assets.domain.rows import content_columns, frame_of, overlay, supersede
 from datahub_assets.domain.tables import ROLL_DELAY_MS, ByRange
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS

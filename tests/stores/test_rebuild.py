@@ -9,8 +9,8 @@ import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
-from datahub_assets.domain.data_files import is_data
 from datahub_assets.domain.errors import CacheUnusable, HubUnavailable
+from datahub_assets.domain.files.data_files import is_data
 from datahub_assets.domain.gaps import TAIL_GRACE_MS
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS

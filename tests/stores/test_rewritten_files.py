@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
-from datahub_assets.domain.data_files import is_sealed
 from datahub_assets.domain.errors import CacheFull
+from datahub_assets.domain.files.data_files import is_sealed
 from datahub_assets.domain.times import MINUTE_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.publish import draft as draft_module

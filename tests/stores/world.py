@@ -16,7 +16,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_data
+from datahub_assets.domain.files.data_files import is_data
 from datahub_assets.domain.ledgers import LedgerSpec
 from datahub_assets.domain.rows import Checked, Rejected, content_columns, frame_of
 from datahub_assets.domain.times import MINUTE_MS

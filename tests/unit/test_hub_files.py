@@ -2,7 +2,7 @@
 
 import pytest
 
-from datahub_assets.domain.hub_files import CONTENT_ID, FULL_SHA, is_content, lfs_content_id
+from datahub_assets.domain.files.hub_files import CONTENT_ID, FULL_SHA, is_content, lfs_content_id
 
 
 @pytest.mark.parametrize(

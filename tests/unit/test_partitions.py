@@ -5,8 +5,8 @@ import pytest
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import folds_into, is_foreign, is_placed, is_sealed, sealed_file
-from datahub_assets.domain.partitions import live_name, sealed_paths, window_start_at
+from datahub_assets.domain.files.data_files import folds_into, is_foreign, is_placed, is_sealed, sealed_file
+from datahub_assets.domain.files.partitions import live_name, sealed_paths, window_start_at
 from datahub_assets.domain.tables import Period
 from tests.datasets.foreign import INCIDENTS, RECEIPTS
 from tests.unit.placed_rows import GROUPED, START_MS, at, row

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.hub_files import HubFile
 
 
 class BlobStore:

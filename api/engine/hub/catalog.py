@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from api.engine.hub.reader import HubCommit
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.hub_files import HubFile
 from datahub_system.files.private import check_file, private_folder
 
 _SCHEMA: Final = """

@@ -13,7 +13,7 @@ from api.engine.hub.call_budget import Budget
 from api.engine.hub.catalog import Catalog
 from api.engine.hub.reader import HubCommit, HubReader
 from datahub_assets.domain.errors import HubNotFound
-from datahub_assets.domain.hub_files import FULL_SHA
+from datahub_assets.domain.files.hub_files import FULL_SHA
 
 _ASKED_PER_MINUTE: Final = 30
 _ASK_TIMEOUT_S: Final = 2.5

@@ -15,8 +15,8 @@ from urllib.parse import quote
 import httpx
 
 from datahub_assets.domain.errors import HubContentInvalid, HubError, HubNotFound, HubUnavailable
+from datahub_assets.domain.files.hub_files import CONTENT_ID, HubFile, content_hash
 from datahub_assets.domain.hub_errors import error_of_status
-from datahub_assets.domain.hub_files import CONTENT_ID, HubFile, content_hash
 from datahub_assets.domain.times import iso_to_ms
 from datahub_system.net import clients
 

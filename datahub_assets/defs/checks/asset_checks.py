@@ -10,8 +10,8 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain
 from datahub_assets.defs.checks import read_back, rules
 from datahub_assets.defs.resources import KEY, DataHubResource
-from datahub_assets.domain.data_files import is_foreign
 from datahub_assets.domain.errors import HubContentInvalid, HubError
+from datahub_assets.domain.files.data_files import is_foreign
 from datahub_assets.stores.publish import chain_facts, losses
 from datahub_assets.stores.publish.publisher import MOST_ROWS
 

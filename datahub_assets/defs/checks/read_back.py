@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_small
-from datahub_assets.domain.partitions import live_name, live_since
+from datahub_assets.domain.files.data_files import is_small
+from datahub_assets.domain.files.partitions import live_name, live_since
 from datahub_assets.domain.rows import content_columns
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.hub_files import HubFile, is_content
+from datahub_assets.domain.files.hub_files import HubFile, is_content
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.database import Database
 

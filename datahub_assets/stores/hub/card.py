@@ -13,7 +13,7 @@ import yaml
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import OTHER_LICENCE, DatasetSpec, Licence
-from datahub_assets.domain.data_files import (
+from datahub_assets.domain.files.data_files import (
     DATA_FOLDER,
     LIVE_FOLDER,
     OPEN_NAME,

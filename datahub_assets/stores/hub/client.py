@@ -23,7 +23,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRefused
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.hub_files import HubFile
 from datahub_assets.stores.hub.http import bounded, install
 
 READ_DEADLINE_S: Final = 120.0

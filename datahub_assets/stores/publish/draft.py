@@ -12,10 +12,10 @@ import polars as pl
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_placed, is_sealed, is_small
-from datahub_assets.domain.hub_files import HubFile, lfs_content_id
+from datahub_assets.domain.files.data_files import is_placed, is_sealed, is_small
+from datahub_assets.domain.files.hub_files import HubFile, lfs_content_id
+from datahub_assets.domain.files.partitions import keys_move, live_name, window_start_at
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.partitions import keys_move, live_name, window_start_at
 from datahub_assets.domain.times import readable
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datahub_assets.domain.data_files import is_placed
 from datahub_assets.domain.errors import CacheFull, HubContentInvalid, HubFileDamaged, StorageFailed
+from datahub_assets.domain.files.data_files import is_placed
 from datahub_assets.domain.times import HOUR_MS, SECOND_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState

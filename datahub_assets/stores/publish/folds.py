@@ -11,9 +11,9 @@ from typing import Final
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import folds_into
 from datahub_assets.domain.errors import HubFileDamaged
-from datahub_assets.domain.partitions import may_hold
+from datahub_assets.domain.files.data_files import folds_into
+from datahub_assets.domain.files.partitions import may_hold
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.publish.footers import leave, whole

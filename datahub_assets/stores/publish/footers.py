@@ -5,9 +5,9 @@ A sealed file that is damaged is left as it is, and everything that does not nee
 
 import io
 
-from datahub_assets.domain.data_files import is_sealed
 from datahub_assets.domain.errors import HubFileDamaged, HubUnavailable
-from datahub_assets.domain.hub_files import is_content
+from datahub_assets.domain.files.data_files import is_sealed
+from datahub_assets.domain.files.hub_files import is_content
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout

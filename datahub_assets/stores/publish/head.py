@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import SealedFile, is_placed, sealed_file
 from datahub_assets.domain.errors import HubNotFound
-from datahub_assets.domain.hub_files import is_content
+from datahub_assets.domain.files.data_files import SealedFile, is_placed, sealed_file
+from datahub_assets.domain.files.hub_files import is_content
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import card, layout

@@ -10,8 +10,8 @@ from typing import Final
 
 from datahub_assets.datasets.ledgers import ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import SealedFile, is_placed, is_small, sealed_file
-from datahub_assets.domain.partitions import keys_move, live_since
+from datahub_assets.domain.files.data_files import SealedFile, is_placed, is_small, sealed_file
+from datahub_assets.domain.files.partitions import keys_move, live_since
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState

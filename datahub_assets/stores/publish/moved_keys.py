@@ -6,7 +6,7 @@ For datasets whose `keys_move`: of all others the rows themselves tell it.
 import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_sealed
+from datahub_assets.domain.files.data_files import is_sealed
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout

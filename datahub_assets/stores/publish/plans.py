@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
-from datahub_assets.domain.data_files import LIVE_FOLDER, is_small
-from datahub_assets.domain.partitions import data_folder, forming_path, home_of, is_final, is_past, may_hold
+from datahub_assets.domain.files.data_files import LIVE_FOLDER, is_small
+from datahub_assets.domain.files.partitions import data_folder, forming_path, home_of, is_final, is_past, may_hold
 from datahub_assets.domain.rows import merge, supersede
 from datahub_assets.domain.tables import TableSpec
 

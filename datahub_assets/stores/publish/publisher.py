@@ -12,9 +12,9 @@ from typing import Final
 
 from datahub_assets.datasets.ledgers import parts_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_small
 from datahub_assets.domain.errors import HubConflict, HubNotFound
-from datahub_assets.domain.partitions import keys_move, sealed_paths, window_start_at
+from datahub_assets.domain.files.data_files import is_small
+from datahub_assets.domain.files.partitions import keys_move, sealed_paths, window_start_at
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.commit_budget import CommitLimits

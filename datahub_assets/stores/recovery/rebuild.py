@@ -10,9 +10,9 @@ import polars as pl
 
 from datahub_assets.datasets.ledgers import GAPS, ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_placed, is_sealed, is_small
 from datahub_assets.domain.errors import DataHubError, HubFileDamaged, HubNotFound
-from datahub_assets.domain.partitions import keys_move
+from datahub_assets.domain.files.data_files import is_placed, is_sealed, is_small
+from datahub_assets.domain.files.partitions import keys_move
 from datahub_assets.domain.times import utc_datetime
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState

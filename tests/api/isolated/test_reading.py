@@ -12,7 +12,7 @@ from api.engine.hub.reader import HubReader
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.errors import HubContentInvalid, HubNotFound, HubRefused, HubUnavailable
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.hub_files import HubFile
 from localhub.testing import HubServer
 from tests.api.workers import NOW_MS, Workers, candles, prices
 

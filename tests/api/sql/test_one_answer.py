@@ -16,7 +16,7 @@ import pytest
 
 from api.engine.hub.reader import HubReader
 from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
-from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.domain.files.hub_files import HubFile
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.sql.conftest import Loop, Sandbox, running, write_arrow

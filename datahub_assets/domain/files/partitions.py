@@ -5,7 +5,7 @@ from functools import partial
 
 import polars as pl
 
-from datahub_assets.domain.data_files import (
+from datahub_assets.domain.files.data_files import (
     DATA_FOLDER,
     LIVE_STAMP,
     OPEN_NAME,
