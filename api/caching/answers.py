@@ -215,6 +215,8 @@ class Answers:
     ) -> tuple[Written, dict[str, str]]:
         """The body; one that takes a moment does not wait behind those that take more. Raises as `compute`."""
         try:
+            if self.threads.idle:  # as `small` would, and spares the commonest requests a step
+                return compute(snapshot, resident_only=True)
             return await self.threads.small(compute, snapshot, resident_only=True)
         except NotResident:
             return await self.threads.large(request.receive, partial(compute, snapshot, resident_only=False))

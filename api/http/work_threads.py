@@ -36,13 +36,13 @@ class WorkThreads:
         self._begun: deque[asyncio.Future[None]] = deque()
         self._new: deque[asyncio.Future[None]] = deque()
         self._lines = [self._begun, self._new]
+        self.idle = True
+        """Whether nothing large is under way. Then small work is best done on the event loop: a thread would cost more
+        than it gains."""
 
     async def small(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What work of a moment returns or raises.
-
-        It is done on the event loop, at once, while nothing large is under way: a thread would cost more than it gains.
-        """
-        if self._free == self._width:
+        """What work of a moment returns or raises; done at once on the event loop while `idle`."""
+        if self.idle:
             return work(*args, **kwargs)
         return await asyncio.wrap_future(self._small.submit(work, *args, **kwargs))
 
@@ -82,6 +82,7 @@ class WorkThreads:
     async def _taken(self, line: "deque[asyncio.Future[None]]") -> None:
         if self._free:
             self._free -= 1
+            self.idle = False
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         line.append(turn)
@@ -103,3 +104,4 @@ class WorkThreads:
                     turn.set_result(None)
                     return
         self._free += 1
+        self.idle = self._free == self._width

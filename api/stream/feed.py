@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from api.caching.response_cache import Recent
 from api.engine.dataset import Dataset
 from api.engine.engine import Engine
 from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.http.errors import TooManyStreams
-from api.http.recent import Recent
 from api.stream.changes import CommitChange, Interest, change_between
 from datahub_assets.domain.errors import DataHubError
 

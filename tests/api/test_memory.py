@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from api import memory
-from api.caching.response_cache import CachedAnswer, ResponseCache
-from api.http.recent import Recent
+from api.caching.response_cache import CachedAnswer, Recent, ResponseCache
 from api.memory import MemoryKeeper
 
 

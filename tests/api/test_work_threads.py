@@ -30,7 +30,7 @@ class Held:
         return self._name
 
 
-async def stays() -> HTTPDisconnectEvent:
+async def there() -> HTTPDisconnectEvent:
     """A caller who waits for the answer, however long it takes."""
     await asyncio.Event().wait()
     raise AssertionError
@@ -49,7 +49,7 @@ def run(body: Callable[[WorkThreads], Coroutine[Any, Any, None]], *, most_waitin
 
 async def begun(threads: WorkThreads, work: Held) -> "asyncio.Task[str]":
     """The task of large work that is under way."""
-    task = asyncio.create_task(threads.large(stays, work))
+    task = asyncio.create_task(threads.large(there, work))
     await asyncio.to_thread(work.began.wait, 20)
     return task
 
@@ -75,7 +75,7 @@ def test_a_begun_answer_and_a_new_one_take_turns() -> None:
         first = Held(done, "first")
         waiting: list[asyncio.Task[Any]] = [await begun(threads, first)]
         waiting += [
-            asyncio.create_task(threads.large(stays, partial(done.append, name))) for name in ("new 1", "new 2")
+            asyncio.create_task(threads.large(there, partial(done.append, name))) for name in ("new 1", "new 2")
         ]
         chunks = iter([b"one", b"two"])
 
@@ -96,10 +96,10 @@ def test_a_begun_answer_and_a_new_one_take_turns() -> None:
 def test_what_waits_is_bounded_and_what_has_begun_is_not_refused() -> None:
     async def body(threads: WorkThreads) -> None:
         large = Held([], "large")
-        tasks = [await begun(threads, large), asyncio.create_task(threads.large(stays, lambda: "second"))]
+        tasks = [await begun(threads, large), asyncio.create_task(threads.large(there, lambda: "second"))]
         await asyncio.sleep(0)
         with pytest.raises(ServerBusy) as refused:
-            await threads.large(stays, lambda: "third")
+            await threads.large(there, lambda: "third")
         assert refused.value.headers["Retry-After"] == "5"
         rest = asyncio.create_task(threads.next_of(iter([b"chunk"])))
         await asyncio.sleep(0)
@@ -114,7 +114,7 @@ def test_a_caller_that_goes_leaves_its_place_to_the_next() -> None:
     async def body(threads: WorkThreads) -> None:
         large = Held([], "large")
         running = await begun(threads, large)
-        gone, stays = (asyncio.create_task(threads.large(stays, partial(str, name))) for name in ("gone", "stays"))
+        gone, stays = (asyncio.create_task(threads.large(there, partial(str, name))) for name in ("gone", "stays"))
         await asyncio.sleep(0)
         gone.cancel()
         running.cancel()  # its thread goes on, and nothing else may use it meanwhile
@@ -138,7 +138,7 @@ def overwhelmed(client: Client) -> Iterator[Client]:
     threads = client.app.state.answers.threads
     work = [Held([], "held") for _ in range(40)]
     with client.portal() as portal:
-        waiting = [portal.start_task_soon(threads.large, stays, one) for one in work]
+        waiting = [portal.start_task_soon(threads.large, there, one) for one in work]
         try:
             assert work[0].began.wait(20)
             yield client
