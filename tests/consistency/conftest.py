@@ -1,0 +1,49 @@
+"""The installations that have lived, a short and a long time, and are asked afterwards."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from localhub.testing import HubServer
+from tests.consistency.life import Life, Plan, lived
+
+SHORT = Plan(
+    start="2025-12-31T23:50:05",
+    ticks=(8, 9, 10, 11, 15, 18, 20, 21),
+    still=("market", 18, 21),
+    late_trades=(11,),
+    gap_found=15,
+    looks=(9, 20),
+    reconnect=(10, 20),
+    one_in=6,
+)
+LONG = Plan(
+    start="2025-12-31T22:30:05",
+    ticks=tuple(range(1, 211)),
+    still=("ohlc", 98, 101),
+    late_trades=tuple(range(20, 211, 25)),
+    gap_found=40,
+    looks=(10, 45, 89, 91, 100, 101, 160, 210),
+    reconnect=(85, 130),
+    compare_every=10,
+)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    folder = tmp_path_factory.mktemp("short")
+    with lived(folder, HubServer(folder / "hub"), SHORT) as life:
+        yield life
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    folder = tmp_path_factory.mktemp("long")
+    with lived(folder, HubServer(folder / "hub"), LONG) as life:
+        yield life
+
+
+@pytest.fixture(params=["short", pytest.param("long", marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def life(request: pytest.FixtureRequest) -> Life:
+    found: Life = request.getfixturevalue(request.param)
+    return found
