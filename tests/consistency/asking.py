@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tests.consistency.held import Held
-from tests.consistency.parsing import ARROW, JSON, PARSERS, Row, kinds_of
+from tests.consistency.parsing import ARROW, JSON, PARSERS, Kinds, Row, kinds_of
 from tests.consistency.questions import DocumentQuestion, Question, RowsQuestion
 
 SCHEMA = "/schema/openapi.json"
@@ -100,28 +100,28 @@ class Checker:
             elif isinstance(question, RowsQuestion):
                 forms = forms_of(self.schema, question.path)
                 chosen = [form for place, form in enumerate(forms) if not (number + place + turn) % one_in]
-                self._ask_rows(question, held, params, dict.fromkeys([Form(JSON), *chosen]))
+                self._ask_rows(question, held, params, list(dict.fromkeys([Form(JSON), *chosen])))
 
     def begin(self, question: RowsQuestion, held: Held) -> Begun:
         """Ask for the first page of what is newest now."""
-        kinds = kinds_of(self._get(_url(question, question.params), ARROW).content)
+        kinds = self._kinds_of(_url(question, question.params))
         answer = self._get(_url(question, question.params), JSON)
         return Begun(question, held, PARSERS[JSON](answer.content, kinds), answer.links["next"]["url"])
 
     def go_on(self, begun: Begun) -> None:
         """Ask for the next pages of what was begun: they are of the same commit."""
         question, held = begun.question, begun.held
-        kinds = kinds_of(self._get(begun.next_url.replace("format=json", "format=arrow"), ARROW).content)
+        kinds = self._kinds_of(_url(question, question.params))
         pages = [PARSERS[JSON](page, kinds) for page in self._pages(question, held, begun.next_url, JSON)]
         rows = _joined(question, [begun.first, *pages])
         self._compare(f"GET {question}, then {begun.next_url}", question.expected(held), rows)
 
     def _ask_rows(self, question: RowsQuestion, held: Held, params: Mapping[str, str], forms: Sequence[Form]) -> None:
-        kinds = kinds_of(self.http.get(question.path, params=params, headers={"Accept": ARROW}).content)
         expected = question.expected(held)
         for form in forms:
             where = f"GET {question.path} {dict(params)} as {form}"
             try:
+                kinds = self._kinds_of(_url(question, params))
                 pages = list(self._pages(question, held, _url(question, {**params, **form.params}), form.media_type))
                 parsed = [PARSERS[form.media_type](page, kinds) for page in pages]
             except (AssertionError, KeyError, ValueError) as error:
@@ -157,6 +157,9 @@ class Checker:
                 self._check_validator(answer)
             yield answer.content
             url = answer.links.get("next", {}).get("url")
+
+    def _kinds_of(self, url: str) -> Kinds:
+        return kinds_of(self._get(url, ARROW).content)
 
     def _get(self, url: str, media_type: str, **headers: str) -> httpx.Response:
         answer = self.http.get(url, headers={"Accept": media_type, "Accept-Encoding": "identity", **headers})

@@ -8,15 +8,16 @@ from localhub.testing import HubServer
 from tests.consistency.life import Life, Plan, lived
 
 SHORT = Plan(
-    start="2025-12-31T23:50:05",
-    ticks=(8, 9, 10, 11, 15, 18, 20, 21),
-    still=("market", 18, 21),
-    late_trades=(11,),
-    gap_found=15,
-    looks=(9, 20),
-    reconnect=(10, 20),
+    start="2025-12-31T22:58:05",
+    ticks=(14, 60, 61, 62, 67, 70, 72, 73),
+    still=("market", 70, 73),
+    late_trades=(62,),
+    gap_found=60,
+    looks=(61, 72),
+    reconnect=(61, 72),
     one_in=6,
 )
+"""The hour rolls at minute 14, midnight is at 62, and the year rolls at 72."""
 LONG = Plan(
     start="2025-12-31T22:30:05",
     ticks=tuple(range(1, 211)),
@@ -27,6 +28,7 @@ LONG = Plan(
     reconnect=(85, 130),
     compare_every=10,
 )
+"""A tick a minute; midnight is at minute 90, and hours roll at 40, 100 (with the year) and 160."""
 
 
 @pytest.fixture(scope="module")

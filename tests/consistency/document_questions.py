@@ -130,7 +130,7 @@ def _coverage(held: Held, dataset: str, columns: tuple[str, ...]) -> dict[str, A
     for row in getattr(held, dataset):
         of_series[tuple(row[name] for name in columns)].append(row)
     gaps = [line for line in held.ledger("gaps") if line["dataset"] == dataset]
-    missing = defaultdict(int)
+    missing: dict[str, int] = defaultdict(int)
     for line in gaps:
         missing[line["series"]] += line["missing"] if line["healed_at"] is None else 0
     series = {}

@@ -4,6 +4,7 @@ The installation lives over the end of a year, so that hours, days and months ro
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,18 @@ from typing import Any
 import pytest
 
 from tests.api.process import serving_process
+from tests.consistency import doctored
 from tests.consistency.asking import Checker, by_sha
 from tests.consistency.held import SPECS, held_at
 from tests.consistency.life import ONE_SERIES, Life, all_questions, client
-from tests.consistency.parsing import epoch_ms
+from tests.consistency.parsing import JSON, PARSERS, epoch_ms
 from tests.consistency.replaying import Replica
 from tests.faults.hubview import Commit
 
 NOT_ASKED = {
     "/api/hub/revisions", "/api/hub/diff", "/api/hub/stream",  # tested below, each in its own way
-    "/api/hub/status", "/api/hub/health", "/api/health",  # how things are
-    "/api/hub/snippets", "/binance/api/v3/ping", "/binance/api/v3/time", "/coingecko/api/v3/ping",
+    "/api/hub/status", "/api/hub/health", "/api/health", "/metrics",  # how things are
+    "/api/hub/errors", "/api/hub/snippets", "/binance/api/v3/ping", "/binance/api/v3/time", "/coingecko/api/v3/ping",
 }  # fmt: skip
 """Endpoints that answer no rows of a commit, or not rows alone."""
 MOST = "10000"
@@ -46,8 +48,8 @@ def test_it_lived_through_a_fold_a_gap_and_corrections(life: Life) -> None:
     """Or the other tests prove less than they say."""
     histories = {name: commits(life, name) for name in SPECS}
     paths = {path for history in histories.values() for commit in history for path in commit.frames}
-    assert {"data/hours/2025-12-31T23.parquet", "data/2025-12-31.parquet"} <= paths
-    assert {"data/1h/days/2025-12-31.parquet", "data/1h/2025-12.parquet"} <= paths
+    assert {"data/hours/2025-12-31T22.parquet", "data/2025-12-31.parquet"} <= paths
+    assert {"data/1h/days/2025-12-30.parquet", "data/1h/2025-12.parquet"} <= paths
     last = held_at(life.view, life.heads)
     assert {line["healed_at"] is None for line in last.ledger("gaps")} == {False}
     assert {line["column"] for line in last.ledger("corrections")} >= {"close", "trade_count"}
@@ -172,3 +174,63 @@ def test_revisions_are_the_commits_of_the_hub(life: Life, dataset: str) -> None:
 def test_what_upstream_said_is_what_the_hub_holds(life: Life) -> None:
     findings = life.world.findings(every=life.plan.compare_every)
     assert findings.clean, str(findings)
+
+
+def earlier(life: Life) -> dict[str, str]:
+    """The commits looked at first, by those looked at last."""
+    first, last = (held.revisions for held in (life.looked_at[0], life.looked_at[-1]))
+    return {last[name]: first[name] for name in SPECS}
+
+
+@pytest.mark.parametrize("media_type", PARSERS)
+def test_a_format_that_answers_of_another_commit_is_named(short: Life, media_type: str) -> None:
+    questions = [
+        one for one in all_questions() if one.path == "/api/hub/market" and not one.params.keys() - {"columns"}
+    ]
+    exchange = doctored.of_other_commits(earlier(short), media_type=media_type)
+    with doctored.doctored(short, exchange) as checker:
+        checker.ask_all(questions, short.looked_at[-1], pin=by_sha)
+    assert checker.disagreements
+    assert [told for told in checker.disagreements if f" as {media_type}" not in told] == []
+
+
+def test_each_answer_of_another_commit_is_named(short: Life) -> None:
+    first, last = short.looked_at[0], short.looked_at[-1]
+    with doctored.doctored(short, doctored.of_other_commits(earlier(short))) as checker:
+        for question in all_questions():
+            before = len(checker.disagreements)
+            checker.ask_all([question], last, pin=by_sha, one_in=100, turn=50)
+            is_other = question.expected(first) != question.expected(last)
+            assert (len(checker.disagreements) > before) == is_other, str(question)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "said"),
+    [
+        (doctored.without_pages, "and should be"),
+        (doctored.other_when_compressed, "another body with gzip"),
+        (doctored.never_unchanged, "If-None-Match: 200"),
+        (doctored.of_an_unnamed_commit, "X-Revision names"),
+        (doctored.with_another_format, "KeyError: 'text/new'"),
+    ],
+)
+def test_what_is_wrong_with_http_is_named(short: Life, exchange: doctored.Exchange, said: str) -> None:
+    questions = [one for one in all_questions() if one.path == "/api/hub/market" and "limit" in one.params]
+    with doctored.doctored(short, exchange) as checker:
+        checker.ask_all(questions[:1], short.looked_at[-1], pin=by_sha)
+    assert [told for told in checker.disagreements if said in told], shown(checker.disagreements)
+
+
+def test_other_bytes_for_the_same_rows_are_named(short: Life) -> None:
+    question, held = all_questions()[0], short.looked_at[-1]
+    told = {key: [page.replace(b"[{", b"[ {") for page in pages] for key, pages in short.checker.told.items()}
+    checker = Checker(short.http, told=told)
+    checker.ask_all([question], held, pin=by_sha, one_in=100, turn=50)
+    assert [line for line in checker.disagreements if f"as {JSON}" in line and "other bytes" in line]
+
+
+def test_a_page_that_goes_on_at_another_commit_is_named(short: Life) -> None:
+    begun = replace(short.begun[0], held=short.looked_at[-1])
+    checker = Checker(short.http)
+    with pytest.raises(AssertionError, match="X-Revision names"):
+        checker.go_on(begun)
