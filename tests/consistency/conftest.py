@@ -11,11 +11,11 @@ SHORT = Plan(
     start="2025-12-31T22:58:05",
     ticks=(14, 60, 61, 62, 67, 70, 72, 73),
     still=("market", 70, 73),
-    late_trades=(62,),
+    late_trades=(67,),
     gap_found=60,
     looks=(61, 72),
     reconnect=(61, 72),
-    one_in=6,
+    one_in=9,
 )
 """The hour rolls at minute 14, midnight is at 62, and the year rolls at 72."""
 LONG = Plan(

@@ -65,9 +65,9 @@ def test_answers_at_pinned_commits(life: Life) -> None:
     """All formats, endpoints and ways to name a commit; the answers of when it was the newest are still the same."""
     questions, checker = all_questions(), life.checker
     for turn, held in enumerate(life.looked_at):
-        checker.ask_all(questions, held, pin=by_sha, one_in=life.plan.one_in, turn=turn)
-        checker.ask_all(questions, held, pin=life.by_time(held), one_in=life.plan.one_in, turn=turn + 1)
-    assert checker.asked > 3 * len(life.looked_at) * len(questions)
+        for way, pin in enumerate((by_sha, life.by_time(held))):
+            checker.ask_all(questions, held, pin=pin, one_in=life.plan.one_in, turn=turn + way)
+    assert checker.asked >= 3 * len(life.looked_at) * len(questions)
     assert not checker.disagreements, shown(checker.disagreements)
 
 
@@ -211,7 +211,7 @@ def test_each_answer_of_another_commit_is_named(short: Life) -> None:
         (doctored.other_when_compressed, "another body with gzip"),
         (doctored.never_unchanged, "If-None-Match: 200"),
         (doctored.of_an_unnamed_commit, "X-Revision names"),
-        (doctored.with_another_format, "KeyError: 'text/new'"),
+        (doctored.with_another_format, "as text/new: "),
     ],
 )
 def test_what_is_wrong_with_http_is_named(short: Life, exchange: doctored.Exchange, said: str) -> None:
