@@ -24,7 +24,7 @@ LONG = Plan(
     still=("ohlc", 98, 101),
     late_trades=tuple(range(20, 211, 25)),
     gap_found=40,
-    looks=(10, 45, 89, 91, 100, 101, 160, 210),
+    looks=(45, 89, 100, 101, 210),
     reconnect=(85, 130),
     compare_every=10,
 )

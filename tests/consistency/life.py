@@ -100,7 +100,7 @@ class Life:
     @property
     def heads(self) -> dict[str, str]:
         """The newest commit of each dataset."""
-        return {name: self.world.history(name)[-1] for name in SPECS}
+        return {name: self.view.history(spec)[-1] for name, spec in SPECS.items()}
 
     def by_time(self, held: Held) -> Pin:
         """Asks for commits by a time at which they were the newest: halfway to the next commit of any dataset."""

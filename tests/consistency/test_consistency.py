@@ -35,7 +35,7 @@ def shown(problems: Sequence[str]) -> str:
 
 def commits(life: Life, name: str) -> list[Commit]:
     """All commits of a dataset that hold rows, oldest first."""
-    found = [life.view.commit(SPECS[name], sha) for sha in life.world.history(name)]
+    found = [life.view.commit(SPECS[name], sha) for sha in life.view.history(SPECS[name])]
     return [commit for commit in found if commit.frames]
 
 
@@ -98,7 +98,7 @@ def test_the_stream_applied_is_the_last_commit(life: Life, name: str) -> None:
     problems: list[str] = []
     for dataset, begin in stream.begin.items():
         changes = [event.data for event in stream.events if event.data["dataset"] == dataset]
-        history = life.world.history(dataset)
+        history = life.view.history(SPECS[dataset])
         assert [change["to"]["revision"] for change in changes] == history[history.index(begin) + 1 :]
         replica = Replica.of(SPECS[dataset], life.view.commit(SPECS[dataset], begin))
         for change in changes:
