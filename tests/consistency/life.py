@@ -22,6 +22,8 @@ from tests.faults.hubview import HubView
 from tests.faults.world import MINUTE_MS, World, all_succeeded, at, installation, keep_landings
 
 HOUR_MS = 60 * MINUTE_MS
+SILENCE_S = 120.0
+"""A client waits so long for a word of the stream: comparisons leave a busy machine little time for it."""
 ONE_SERIES = {"symbol": "BTCUSDT", "interval": "1h"}
 
 
@@ -150,9 +152,11 @@ def _live(life: Life, plan: Plan) -> None:
     with ExitStack() as stack:
         until(lambda: life.serves(life.heads))
         followers = {
-            "all": stack.enter_context(following(life.url, life.world.hub)),
-            "market": stack.enter_context(following(life.url, life.world.hub, dataset="market")),
-            "one series": stack.enter_context(following(life.url, life.world.hub, dataset="ohlc", **ONE_SERIES)),
+            "all": stack.enter_context(following(life.url, life.world.hub, silence_s=SILENCE_S)),
+            "market": stack.enter_context(following(life.url, life.world.hub, silence_s=SILENCE_S, dataset="market")),
+            "one series": stack.enter_context(
+                following(life.url, life.world.hub, silence_s=SILENCE_S, dataset="ohlc", **ONE_SERIES)
+            ),
         }
         for name, (_, ready) in followers.items():
             life.streams[name] = Stream(ready.data)
@@ -164,7 +168,7 @@ def _live(life: Life, plan: Plan) -> None:
 def _interrupted(life: Life, plan: Plan) -> None:
     """All ticks; and a follower that is away for some of them."""
     hub, (lost, back) = life.world.hub, plan.reconnect
-    with following(life.url, hub) as (follower, ready):
+    with following(life.url, hub, silence_s=SILENCE_S) as (follower, ready):
         stream = life.streams["reconnected"] = Stream(ready.data)
         for minute in [one for one in plan.ticks if one <= lost]:
             _tick(life, plan, minute)
@@ -172,7 +176,7 @@ def _interrupted(life: Life, plan: Plan) -> None:
     for minute in [one for one in plan.ticks if lost < one <= back]:
         _tick(life, plan, minute)
     until(lambda: life.serves(life.heads))
-    with following(life.url, hub, since=stream.events[-1].id) as (follower, _):
+    with following(life.url, hub, since=stream.events[-1].id, silence_s=SILENCE_S) as (follower, _):
         for minute in [one for one in plan.ticks if one > back]:
             _tick(life, plan, minute)
         life.world.clock.advance(HOUR_MS)
