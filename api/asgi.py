@@ -27,9 +27,12 @@ from api.engine.poller import Poller
 from api.health.collector import EngineCollector
 from api.health.controller import StatusController
 from api.history.controller import HistoryController
+from api.http.disconnects import ClientDisconnected, nobody_there
 from api.http.metrics import Metrics
 from api.http.problems import problem_response
 from api.http.reading import known_parameters_only
+from api.http.work_threads import WorkThreads
+from api.memory import MemoryKeeper
 from api.middleware.front import Application, Front
 from api.middleware.refusals import body_refusal
 from api.rows.controller import rows_router
@@ -81,7 +84,8 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
     poller = Poller(engine, poll_s=settings.poll_s, changed=feed.changed)
     pool = SandboxPool.of(settings)
     metrics.registry.register(SandboxCollector(pool))
-    answers = Answers(engine, cache, metrics)
+    threads = WorkThreads()
+    answers = Answers(engine, cache, metrics, threads)
     admission = Admission(authenticator, RateLimiter(settings.rate_limit_per_min))
     parts: dict[str, Any] = {
         "engine": engine,
@@ -109,15 +113,17 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
             Router("/", route_handlers=_PAGES),
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
-        exception_handlers={Exception: problem_response},
+        exception_handlers={ClientDisconnected: nobody_there, Exception: problem_response},
         openapi_config=openapi_config(version("crypto-data-hub")),
         state=State({"answers": answers, "feed": feed}),
-        lifespan=[_running(engine, poller, pool, feed)],
+        lifespan=[_keeping(MemoryKeeper([cache, feed])), _running(engine, poller, pool, feed, threads)],
         logging_config=None,
     )
 
 
-def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> Callable[[Litestar], Any]:
+def _running(
+    engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed, threads: WorkThreads
+) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         engine.restore()
@@ -129,7 +135,20 @@ def _running(engine: Engine, poller: Poller, pool: SandboxPool, feed: Feed) -> C
             await feed.stop()
             await pool.close()
             await poller.stop()
+            threads.close()
             engine.close()
+
+    return lifespan
+
+
+def _keeping(memory: MemoryKeeper) -> Callable[[Litestar], Any]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        memory.start()
+        try:
+            yield
+        finally:
+            await memory.stop()
 
     return lifespan
 

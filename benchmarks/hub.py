@@ -37,6 +37,10 @@ class Hub:
         """The dataset's id on this Hub."""
         return f"local/{spec.repo_name}"
 
+    def head(self, spec: DatasetSpec) -> str:
+        """The sha of the dataset's newest commit."""
+        return str(self.api.repo_info(self.repo(spec), repo_type="dataset").sha)
+
     def blobs(self, spec: DatasetSpec) -> dict[str, tuple[str, int]]:
         """Content id and size in bytes of every file at the head of the dataset."""
         tree = self.api.list_repo_tree(self.repo(spec), repo_type="dataset", recursive=True)

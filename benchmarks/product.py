@@ -41,6 +41,32 @@ def newest_path(question: Newest) -> str:
     return "/api/hub/ohlc?" + urlencode(values)
 
 
+def daily_request(server: Server, question: Daily) -> bytes:
+    """A request for the daily aggregate, by SQL with its values bound."""
+    values = {
+        "symbol": question.symbol,
+        "start": question.start_ms,
+        "end": question.end_ms,
+        "least": question.least_volume,
+    }
+    body = json.dumps({"sql": _DAILY, "params": values}).encode()
+    return post(server, "/api/hub/sql", body, content_type="application/json")
+
+
+def bulk_request(server: Server, question: Bulk) -> bytes:
+    """A request for the candles of several symbols in a range."""
+    values = {
+        "symbol": ",".join(question.symbols),
+        "interval": "1h",
+        "start": question.start_ms,
+        "end": question.end_ms,
+        "limit": 50_000,
+        "columns": ",".join(COLUMNS),
+        "format": question.format.value,
+    }
+    return get(server, "/api/hub/ohlc?" + urlencode(values))
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """A running API with its Hub."""
@@ -56,32 +82,21 @@ class Product:
 
     def daily(self, question: Daily) -> bytes:
         """The SQL endpoint, values bound."""
-        values = {
-            "symbol": question.symbol,
-            "start": question.start_ms,
-            "end": question.end_ms,
-            "least": question.least_volume,
-        }
-        body = json.dumps({"sql": _DAILY, "params": values}).encode()
-        return post(self.server, "/api/hub/sql", body, content_type="application/json")
+        return daily_request(self.server, question)
 
     def bulk(self, question: Bulk) -> bytes:
         """The candles endpoint with several symbols and a range; its end is inclusive of the last candle only."""
-        values = {
-            "symbol": ",".join(question.symbols),
-            "interval": "1h",
-            "start": question.start_ms,
-            "end": question.end_ms,
-            "limit": 50_000,
-            "columns": ",".join(COLUMNS),
-            "format": question.format.value,
-        }
-        return get(self.server, "/api/hub/ohlc?" + urlencode(values))
+        return bulk_request(self.server, question)
 
 
 @contextmanager
-def product(files: dict[str, bytes], spec: DatasetSpec, *, home: Path, log: Path) -> Iterator[Product]:
-    """Seed a fresh Hub in `home` with the files and serve it for the time of the block, webhook wired."""
+def product(
+    files: dict[str, bytes], spec: DatasetSpec, *, home: Path, log: Path, probe: str = PROBE
+) -> Iterator[Product]:
+    """Seed a fresh Hub in `home` with the files and serve it for the time of the block, webhook wired.
+
+    It is there as soon as a GET of `probe` is answered.
+    """
     hub_port, api_port = free_port(), free_port()
     url = f"http://127.0.0.1:{api_port}"
     serve = [sys.executable, "-m", "localhub", "serve", "--home", str(home / "hub"), "--port", str(hub_port)]
@@ -98,7 +113,7 @@ def product(files: dict[str, bytes], spec: DatasetSpec, *, home: Path, log: Path
     with embedded_hub(argv, env=env, home=home, port=hub_port, log=log) as hub:
         hub.commit(spec, files)
         server = Server(api_port, {"authorization": f"Bearer {hub.token}"})
-        probe = get(server, PROBE)
+        ready = get(server, probe)
         api = [sys.executable, "-m", "api", "serve"]
-        with running(api, log=log, env=env, ready=lambda: status_of(server, probe) == 200) as process:
+        with running(api, log=log, env=env, ready=lambda: status_of(server, ready) == 200) as process:
             yield Product(server, hub, psutil.Process(process.pid))

@@ -1,4 +1,7 @@
-"""The product for an hour at default settings: does memory grow, and does a tick stay visible in time."""
+"""The product for an hour at default settings: does memory grow, and does a tick stay visible in time.
+
+Then the API under a mixed load: what others notice of it, and whether its memory is as before two minutes later.
+"""
 
 import json
 import statistics
@@ -11,7 +14,8 @@ from benchmarks.accounting import RUNS, memory_mb, proportional
 from benchmarks.environment import RESULTS
 from benchmarks.fullstack import FullStack, full_stack
 from benchmarks.results import Row, against, ratio_at_most
-from benchmarks.rows import freshness
+from benchmarks.rounds import FULL
+from benchmarks.rows import freshness, mixed
 from benchmarks.watching import latencies, ticks, watch
 
 _PAIRS: Final = 30
@@ -25,7 +29,10 @@ Sample = Mapping[str, float]
 
 
 def soak(*, minutes: float) -> list[Row]:
-    """Rows: tick to visible, and memory by role at the end against after the first sixth; samples go to a file."""
+    """Rows: tick to visible, memory by role at the end against after the first sixth, and the mixed load.
+
+    Samples go to a file.
+    """
     samples: list[Sample] = []
     with full_stack(pairs=_PAIRS, latency_s=_LATENCY_S, settings={}) as stack:
         done = threading.Event()
@@ -37,7 +44,7 @@ def soak(*, minutes: float) -> list[Row]:
         values = latencies(seen, ticks(stack.home, sensors=freshness.SENSORS))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "soak-samples.json").write_text(json.dumps(samples), encoding="utf-8")
-    return [*freshness.rows(values), *_memory_rows(samples)]
+    return [*freshness.rows(values), *_memory_rows(samples), *mixed.measure(FULL)]
 
 
 def _sample(stack: FullStack, samples: list[Sample], done: threading.Event) -> None:

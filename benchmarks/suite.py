@@ -6,7 +6,20 @@ from typing import Final
 
 from benchmarks.results import Row
 from benchmarks.rounds import FULL, QUICK, Effort
-from benchmarks.rows import bulk, cold, exchange, fetch, freshness, growth, hot, not_modified, refresh, sql
+from benchmarks.rows import (
+    bulk,
+    cold,
+    exchange,
+    fetch,
+    freshness,
+    growth,
+    hot,
+    many_files,
+    mixed,
+    not_modified,
+    refresh,
+    sql,
+)
 from benchmarks.world import World, world
 
 WorldMeasure = Callable[[World, Effort], list[Row]]
@@ -27,13 +40,13 @@ QUICK_SUITE: Final = Suite(
     "quick",
     QUICK,
     (hot.measure, cold.measure, sql.measure, bulk.measure_arrow, not_modified.measure, refresh.measure),
-    (),
+    (many_files.measure,),
 )
 FULL_SUITE: Final = Suite(
     "full",
     FULL,
     (hot.measure, cold.measure, sql.measure, bulk.measure, not_modified.measure, refresh.measure),
-    (growth.measure, fetch.measure, exchange.measure, freshness.measure),
+    (many_files.measure, growth.measure, fetch.measure, mixed.measure, exchange.measure, freshness.measure),
 )
 
 

@@ -95,6 +95,14 @@ class Settings(BaseModel):
     localhub_port: Port = Field(
         7870, validation_alias=env("DATAHUB_LOCALHUB_PORT"), description="port of the embedded Hub"
     )
+    keep_history_days: int = Field(
+        7,
+        ge=0,
+        le=36_500,
+        validation_alias=env("DATAHUB_KEEP_HISTORY_DAYS"),
+        description="days for which the embedded Hub keeps every commit of its datasets; of earlier days it keeps the "
+        "last, tagged with the day; 0 keeps all",
+    )
     allowed_users: Words = Field(
         (),
         validation_alias=env("DATAHUB_ALLOWED_USERS"),
@@ -194,6 +202,11 @@ class Settings(BaseModel):
     def embedded_hub(self) -> bool:
         """Whether the Hub of this machine stands in for huggingface.co."""
         return self.hf_token is None and self.hf_endpoint is None
+
+    @property
+    def hub_drops_history(self) -> bool:
+        """Whether the embedded Hub stands in, and drops old history by itself."""
+        return self.embedded_hub and self.keep_history_days > 0
 
     @property
     def hub_endpoint(self) -> str:

@@ -6,6 +6,7 @@ store                   repositories, commits and bytes on disk; knows nothing o
 protocol                the wire shapes, as pure functions
 app                     joins the two behind ASGI
 server                  the process: home, socket, ready line
+maintenance             the thread that keeps histories short and frees what is unused
 cli                     `python -m localhub`
 names                   what repositories, branches and paths may be called
 errors                  what a caller may be refused with

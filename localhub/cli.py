@@ -21,6 +21,7 @@ from localhub.store.quota import set_quota
 
 DEFAULT_PORT = 7870
 _MAX_GIB = 1024**3
+_MAX_DAYS = 36_500
 
 _EXAMPLES = """examples:
   python -m localhub serve --home ./hub --port 7870
@@ -97,6 +98,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="refuse uploads beyond N GiB below DIR in all (default: no quota, only 1 GiB of free disk is kept)",
     )
+    parser.add_argument(
+        "--keep-history-days",
+        type=_days,
+        metavar="N",
+        help="drop the history of datasets before the last N days, after a tag for each day (default: keep all)",
+    )
     parser.add_argument("--webhook-url", metavar="URL", help="told of every change by POST")
     parser.add_argument("--webhook-secret-env", metavar="NAME", help="environment variable with the webhook's secret")
     parser.set_defaults(run=_serve)
@@ -108,6 +115,13 @@ def _gibibytes(text: str) -> int:
     if not 0 < number < _MAX_GIB:
         raise ValueError
     return int(number * GIB)
+
+
+def _days(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= _MAX_DAYS:
+        raise ValueError
+    return number
 
 
 def _add_token(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +172,7 @@ def _serve(options: argparse.Namespace) -> None:
         token_file=_token_file(options),
         allowed_hosts=options.allowed_host,
         webhook=webhook,
+        keep_history_days=options.keep_history_days,
     )
 
 

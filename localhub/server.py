@@ -9,6 +9,7 @@ from datahub_system.net.hosts import HostCheck, OwnHosts
 from datahub_system.net.server import Server, listening_socket
 from localhub.app.asgi import create_app
 from localhub.app.requests.site import Site
+from localhub.maintenance import tended
 from localhub.store.accounts import Owner, owner_token
 from localhub.store.home import Home, only_server
 from localhub.webhook import Webhook
@@ -43,15 +44,18 @@ def serve(
     token_file: Path,
     allowed_hosts: Sequence[str] = (),
     webhook: Webhook | None = None,
+    keep_history_days: int | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, after printing one line with the address to standard output.
 
     Args:
         allowed_hosts: names clients may ask for beside addresses, `localhost` and this machine's own name.
+        keep_history_days: how many days of the datasets' histories are kept, None for all.
     """
     with (
         listening_socket(host, port) as sock,
         open_site(home, owner=owner, token_file=token_file, webhook=webhook) as site,
+        tended(site.home, keep_days=keep_history_days),
     ):
         address = f"[{host}]" if ":" in host else host
         url = f"http://{address}:{sock.getsockname()[1]}"

@@ -13,6 +13,7 @@ It can only be asked for in Python, and production never imports either.
 
 import threading
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from datahub_system.net.server import Server, listening_socket
 from localhub.app.asgi import create_app
 from localhub.app.requests.site import Site
 from localhub.faults import CUT, Faults
+from localhub.maintenance import tend
 from localhub.names import KINDS
 from localhub.protocol import shapes
 from localhub.server import open_site
@@ -126,6 +128,10 @@ class HubServer:
         """What `localhub gc` does."""
         home = self._started().home
         return collect(home.database, home.blobs, grace_s=grace_s)
+
+    def drop_history(self, *, keep_days: int, now: datetime, grace_s: float = 0.0) -> None:
+        """What a Hub told to `--keep-history-days` does every hour."""
+        tend(self._started().home, keep_days=keep_days, now=now, grace_s=grace_s)
 
     def commit(self, repo_id: str, files: dict[str, bytes], *, kind: str = "dataset", branch: str = "main") -> str:
         """Commit as somebody else would, past HTTP and its faults; returns the commit id."""

@@ -3,10 +3,10 @@
 Everything after the commit is known is a function of (commit, query, form): that is what the strong ETag names.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -21,8 +21,9 @@ from api.http.context import RequestContext
 from api.http.form import Form, Written, json_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
+from api.http.work_threads import WorkThreads
 
-_FORM: Final = "3"
+_FORM: Final = "4"
 """Changes when the same answer is written in another way, so that ETags of older versions do not match."""
 VARY: Final = "Accept, Accept-Encoding, Authorization"
 JSON_VARY: Final = "Accept-Encoding, Authorization"
@@ -114,7 +115,8 @@ class MakeJson(Protocol):
 class Answers:
     """Answers, made once for each commit, query and form, and kept as long as there is room."""
 
-    def __init__(self, engine: Engine, cache: ResponseCache, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, cache: ResponseCache, metrics: Metrics, threads: WorkThreads) -> None:
+        self.threads = threads
         self._engine = engine
         self._cache = cache
         self._metrics = metrics
@@ -155,7 +157,7 @@ class Answers:
         found = self.find(request, validator)
         if found is not None:
             return found
-        made, headers = await _computed(compute, await dataset.at(commit))
+        made, headers = await self._computed(request, compute, await dataset.at(commit))
         return self.keep(request, validator, made, **headers)
 
     async def json_of_commit(
@@ -192,34 +194,33 @@ class Answers:
         """
         headers = validator.headers | more | said_of(made.coding)
         if not isinstance(made.body, bytes):
-            return not_kept(made, headers | validator.lifetime)
+            return self.not_kept(made, headers | validator.lifetime)
         answer = CachedAnswer(validator.etag.encode(), made.body, headers, made.media_type)
         self._cache.put(answer)
         return _sent(request, answer, validator)
 
+    def not_kept(self, made: Written, headers: dict[str, str]) -> Answer:
+        """An answer that nobody keeps here."""
+        if isinstance(made.body, bytes):
+            return Response(made.body, status_code=200, headers=headers, media_type=made.media_type)
+        return Stream(self._chunks(made.body), headers=headers, media_type=made.media_type)
 
-def not_kept(made: Written, headers: dict[str, str]) -> Answer:
-    """An answer that nobody keeps here."""
-    if isinstance(made.body, bytes):
-        return Response(made.body, status_code=200, headers=headers, media_type=made.media_type)
-    return Stream(_off_loop(made.body), headers=headers, media_type=made.media_type)
+    async def _chunks(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """The chunks, each made in a thread."""
+        while (chunk := await self.threads.next_of(chunks)) is not None:
+            yield chunk
 
-
-async def _computed(compute: Compute, snapshot: Snapshot) -> tuple[Written, dict[str, str]]:
-    """The body, made on the event loop when that is quick: a thread would cost more than it gains."""
-    try:
-        return compute(snapshot, resident_only=True)
-    except NotResident:
-        return await asyncio.to_thread(compute, snapshot, resident_only=False)
+    async def _computed(
+        self, request: Request[Any, Any, Any], compute: Compute, snapshot: Snapshot
+    ) -> tuple[Written, dict[str, str]]:
+        """The body; one that takes a moment does not wait behind those that take more. Raises as `compute`."""
+        try:
+            return await self.threads.small(compute, snapshot, resident_only=True)
+        except NotResident:
+            return await self.threads.large(request.receive, partial(compute, snapshot, resident_only=False))
 
 
 def _sent(request: Request[Any, Any, Any], answer: CachedAnswer, validator: Validator) -> Response[bytes]:
     return validator.unchanged(request, exists=True) or Response(
         answer.body, status_code=200, headers=answer.headers | validator.lifetime, media_type=answer.media_type
     )
-
-
-async def _off_loop(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, each computed in a thread."""
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk

@@ -3,14 +3,13 @@
 Answers that are kept in memory are made in `answers`.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 
-from api.caching.answers import JSON_VARY, Validator, etag_of
+from api.caching.answers import JSON_VARY, Answers, Validator, etag_of
 from api.caching.revisions import revision_name
 from api.engine.snapshot import Snapshot
 from api.http.form import Written, json_form, said_of, written
@@ -42,7 +41,8 @@ async def json_of(
     def encoded() -> Written:
         return written(msgspec.json.encode(compute()), coding)
 
-    return _answered(request, await asyncio.to_thread(encoded), validator)
+    answers = Answers.of(request.app)
+    return _answered(request, await answers.threads.large(request.receive, encoded), validator)
 
 
 def listing_of(request: Request[Any, Any, Any], found: msgspec.Struct) -> Response[Any]:

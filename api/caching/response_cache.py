@@ -10,6 +10,7 @@ from typing import Final
 from api.engine.dataset import Dataset
 from api.http.context import RequestContext
 from api.http.form import coding_accepted, format_accepted
+from api.http.recent import Recent
 
 _REMEMBERED: Final = 4096
 _KEPT_BYTES: Final = 256
@@ -68,30 +69,27 @@ class ResponseCache:
     """
 
     def __init__(self, budget_bytes: int) -> None:
-        self._budget = budget_bytes
-        self._answers: OrderedDict[bytes, CachedAnswer] = OrderedDict()
-        self._weight = 0
+        self._largest = budget_bytes // 16
+        self._answers: Recent[bytes, CachedAnswer] = Recent(budget_bytes)
         self._lock = threading.Lock()
         self._known: OrderedDict[_NormalWords, Repeatable] = OrderedDict()
 
     def get(self, etag: bytes) -> CachedAnswer | None:
         """The answer of that ETag, if it is still here."""
         with self._lock:
-            answer = self._answers.get(etag)
-            if answer is not None:
-                self._answers.move_to_end(etag)
-            return answer
+            return self._answers.get(etag)
 
     def put(self, answer: CachedAnswer) -> None:
         """Keep an answer, unless it would take more than a sixteenth of the room."""
-        if answer.weight > self._budget // 16:
+        if answer.weight > self._largest:
             return
         with self._lock:
-            previous = self._answers.pop(answer.etag, None)
-            self._weight += answer.weight - (previous.weight if previous else 0)
-            self._answers[answer.etag] = answer
-            while self._weight > self._budget:
-                self._weight -= self._answers.popitem(last=False)[1].weight
+            self._answers.put(answer.etag, answer, weight=answer.weight)
+
+    def forget_unused(self, *, for_s: float) -> None:
+        """Drop answers nobody got for so long: most are of a commit that was replaced meanwhile."""
+        with self._lock:
+            self._answers.forget_unused(for_s=for_s)
 
     def repeated(self, words: RequestWords) -> tuple[Repeatable, CachedAnswer] | None:
         """The answer a request of these words gets again; None when it must be worked out."""

@@ -1,12 +1,12 @@
 """Checked queries whose answer is one JSON object, computed from snapshots."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request, Response
 
+from api.caching.answers import Answers
 from api.caching.conditional import json_of
 from api.caching.descriptions import Description
 from api.caching.revisions import revision_name
@@ -40,9 +40,9 @@ class SnapshotsQuery:
 
 async def describe_snapshots(request: Request[Any, Any, Any], engine: Engine, asked: SnapshotsQuery) -> Description:
     """The commits of the snapshots. Raises as `SnapshotsQuery.check`."""
-    del request, engine
+    del engine
     if asked.check is not None:
-        await asyncio.to_thread(asked.check)
+        await Answers.of(request.app).threads.large(request.receive, asked.check)
     return Description(
         revision_name(asked.snapshots), compared_to=None if asked.compared_to is None else asked.compared_to.sha
     )

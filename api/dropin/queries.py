@@ -1,8 +1,8 @@
 """A checked query of a drop-in endpoint that answers with what a dataset holds at a commit."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -39,9 +39,9 @@ class DropInQuery:
 
 async def describe_drop_in(request: Request[Any, Any, Any], engine: Engine, asked: DropInQuery) -> Description:
     """The commit that is meant. Raises as `Dataset.commit`, `Dataset.at` and `DropInQuery.check`."""
-    del request
     dataset = engine.dataset(asked.dataset)
     commit = await dataset.commit(asked.choice)
     if asked.check is not None:
-        await asyncio.to_thread(asked.check, await dataset.at(commit))
+        check = partial(asked.check, await dataset.at(commit))
+        await Answers.of(request.app).threads.large(request.receive, check)
     return Description(commit.sha)

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from api.arrow_bytes import nothing_under_nulls
 from api.encoders.tables import table_of
 
 MEDIA_TYPE: Final = "application/vnd.apache.arrow.stream"
@@ -19,7 +20,8 @@ def encode(frame: pl.DataFrame) -> Iterator[bytes]:
     schema = table_of(frame.head(0)).schema
     with pa.ipc.new_stream(out, schema) as writer:
         for batch in frame.iter_slices(_BATCH_ROWS):
-            writer.write_table(table_of(batch))
+            for rows in table_of(batch).to_batches():
+                writer.write_batch(nothing_under_nulls(rows))
             yield _drained(out)
     yield _drained(out)
 

@@ -5,8 +5,11 @@ import pyarrow as pa
 
 
 def table_of(frame: pl.DataFrame) -> pa.Table:
-    """The same rows as Arrow; without 64-bit offsets, which polars has and other readers seldom expect."""
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    """The same rows as Arrow, in one piece, so that bytes do not depend on how they came together.
+
+    Without 64-bit offsets, which polars has and other readers seldom expect.
+    """
+    table = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     return table.cast(pa.schema([field.with_type(_narrow(field.type)) for field in table.schema]))
 
 

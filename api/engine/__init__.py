@@ -5,6 +5,7 @@ datafile                one parquet file, opened once: its index of series, its 
 dataset                 one dataset, kept current
 create                  the engine on the Hub of the settings
 engine                  all datasets together
+in_order                whether a parquet file has its rows as they are mapped
 latest                  the newest row of each series
 parquet                 parquet files read into indexes and Arrow files, by DuckDB
 poller                  looks at the Hub every few seconds

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,11 +31,34 @@ class FileIndex(msgspec.Struct, frozen=True, array_like=True):
     """
 
     spans: dict[str, Span]
+    as_mapped: bool
+    """Whether the parquet file has the rows just as they are mapped: their order, and the types of their values."""
 
     @property
     def rows(self) -> int:
         """Number of rows."""
         return sum(span.rows for span in self.spans.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The spans of a file as arrays, in the order of their names: rows [first, last) of each, and what `Span` says."""
+
+    names: tuple[str, ...]
+    numbers: Mapping[str, int]
+    first: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+    min_ms: npt.NDArray[np.int64]
+    max_ms: npt.NDArray[np.int64]
+    forming: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, spans: Mapping[str, Span]) -> "Runs":
+        """The same spans."""
+        told = [(span.first, span.first + span.rows, span.min_ms, span.max_ms, span.forming) for span in spans.values()]
+        names = tuple(spans)
+        numbers = {name: number for number, name in enumerate(names)}
+        return cls(names, numbers, *np.array(told, dtype=np.int64).reshape(-1, 5).T.copy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +109,11 @@ class DataFile:
     def max_ms(self) -> int:
         """Newest time, epoch ms; 0 for an empty file."""
         return max((span.max_ms for span in self.index.spans.values()), default=0)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Where each series lies, for searches of many series."""
+        return Runs.of(self.index.spans)
 
     @property
     def is_open(self) -> bool:

@@ -19,13 +19,15 @@ from api.engine.hub.catalog import Catalog
 from api.engine.hub.commits import CommitIndex
 from api.engine.hub.reader import HubCommit, HubReader
 from api.engine.hub.revision_lookup import RevisionLookup
+from api.engine.latest import latest_rows
 from api.engine.refresh_errors import refresh_error
 from api.engine.snapshot import Snapshot
 from api.engine.snapshot_loader import SnapshotLoader
 from api.http.errors import DatasetNotReady, RevisionUnknown, TooManyRevisions
 from api.http.reading import RevisionChoice
-from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubNotFound
+from datahub_assets.domain.times import iso_short
 
 _LOG: Final = logging.getLogger(__name__)
 _OLDER_SNAPSHOTS: Final = 8
@@ -126,6 +128,8 @@ class Dataset:
         if served is not None:
             _open_new(snapshot, served)
         snapshot.prepare()
+        if isinstance(self.spec.newest, NewestOfEach):  # asked for most, and looked up by the first request otherwise
+            latest_rows(snapshot)
         self._current = snapshot
         self._catalog.set_head(self.library.source, head)
         _LOG.info("%s: serving commit %s (%d rows)", self.spec.name, head.sha, snapshot.rows)
@@ -149,7 +153,7 @@ class Dataset:
         current = self.current.commit
         if as_of_ms is not None:
             found = current if current.at_ms <= as_of_ms else self.commits.of_time(as_of_ms)
-            what = "commit at or before that time"
+            what = f"commit at or before that time{'' if found else self._kept_before(as_of_ms)}"
         elif revision is None or revision in {"main", current.sha}:
             return current
         else:
@@ -160,6 +164,14 @@ class Dataset:
         if not self.commits.reaches(current.sha):
             raise DatasetNotReady(f"the index of {self.spec.name}'s commits is still being made")
         raise RevisionUnknown(f"{self.spec.name} has no {what}; see /api/hub/revisions")
+
+    def _kept_before(self, at_ms: int) -> str:
+        """Names the state that a tag keeps of a time before the history begins; it need not be what held then."""
+        kept = self.commits.kept_before(at_ms)
+        if kept is None:
+            return ""
+        name, commit = kept
+        return f" any more; of before it keeps revision={name}, the state of {iso_short(commit.at_ms)}"
 
     async def commit(self, choice: RevisionChoice) -> HubCommit:
         """The commit a caller means. One that `find` does not know may be a new tag, so the Hub is asked about it.

@@ -8,6 +8,7 @@ import polars as pl
 from api.engine.datafile import DataFile
 from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
+from api.http.disconnects import stop_if_left
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 
 _KEY = "latest"
@@ -79,7 +80,10 @@ def _newest(spec: DatasetSpec, series: str, places: dict[str, _NewestRow]) -> pl
     for _, tied in places.values():
         for file, row in tied:
             of_file[file].append(row)
-    frames = [file.open().frame[sorted(rows)] for file, rows in of_file.items()]
+    frames = []
+    for file, rows in of_file.items():
+        stop_if_left()
+        frames.append(file.open().frame[sorted(rows)])
     found = pl.concat(frames) if frames else pl.DataFrame(schema=spec.polars_schema())
     if found.height == len(places):
         return found

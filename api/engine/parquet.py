@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from api.engine.datafile import FileIndex, Rows, Span
 from api.engine.hub.catalog import Catalog
+from api.engine.in_order import is_as_mapped
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.errors import HubContentInvalid
@@ -25,7 +26,7 @@ from datahub_assets.domain.sql_names import quoted
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH_ROWS: Final = 100_000
-_FORM: Final = "3"
+_FORM: Final = "4"
 """Changes when the way files are read or kept does, so that what an older version kept is not taken for ours."""
 _DUCKDB_TYPES: Final = {
     ColumnKind.TEXT: "VARCHAR",
@@ -125,11 +126,15 @@ class FileReader:
                 raise HubContentInvalid(f"a file of {spec.name} in group {group!r} has rows of another group")
             spans[name] = Span(first=first, rows=rows, min_ms=min_ms, max_ms=max_ms, forming=forming_rows)
             first += rows
-        return FileIndex(spans=spans)
+        try:
+            return FileIndex(spans=spans, as_mapped=is_as_mapped(spec, blob))
+        except (pa.ArrowException, pl.exceptions.PolarsError) as error:
+            raise HubContentInvalid(f"a file of {spec.name} cannot be read: {type(error).__name__}") from error
 
     def _write_mapped(self, blob: Path, path: Path) -> None:
         schema = pl.Schema(self._spec.polars_schema())
-        order = ", ".join(map(self._ordered, self._spec.sort))
+        # Rows that a file has twice keep their order: one that nobody knows would be another one on each machine.
+        order = ", ".join((*map(self._ordered, self._spec.sort), "file_row_number"))
         path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have cleared the folder away
         incoming = path.with_name(f"{uuid.uuid4().hex}.incoming")
         try:
@@ -139,7 +144,8 @@ class FileReader:
                 pa.ipc.new_file(sink, _arrow(pl.DataFrame(schema=schema)).schema) as writer,
             ):
                 rows = self._connection.cursor().sql(
-                    f"FROM ({self._select(blob)}) ORDER BY {order}", params={"path": str(blob)}
+                    f"SELECT * EXCLUDE file_row_number FROM ({self._select(blob)}) ORDER BY {order}",  # noqa: S608 - names from the spec, quoted
+                    params={"path": str(blob)},
                 )
                 for batch in rows.to_arrow_reader(_BATCH_ROWS):
                     in_ms = pl.DataFrame(batch).with_columns(cs.datetime().cast(EPOCH_MS))  # whole ones, whoever wrote
@@ -156,7 +162,7 @@ class FileReader:
         return f"epoch_ms({quoted(name)})" if is_time else quoted(name)
 
     def _select(self, blob: Path) -> str:
-        """SQL that reads the spec's columns from `$path`, nothing else; a column the file lacks reads as null."""
+        """SQL that reads the spec's columns from `$path`, and `file_row_number`; what the file lacks reads as null."""
         present = {row[0] for row in self._fetch("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(blob)})}
         missing = [name for name in self._spec.column_names if name in self._spec.required and name not in present]
         if missing:
@@ -166,7 +172,8 @@ class FileReader:
             f" AS {quoted(column.name)}"
             for column in self._spec.columns
         )
-        return f"SELECT {columns} FROM read_parquet($path)"  # noqa: S608 - names come from the spec, and are quoted
+        numbered = f"{columns}, file_row_number"
+        return f"SELECT {numbered} FROM read_parquet($path, file_row_number = true)"  # noqa: S608 - names come from the spec, and are quoted
 
     def _fetch(self, sql: str, values: dict[str, object]) -> list[tuple[Any, ...]]:
         with self._readable():

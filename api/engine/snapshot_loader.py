@@ -136,5 +136,6 @@ class SnapshotLoader:
 
 
 def _parquet(spec: DatasetSpec, files: Sequence[HubFile]) -> list[HubFile]:
-    """The files rows are read from. Somebody's copy of one is none of them: each key would be there twice."""
-    return [file for file in files if file.path.endswith(SUFFIX) and not is_foreign(spec, file.path)]
+    """The files rows are read from, by path. Somebody's copy of one is none of them: each key would be there twice."""
+    ours = (file for file in files if file.path.endswith(SUFFIX) and not is_foreign(spec, file.path))
+    return sorted(ours, key=lambda file: file.path)

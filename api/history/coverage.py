@@ -1,18 +1,22 @@
 """What a snapshot covers, series by series, from the files' indexes; and the gaps its ledger tells of."""
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
 import polars as pl
 
+from api.engine.datafile import DataFile
 from api.engine.snapshot import Snapshot
 from api.history.ledger_files import ledger_lines
+from api.http.disconnects import stop_if_left
 from datahub_assets.datasets.ledgers import gaps_of, series_text
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.ledgers import DATASET
 
-_KEY = "coverage"
+_KEY: Final = "coverage"
+_NEVER_MS: Final = 1 << 62
 
 
 @dataclass(slots=True)
@@ -60,21 +64,23 @@ def gaps(snapshot: Snapshot) -> Mapping[str, pl.DataFrame]:
 
 
 def _series_coverage(snapshot: Snapshot) -> tuple[SeriesCoverage, ...]:
-    has_series = snapshot.spec.series is not None
-    spans = defaultdict(list)
-    for group, files in snapshot.groups.items():
-        for file in files:
-            for name, span in file.index.spans.items():
-                spans[group, name if has_series else None].append(span)
-    found = [
-        SeriesCoverage(
-            group=group,
-            series=name,
-            rows=sum(span.rows for span in parts),
-            forming=sum(span.forming for span in parts),
-            oldest_ms=min(span.min_ms for span in parts),
-            newest_ms=max(span.max_ms for span in parts),
-        )
-        for (group, name), parts in spans.items()
-    ]
+    found = [one for group, files in snapshot.groups.items() for one in _coverage_of_group(snapshot.spec, group, files)]
     return tuple(sorted(found, key=lambda one: (str(one.group), str(one.series))))
+
+
+def _coverage_of_group(spec: DatasetSpec, group: str | None, files: Sequence[DataFile]) -> Iterator[SeriesCoverage]:
+    numbers: dict[str, int] = {}
+    places: list[int] = []
+    for file in files:
+        stop_if_left()
+        places += [numbers.setdefault(name, len(numbers)) for name in file.runs.names]
+    told = np.array([(0, 0, _NEVER_MS, -_NEVER_MS)] * len(numbers), dtype=np.int64).reshape(-1, 4)
+    for column, combine, values in (
+        (0, np.add, [file.runs.last - file.runs.first for file in files]),
+        (1, np.add, [file.runs.forming for file in files]),
+        (2, np.minimum, [file.runs.min_ms for file in files]),
+        (3, np.maximum, [file.runs.max_ms for file in files]),
+    ):
+        combine.at(told[:, column], np.array(places, dtype=np.int64), np.concatenate(values))
+    for name, (rows, forming, oldest_ms, newest_ms) in zip(numbers, told.tolist(), strict=True):
+        yield SeriesCoverage(group, None if spec.series is None else name, rows, forming, oldest_ms, newest_ms)

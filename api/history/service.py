@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from api.encoders.text import times_as_text
+from api.encoders.text import json, times_as_text
 from api.engine.conditions import condition
 from api.engine.hub.reader import HubCommit
 from api.engine.latest import latest_rows
@@ -14,7 +14,8 @@ from api.engine.snapshot import Snapshot
 from api.history.coverage import SeriesCoverage, gaps, series_coverage
 from api.history.differences import Difference, difference
 from api.history.narrowing import Narrowing, check_narrowing, spelt
-from api.history.schemas import Change, Coverage, Diff, DiffCounts, Gap, RevisionAt, series_info
+from api.history.schemas import Coverage, Diff, DiffCounts, Gap, RevisionAt, series_info
+from api.http.disconnects import stop_if_left
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import iso_short
@@ -35,12 +36,9 @@ def write_diff(found: Difference, *, dataset: str, earlier: HubCommit, later: Hu
         later=RevisionAt(later.sha, iso_short(later.at_ms)),
         counts=counts,
         truncated=max(counts.added, counts.changed, counts.removed) > limit,
-        added=_rows(found.added, limit=limit),
-        changed=[
-            Change(*pair)
-            for pair in zip(_rows(found.before, limit=limit), _rows(found.after, limit=limit), strict=True)
-        ],
-        removed=_rows(found.removed, limit=limit),
+        added=_rows(found.added.head(limit)),
+        changed=_rows(_pairs(found.before.head(limit), found.after.head(limit))),
+        removed=_rows(found.removed.head(limit)),
     )
 
 
@@ -119,5 +117,13 @@ def _missing(lines: Sequence[Gap]) -> int:
     return sum(gap.missing for gap in lines if gap.healed_at is None)
 
 
-def _rows(frame: pl.DataFrame, *, limit: int) -> list[dict[str, Any]]:
-    return times_as_text(frame.head(limit)).to_dicts()
+def _pairs(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """As many rows, each of them `Change` in its columns."""
+    return pl.DataFrame([before.to_struct("before"), after.to_struct("after")])
+
+
+def _rows(frame: pl.DataFrame) -> Any:
+    """The rows as a list of objects that is written already: to make objects of many rows, and to write those, would
+    keep all other threads waiting."""
+    stop_if_left()
+    return msgspec.Raw(b"".join(json(frame)))

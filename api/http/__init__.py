@@ -10,5 +10,7 @@ openapi                 the answers besides success, for the OpenAPI schema
 parameters              query parameters that endpoints share
 problems                errors as callers see them
 reading                 which parameters there may be, and how their values are read
+recent                  values used lately, bounded in weight
 token_form              what a token of the Hub looks like
+work_threads            where answers are worked out: threads for small and for large work
 """

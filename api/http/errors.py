@@ -9,7 +9,7 @@ ApiError
 ├── TokenMissing 401 · TokenRefused 403 · TooManyUnknownTokens 429 · RateLimited 429 · TooManyStreams 429
 ├── UnknownValue 404 (a code for each kind) · UnknownDataset 404 · RevisionUnknown 404
 ├── NotAcceptable 406 · DiffTooLarge 413
-└── DatasetNotReady 503 · TooManyRevisions 503
+└── DatasetNotReady 503 · TooManyRevisions 503 · ServerBusy 503
 """
 
 import difflib
@@ -286,6 +286,14 @@ class TooManyRevisions(ApiError):
     code = "too_many_revisions"
     status = 503
     title = "Too many older commits at once"
+
+
+class ServerBusy(ApiError):
+    """So many large answers are being worked out, or wait for it, that another must wait."""
+
+    code = "server_busy"
+    status = 503
+    title = "Too many large answers at once"
 
 
 class DatasetNotReady(ApiError):

@@ -14,6 +14,7 @@ from litestar import Request
 from api.encoders import FORMATS, Format
 from api.encoders.text import BATCH_ROWS, numbers_as_text
 from api.http.context import RequestContext
+from api.http.disconnects import until_left
 from api.http.errors import InvalidParameter, NotAcceptable
 
 _BY_MEDIA_TYPE: Final = {entry.media_type: entry for entry in FORMATS.values()}
@@ -38,6 +39,8 @@ STREAMED_ROWS: Final = 4 * BATCH_ROWS
 """More rows than this are better streamed, where the format is text."""
 INLINE_ROWS: Final = 2_000
 """Up to this many rows are worked on in the event loop: a thread would cost more than it gains."""
+_PIECE_BYTES: Final = 1 << 20
+"""Of a larger body so much is compressed at once, between which the work can be ended."""
 JSON: Final = "application/json"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _GZIP_LEVEL: Final = 5
@@ -69,6 +72,8 @@ class Form:
     def write(self, frame: pl.DataFrame) -> Written:
         """The rows in this form; a large text in chunks, so that it takes no more memory than a batch of rows."""
         chunks = self.format.encode(numbers_as_text(frame) if self.numbers_as_text else frame)
+        if frame.height > INLINE_ROWS:
+            chunks = until_left(chunks)
         if frame.height > STREAMED_ROWS and self.format.textual:
             return Written(compressed(chunks, self.coding), self.coding, self.format.media_type)
         return written(b"".join(chunks), self.coding, self.format.media_type)
@@ -78,7 +83,10 @@ def written(body: bytes, coding: str, media_type: str = JSON) -> Written:
     """A whole body in that coding; as it is where it is too small to gain by it."""
     if not coding or len(body) < SMALLEST_BYTES:
         return Written(body, "", media_type)
-    return Written(b"".join(compressed((body,), coding)), coding, media_type)
+    pieces: Iterable[bytes] = (body,)
+    if len(body) > _PIECE_BYTES:
+        pieces = until_left(body[first : first + _PIECE_BYTES] for first in range(0, len(body), _PIECE_BYTES))
+    return Written(b"".join(compressed(pieces, coding)), coding, media_type)
 
 
 def said_of(coding: str) -> dict[str, str]:

@@ -45,6 +45,7 @@ _UNCHANGED: Final = 304
 EXPOSED_HEADERS: Final = (
     "ETag",
     "Link",
+    "X-Repeatable",
     "X-Revision",
     COMPARED_TO,
     "X-Request-Id",

@@ -76,10 +76,11 @@ def _page(
 
     Raises:
         UnknownValue, InvalidCursor: as `rows_of`.
-        NotResident: `resident_only` is set and it is no small page, or a file must be read for it.
+        NotResident: `resident_only` is set and it is no small page of a series or of the newest rows, or a file must be
+            read for it.
     """
     query, context = asked.rows, RequestContext.of(request.scope)
-    if resident_only and (query.limit > INLINE_ROWS or not is_one_series(snapshot.spec, query)):
+    if resident_only and (query.limit > INLINE_ROWS or not (query.of_each or is_one_series(snapshot.spec, query))):
         raise NotResident
     with context.timed("rows"):
         page = rows_of(snapshot, query, resident_only=resident_only)

@@ -1,10 +1,11 @@
 """What a request for rows is answered from, said without selecting its rows."""
 
-import asyncio
+from functools import partial
 from typing import Any
 
 from litestar import Request
 
+from api.caching.answers import Answers
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.engine.selection.select import check_filters
@@ -21,5 +22,6 @@ async def describe_rows(request: Request[Any, Any, Any], engine: Engine, asked: 
     form = choose_form(request, asked.format, asked.numbers)
     dataset = engine.dataset(asked.rows.dataset)
     commit = await dataset.commit(asked.choice)
-    await asyncio.to_thread(check_filters, await dataset.at(commit), asked.rows)
+    check = partial(check_filters, await dataset.at(commit), asked.rows)
+    await Answers.of(request.app).threads.large(request.receive, check)
     return Description(commit.sha, media_type=form.format.media_type)

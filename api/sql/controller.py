@@ -13,7 +13,7 @@ from api.caching.descriptions import DESCRIBE
 from api.http.errors import InvalidParameter, RequestTooLarge
 from api.http.openapi import QUERIED, RowsOperation, problems
 from api.http.parameters import FormatName, Numbers, choose_revision
-from api.sql.queries import PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values, describe_sql
+from api.sql.queries import ONE_ANSWER, PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values, describe_sql
 from api.sql.service import SqlAnswers, Statement
 from datahub_assets.datasets.registry import DATASETS
 
@@ -25,6 +25,8 @@ Run one SELECT over {TABLES}.
 
 `SHOW TABLES` and `DESCRIBE {next(iter(DATASETS))}` say what there is. Only those tables can be read, only DuckDB's
 computing functions can be called, and time, memory, rows and bytes are limited.
+
+{ONE_ANSWER}
 """
 _RESPONSES = {
     200: ResponseSpec(list[dict[str, Any]], description="the rows", generate_examples=False),
@@ -76,6 +78,7 @@ class SqlController(Controller):
 
     @get(
         summary="Run SQL",
+        description=f"As POST; with a strong ETag, and 304 while the commits it reads have not changed. {ONE_ANSWER}",
         dependencies={"asked": Provide(ask_sql, sync_to_thread=False)},
         opt={DESCRIBE: describe_sql},
         responses=_RESPONSES,
@@ -87,7 +90,7 @@ class SqlController(Controller):
         statements: NamedDependency[SqlAnswers],
         asked: NamedDependency[Statement],
     ) -> Response[bytes] | Stream:
-        """As POST; with a strong ETag, and 304 while the commits it reads have not changed."""
+        """The rows of a statement, or 304."""
         return await statements.answer(request, asked)
 
     @post(

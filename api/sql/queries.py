@@ -26,6 +26,12 @@ Values = list[Any] | dict[str, Any]
 _NAMES: Final = dict.fromkeys(part.name for spec in DATASETS.values() for part in parts_of(spec))
 TABLES: Final = ", ".join(f"`{name}`" for name in (*DATASETS, *(name for name in _NAMES if name not in DATASETS)))
 """The names of all tables, as descriptions list them: the datasets, then the ledgers."""
+ONE_ANSWER: Final = (
+    "At the same commits and in the same format a statement gives the same bytes each time. Where it cannot, as with "
+    "`now()`, `random()` or a sample, the answer says `X-Repeatable: false`, has no ETag and is kept by nobody; "
+    "`revision=` pins the rows it reads all the same."
+)
+"""What callers are told of answers that may be kept, and of those that may not."""
 
 _REVISION: Final = (
     f"commits to read: `{EACH_COMMIT}` as `X-Revision` names them, or a branch, tag or commit; the newest of each "

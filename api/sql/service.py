@@ -3,27 +3,28 @@
 What the statement says is looked at by the sandbox's workers only.
 """
 
-import asyncio
 import hashlib
 import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
+import duckdb
 import polars as pl
-from litestar import Request, Response
+from litestar import Request
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.caching.answers import VARY, Answer, Answers, Validator, etag_of, not_kept
+from api.caching.answers import VARY, Answer, Answers, Validator, etag_of
 from api.caching.revisions import Pinned, revision_name, snapshots_at
 from api.encoders.text import Change, changed
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.http.context import RequestContext, principal_of
-from api.http.disconnects import CLOSED_STATUS, ClientDisconnected, unless_disconnected
+from api.http.disconnects import unless_disconnected
 from api.http.form import INLINE_ROWS, Form, Written, choose_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
@@ -32,6 +33,8 @@ from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.ledgers import parts_of
 
+REPEATABLE: Final = "X-Repeatable"
+"""`false` with an answer of now: the same statement may answer differently at the same commits."""
 _REMEMBERED: Final = 4096
 _INLINE_BYTES: Final = 256 * 1024
 """A larger stream is compressed in a thread."""
@@ -65,7 +68,7 @@ class SqlAnswers:
         """The rows of a statement; 304 when the caller of a GET has them already.
 
         Raises:
-            SqlError, ApiError, HubError: said by name.
+            SqlError, ApiError, HubError: said by name.        ClientDisconnected: the caller went first.
         """
         form = choose_form(request, statement.format, statement.numbers)
         pinned = await snapshots_at(self._engine, statement.choice)
@@ -79,8 +82,6 @@ class SqlAnswers:
         running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
         try:
             result = await unless_disconnected(request.receive, running)
-        except ClientDisconnected:
-            return Response(b"", status_code=CLOSED_STATUS, headers={"Cache-Control": "no-store"})
         except SqlRejected:
             self._check_there(statement, pinned)
             raise
@@ -134,10 +135,11 @@ class SqlAnswers:
         validator: Validator | None,
     ) -> Answer:
         """The answer; without a validator it is of now and nobody keeps it."""
-        made = await asyncio.to_thread(_body, result, form) if _is_large(result, form) else _body(result, form)
+        threads, body = self._answers.threads, partial(_body, result, form)
+        made = await (threads.large(request.receive, body) if _is_large(result, form) else threads.small(body))
         if validator is not None:
             return self._answers.keep(request, validator, made)
-        return not_kept(made, _passing(used) | said_of(made.coding))
+        return self._answers.not_kept(made, _passing(used) | said_of(made.coding))
 
     def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
         self._uses[digest] = tables
@@ -176,7 +178,7 @@ def _used(pinned: Sequence[Pinned], tables: Sequence[str]) -> list[Pinned]:
 
 
 def _passing(used: Sequence[Pinned]) -> dict[str, str]:
-    return {"Vary": VARY, "X-Revision": _revision(used), "Cache-Control": "no-store"}
+    return {"Vary": VARY, "X-Revision": _revision(used), "Cache-Control": "no-store", REPEATABLE: "false"}
 
 
 def _revision(used: Sequence[Pinned]) -> str:
@@ -190,7 +192,7 @@ def _digest(statement: Statement) -> bytes:
 
 def _validator(used: Sequence[Pinned], digest: bytes, form: Form) -> Validator:
     commits = [(entry.snapshot.spec.name, entry.snapshot.sha) for entry in used]
-    etag = etag_of("sql", commits, digest, *form.named)
+    etag = etag_of("sql", duckdb.__version__, commits, digest, *form.named)
     return Validator(etag, _revision(used), immutable=all(entry.immutable for entry in used))
 
 

@@ -82,7 +82,10 @@ def _tables(snapshots: Sequence[Snapshot]) -> dict[str, SqlTable]:
 
 
 def _rows_of(snapshot: Snapshot) -> Iterator[Path]:
+    """Files by their newest rows; a statement sees the same rows in the same order from either form of one."""
     for file in snapshot.data:
+        if not file.index.as_mapped:
+            file.open()
         yield file.mapped if file.is_open and file.mapped.exists() else file.parquet
 
 

@@ -1,5 +1,6 @@
 """What a commit changed: computed once, and written for each subscriber as far as it asked for it."""
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -49,6 +50,8 @@ class CommitChange:
     earlier: HubCommit
     later: HubCommit
     found: Difference | None = field(repr=False)
+    written: "dict[Interest, asyncio.Task[bytes | None]]" = field(default_factory=dict, repr=False)
+    """What is being written now."""
 
     @property
     def rows(self) -> int:

@@ -6,7 +6,7 @@ A change is computed once for all subscribers. Each has a bounded queue; one tha
 import asyncio
 import contextlib
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +16,7 @@ from api.engine.engine import Engine
 from api.engine.hub.reader import HubCommit
 from api.engine.snapshot import Snapshot
 from api.http.errors import TooManyStreams
+from api.http.recent import Recent
 from api.stream.changes import CommitChange, Interest, change_between
 from datahub_assets.domain.errors import DataHubError
 
@@ -28,7 +29,8 @@ QUEUED: Final = 64
 _REPLAYED: Final = 60
 """Commits a listener may have missed and still be told of one by one; more are told of as one change."""
 _REMEMBERED_ROWS: Final = 200_000
-_REMEMBERED: Final = 1_000
+_LEAST_ROWS: Final = 200
+"""What a change counts for at least, as it takes some room of its own."""
 _TRY_AGAIN_S: Final = 2.0
 
 
@@ -49,8 +51,7 @@ class Feed:
         self._places: Counter[str] = Counter()
         self._announced: dict[str, Snapshot] = {}
         self._told: dict[str, str] = {}
-        self._known: OrderedDict[tuple[str, str, str], CommitChange] = OrderedDict()
-        self._known_rows = 0
+        self._known: Recent[tuple[str, str, str], CommitChange] = Recent(_REMEMBERED_ROWS)
         self._failing: set[str] = set()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -124,6 +125,18 @@ class Feed:
         for one, two in zip([earlier, *steps[:-1]], steps, strict=True):
             yield await self._change(dataset, one, two)
 
+    def forget_unused(self, *, for_s: float) -> None:
+        """Drop changes nobody was told of for so long; who asks for one again has it computed again."""
+        self._known.forget_unused(for_s=for_s)
+
+    async def text(self, change: CommitChange, interest: Interest) -> bytes | None:
+        """A change as JSON, as `CommitChange.text`; made once, in a thread, for all who ask for the same meanwhile."""
+        writing = change.written.get(interest)
+        if writing is None:
+            writing = change.written[interest] = asyncio.create_task(asyncio.to_thread(change.text, interest))
+            writing.add_done_callback(lambda _: change.written.pop(interest))
+        return await asyncio.shield(writing)
+
     async def _follow(self) -> None:
         while True:
             await self._news.wait()
@@ -193,11 +206,7 @@ class Feed:
             return known
         one, two = await self._snapshot(dataset, earlier), await self._snapshot(dataset, later)
         change = await asyncio.to_thread(change_between, one, two)
-        self._known[key] = change
-        self._known_rows += change.rows
-        while self._known_rows > _REMEMBERED_ROWS or len(self._known) > _REMEMBERED:
-            _, dropped = self._known.popitem(last=False)
-            self._known_rows -= dropped.rows
+        self._known.put(key, change, weight=max(change.rows, _LEAST_ROWS))
         return change
 
     async def _snapshot(self, dataset: Dataset, commit: HubCommit) -> Snapshot:

@@ -100,7 +100,7 @@ async def events_for(feed: Feed, interest: Interest, *, since: Mapping[str, str]
             if change is None:
                 return
             at[change.spec.name] = change.later.sha
-            text = change.text(interest)
+            text = await feed.text(change, interest)
             if text is not None:
                 yield event(_kind(change), text, event_id=_event_id(at, interest))
 
@@ -114,7 +114,7 @@ async def _caught_up(
     try:
         async for change in feed.missed(name, at[name], until):
             at[name] = change.later.sha
-            text = change.text(interest)
+            text = await feed.text(change, interest)
             if text is not None:
                 yield event(_kind(change), text, event_id=_event_id(at, interest))
     except DataHubError as error:

@@ -70,6 +70,7 @@ def _ours(there: Upstreams, starts: dict[str, int]) -> float:
         settings.of(CandleSettings),
         tick_s=settings.tick_s,
         last_open_times={(symbol, name): start for symbol in symbols for name, start in starts.items()},
+        rechecks={},  # as many have their turn as in any tick
         clock=lambda: time.time_ns() // 1_000_000,
         log=logging.getLogger("benchmarks.fetch"),
     )

@@ -9,7 +9,7 @@ import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain.columns import Column, ColumnKind
-from datahub_assets.domain.gaps import GridGap
+from datahub_assets.domain.gaps import Cause, GridGap
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec, named_text, value_text
 from datahub_assets.domain.tables import FETCHED
 
@@ -25,8 +25,8 @@ _GAP_COLUMNS: Final = (
     Column(
         "cause",
         ColumnKind.TEXT,
-        "`not_fetched`: not asked for successfully yet; `exchange_had_none`: asked again and answered without; "
-        "`quarantined`: it came, and failed a check",
+        "why they are missing, or were until they arrived: `not_fetched`: not asked for successfully yet; "
+        "`exchange_had_none`: asked again and answered without; `quarantined`: it came, and failed a check",
     ),
     Column("first_seen", ColumnKind.TIME, "when the gap was noticed, UTC"),
     Column("asked_at", ColumnKind.TIME, "when upstream was last asked for it, UTC"),
@@ -59,7 +59,26 @@ def gaps_of(spec: DatasetSpec) -> LedgerSpec | None:
         key=(DATASET, "series", "first_time"),
         latest="updated_at",
         upgrade=spec.gaps.upgrade,
+        remember=_remembered_causes,
     )
+
+
+def _remembered_causes(lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines of gaps, each key's earlier ones before the later: of the same gap, a cause known once stays known.
+
+    The same: the earlier line tells of all its rows, and was open still when the later one saw it. So two installations
+    that write one ledger, of which one has asked upstream and the other has not, do not undo each other's knowledge.
+    """
+    key, known = [DATASET, "series", "first_time"], pl.col("cause") != Cause.NOT_FETCHED
+    if not lines.select(key).is_duplicated().any():
+        return lines
+    told = ("cause", "asked_at", "asks")
+    last, healed = pl.col("last_time"), pl.col("healed_at").fill_null(pl.datetime(9999, 1, 1, time_zone="UTC"))
+    named = {**{name: pl.col(name) for name in told}, "last": last, "healed": healed}
+    earlier = {f"earlier_{name}": pl.when(known).then(value).forward_fill().over(key) for name, value in named.items()}
+    same = (pl.col("earlier_last") >= last) & (pl.col("earlier_healed") >= pl.col("first_seen"))
+    taken = [pl.when(~known & same).then(f"earlier_{name}").otherwise(name).alias(name) for name in told]
+    return lines.with_columns(**earlier).with_columns(taken).drop(list(earlier))
 
 
 def corrections_of(spec: DatasetSpec) -> LedgerSpec | None:
@@ -117,6 +136,20 @@ def gap_line(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:
         "healed_at": gap.healed_at,
         "updated_at": gap.updated_at,
     }
+
+
+def gap_of(line: Mapping[str, Any]) -> GridGap:
+    """What a line of the ledger says; its times are epoch ms."""
+    return GridGap(
+        line["first_time"],
+        line["last_time"],
+        Cause(line["cause"]),
+        first_seen=line["first_seen"],
+        updated_at=line["updated_at"],
+        asked_at=line["asked_at"],
+        asks=line["asks"],
+        healed_at=line["healed_at"],
+    )
 
 
 def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

@@ -4,13 +4,22 @@ import dagster as dg
 
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.defs.resources import KEY, DataHubResource
-from datahub_assets.stores.hub.history import MANY_COMMITS, SQUASH_LOSES, commit_count, squash
+from datahub_assets.stores.hub.history import (
+    MAINTENANCE_SCHEDULE,
+    MANY_COMMITS,
+    SQUASH_LOSES,
+    commit_count,
+    squash,
+)
 
 
 @dg.op(required_resource_keys={KEY}, description=f"Squash every dataset with more than {MANY_COMMITS} commits.")
 def squash_long_histories(context: dg.OpExecutionContext) -> None:
     """Tag the day and squash, dataset by dataset."""
     datahub: DataHubResource = context.resources.datahub
+    if datahub.settings.hub_drops_history:
+        context.log.info("the embedded Hub keeps its histories short itself (DATAHUB_KEEP_HISTORY_DAYS): nothing to do")
+        return
     with datahub.cache() as cache:
         hub = datahub.hub(cache)
         for spec in DATASETS.values():
@@ -29,7 +38,7 @@ def hub_maintenance() -> None:
 
 
 hub_maintenance_schedule = dg.ScheduleDefinition(
-    name="hub_maintenance_schedule",
+    name=MAINTENANCE_SCHEDULE,
     job=hub_maintenance,
     cron_schedule="17 3 * * *",
     execution_timezone="UTC",

@@ -1,6 +1,7 @@
-"""Whether the process of a Dagster run still lives, whichever launcher started it."""
+"""Whether the process of a Dagster run still lives: the launcher says, or else the pid that the run has told."""
 
 from enum import Enum
+from typing import Protocol, runtime_checkable
 
 import dagster as dg
 import psutil
@@ -17,7 +18,23 @@ class Worker(Enum):
     GONE = "gone"
 
 
-def worker_of(instance: dg.DagsterInstance, run_id: str) -> Worker:
+@runtime_checkable
+class KnowsWorkers(Protocol):
+    """A run launcher that knows the processes it started."""
+
+    def worker(self, run: dg.DagsterRun, *, changed_at: float) -> Worker:
+        """What is known of the process of an unfinished run; `changed_at`: epoch s of the last change of its status."""
+
+
+def worker_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> Worker:
+    """What the launcher knows of the process of a run; what its pid tells, with a launcher that knows nothing."""
+    launcher, run = instance.run_launcher, record.dagster_run
+    if isinstance(launcher, KnowsWorkers):
+        return launcher.worker(run, changed_at=record.update_timestamp.timestamp())
+    return worker_by_pid(instance, run.run_id)
+
+
+def worker_by_pid(instance: dg.DagsterInstance, run_id: str) -> Worker:
     """Look at the last process that said "Started process for run": its pid, and that it is no later one's.
 
     A pid alone proves nothing, as pids are reused; a process that started after the run reported its pid is another

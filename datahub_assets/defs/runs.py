@@ -19,7 +19,7 @@ UNFINISHED = [
 BUCKET_TAG = "datahub/bucket"
 """Tag of a run a sensor started: the span of time it was started for."""
 START_LIMIT_S = 60.0
-"""A run that was made and has not said its pid for so long has no process, unless it waits in the queue."""
+"""A run that was made and of whose process nothing is known for so long has none, unless it waits in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def unfinished(instance: dg.DagsterInstance, spec: DatasetSpec) -> list[LiveRun]
         LiveRun(
             run_id=record.dagster_run.run_id,
             status=record.dagster_run.status,
-            worker=worker_of(instance, record.dagster_run.run_id),
+            worker=worker_of(instance, record),
             idle_s=time.time() - record.update_timestamp.timestamp(),
         )
         for record in records

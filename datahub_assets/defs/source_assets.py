@@ -33,7 +33,7 @@ class SourceRun:
 
     Attributes:
         datahub: the settings, the clock, the landing folder.        cache: what is stored already.
-        log: gets the lines a person follows.
+        log: gets the lines a person follows; a warning that each run would give is told once.
         not_before_ms: the upstream wants no request before this time, epoch milliseconds UTC.
     """
 
@@ -78,10 +78,12 @@ def asset_of(
         def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
             datahub: DataHubResource = context.resources.datahub
             datahub.status.ticked(spec.name, now_ms=datahub.clock())
-            with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
+            with raised_for_dagster(context, datahub, spec=spec) as log, datahub.cache() as cache:
                 not_before_ms = int(cache.note(spec, PAUSE_NOTE, default=0))
-                run = SourceRun(datahub, cache, context.log, not_before_ms)
-                result = _landed(spec, datahub, _fetched(spec, run, ask))
+                run = SourceRun(datahub, cache, log, not_before_ms)
+                fetched = _fetched(spec, run, ask)
+                result = _landed(spec, datahub, fetched)
+                cache.series(spec).note_rechecks(fetched.rechecked, failed=fetched.failed, now_ms=datahub.clock())
                 if then is not None:
                     then(run)
                 return result

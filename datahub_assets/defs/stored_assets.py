@@ -29,18 +29,18 @@ def cache_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
     )
     def cached(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
         datahub: DataHubResource = context.resources.datahub
-        with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
+        with raised_for_dagster(context, datahub, spec=spec) as log, datahub.cache() as cache:
             now_ms = datahub.clock()
             follows = datahub.settings.of(spec.settings).follows
             drained = cache.drain(datahub.landing, spec, now_ms=now_ms, followed=follows)
             pruned = cache.prune(spec, now_ms=now_ms)
             waiting = cache.waiting(spec)
             saved = drained.upserted
-            context.log.info(
+            log.info(
                 "saved %d new and %d changed records of %s in SQLite, %d unchanged; %d wait for the Hub",
                 *(saved.inserted, saved.updated, spec.name, saved.unchanged, waiting),
             )
-            _tell_losses(spec, drained, pruned.lines, log=context.log)
+            _tell_losses(spec, drained, pruned.lines, log=log)
             return dg.MaterializeResult(
                 metadata={
                     **metadata.of_rows(spec, cache.unpublished(spec, limit=MOST_ROWS).frame, now_ms=now_ms),
@@ -85,13 +85,14 @@ def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
     )
     def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
         datahub: DataHubResource = context.resources.datahub
-        with raised_for_dagster(context, datahub, spec=spec), datahub.cache() as cache:
+        with raised_for_dagster(context, datahub, spec=spec) as log, datahub.cache() as cache:
             hub, limits = datahub.hub(cache), CommitLimits.of(datahub.settings)
-            outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=datahub.clock(), log=context.log)
+            if not cache.budget.wait(spec, limits=limits, now_ms=datahub.clock()).ms:
+                inherited_gaps.close(spec, cache=cache, hub=hub, now_ms=datahub.clock())
+            outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=datahub.clock(), log=log)
             if outcome.reason is not None:
-                context.log.info(outcome.told(spec))
+                log.info(outcome.told(spec))
             now_ms = datahub.clock()
-            inherited_gaps.close(spec, cache=cache, now_ms=now_ms)
             known = chain_facts.of_chain(cache, spec, now_ms=now_ms)
             is_waiting = outcome.commit is None and cache.waiting(spec) > 0
             tell = datahub.status.waited if is_waiting else datahub.status.succeeded

@@ -9,6 +9,7 @@ hub_errors              which error a Hub's refusal is
 hub_files               a file of a repo, and the ids of commits and contents
 ledgers                 side tables published beside the rows
 partitions              which file of a repo a row belongs in, now and later
+rechecks                whose turn it is to be asked for again
 rows                    checked and rejected rows, and how two versions of a row merge
 sql_names               names in SQL text
 tables                  TableSpec: columns, key, order and partitioning of a table

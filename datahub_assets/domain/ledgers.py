@@ -28,6 +28,8 @@ class LedgerSpec:
         path: its file in the repo.
         key: columns that identify a line.        latest: of two lines with one key, the later by this column counts.
         upgrade: turns lines as an earlier version wrote them into lines of this form; None where there was none.
+        remember: given all lines with their keys' earlier versions before them, gives them with what a later one does
+            not know taken from an earlier one; None where each line says all.
     """
 
     name: str
@@ -38,6 +40,7 @@ class LedgerSpec:
     key: tuple[str, ...]
     latest: str
     upgrade: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    remember: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -76,6 +79,8 @@ class LedgerSpec:
         lines = pl.concat([pl.DataFrame(schema=self.polars_schema()), *(frame.select(columns) for frame in frames)])
         others = [name for name in columns if name not in self.key and name != self.latest]
         ranked = lines.sort([*self.key, self.latest, *others], nulls_last=False)
+        if self.remember is not None:
+            ranked = self.remember(ranked)
         return ranked.unique(subset=list(self.key), keep="last", maintain_order=True)
 
 

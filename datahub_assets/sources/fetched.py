@@ -23,6 +23,8 @@ class Fetched:
             everything else are in `checked`.
         pause_until_ms: the upstream wants no request before this time (epoch ms); None when it said no such thing.
             Hand it to the next fetch as `not_before_ms`, also across processes: asking during a ban prolongs it.
+        rechecked: series whose earlier rows were asked for again, since upstream may have corrected them; of those that
+            are not in `failed` they have come. It is remembered until the next fetch.
     """
 
     checked: Checked
@@ -30,6 +32,7 @@ class Fetched:
     elapsed_s: float
     failed: Mapping[tuple[str, ...], SourceError] = field(default_factory=dict)
     pause_until_ms: int | None = None
+    rechecked: tuple[tuple[str, ...], ...] = ()
 
 
 def report_rejected(rejected: Sequence[Rejected], *, log: logging.Logger) -> None:

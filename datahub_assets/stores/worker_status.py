@@ -14,7 +14,16 @@ from pathlib import Path
 import msgspec
 
 from datahub_assets.domain.times import iso, utc_datetime
-from datahub_assets.domain.worker_status import FILE_NAME, UNREADABLE, Chain, WorkerError, WorkerStatus, decode, encode
+from datahub_assets.domain.worker_status import (
+    FILE_NAME,
+    UNREADABLE,
+    Chain,
+    Notice,
+    WorkerError,
+    WorkerStatus,
+    decode,
+    encode,
+)
 from datahub_system.files.private import make
 
 _MESSAGE_LENGTH = 500
@@ -66,15 +75,32 @@ class WorkerStatusFile:
     def succeeded(self, chain: str, known: Chain, *, now_ms: int) -> None:
         """A run of the chain has published, or had nothing to publish. `known` is what the cache knows of it."""
         success = msgspec.structs.replace(known, last_success=utc_datetime(now_ms))
-        self._change(chain, lambda told: msgspec.structs.replace(success, last_tick=told.last_tick), now_ms=now_ms)
+
+        def change(told: Chain) -> Chain:
+            return msgspec.structs.replace(success, last_tick=told.last_tick, notices=told.notices)
+
+        self._change(chain, change, now_ms=now_ms)
 
     def waited(self, chain: str, known: Chain, *, now_ms: int) -> None:
         """A run of the chain has rows that the Hub does not get yet: neither a success nor the end of an error."""
 
         def change(told: Chain) -> Chain:
             return msgspec.structs.replace(
-                known, last_tick=told.last_tick, last_success=told.last_success, last_error=told.last_error
+                known,
+                last_tick=told.last_tick,
+                last_success=told.last_success,
+                last_error=told.last_error,
+                notices=told.notices,
             )
+
+        self._change(chain, change, now_ms=now_ms)
+
+    def noticed(self, chain: str, step: str, notices: tuple[Notice, ...], *, now_ms: int) -> None:
+        """What a step of the chain warns of now."""
+
+        def change(told: Chain) -> Chain:
+            others = tuple(one for one in told.notices if one.step != step)
+            return msgspec.structs.replace(told, notices=(*others, *notices))
 
         self._change(chain, change, now_ms=now_ms)
 

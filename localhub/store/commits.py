@@ -145,13 +145,13 @@ def by_sha(con: sqlite3.Connection, repo: Repo, sha: str) -> Commit | None:
 
 
 def view_of(con: sqlite3.Connection, commit: Commit) -> View:
-    """The tree of a commit."""
-    newest = con.execute("SELECT max(id) AS id FROM commits WHERE line = ?", (commit.line,)).fetchone()["id"]
-    return View(line=commit.line, commit_id=commit.id, live=newest == commit.id)
+    """The tree of a commit; live where a branch stands on it, whose line then ends with it."""
+    ends = con.execute("SELECT 1 FROM refs WHERE line = ? AND commit_id = ?", (commit.line, commit.id)).fetchone()
+    return View(line=commit.line, commit_id=commit.id, live=ends is not None)
 
 
 def history(con: sqlite3.Connection, commit: Commit, *, limit: int) -> list[Commit]:
-    """`commit` and its ancestors, newest first, at most `limit`."""
+    """`commit` and its ancestors, newest first, at most `limit`. It ends where an ancestor was forgotten."""
     rows = con.execute(
         "WITH RECURSIVE back (id) AS (SELECT ? UNION ALL SELECT parent_id FROM commits JOIN back USING (id) "
         "WHERE parent_id IS NOT NULL LIMIT ?) SELECT commits.* FROM back JOIN commits USING (id) ORDER BY id DESC",
@@ -161,7 +161,7 @@ def history(con: sqlite3.Connection, commit: Commit, *, limit: int) -> list[Comm
 
 
 def titles(con: sqlite3.Connection, entries: Iterable[Entry]) -> dict[int, Commit]:
-    """The commits that last changed these entries, by id; some may be gone after a squash and garbage collection."""
+    """The commits that last changed these entries, by id; some may have been forgotten since."""
     found = {}
     for commit_id in {entry.changed for entry in entries}:
         row = con.execute("SELECT * FROM commits WHERE id = ?", (commit_id,)).fetchone()

@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 BUSY_TIMEOUT_S = 60.0
+_PAGES_AT_ONCE = 256
+_WAL_BYTES = 16 * 1024 * 1024  # what is left of the write-ahead log after one that was larger
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tokens (
@@ -39,6 +41,7 @@ CREATE TABLE IF NOT EXISTS refs (
     name TEXT NOT NULL, commit_id INTEGER NOT NULL, line INTEGER,
     PRIMARY KEY (repo_id, name)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS branch_of_line ON refs (line) WHERE line IS NOT NULL;
 CREATE TABLE IF NOT EXISTS entries (
     line INTEGER NOT NULL REFERENCES lines (id) ON DELETE CASCADE,
     path TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER,
@@ -90,11 +93,17 @@ class HubDatabase:
                 raise
             con.execute("COMMIT")
 
-    def shrink(self) -> None:
-        """Give the pages of deleted rows back to the file system."""
+    def shrink(self, *, pause: Callable[[], None]) -> None:
+        """Give the pages of deleted rows back to the file system, some at a time and with a pause between."""
         with self._borrowed() as con:
-            con.execute("PRAGMA incremental_vacuum").fetchall()
-            con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            free = _free_pages(con)
+            while free:
+                con.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")  # `execute` would free one page
+                before, free = free, _free_pages(con)
+                if free >= before:  # others freed as many, or the file is of a kind that cannot shrink
+                    break
+                pause()
+            con.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # the others wait for readers, and all for them
 
     def close(self) -> None:
         """Close the idle connections; call once no transaction is open."""
@@ -116,5 +125,10 @@ class HubDatabase:
         con = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         con.row_factory = sqlite3.Row
         con.execute("PRAGMA synchronous = FULL")
+        con.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         con.execute("PRAGMA foreign_keys = ON")
         return con
+
+
+def _free_pages(con: sqlite3.Connection) -> int:
+    return int(con.execute("PRAGMA freelist_count").fetchone()[0])

@@ -98,6 +98,12 @@ def create_tag(con: sqlite3.Connection, repo: Repo, name: str, *, target: Commit
     return True
 
 
+def tagged(con: sqlite3.Connection, repo: Repo, name: str) -> int | None:
+    """The row id of the commit that a tag is on, None if there is no such tag."""
+    row = con.execute("SELECT commit_id FROM refs WHERE repo_id = ? AND name = ?", (repo.id, TAGS + name)).fetchone()
+    return None if row is None else int(row["commit_id"])
+
+
 def delete(con: sqlite3.Connection, repo: Repo, full_name: str) -> Commit | None:
     """Remove a branch or tag; returns the commit it pointed to, None if it was not there."""
     row = con.execute("SELECT commit_id FROM refs WHERE repo_id = ? AND name = ?", (repo.id, full_name)).fetchone()

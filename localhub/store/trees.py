@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A tree to read: the line at the commit of this id; `live` if no later commit is on that line."""
+    """A tree to read: the line at the commit of this id; `live` if no later commit ever was on that line."""
 
     line: int
     commit_id: int

@@ -20,6 +20,7 @@ from api.engine.snapshot import Snapshot
 from api.http.metrics import Metrics
 from api.http.problems import problem_response
 from api.http.reading import known_parameters_only
+from api.http.work_threads import WorkThreads
 from api.rows.controller import rows_router
 from tests.api.conftest import Client
 from tests.api.installed import INCIDENTS, RECEIPTS, incidents, receipts
@@ -57,7 +58,8 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             maker.snapshot(INCIDENTS, told[:20], told[20:]),
             maker.snapshot(RECEIPTS, both.filter("settled"), both.filter(~pl.col("settled"))),
         )
-        answers = Answers(served, ResponseCache(1 << 20), Metrics())  # type: ignore[arg-type]
+        threads = WorkThreads()
+        answers = Answers(served, ResponseCache(1 << 20), Metrics(), threads)  # type: ignore[arg-type]
         app = Litestar(
             route_handlers=[rows_router((INCIDENTS, RECEIPTS))],
             guards=[known_parameters_only],
@@ -66,6 +68,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         )
         with TestClient(app) as client:
             yield client
+        threads.close()
 
 
 def get(client: Client, url: str) -> list[dict[str, Any]]:

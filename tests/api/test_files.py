@@ -18,6 +18,8 @@ from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubContentInvalid, HubUnavailable
 from datahub_assets.domain.hub_files import HubFile
+from datahub_assets.stores.hub import layout
+from tests.api.installed import INCIDENTS, incidents
 from tests.api.workers import HOUR_MS, NOW_MS, candles, prices
 
 
@@ -67,6 +69,45 @@ def test_rows_come_out_sorted_and_typed_whatever_the_file_is(
         ("BBB", 5, 5, 1),
     ]
     assert (spans["AAA"].min_ms, spans["AAA"].max_ms) == (NOW_MS - 4 * HOUR_MS, NOW_MS)
+
+
+@pytest.mark.parametrize("spec", [OHLC, MARKET, INCIDENTS], ids=lambda spec: spec.name)
+def test_the_projects_own_files_have_rows_as_they_are_mapped(
+    reader: MakeReader, tmp_path: Path, spec: DatasetSpec
+) -> None:
+    rows = {"ohlc": candles(("A", "B"), count=9), "market": prices(), "incidents": incidents(4)}[spec.name]
+    path = tmp_path / "written"
+    path.write_bytes(layout.write(spec, rows.sort(spec.file_order)))
+    assert reader(spec).index(path, group="1h" if spec is OHLC else None).as_mapped
+
+
+@pytest.mark.parametrize(
+    ("rows", "as_mapped"),
+    [
+        pytest.param(candles(("A", "B"), count=9).sort(OHLC.sort), True, id="as they are"),
+        pytest.param(candles(("A",), count=1), True, id="one row"),
+        pytest.param(candles(("A",), count=9)[:0], True, id="no row"),
+        pytest.param(pl.concat([candles(("A",), count=9).sort(OHLC.sort)] * 2).sort(OHLC.sort), True, id="twice"),
+        pytest.param(candles(("B", "A"), count=9), False, id="in another order"),
+        pytest.param(candles(("A",), count=9).sort("timestamp", descending=True), False, id="newest first"),
+        pytest.param(
+            candles(("A",), count=1).with_columns(pl.col("close_time") + pl.duration(microseconds=7)),
+            False,
+            id="less than a millisecond",
+        ),
+        pytest.param(candles(("A",), count=1).with_columns(pl.col("open").cast(pl.Float32)), False, id="short floats"),
+    ],
+)
+def test_it_is_known_which_files_of_others_do(
+    reader: MakeReader, tmp_path: Path, rows: pl.DataFrame, *, as_mapped: bool
+) -> None:
+    assert reader(OHLC).index(parquet(tmp_path, rows), group="1h").as_mapped is as_mapped
+
+
+def test_rows_of_one_key_keep_their_order(reader: MakeReader, tmp_path: Path) -> None:
+    doubles = pl.concat([candles(("A",), count=1, seed=seed) for seed in range(3000)])
+    path = parquet(tmp_path, doubles)
+    assert reader(OHLC).rows(path).frame["ingested_at"].to_list() == doubles["ingested_at"].to_list()
 
 
 def test_what_an_earlier_version_mapped_is_not_served(

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from api.encoders import FORMATS
 from tests.api.conftest import Client
 from tests.api.question import MEDIA_TYPES, URL
 
@@ -37,6 +38,19 @@ def test_csv_holds_the_same_rows(client: Client) -> None:
     lines = list(csv.DictReader(io.StringIO(client.get(f"{URL}&format=csv").text)))
     assert [line["timestamp"] for line in lines] == [row["timestamp"] for row in rows(client)]
     assert [float(line["close"]) for line in lines] == [row["close"] for row in rows(client)]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_equal_rows_are_equal_bytes_however_they_came_together(name: str) -> None:
+    """And whatever lies under their nulls: memory that was never written, mostly."""
+    bodies = set()
+    for dirt in (1, 2):
+        values = pa.py_buffer(bytes([dirt]) * 8 * 5_000)
+        column = pa.Array.from_buffers(pa.int64(), 5_000, [pa.py_buffer(bytes(625)), values])
+        frame = pl.concat([pl.DataFrame({"x": column}), pl.DataFrame({"x": range(100)})], rechunk=False)
+        pieces = [frame[: 10 * dirt], frame[10 * dirt :]]
+        bodies.add(b"".join(FORMATS[name].encode(pl.concat(pieces, rechunk=False))))
+    assert len(bodies) == 1
 
 
 @pytest.mark.parametrize("name", ["arrow", "parquet"])

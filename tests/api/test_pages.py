@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.engine.selection import select
 from api.engine.selection.query import RowQuery
 from api.engine.selection.select import rows_of
 from api.engine.snapshot import Snapshot
@@ -136,14 +137,16 @@ def cases(draw: st.DrawFn) -> tuple[DatasetSpec, Files, Given]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(case=cases())
+@given(case=cases(), few=st.sampled_from((0, select.FEW_SERIES)))
 def test_pages_are_the_whole_in_order_each_row_once(
-    place: SnapshotMaker, case: tuple[DatasetSpec, Files, Given]
+    place: SnapshotMaker, case: tuple[DatasetSpec, Files, Given], few: int
 ) -> None:
     spec, files, asked = case
     meant = [row for row in rows(spec, files) if fulfils(row, asked) and is_within(row, asked)]
     meant.sort(key=lambda row: tuple(row[name] for name in spec.page_order))
-    found = pages(snapshot(place, spec, files), asked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(select, "FEW_SERIES", few)
+        found = pages(snapshot(place, spec, files), asked)
     newest_first = asked["order"] == "desc" or (asked["order"] is None and spec.newest.newest_first)  # type: ignore[union-attr]
     if newest_first:
         meant.reverse()
@@ -205,7 +208,9 @@ def test_rows_of_several_groups_come_in_order_of_time(place: SnapshotMaker) -> N
     assert [(row["side"], epoch_ms(row["happened_at"])) for page in found for row in page] == at
 
 
-def test_a_rare_row_is_found_behind_many(place: SnapshotMaker) -> None:
+@pytest.mark.parametrize("few", [0, select.FEW_SERIES])
+def test_a_rare_row_is_found_behind_many(place: SnapshotMaker, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(select, "FEW_SERIES", few)
     spec = spec_of(Make(rest=("number",)))
     count = 30_000
     frame = frame_of(spec, [_ROW] * count)

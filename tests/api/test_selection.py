@@ -13,8 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from api.engine.datafile import DataFile
+from api.engine.selection import select
 from api.engine.selection.query import NotResident, RowQuery, RowsPage
 from api.engine.selection.select import rows_of
+from api.engine.snapshot import Snapshot
 from datahub_assets.datasets.candles.spec import OHLC
 from tests.api.snapshots import SnapshotMaker, making, snapshot_of
 from tests.api.workers import HOUR_MS, candles
@@ -98,26 +100,38 @@ def oldest_first(query: RowQuery, page: RowsPage) -> list[tuple[object, ...]]:
     return (page.frame.reverse() if query.descending else page.frame).rows()
 
 
+FEW = st.sampled_from((0, select.FEW_SERIES))
+"""Up to how many series are searched one by one: none, or the three that there are."""
+
+
+def page_of(snapshot: Snapshot, query: RowQuery, few: int) -> RowsPage:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(select, "FEW_SERIES", few)
+        return select.rows_of(snapshot, query)
+
+
 @settings(max_examples=150, deadline=None)
-@given(frames=histories(), query=queries)
-def test_a_page_is_the_sorted_whole_cut(place: SnapshotMaker, frames: list[pl.DataFrame], query: RowQuery) -> None:
+@given(frames=histories(), query=queries, few=FEW)
+def test_a_page_is_the_sorted_whole_cut(
+    place: SnapshotMaker, frames: list[pl.DataFrame], query: RowQuery, few: int
+) -> None:
     snapshot = snapshot_of(OHLC, hourly(place, frames))
     whole = expected(frames, query)
-    page = rows_of(snapshot, query)
+    page = page_of(snapshot, query, few)
     nearest = whole[: query.limit] if is_forward(query) else whole[-query.limit :]
     assert oldest_first(query, page) == nearest
     assert (page.next is None) == (len(whole) <= query.limit)
 
 
 @settings(max_examples=40, deadline=None)
-@given(frames=histories(), query=queries)
-def test_pages_make_up_the_whole(place: SnapshotMaker, frames: list[pl.DataFrame], query: RowQuery) -> None:
+@given(frames=histories(), query=queries, few=FEW)
+def test_pages_make_up_the_whole(place: SnapshotMaker, frames: list[pl.DataFrame], query: RowQuery, few: int) -> None:
     snapshot = snapshot_of(OHLC, hourly(place, frames))
     whole = expected(frames, query)
     found: list[tuple[object, ...]] = []
     position = query.after
     for _ in itertools.count():
-        page = rows_of(snapshot, msgspec.structs.replace(query, after=position))
+        page = page_of(snapshot, msgspec.structs.replace(query, after=position), few)
         rows = oldest_first(query, page)
         found = [*found, *rows] if is_forward(query) else [*rows, *found]
         position = page.next

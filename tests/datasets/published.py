@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 GAPS, CORRECTIONS = ledgers_of(OHLC)
 INTERVALS = ("1h", "4h", "1d")
 ALL_FILES = {"default": "data/**/*.parquet", "gaps": GAPS.path, "corrections": CORRECTIONS.path} | {
-    name: f"data/{name}/*.parquet" for name in INTERVALS
+    name: f"data/{name}/**/*.parquet" for name in INTERVALS
 }
 
 

@@ -10,6 +10,7 @@ from huggingface_hub import HfApi
 from pydantic import SecretStr
 
 from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
@@ -19,7 +20,7 @@ from datahub_assets.defs import chain, error_mapping
 from datahub_assets.domain.data_files import is_sealed, is_small
 from datahub_assets.domain.ledgers import named_text
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.domain.times import DAY_MS, MINUTE_MS, utc_datetime
+from datahub_assets.domain.times import DAY_MS, MINUTE_MS, iso, utc_datetime
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache import quarantine
 from tests.defs.conftest import Bench
@@ -200,6 +201,8 @@ def test_rows_that_are_not_fit_are_not_published(bench: Bench) -> None:
         table = cache.table(OHLC)
         row = table.read().head(1).with_columns(high=pl.lit(0.5), low=pl.lit(0.9))
         table.put(row, version=10**6)
+        series = cache.series(OHLC)  # otherwise the row would be asked for again, and be well
+        series.note_rechecks(series.last_times(), failed=(), now_ms=bench.clock.now_ms())
     result = bench.run(OHLC)
     assert not result.success
     passed, description = verdicts(result)["numbers_plausible"]
@@ -324,21 +327,62 @@ def test_a_copy_of_a_file_is_named_left_alone_and_not_counted(bench: Bench, spec
     assert not any("lost files" in line for line in said), "nothing of ours is gone"
 
 
-def test_a_candle_corrected_many_hours_later_is_noticed_within_an_hour(bench: Bench) -> None:
-    settings = bench.datahub.settings.model_copy(update={"tick_s": 300})
-    seldom = replace(bench, datahub=replace(bench.datahub, settings=settings))
-    seldom.run(OHLC)
+def test_a_candle_corrected_many_hours_later_is_noticed_though_four_of_five_ticks_are_missed(bench: Bench) -> None:
+    bench.run(OHLC)
     old = bench.clock.now_ms() - 20 * 60 * MINUTE_MS
     bench.binance.trade("BTCUSDT", factor=1.5, at_ms=old)
     for _ in range(12):
-        seldom.clock.advance(5 * MINUTE_MS)
-        assert seldom.run(OHLC).success
+        bench.clock.advance(5 * MINUTE_MS)
+        assert bench.run(OHLC).success
     ledger = corrections_of(OHLC)
     assert ledger is not None
-    with seldom.datahub.cache() as cache:
+    with bench.datahub.cache() as cache:
         lines = cache.table(ledger).read()
     assert set(lines["dataset"]) == {OHLC.name}
     assert set(lines["key"]) == {
         named_text({"symbol": "BTCUSDT", "interval": name, "timestamp": utc_datetime(interval(name).floor(old))})
         for name in ("1h", "4h")
     }
+
+
+def told(bench: Bench, result: dg.ExecuteInProcessResult) -> list[str]:
+    """The lines of a run that a person sees as warnings, errors or their end."""
+    lines = bench.instance.all_logs(result.run_id)
+    return [
+        line.user_message
+        for line in lines
+        if not line.is_dagster_event and (int(line.level) >= logging.WARNING or line.user_message.startswith("over, "))
+    ]
+
+
+def test_a_pair_the_exchange_does_not_know_is_told_once_and_when_it_is_gone(bench: Bench) -> None:
+    settings = bench.datahub.settings
+    own = settings.of(CandleSettings)
+    wrong = own.model_copy(update={"symbols": ("BTCUSDT", "NOSUCHUSDT")})
+    changed = settings.model_copy(update={"of_datasets": {**settings.of_datasets, CandleSettings: wrong}})
+    misspelt = replace(bench, datahub=replace(bench.datahub, settings=changed))
+    said = []
+    for _ in range(3):
+        bench.clock.advance(MINUTE_MS)
+        said.append(told(misspelt, misspelt.materialize(OHLC, chain.source_key(OHLC))))
+    assert [len(lines) for lines in said] == [1, 0, 0]
+    assert "Binance refuses NOSUCHUSDT (delisted or misspelt?" in said[0][0]
+    (warning,) = bench.datahub.status.chain("ohlc").warnings
+    assert warning == said[0][0]
+    (over,) = told(bench, bench.materialize(OHLC, chain.source_key(OHLC)))
+    assert over.startswith("over, since 2025-11-24 12:01")
+    assert bench.datahub.status.chain("ohlc").warnings == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_outage_is_told_once_and_when_it_is_over(bench: Bench) -> None:
+    bench.coingecko.fail("server_error", times=None)
+    said = []
+    for _ in range(3):
+        bench.clock.advance(MINUTE_MS)
+        said.append(told(bench, bench.materialize(MARKET, chain.source_key(MARKET))))
+    assert [len(lines) for lines in said] == [2, 0, 0], "that it is tried again, and that it was in vain"
+    assert bench.status(MARKET)["last_error"]["at"] == iso(bench.clock.now_ms()), "the status follows"
+    bench.coingecko.recover()
+    (over,) = told(bench, bench.materialize(MARKET, chain.source_key(MARKET)))
+    assert over.startswith("over, since 2025-11-24 12:01")

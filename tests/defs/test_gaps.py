@@ -60,6 +60,36 @@ def test_pairs_the_exchange_no_longer_knows_do_not_keep_others_from_being_asked(
     assert {(gap.cause, gap.asks) for symbol in gone for gap in known[symbol, "1h"].gaps} == {(Cause.NOT_FETCHED, 1)}
 
 
+def test_a_gap_that_the_exchange_fills_after_all_still_says_that_it_had_none(bench: Bench) -> None:
+    hole = NOON_MS - 3 * HOUR_MS
+    bench = following(bench, "BTCUSDT")
+    bench.binance.gap("BTCUSDT", start_ms=hole, end_ms=hole + HOUR_MS)
+    with_a_hole(bench, "BTCUSDT")
+    ask(bench)
+    bench.binance.listings["BTCUSDT"].gaps.clear()
+    bench.clock.advance(10 * MINUTE_MS)
+    assert ask(bench) == {"BTCUSDT"}
+    with bench.datahub.cache() as cache:
+        (line,) = cache.table(GAPS).read().iter_rows(named=True)
+    assert (line["cause"], line["healed_at"] is None, line["asks"]) == (Cause.EXCHANGE_HAD_NONE, False, 2)
+
+
+def test_a_candle_that_comes_bad_after_the_exchange_had_none_is_quarantined(bench: Bench) -> None:
+    hole = NOON_MS - 3 * HOUR_MS
+    bench = following(bench, "BTCUSDT")
+    bench.binance.gap("BTCUSDT", start_ms=hole, end_ms=hole + HOUR_MS)
+    with_a_hole(bench, "BTCUSDT")
+    ask(bench)
+    bench.binance.listings["BTCUSDT"].gaps.clear()
+    bad = [hole, "1", "0.5", "2", "1", "1", hole + HOUR_MS - 1, "1", 1, "1", "1", "0"]  # high below low
+    bench.binance.set_kline("BTCUSDT", "1h", open_time=hole, kline=bad)
+    bench.clock.advance(10 * MINUTE_MS)
+    ask(bench)
+    with bench.datahub.cache() as cache:
+        (gap,) = cache.gaps(OHLC).coverages()["BTCUSDT", "1h"].gaps
+    assert gap.cause is Cause.QUARANTINED
+
+
 def test_a_pair_taken_out_of_the_settings_is_neither_asked_for_nor_missed(bench: Bench) -> None:
     with_a_hole(bench, "BTCUSDT", "ETHUSDT")
     bench = following(bench, "ETHUSDT")
@@ -118,4 +148,6 @@ def test_gaps_of_a_machine_that_was_replaced_are_closed(bench: Bench, tmp_path: 
         assert other.run(OHLC).success
     assert open_lines(other) == 0
     with other.datahub.cache() as cache:
-        assert inherited_gaps.close(OHLC, cache=cache, now_ms=bench.clock.now_ms()) == 0, "once is enough"
+        assert inherited_gaps.close(OHLC, cache=cache, hub=other.hub, now_ms=bench.clock.now_ms()) == 0, (
+            "once is enough"
+        )

@@ -13,7 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.defs import chain, retention, runs
-from datahub_assets.defs.run_workers import Worker, worker_of
+from datahub_assets.defs.run_workers import Worker, worker_by_pid
 from datahub_assets.defs.runs import LiveRun
 from datahub_assets.defs.sensors import Tick, run_key
 from tests.defs.conftest import NOON_MS, Bench
@@ -126,11 +126,11 @@ def test_a_run_whose_process_is_gone_is_failed_and_the_tick_goes_on(
 def test_another_process_under_the_same_pid_does_not_count(bench: Bench, process: subprocess.Popen[bytes]) -> None:
     run_id = a_run(bench, STARTED, pid=process.pid)
     (event,) = bench.instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-    assert worker_of(bench.instance, run_id) is Worker.ALIVE
+    assert worker_by_pid(bench.instance, run_id) is Worker.ALIVE
     assert event.timestamp > time.time() - 60
     with pytest.MonkeyPatch.context() as patch:  # the machine was restarted since, and the pid given out again
         patch.setattr("datahub_assets.defs.run_workers.started_at", lambda _pid: event.timestamp + 3600)
-        assert worker_of(bench.instance, run_id) is Worker.GONE
+        assert worker_by_pid(bench.instance, run_id) is Worker.GONE
 
 
 def test_a_run_by_hand_counts_and_one_of_the_other_chain_does_not(

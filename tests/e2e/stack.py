@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 120.0
@@ -28,6 +29,12 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def _signal(processes: list[psutil.Process], signum: int) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            one.send_signal(signum)
 
 
 class Stack:
@@ -78,7 +85,23 @@ class Stack:
         self.process.wait(timeout=20)
         return time.monotonic() - began
 
-    def wait_for(self, condition: Callable[[], Any], what: str, *, limit_s: float = START_LIMIT_S) -> Any:
+    def cut_the_power(self, when: Callable[[], bool]) -> None:
+        """End every process at once, without a chance to clean up, at a moment when this holds."""
+        assert self.process is not None
+        while True:
+            self.wait_for(when, "moment to cut the power", every_s=0.002)
+            family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+            _signal(family, signal.SIGSTOP)
+            if when():  # still, now that all stand
+                _signal(family, signal.SIGKILL)
+                self.process.wait()
+                psutil.wait_procs(family)
+                return
+            _signal(family, signal.SIGCONT)
+
+    def wait_for(
+        self, condition: Callable[[], Any], what: str, *, limit_s: float = START_LIMIT_S, every_s: float = 0.1
+    ) -> Any:
         """The first true value of `condition`; connection errors count as not yet."""
         deadline = time.monotonic() + limit_s
         last: object = None
@@ -92,7 +115,7 @@ class Stack:
                     return last
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"`datahub up` ended with {self.process.returncode}:\n{self.log()}")
-            time.sleep(0.1)
+            time.sleep(every_s)
         raise AssertionError(f"no {what} within {limit_s:.0f} s, last: {last!r}\n{self.log()}")
 
     def log(self, lines: int = 60) -> str:

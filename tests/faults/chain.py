@@ -61,11 +61,12 @@ class Chains:
     def run_bodies(self, spec: DatasetSpec) -> Outcome:
         """The functions behind the chain's assets, one after the other: the same work without Dagster around it."""
         forget()
-        context = SimpleNamespace(
-            resources=SimpleNamespace(**{KEY: self._workshop}), log=_LOG, retry_number=error_mapping.MAX_RETRIES
-        )
+        resources = SimpleNamespace(**{KEY: self._workshop})
         try:
             for key in chain.keys(spec):
+                context = SimpleNamespace(
+                    resources=resources, log=_LOG, retry_number=error_mapping.MAX_RETRIES, asset_key=key
+                )
                 asset: Any = self._definitions.resolve_assets_def(key)
                 asset.op.compute_fn.decorated_fn(context)
         except dg.Failure as error:

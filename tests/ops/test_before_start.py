@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -157,6 +158,13 @@ def test_the_embedded_hub_and_the_api_share_a_made_up_webhook_secret(tmp_path: P
     assert specs["api"].env["DATAHUB_WEBHOOK_SECRET"] == secret
     assert "http://127.0.0.1:7860/api/hub/webhook" in specs["hub"].argv
     assert environment.build(settings, {}).secret["DATAHUB_WEBHOOK_SECRET"] != secret
+
+
+@pytest.mark.parametrize(("days", "words"), [(None, ["7"]), ("30", ["30"]), ("0", [])])
+def test_the_embedded_hub_is_told_how_much_history_to_keep(tmp_path: Path, days: str | None, words: list[str]) -> None:
+    settings = settings_of(tmp_path, **({} if days is None else {"DATAHUB_KEEP_HISTORY_DAYS": days}))
+    argv = stack.localhub(settings, environment.build(settings, {})).argv
+    assert [value for option, value in pairwise(argv) if option == "--keep-history-days"] == words
 
 
 def test_children_report_to_nobody_and_ignore_logins_on_disk(tmp_path: Path) -> None:

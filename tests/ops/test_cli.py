@@ -213,6 +213,19 @@ def test_status_tells_the_last_error_and_long_histories(system: System, monkeypa
     assert result.exit_code == 1
     assert "market: source_unavailable: no answer" in result.output
     assert "datahub hub squash" in result.output
+    assert "hub_maintenance_schedule" in result.output
+
+
+def test_the_embedded_hub_is_not_said_to_have_long_histories(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    system.tick()
+    port = system.server.url.rsplit(":", maxsplit=1)[1]
+    embedded = {**system.environ, "HF_TOKEN": "", "HF_ENDPOINT": "", "DATAHUB_LOCALHUB_PORT": port}
+    monkeypatch.setattr("datahub_assets.ops.commands.status.MANY_COMMITS", 0)
+    monkeypatch.setattr("datahub_assets.ops.commands.doctor.MANY_COMMITS", 0)
+    assert "hub squash" not in datahub("status", env=embedded).output
+    ports = {"DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"}
+    assert "hub squash" not in datahub("doctor", env={**embedded, **ports}).output
+    assert "hub squash" in datahub("doctor", env={**system.environ, **ports}).output
 
 
 def test_status_warns_of_rows_the_hub_lost(system: System) -> None:
@@ -243,7 +256,7 @@ def test_status_and_doctor_do_not_wait_for_a_hub_that_hangs(system: System) -> N
     assert re.search(r"rows on the Hub .* 10 ", shown.output), "the rest is told by the cache"
     assert took_s < 8
     assert doctor_s < 15
-    assert lines.count(f"the Hub {endpoint} does not answer") == 3
+    assert lines.count(f"the Hub {endpoint} does not answer") == 4
 
 
 def test_status_asks_the_cache_whose_the_datasets_are(system: System) -> None:
@@ -276,6 +289,7 @@ def test_doctor_says_what_is_well_and_how_to_fix_what_is_not(system: System) -> 
         "ok    hub account",
         "ok    publish and read back",
         "ok    datasets",
+        "ok    histories",
         "ok    worker status",
         "ok    ticks",
     }

@@ -3,19 +3,39 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from datahub_assets.datasets.market.spec import MARKET
-from datahub_assets.ops.commands.doctor import Finding, findings
+from datahub_assets.domain.times import utc_datetime
+from datahub_assets.domain.worker_status import Notice
+from datahub_assets.ops.commands.doctor import CheckFailed, Finding, checks, findings
+from datahub_assets.ops.commands.status import overview
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import database
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.worker_status import WorkerStatusFile
 from tests.stores.world import START_MS, market
 
 
 def cache_finding(home: Path) -> Finding:
     settings = Settings.from_env({"DATAHUB_HOME": str(home)})
     return next(finding for finding in findings(settings) if finding.check == "cache")
+
+
+def test_what_run_after_run_warns_of_is_named_by_doctor_and_status(tmp_path: Path) -> None:
+    settings = Settings.from_env({"DATAHUB_HOME": str(tmp_path)})
+    (check,) = [check for check in checks(settings) if check.name == "warnings"]
+    now = utc_datetime(START_MS)
+    notice = Notice(step="market_prices", text="no coin bitconi", level=30, since=now, told_at=now)
+    file = WorkerStatusFile(tmp_path)
+    file.noticed("market", notice.step, (notice,), now_ms=START_MS)
+    assert check.look() == "no run warns of what earlier ones did"
+    file.noticed("market", notice.step, (msgspec.structs.replace(notice, held=True),), now_ms=START_MS)
+    with pytest.raises(CheckFailed, match="market: no coin bitconi"):
+        check.look()
+    (market_state,) = [one for one in overview(settings, now_ms=START_MS).chains if one.dataset == "market"]
+    assert "no coin bitconi" in market_state.warnings
 
 
 def test_on_a_full_disk_nobody_is_told_to_rebuild_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

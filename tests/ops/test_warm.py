@@ -2,17 +2,19 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from datahub_assets.ops.supervise import environment
-from datahub_assets.ops.warm.protocol import Launch, LaunchReply, Stop, decode, encode
+from datahub_assets.ops.warm.protocol import Launch, LaunchReply, Look, Message, Stop, decode, encode
 from datahub_assets.ops.warm.server import IDLE_THREADS
 from datahub_assets.settings import Settings
 from tests.ops.warm_server import Server, gone
@@ -44,8 +46,10 @@ def server(start: Callable[..., Server]) -> Server:
     return start("tests.ops.warm_server_process")
 
 
-@pytest.mark.parametrize("message", [Launch("r", ("a", "b")), Stop("r", 1.5), LaunchReply(7), LaunchReply(None)])
-def test_messages_come_back_as_they_were(message: Launch | Stop | LaunchReply) -> None:
+@pytest.mark.parametrize(
+    "message", [Launch("r", ("a", "b")), Stop("r", 1.5), Look("r"), LaunchReply(7, 2.5), LaunchReply(None)]
+)
+def test_messages_come_back_as_they_were(message: Message) -> None:
     assert decode(encode(message)) == message
 
 
@@ -79,6 +83,18 @@ def test_a_child_is_stopped_politely_before_it_has_begun(start: Callable[..., Se
     child = server.launch(SLEEPS)
     assert server.stop() == child
     assert "exit code -15" in server.until(" ended ")
+
+
+def test_it_tells_which_of_its_children_live_and_since_when_it_knows_them(start: Callable[..., Server]) -> None:
+    before = time.time()
+    server = start("tests.ops.warm_server_process")
+    child = server.launch(SLEEPS, run_id="r1")
+    assert server.look("r1").pid == child
+    assert before <= server.look("r1").since <= time.time()
+    assert server.look("r2").pid is None
+    os.kill(child, signal.SIGKILL)
+    server.until("exit code -9")
+    assert server.look("r1").pid is None
 
 
 def test_a_child_that_will_not_stop_is_killed_after_its_grace(server: Server) -> None:

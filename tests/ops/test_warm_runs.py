@@ -14,9 +14,10 @@ import pytest
 import yaml
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.errors import DagsterInvariantViolationError
+from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
-from datahub_assets.defs.run_workers import started_at
+from datahub_assets.defs.run_workers import Worker, started_at, worker_of
 from datahub_assets.ops.warm.launcher import WarmRunLauncher
 from tests.ops.warm_server import Server
 
@@ -134,6 +135,28 @@ def test_a_run_whose_process_was_killed_is_found_out(dagster: Dagster) -> None:
     dagster.server.until("exit code -9")
     assert dagster.health(run_id) is WorkerStatus.NOT_FOUND
     dagster.instance.report_run_failed(dagster.run(run_id))
+
+
+def test_a_run_that_was_on_its_way_when_all_was_killed_is_found_out_at_once(dagster: Dagster, folder: Path) -> None:
+    """It has said no pid, so only the server that follows can tell: it forked none, and the run is older."""
+    run = dagster.create("slow")
+    starting = dg.DagsterEvent(dg.DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
+    dagster.instance.report_dagster_event(starting, run.run_id)
+    (record,) = dagster.instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+    assert record.dagster_run.status is dg.DagsterRunStatus.STARTING
+    assert worker_of(dagster.instance, record) is Worker.UNKNOWN, "it may be on its way to this server"
+    server = Server(folder, "tests.ops.warm_server_process")
+    try:
+        launcher = WarmRunLauncher(socket=str(server.path))
+        launcher.register_instance(dagster.instance)
+        changed_at = record.update_timestamp.timestamp()
+        assert launcher.worker(record.dagster_run, changed_at=changed_at) is Worker.GONE
+        said = EngineEventData.in_process(os.getpid())  # the pid of a process that lives, and is none of the server's
+        dagster.instance.report_engine_event("Started process for run.", run, said)
+        assert launcher.worker(record.dagster_run, changed_at=time.time()) is Worker.GONE
+    finally:
+        server.end()
+        dagster.instance.report_run_failed(dagster.run(run.run_id))
 
 
 def test_without_a_warm_server_dagsters_own_way_is_tried(dagster: Dagster, folder: Path) -> None:

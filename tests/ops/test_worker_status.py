@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.domain.times import iso, utc_datetime
-from datahub_assets.domain.worker_status import Chain, WorkerError, WorkerStatus
+from datahub_assets.domain.worker_status import Chain, Notice, WorkerError, WorkerStatus
 from datahub_assets.stores.worker_status import WorkerStatusFile
 
 NOON_MS = 1_763_985_600_000
@@ -176,7 +176,17 @@ WRITTEN = """{
    "rows": 7,
    "rejected": 1,
    "commits_last_hour": 2,
-   "gaps_open": 3
+   "gaps_open": 3,
+   "notices": [
+    {
+     "step": "ohlc_candles",
+     "text": "no such pair",
+     "level": 30,
+     "since": "2025-11-24T12:00:00.000Z",
+     "told_at": "2025-11-24T12:00:00.000Z",
+     "held": false
+    }
+   ]
   },
   "market": {
    "last_tick": "2025-11-24T12:00:00.004Z",
@@ -187,7 +197,8 @@ WRITTEN = """{
    "rows": 0,
    "rejected": 0,
    "commits_last_hour": 0,
-   "gaps_open": null
+   "gaps_open": null,
+   "notices": []
   }
  },
  "written_at": "2025-11-24T12:00:00.004Z"
@@ -205,6 +216,9 @@ def test_the_content_of_the_file_is_as_documented(tmp_path: Path) -> None:
         gaps_open=3,
     )
     status.ticked("ohlc", now_ms=NOON_MS)
+    now = utc_datetime(NOON_MS)
+    notice = Notice(step="ohlc_candles", text="no such pair", level=30, since=now, told_at=now)
+    status.noticed("ohlc", "ohlc_candles", (notice,), now_ms=NOON_MS + 1)
     status.succeeded("ohlc", known, now_ms=NOON_MS + 2)
     status.failed("ohlc", code="hub_busy", message="HTTP 503", now_ms=NOON_MS + 3)
     status.ticked("market", now_ms=NOON_MS + 4)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from datahub_assets.defs.run_workers import started_at
-from datahub_assets.ops.warm.protocol import Launch, Stop, ask
+from datahub_assets.ops.warm.protocol import Launch, LaunchReply, Look, Stop, ask
 from datahub_assets.ops.warm.server import READY
 
 
@@ -44,6 +44,9 @@ class Server:
 
     def stop(self, run_id: str = "r1", *, grace_s: float = 5) -> int | None:
         return ask(self.path, Stop(run_id=run_id, grace_s=grace_s), timeout_s=5).pid
+
+    def look(self, run_id: str) -> LaunchReply:
+        return ask(self.path, Look(run_id=run_id), timeout_s=5)
 
 
 def gone(pid: int, timeout_s: float = 10) -> bool:

@@ -108,7 +108,7 @@ def test_the_next_commit_writes_todays_form_and_loses_no_line(
 def test_an_earlier_form_alone_is_a_reason_to_commit(site: Site, before: tuple[pl.DataFrame, pl.DataFrame]) -> None:
     later = START_MS + 2 * MINUTE_MS
     with Cache.open(site.cache_path) as cache:
-        cache.start_over(OHLC)
+        cache.start_over(OHLC, now_ms=later)
     published = site.publish(OHLC, now_ms=later)
     assert (published.rows, published.rewritten) == (0, 2)
     assert columns_on_hub(site, GAPS.path) == list(GAPS.column_names)
@@ -130,7 +130,7 @@ def test_gaps_that_another_installation_left_are_closed(
     site, later = new_site("another"), START_MS + 2 * MINUTE_MS
     site.tick(OHLC, hourly(later), now_ms=later)
     with Cache.open(site.cache_path) as cache:
-        assert inherited_gaps.close(OHLC, cache=cache, now_ms=later) == 1
+        assert inherited_gaps.close(OHLC, cache=cache, hub=site.hub, now_ms=later) == 1
     site.publish(OHLC, now_ms=later + MINUTE_MS)
     assert ledger_on_hub(OHLC, GAPS, site.hub)["healed_at"].null_count() == 0
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,9 +11,12 @@ from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import check_klines
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.gaps import TAIL_GRACE_MS, Cause
+from datahub_assets.domain.rows import frame_of
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, iso
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.recovery import inherited_gaps
+from datahub_assets.stores.recovery.rebuild import rebuild
 from localhub.testing import HubServer
 from tests.stores.world import CORRECTIONS, GAPS, START_MS, Site, candles, in_cache, ledger_on_hub
 
@@ -214,6 +218,109 @@ def test_a_correction_of_a_row_the_cache_has_pruned_is_seen_on_the_hub(site: Sit
     lines = ledger_on_hub(OHLC, CORRECTIONS, site.hub)
     assert lines["corrected_at"].to_list() == [when(late)]
     assert in_cache(CORRECTIONS, site.cache_path).equals(lines)
+
+
+def in_parts(site: Site) -> pl.DataFrame:
+    """Four candles in a row are missing: the exchange has none of the first and the last two, the second one is bad."""
+    bad = [hour(4), "1", "0.5", "2", "1", "1", hour(3) - 1, "1", 1, "1", "1", "0"]
+    checked = check_klines([bad], symbol="P0USDT", interval=interval("1h"), server_time_ms=START_MS, now_ms=START_MS)
+    rows = hourly(START_MS, skip=tuple(hour(ago) for ago in (5, 4, 3, 2)))
+    site.store(OHLC, rows, now_ms=START_MS, rejected=checked.rejected)
+    with Cache.open(site.cache_path) as cache:
+        for question in cache.gaps(OHLC).to_ask(now_ms=START_MS):
+            if question.gap.cause is Cause.NOT_FETCHED:
+                cache.gaps(OHLC).record_asked(question, answered=False, now_ms=START_MS + 1)
+    site.publish(OHLC, now_ms=START_MS + 2)
+    assert gap_lines(site) == IN_PARTS
+    return ledger_on_hub(OHLC, GAPS, site.hub)
+
+
+IN_PARTS = [
+    (5, 5, "exchange_had_none", False),
+    (4, 4, "quarantined", False),
+    (3, 2, "exchange_had_none", False),
+]
+
+
+def test_a_rebuilt_cache_knows_why_rows_of_one_hole_are_missing_for_several_reasons(site: Site) -> None:
+    lines = in_parts(site)
+    later = START_MS + MINUTE_MS
+    rebuild(site.cache_path, (OHLC,), hub=site.hub, landing=site.home / "landing", now_ms=later)
+    assert in_cache(GAPS, site.cache_path).equals(lines)
+    with Cache.open(site.cache_path) as cache:
+        assert cache.waiting(GAPS) == 0
+    site.tick(OHLC, hourly(later), now_ms=later)
+    assert gap_lines(site) == [(first, last, cause, True) for first, last, cause, _ in IN_PARTS]
+
+
+def test_what_was_asked_and_is_not_published_outlives_a_rebuild(site: Site) -> None:
+    site.tick(OHLC, hourly(START_MS, skip=(hour(3),)), now_ms=START_MS)
+    with Cache.open(site.cache_path) as cache:
+        (question,) = cache.gaps(OHLC).to_ask(now_ms=START_MS)
+        cache.gaps(OHLC).record_asked(question, answered=False, now_ms=START_MS + 1)
+    later = START_MS + MINUTE_MS
+    rebuild(site.cache_path, (OHLC,), hub=site.hub, landing=site.home / "landing", now_ms=later)
+    site.publish(OHLC, now_ms=later)
+    assert gap_lines(site) == [(3, 3, "exchange_had_none", False)]
+
+
+def test_a_hole_with_several_causes_moves_to_another_account(site: Site, server: HubServer) -> None:
+    lines = in_parts(site)
+    moved = Site(site.home, Hub(server.url, server.add_user("moved-in-parts")))
+    moved.publish(OHLC, now_ms=START_MS + MINUTE_MS)
+    assert ledger_on_hub(OHLC, GAPS, moved.hub).equals(lines)
+
+
+def test_an_installation_that_follows_knows_why_rows_are_missing(site: Site, tmp_path: Path) -> None:
+    """It has more of them, and fewer: what it misses of a gap keeps the cause, what it has is healed with it."""
+    in_parts(site)
+    follower = Site(tmp_path / "another", site.hub)
+    later = START_MS + MINUTE_MS
+    follower.store(OHLC, hourly(later, skip=(hour(5), hour(4), hour(2))), now_ms=later)
+    with Cache.open(follower.cache_path) as cache:
+        inherited_gaps.close(OHLC, cache=cache, hub=follower.hub, now_ms=later + 1)
+        known = cache.gaps(OHLC).coverages()["P0USDT", "1h"].gaps
+    follower.publish(OHLC, now_ms=later + 2)
+    assert [((NOW_H - gap.first_time) // HOUR_MS, gap.cause) for gap in known] == [
+        (5, Cause.EXCHANGE_HAD_NONE),
+        (4, Cause.QUARANTINED),
+        (2, Cause.EXCHANGE_HAD_NONE),
+    ]
+    assert gap_lines(follower) == [
+        (5, 5, "exchange_had_none", False),
+        (4, 4, "quarantined", False),
+        (3, 3, "exchange_had_none", True),
+        (2, 2, "exchange_had_none", False),
+    ]
+
+
+def test_two_machines_that_tell_of_one_gap_keep_what_one_of_them_asked(site: Site, tmp_path: Path) -> None:
+    twin = Site(tmp_path / "twin", site.hub)
+    rows = hourly(START_MS, skip=(hour(3),))
+    for one in (site, twin):
+        one.tick(OHLC, rows, now_ms=START_MS)
+    with Cache.open(site.cache_path) as cache:
+        (question,) = cache.gaps(OHLC).to_ask(now_ms=START_MS)
+        cache.gaps(OHLC).record_asked(question, answered=False, now_ms=START_MS + 1)
+    site.publish(OHLC, now_ms=START_MS + 2000)
+    later = START_MS + MINUTE_MS
+    twin.tick(OHLC, hourly(later), now_ms=later)
+    assert gap_lines(site) == [(3, 3, "exchange_had_none", True)]
+
+
+@pytest.mark.parametrize(
+    ("healed", "last", "cause"),
+    [(None, 4, "exchange_had_none"), (None, 1, "not_fetched"), (30, 4, "exchange_had_none"), (5, 4, "not_fetched")],
+    ids=["open still", "fewer rows", "healed since", "healed before it was seen"],
+)
+def test_a_later_line_keeps_a_cause_only_of_the_same_gap(healed: int | None, last: int, cause: str) -> None:
+    common = {"dataset": "ohlc", "series": "{}", "first_time": 1, "missing": 1, "asked_at": None, "asks": 0}
+    earlier = {**common, "cause": "exchange_had_none", "last_time": last, "first_seen": 2, "healed_at": healed}
+    later = {**common, "cause": "not_fetched", "last_time": 2, "first_seen": 20, "healed_at": 40}
+    other = {**later, "first_time": 9, "last_time": 9, "updated_at": 1}
+    lines = [frame_of(GAPS, [line]) for line in (earlier | {"updated_at": 30}, later | {"updated_at": 40}, other)]
+    assert GAPS.merge(lines)["cause"].to_list() == [cause, "not_fetched"]
+    assert GAPS.merge(lines[::-1]).equals(GAPS.merge(lines))
 
 
 def test_the_cause_of_a_gap_is_one_of_those_the_card_explains() -> None:

@@ -10,6 +10,7 @@ import pytest
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.gaps import Cause
+from datahub_assets.domain.rechecks import Recheck
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache import schema
 from datahub_assets.stores.cache.cache import Cache
@@ -119,3 +120,24 @@ def test_what_fails_on_the_way_leaves_the_file_as_it_was(path: Path, monkeypatch
         with pytest.raises(MemoryError):
             Cache.open(path)
     assert dump(path) == before
+
+
+def test_a_cache_of_before_rechecks_were_remembered_gains_them(tmp_path: Path) -> None:
+    path, series = tmp_path / "cache.sqlite3", ("BTCUSDT", "1h")
+    with Cache.open(path) as cache:
+        cache.set_note(OHLC, "pruned_at", SEEN_MS)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE rechecks")
+    for _ in range(2):
+        with Cache.open(path) as cache:
+            known = cache.series(OHLC).rechecks()
+            cache.series(OHLC).note_rechecks([series], failed=(), now_ms=SEEN_MS)
+    assert known == {series: Recheck(SEEN_MS, SEEN_MS)}
+    with Cache.open(path) as cache:
+        cache.series(OHLC).note_rechecks([series, ("ETHUSDT", "4h")], failed={series: "no answer"}, now_ms=ASKED_MS)
+        assert cache.series(OHLC).rechecks() == {
+            series: Recheck(ASKED_MS, SEEN_MS),
+            ("ETHUSDT", "4h"): Recheck(ASKED_MS, ASKED_MS),
+        }
+        assert cache.series(MARKET).rechecks() == {}
+        assert cache.note(OHLC, "pruned_at") == SEEN_MS

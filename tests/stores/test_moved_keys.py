@@ -9,6 +9,7 @@ import pytest
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubUnavailable
 from datahub_assets.domain.rows import content_columns, frame_of, merge
+from datahub_assets.domain.tables import Period
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
@@ -188,4 +189,4 @@ def test_the_window_of_a_repo_without_a_card_begins_after_its_newest_sealed_row(
     site.hub.commit(RECEIPTS, writes={}, deletes=[CARD_PATH], message="by hand", parent=head)
     with Cache.open(new_site("other").cache_path) as cache:
         seen = look(site.work(RECEIPTS, cache=cache, now_ms=START_MS))
-    assert (seen.window_start, seen.rows) == (newest + 1, 2)
+    assert (seen.window_start, seen.rows) == (Period.HOUR.end(newest), 2), "its hour is sealed, so all of it is"

@@ -159,6 +159,7 @@ def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
         cache.set_note(MARKET, "pause_until_ms", later + HOUR_MS)
         cache.set_note(MARKET, "rows_owed", {"repo": repo, "rows": 7, "until": START_MS})
         cache.set_note(MARKET, inherited_gaps.NOTE, repo)
+        cache.series(OHLC).note_rechecks([("BTCUSDT", "1h")], failed=(), now_ms=START_MS)
         before = facts_of(cache, now_ms=later)
         lines = cache.quarantined(MARKET).latest(limit=9)
         commits = cache.database.rows("SELECT repo, sha, at, rows, bytes FROM commits")
@@ -174,6 +175,7 @@ def test_what_the_hub_does_not_know_is_carried_over(site: Site) -> None:
 def facts_of(cache: Cache, *, now_ms: int) -> tuple[object, ...]:
     limits = CommitLimits(publish_interval_s=300, commits_per_hour=10)
     return (
+        cache.series(OHLC).rechecks(),
         cache.budget.strain(),
         cache.budget.commits_since(now_ms - HOUR_MS),
         cache.budget.wait(MARKET, limits=limits, now_ms=now_ms),

@@ -122,7 +122,7 @@ def test_one_starts_over_and_the_other_does_not(filled: Site, spec: DatasetSpec)
     before = told(filled, spec), told(filled, other)
     with Cache.open(filled.cache_path) as cache:
         last = cache.series(other).last_times()
-        cache.start_over(spec)
+        cache.start_over(spec, now_ms=START_MS)
         assert (cache.series(spec).last_times(), cache.series(other).last_times()) == ({}, last)
     assert all(waiting(filled, spec))
     assert waiting(filled, other) == [0, 0, 0]

@@ -17,6 +17,7 @@ from datahub_assets.domain.gaps import (
     asked,
     expected_until,
     extend,
+    informed,
     quarantine,
     refused,
     refuted,
@@ -136,7 +137,7 @@ def test_silence_grows_one_gap_at_the_end_that_keeps_its_cause() -> None:
         (Cause.NOT_FETCHED, True, Cause.NOT_FETCHED),
         (Cause.QUARANTINED, True, Cause.QUARANTINED),
         (Cause.QUARANTINED, False, Cause.EXCHANGE_HAD_NONE),
-        (Cause.EXCHANGE_HAD_NONE, True, Cause.NOT_FETCHED),
+        (Cause.EXCHANGE_HAD_NONE, True, Cause.EXCHANGE_HAD_NONE),
     ],
 )
 def test_what_an_answer_says_of_the_cause(cause: Cause, answered: bool, outcome: Cause) -> None:
@@ -167,6 +168,45 @@ def test_a_gap_others_told_of_is_closed_as_far_as_the_candles_are_here(
         assert healed is None
     else:
         assert healed == replace(told, last_time=healed_until * STEP, healed_at=9, updated_at=51)
+
+
+GAPS_TOLD = st.lists(
+    st.tuples(st.integers(-3, 12), st.integers(0, 4), st.sampled_from(list(Cause)), st.booleans()), max_size=4
+)
+
+
+@given(st.sets(st.integers(0, 10), min_size=2), GAPS_TOLD)
+def test_what_others_told_of_rows_that_are_missing_here_is_taken_over(
+    there: set[int], told: list[tuple[int, int, Cause, bool]]
+) -> None:
+    ours = start(*sorted(there))
+    others = [
+        GridGap(
+            first * STEP,
+            (first + more) * STEP,
+            cause,
+            first_seen=1,
+            updated_at=5,
+            asks=3,
+            healed_at=4 if healed else None,
+        )
+        for first, more, cause, healed in told
+    ]
+    change = informed(ours, others, step_ms=STEP, now_ms=9)
+    assert missing(change.coverage) == missing(ours)
+    for gap in change.coverage.gaps:
+        for slot in range(gap.first_time, gap.last_time + STEP, STEP):
+            causes = {one.cause for one in others if one.healed_at is None and one.first_time <= slot <= one.last_time}
+            assert gap.cause in (causes or {Cause.NOT_FETCHED})
+            assert gap.asks == (3 if causes else 0)
+    ledger = {gap.first_time: gap for gap in (*ours.gaps, *change.lines)}
+    assert tuple(sorted(ledger.values(), key=lambda gap: gap.first_time)) == change.coverage.gaps
+
+
+def test_what_we_know_ourselves_of_a_gap_counts_more_than_what_others_told() -> None:
+    ours = asked(start(0, 3), start(0, 3).gaps[0], answered=False, now_ms=7).coverage
+    told = GridGap(STEP, STEP, Cause.QUARANTINED, first_seen=1, updated_at=50)
+    assert informed(ours, [told], step_ms=STEP, now_ms=9) == CoverageChange(ours)
 
 
 def test_a_quarantined_candle_splits_the_gap_around_it() -> None:

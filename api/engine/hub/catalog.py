@@ -102,6 +102,26 @@ class Catalog:
             )
         )
 
+    def oldest_unnamed_commit(self, source: str) -> HubCommit | None:
+        """The oldest commit of the index that no branch or tag names."""
+        return _commit(
+            self._one(
+                "SELECT sha, at_ms, title FROM commits WHERE source = ?1"
+                " AND sha NOT IN (SELECT sha FROM refs WHERE source = ?1) ORDER BY position LIMIT 1",
+                source,
+            )
+        )
+
+    def named_before(self, source: str, at_ms: int) -> tuple[str, HubCommit] | None:
+        """The last commit outside the index made at `at_ms` or earlier that a branch or tag names, and that name."""
+        row = self._one(
+            "SELECT name, sha, at_ms, title FROM refs JOIN unlisted_commits USING (source, sha)"
+            " WHERE source = ? AND at_ms <= ? ORDER BY at_ms DESC, name LIMIT 1",
+            source,
+            at_ms,
+        )
+        return None if row is None else (str(row[0]), HubCommit(*row[1:]))
+
     def commit(self, source: str, sha: str) -> HubCommit | None:
         """The commit of that sha, if the index has it, or the table of commits outside it."""
         for table in ("commits", "unlisted_commits"):

@@ -1,7 +1,8 @@
 """The commits of one dataset, from a local index that follows the Hub's history.
 
 The main branch's history is indexed, and that of tags which a rewritten main branch left behind. Any other commit is
-asked for by its sha, within a budget.
+asked for by its sha, within a budget. So is one that a tag keeps and whose neighbours are gone, as the embedded Hub
+leaves of each day it drops: it can be named, but is not what was served at times of which nothing else is known.
 """
 
 import threading
@@ -50,8 +51,10 @@ class CommitIndex:
             new.append(commit)
         if known is not None and self.reaches(known.sha):
             self._catalog.append_commits(self._source, new, replace=False)
-        else:  # nothing is known yet, or the history was rewritten
-            self._catalog.append_commits(self._source, self._everything(head), replace=True)
+            if self._is_oldest_there():
+                return
+        # Nothing is known yet, or the history was rewritten, or begins later than it did.
+        self._catalog.append_commits(self._source, self._everything(head), replace=True)
 
     def refresh_refs(self, *, timeout_s: float | None = None) -> None:
         """Ask the Hub for branches and tags.
@@ -66,6 +69,10 @@ class CommitIndex:
     def of_time(self, at_ms: int) -> HubCommit | None:
         """The last commit made at `at_ms` or before."""
         return self._catalog.commit_before(self._source, at_ms)
+
+    def kept_before(self, at_ms: int) -> tuple[str, HubCommit] | None:
+        """The last commit made at `at_ms` or before that a tag keeps though its history is gone, and the tag's name."""
+        return self._catalog.named_before(self._source, at_ms)
 
     def of_revision(self, revision: str) -> HubCommit | None:
         """The commit of a branch, a tag or a sha, as far as it is known here."""
@@ -95,12 +102,25 @@ class CommitIndex:
             self._catalog.add_unlisted(self._source, commit)
         return commit
 
+    def _is_oldest_there(self) -> bool:
+        """Whether the Hub holds the oldest indexed commit still; a named one stays when those around it are dropped."""
+        oldest = self._catalog.oldest_unnamed_commit(self._source)
+        if oldest is None:
+            return True
+        try:
+            return self._hub.head(self._repo_id, ref=oldest.sha) == oldest.sha
+        except HubNotFound:
+            return False
+
     def _may_ask(self) -> bool:
         with self._counting:
             return self._budget.take()
 
     def _everything(self, head: HubCommit) -> list[HubCommit]:
-        """All commits of the main branch and of tags, newest first; each history is read until it joins another."""
+        """All commits of the main branch and of tags, newest first; each history is read until it joins another.
+
+        A tag's commit that has no history and joins none is remembered, and not listed.
+        """
         self.refresh_refs()
         tips = [sha for name, sha in self._catalog.refs(self._source).items() if name != "main"]
         seen: set[str] = set()
@@ -112,7 +132,10 @@ class CommitIndex:
                     break
                 chain.append(commit)
             seen.update(commit.sha for commit in chain)
-            chains.append(chain)
+            if tip != head.sha and len(chain) == 1:
+                self._catalog.add_unlisted(self._source, chain[0])
+            else:
+                chains.append(chain)
         # Stable, so that commits of the same millisecond keep their order; those of the main branch come last.
         older = [commit for chain in chains[1:] for commit in reversed(chain)]
         merged = sorted([*older, *reversed(chains[0])], key=lambda commit: commit.at_ms)

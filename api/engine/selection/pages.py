@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from api.engine.datafile import Rows
-from api.engine.selection.pieces import Piece, placed
+from api.engine.selection.pieces import Piece, furthest, placed
 from api.engine.selection.query import Position, RowQuery, RowsPage
+from api.engine.selection.runs import Numbers
 from datahub_assets.datasets.spec import DatasetSpec
 
 
@@ -21,17 +21,11 @@ def nearest(pieces: Sequence[Piece], *, wanted: int, forward: bool) -> tuple[lis
     """
     total = sum(piece.count for piece in pieces)
     times = np.concatenate([piece.times for piece in pieces]) if len(pieces) > 1 else pieces[0].times
-    nth = wanted - 1 if forward else total - wanted
-    edge = int(np.partition(times, nth)[nth])
+    edge = furthest(times, wanted=wanted, forward=forward)
     if total == wanted:
         return list(pieces), edge
-    kept = []
-    for piece in pieces:
-        skipped = 0 if forward else int(np.searchsorted(piece.times, edge))
-        count = int(np.searchsorted(piece.times, edge, side="right")) if forward else piece.count - skipped
-        if count:
-            kept.append(piece.part(skipped, count))
-    return kept, edge
+    kept = [piece.within(edge, forward=forward) for piece in pieces]
+    return [piece for piece in kept if piece.count], edge
 
 
 def page_of(spec: DatasetSpec, query: RowQuery, pieces: Sequence[Piece], *, forward: bool) -> RowsPage:
@@ -55,12 +49,13 @@ def _position(spec: DatasetSpec, frame: pl.DataFrame, row: int) -> Position:
 
 def _in_order(spec: DatasetSpec, pieces: Sequence[Piece], columns: list[str]) -> pl.DataFrame:
     # Columns by index, once, and not by `select`, which would go through the query planner: both cost more than rows.
-    if len(pieces) == 1:
-        return pieces[0].frame[columns]
-    times = [piece.times for piece in pieces]
-    ordered = sorted(range(len(pieces)), key=lambda number: int(times[number][0]))
-    if all(times[one][-1] < times[two][0] for one, two in pairwise(ordered)):
-        return reduce(pl.DataFrame.vstack, (pieces[number].frame for number in ordered))[columns]
+    if all(piece.of_series is None for piece in pieces):
+        if len(pieces) == 1:
+            return pieces[0].frame[columns]
+        times = [piece.times for piece in pieces]
+        ordered = sorted(range(len(pieces)), key=lambda number: int(times[number][0]))
+        if all(times[one][-1] < times[two][0] for one, two in pairwise(ordered)):
+            return pl.concat([pieces[number].frame for number in ordered])[columns]
     return _sorted(spec, pieces, columns)
 
 
@@ -74,9 +69,18 @@ def _sorted(spec: DatasetSpec, pieces: Sequence[Piece], columns: list[str]) -> p
     if spec.within_time:
         return frame.sort(*spec.page_order)
     taken = [piece for together in of_file.values() for piece in together]
-    rank = {run: number for number, run in enumerate(sorted({piece.run for piece in taken}))}
-    ranks = np.repeat([rank[piece.run] for piece in taken], [piece.count for piece in taken])
-    return frame[np.lexsort((ranks, np.concatenate([piece.times for piece in taken])))]
+    return frame[np.lexsort((_ranks(taken), np.concatenate([piece.times for piece in taken])))]
+
+
+def _ranks(pieces: Sequence[Piece]) -> Numbers:
+    """Of each row of the pieces the rank of its series and group, by which rows of one time are in order."""
+    series = {name: rank for rank, name in enumerate(sorted(set().union(*(piece.series for piece in pieces))))}
+    groups = {name: rank for rank, name in enumerate(sorted({piece.group or "" for piece in pieces}))}
+    found = []
+    for piece in pieces:
+        ranks = np.array([series[name] for name in piece.series]) * len(groups) + groups[piece.group or ""]
+        found.append(np.repeat(ranks, piece.count) if piece.of_series is None else ranks[piece.of_series])
+    return np.concatenate(found)
 
 
 def _taken(rows: Rows, pieces: Sequence[Piece], columns: list[str]) -> pl.DataFrame:

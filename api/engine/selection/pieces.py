@@ -1,4 +1,4 @@
-"""Pieces: runs of rows of one series in one file, cut to the rows that can be on a page."""
+"""Pieces: rows of one file, cut to those that can be on a page."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -7,19 +7,17 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from api.engine.conditions import Condition, holding
+from api.engine.conditions import Condition
 from api.engine.datafile import DataFile, Rows, Span
 from api.engine.selection.query import NotResident, Position
+from api.engine.selection.runs import Numbers, holding_in
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.tables import TableSpec
 from datahub_assets.domain.times import EPOCH, MILLISECOND
 
 _FOREVER_MS: Final = 1 << 62
-_SCANNED_ROWS: Final = 4096
-"""So many rows a filter looks at first; four times as many each further time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +80,29 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows of one series in one file, in their order: `count` from `first` on, or those `chosen` by their numbers.
+    """Rows of one file, in its order: `count` from `first` on, or those `chosen` by their numbers.
 
-    `run` is their series and group, as `run_of` has them.
+    Attributes:
+        series, group: the names of their series, and their group.
+        of_series: of each chosen row the number of its series; None where all are of the first, and in order of time.
     """
 
     rows: Rows
-    run: tuple[str, ...]
+    series: Sequence[str]
+    group: str | None
     first: int
     count: int
-    chosen: npt.NDArray[np.int64] | None = None
+    chosen: Numbers | None = None
+    of_series: Numbers | None = None
 
     @property
-    def times(self) -> npt.NDArray[np.int64]:
+    def times(self) -> Numbers:
         """The rows' times, epoch ms."""
         last = self.first + self.count
         return self.rows.times[self.first : last] if self.chosen is None else self.rows.times[self.chosen]
 
     @property
-    def numbers(self) -> npt.NDArray[np.int64]:
+    def numbers(self) -> Numbers:
         """The rows' numbers in the file."""
         return np.arange(self.first, self.first + self.count) if self.chosen is None else self.chosen
 
@@ -109,11 +111,17 @@ class Piece:
         """The rows, with all columns."""
         return self.rows.frame.slice(self.first, self.count) if self.chosen is None else self.rows.frame[self.chosen]
 
-    def part(self, skipped: int, count: int) -> "Piece":
-        """`count` of these rows, after as many as are skipped."""
+    def within(self, edge_ms: int, *, forward: bool) -> "Piece":
+        """Those of the rows that lie no further than this time."""
+        if self.of_series is not None and self.chosen is not None:
+            kept = self.times <= edge_ms if forward else self.times >= edge_ms
+            chosen = self.chosen[kept]
+            return replace(self, count=chosen.size, chosen=chosen, of_series=self.of_series[kept])
+        skipped = 0 if forward else int(np.searchsorted(self.times, edge_ms))
+        end = int(np.searchsorted(self.times, edge_ms, side="right")) if forward else self.count
         if self.chosen is None:
-            return replace(self, first=self.first + skipped, count=count)
-        return replace(self, count=count, chosen=self.chosen[skipped : skipped + count])
+            return replace(self, first=self.first + skipped, count=end - skipped)
+        return replace(self, count=end - skipped, chosen=self.chosen[skipped:end])
 
 
 class Window:
@@ -144,8 +152,14 @@ class Window:
         return span.max_ms >= self.low and span.min_ms < self.high
 
 
+def furthest(times: Numbers, *, wanted: int, forward: bool) -> int:
+    """The furthest time of the `wanted` nearest rows, of as many at least."""
+    nth = wanted - 1 if forward else times.size - wanted
+    return int(np.partition(times, nth)[nth])
+
+
 def pieces_of(file: DataFile, search: Search, window: Window) -> Iterator[Piece]:
-    """The runs of the wanted series in a file, cut to the window and to the rows that can matter.
+    """The rows of the wanted series in a file, cut to the window and to the rows that can matter.
 
     Raises:
         NotResident: the search is of resident rows only, and the file is needed and not mapped.
@@ -155,22 +169,35 @@ def pieces_of(file: DataFile, search: Search, window: Window) -> Iterator[Piece]
         span = spans.get(name)
         if span is None or not window.overlaps(span):
             continue
-        rows = file.mapped_rows
-        if rows is None:
-            if search.resident_only:
-                raise NotResident
-            rows = file.open()
-        file.used_at_s, run = search.at_s, run_of(search.spec, name, file.group)
-        first, last = _cut(rows, span, run, search, window)
+        rows = mapped_rows(file, search)
+        first, last = _cut(rows, span, run_of(search.spec, name, file.group), search, window)
         if first >= last:
             continue
         if where := search.where if span.forming else search.unless_final:
-            chosen = _chosen(rows.frame, first, last, search, where)
+            chosen, _ = holding_rows(rows, np.array([first]), np.array([last]), search, where)
             if chosen.size:
-                yield Piece(rows, run, 0, chosen.size, chosen)
+                yield Piece(rows, (name,), file.group, 0, chosen.size, chosen)
         else:
             count = min(last - first, search.wanted)
-            yield Piece(rows, run, first if search.forward else last - count, count)
+            yield Piece(rows, (name,), file.group, first if search.forward else last - count, count)
+
+
+def mapped_rows(file: DataFile, search: Search) -> Rows:
+    """The rows of a file that is needed for the search. Raises as `pieces_of`."""
+    rows = file.mapped_rows
+    if rows is None:
+        if search.resident_only:
+            raise NotResident
+        rows = file.open()
+    file.used_at_s = search.at_s
+    return rows
+
+
+def holding_rows(
+    rows: Rows, first: Numbers, last: Numbers, search: Search, where: Sequence[Condition]
+) -> tuple[Numbers, Numbers]:
+    """As `holding_in`, for what is looked for."""
+    return holding_in(rows, first, last, spec=search.spec, where=where, wanted=search.wanted, forward=search.forward)
 
 
 def _cut(rows: Rows, span: Span, run: tuple[str, ...], search: Search, window: Window) -> tuple[int, int]:
@@ -183,7 +210,7 @@ def _cut(rows: Rows, span: Span, run: tuple[str, ...], search: Search, window: W
         return first, last
     same = begin + int(np.searchsorted(times, place.at_ms)), begin + int(np.searchsorted(times, place.at_ms, "right"))
     if run == place.run and search.spec.within_time:
-        before, beyond = _rows_at(search.spec, rows.frame, place.rest, first=same[0], last=same[1])
+        before, beyond = rows_at(search.spec, rows.frame, place.rest, first=same[0], last=same[1])
     elif run == place.run:
         before, beyond = same
     else:
@@ -191,7 +218,7 @@ def _cut(rows: Rows, span: Span, run: tuple[str, ...], search: Search, window: W
     return (max(first, beyond), last) if window.forward else (first, min(last, before))
 
 
-def _rows_at(spec: TableSpec, frame: pl.DataFrame, rest: Position, *, first: int, last: int) -> tuple[int, int]:
+def rows_at(spec: TableSpec, frame: pl.DataFrame, rest: Position, *, first: int, last: int) -> tuple[int, int]:
     """Where in the rows [first, last) of a sorted file, all of one series and time, those with this `rest` are."""
     same = frame[first:last]
     columns = [same[name] for name in spec.within_time]
@@ -201,19 +228,3 @@ def _rows_at(spec: TableSpec, frame: pl.DataFrame, rest: Position, *, first: int
         return tuple(placed(column[row]) for column in columns)
 
     return first + bisect_left(rows, rest, key=values), first + bisect_right(rows, rest, key=values)
-
-
-def _chosen(
-    frame: pl.DataFrame, first: int, last: int, search: Search, where: Sequence[Condition]
-) -> npt.NDArray[np.int64]:
-    """Numbers of the nearest rows of a run for which all conditions hold, as many as are wanted."""
-    found: list[npt.NDArray[np.int64]] = []
-    missing, scanned = search.wanted, max(_SCANNED_ROWS, 4 * search.wanted)
-    while first < last and missing > 0:
-        begin, end = (first, min(first + scanned, last)) if search.forward else (max(first, last - scanned), last)
-        numbers = begin + np.flatnonzero(holding(search.spec, where, frame.slice(begin, end - begin)))
-        numbers = numbers[:missing] if search.forward else numbers[-missing:]
-        found.append(numbers)
-        missing -= numbers.size
-        first, last, scanned = (end, last, 4 * scanned) if search.forward else (first, begin, 4 * scanned)
-    return np.concatenate(found if search.forward else found[::-1])

@@ -8,20 +8,25 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from typing import Final
 
 import polars as pl
 
 from api.engine.conditions import Condition, condition
 from api.engine.datafile import DataFile
 from api.engine.latest import latest_rows
+from api.engine.selection.many_series import pieces_of_many
 from api.engine.selection.pages import nearest, page_of
 from api.engine.selection.pieces import Piece, Place, Search, Window, pieces_of
 from api.engine.selection.query import RowQuery, RowsPage
 from api.engine.snapshot import Snapshot
+from api.http.disconnects import stop_if_left
 from api.http.errors import InvalidCursor, unknown_value
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 
+FEW_SERIES: Final = 8
+"""Up to so many series are searched one by one: for them, searching all at once costs more than it saves."""
 Ranked = Callable[[], pl.DataFrame]
 """Looks up the newest row of each series that is not older than the query says, the largest first."""
 
@@ -35,6 +40,7 @@ def rows_of(snapshot: Snapshot, query: RowQuery, *, resident_only: bool = False)
     Raises:
         UnknownValue, InvalidCursor: said by name.
         NotResident: `resident_only` is set and a file would have to be read, or much be looked up, first.
+        ClientDisconnected: as `stop_if_left`.
     """
     ranked = partial(_ranked, snapshot, query, resident_only=resident_only)
     if query.of_each:
@@ -98,7 +104,11 @@ def _in_order_of_time(snapshot: Snapshot, query: RowQuery, ranked: Ranked, *, re
             break
         if not window.overlaps(file):
             continue
-        found = list(pieces_of(file, search, window))
+        if not resident_only:
+            stop_if_left()
+        series = file.index.spans if search.series is None else search.series
+        find = pieces_of if len(series) <= FEW_SERIES else pieces_of_many
+        found = list(find(file, search, window))
         pieces += found
         total += sum(piece.count for piece in found)
         if found and total >= search.wanted:

@@ -13,7 +13,6 @@ class SqlLimits:
         max_wait_s: longest wait for a free worker.
         memory_mb: memory (MiB) a statement may take on top of what its idle worker holds; enforced by the kernel.
         max_rows, max_bytes: size of an answer (rows; bytes as an Arrow IPC stream).
-        threads: DuckDB threads per worker.
         max_sql_chars: length of a statement.
         max_waiting, max_waiting_per_caller: statements that may wait for a worker.
     """
@@ -23,7 +22,6 @@ class SqlLimits:
     memory_mb: int = 512
     max_rows: int = 100_000
     max_bytes: int = 64 * 1024 * 1024
-    threads: int = 2
     max_sql_chars: int = 100_000
     max_waiting: int = 64
     max_waiting_per_caller: int = 16

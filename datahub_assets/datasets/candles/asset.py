@@ -19,6 +19,7 @@ def source_asset(run: SourceRun) -> Fetched:
         run.settings.of(CandleSettings),
         tick_s=run.settings.tick_s,
         last_open_times={(symbol, name): time for (symbol, name), time in run.cache.series(OHLC).last_times().items()},
+        rechecks=run.cache.series(OHLC).rechecks(),
         clock=run.clock,
         log=run.log,
         not_before_ms=run.not_before_ms,

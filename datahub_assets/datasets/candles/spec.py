@@ -13,6 +13,8 @@ from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 RECHECKED_CANDLES: Final = 72
 """So many of a series' last candles are compared with the exchange's again and again; nobody looks at older ones."""
+RECHECK_EVERY_MS: Final = HOUR_MS
+"""How often those of a series are, if every tick comes; a tick that is missed puts it off."""
 
 
 _BY_DAY: Final = tuple((name, Period.DAY) for name, one in INTERVALS.items() if one.length_ms < HOUR_MS)

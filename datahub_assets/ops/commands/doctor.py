@@ -23,7 +23,7 @@ from datahub_assets.domain.errors import (
     HubNotFound,
 )
 from datahub_assets.domain.times import datetime_iso
-from datahub_assets.ops.commands import datasets, ticks
+from datahub_assets.ops.commands import datasets, hub_queries, ticks
 from datahub_assets.ops.commands.hub_queries import HubAsked
 from datahub_assets.ops.commands.trial_publish import publish_and_read_back
 from datahub_assets.ops.dagster.web.access import needs_login
@@ -31,6 +31,7 @@ from datahub_assets.ops.supervise import home_lock, stack
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
+from datahub_assets.stores.hub.history import MANY_COMMITS, MANY_COMMITS_FIX
 from datahub_assets.stores.worker_status import WorkerStatusFile
 from datahub_system.net import clients
 
@@ -93,9 +94,13 @@ def checks(settings: Settings) -> list[Check]:
             _hub_fix(settings),
         ),
         Check("datasets", lambda: _datasets(hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
+        Check("histories", lambda: _histories(settings, hub), "see what is said of the cache and the Hub"),
         Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
         Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
         Check("worker status", lambda: _worker_status(settings), f"remove {WorkerStatusFile(settings.home).path}"),
+        Check(
+            "warnings", lambda: _warnings(settings), f"each says what to do; see {logs / 'runs.log'} for when it began"
+        ),
         Check("ticks", lambda: _ticks(settings), ticks.way_out(settings)),
         Check("dagster", lambda: _dagster(settings), f"see {logs / 'dagster.log'} and {logs / 'daemon.log'}"),
     ]
@@ -168,6 +173,17 @@ def _datasets(asked: HubAsked) -> str:
     return ", ".join(hub.repo_id(spec) for spec in DATASETS.values())
 
 
+def _histories(settings: Settings, hub: HubAsked) -> str:
+    if settings.embedded_hub:
+        return "the embedded Hub does not get slow by many commits"
+    hub.at_hand()
+    counts = hub_queries.commit_counts(settings)
+    told = ", ".join(f"{name}: {count:,} commits" for name, count in counts.items()) or "nothing was published yet"
+    if max(counts.values(), default=0) > MANY_COMMITS:
+        raise CheckFailed(f"{told}; past {MANY_COMMITS:,} a repo gets slow", fix=MANY_COMMITS_FIX)
+    return told
+
+
 def _api(settings: Settings) -> str:
     health: dict[str, Any] = _get(f"{stack.api_url(settings)}/api/health", good=(200, 503)).json()
     if health["status"] != "ok":
@@ -202,6 +218,14 @@ def _worker_status(settings: Settings) -> str:
     if problem is not None:
         raise CheckFailed(problem)
     return f"{told.path} tells of {len(told.read().chains)} chains"
+
+
+def _warnings(settings: Settings) -> str:
+    """What run after run warns of."""
+    chains = WorkerStatusFile(settings.home).read().chains
+    if found := [f"{name}: {warning}" for name, chain in chains.items() for warning in chain.warnings]:
+        raise CheckFailed("; ".join(found))
+    return "no run warns of what earlier ones did"
 
 
 def _ticks(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from datahub_assets.domain.worker_status import Chain
 from datahub_assets.ops.commands import hub_queries, ticks
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
-from datahub_assets.stores.hub.history import MANY_COMMITS
+from datahub_assets.stores.hub.history import MANY_COMMITS, MANY_COMMITS_FIX
 from datahub_assets.stores.publish import chain_facts, losses
 from datahub_assets.stores.worker_status import WorkerStatusFile
 
@@ -72,7 +72,8 @@ def overview(settings: Settings, *, now_ms: int) -> Overview:
     commits: dict[str, int] = {}
     try:
         hub_queries.first_reply(settings, lambda: hub_queries.remembered(settings))
-        commits = hub_queries.commit_counts(settings)
+        if not settings.embedded_hub:  # which does not get slow by them, and drops some by itself
+            commits = hub_queries.commit_counts(settings)
     except HubError as error:
         warnings.append(str(error))
     with Cache.open(settings.cache_path) as cache:
@@ -103,7 +104,7 @@ def _state(
         quarantined=known.rejected,
         owed=0 if cache is None else _owed(spec, cache=cache),
         commits=commits,
-        warnings=(),
+        warnings=tuple(told.warnings),
     )
     return _with_warnings(spec, state, usual_s=max(settings.publish_interval_s, spec.publish_interval_s))
 
@@ -115,7 +116,7 @@ def _owed(spec: DatasetSpec, *, cache: Cache) -> int:
 
 def _with_warnings(spec: DatasetSpec, state: ChainState, *, usual_s: int) -> ChainState:
     """`usual_s`: seconds that may lie between two commits without anything being wrong."""
-    warnings = []
+    warnings = list(state.warnings)
     if state.last_success is None and state.last_commit is None:
         warnings.append("nothing has been published yet")
     if state.lag_s is not None and state.lag_s > max(spec.stale_warn_ms / 1000, usual_s + _TICK_S):
@@ -129,5 +130,5 @@ def _with_warnings(spec: DatasetSpec, state: ChainState, *, usual_s: int) -> Cha
             "there again, the rest can only be had from an older commit of the dataset"
         )
     if state.commits is not None and state.commits > MANY_COMMITS:
-        warnings.append(f"{state.commits} commits make the repo slow: `datahub hub squash` explains and helps")
+        warnings.append(f"{state.commits} commits make the repo slow: {MANY_COMMITS_FIX}")
     return replace(state, warnings=tuple(warnings))

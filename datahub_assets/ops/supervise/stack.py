@@ -58,6 +58,8 @@ def localhub(settings: Settings, environments: Environments) -> ProcessSpec:
         "--webhook-url": f"{api_url(settings)}/api/hub/webhook",
         "--webhook-secret-env": "DATAHUB_WEBHOOK_SECRET",
     }
+    if settings.keep_history_days:
+        options["--keep-history-days"] = settings.keep_history_days
     return ProcessSpec(
         name="hub",
         argv=(

@@ -2,6 +2,7 @@
 alive."""
 
 import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -10,14 +11,17 @@ from dagster import DagsterRun, Field, StringSource
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.origin import JobPythonOrigin
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData
 
-from datahub_assets.defs.run_workers import Worker, worker_of
-from datahub_assets.ops.warm.protocol import Launch, Stop, ask
+from datahub_assets.defs.run_workers import Worker, worker_by_pid, worker_of
+from datahub_assets.ops.warm.protocol import Launch, Look, Stop, ask
 
 _ANSWER_S = 10.0
 _GRACE_S = 15.0
+_LOOK_S = 3.0
+_RUNS_END_WITH_SERVER = sys.platform == "linux"  # see `die_with_parent`
 _log = logging.getLogger(__name__)
 
 
@@ -70,10 +74,27 @@ class WarmRunLauncher(DefaultRunLauncher):
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Whether the process of a started run lives."""
-        state = worker_of(self._instance, run.run_id)
-        if state is Worker.GONE:
+        record = self._instance.get_run_record_by_id(run.run_id)
+        if record is not None and worker_of(self._instance, record) is Worker.GONE:
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, msg="the run's process is gone")
         return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+    def worker(self, run: DagsterRun, *, changed_at: float) -> Worker:
+        """What is known of the process of an unfinished run; `changed_at`: epoch s of the last change of its status.
+
+        The server knows the runs it forked, which end with it. One that it does not know has no process, unless it is
+        on its way there: then it changed since the server began, and has not said its pid.
+        """
+        told = worker_by_pid(self._instance, run.run_id)
+        if GRPC_INFO_TAG in run.tags or not _RUNS_END_WITH_SERVER:  # started cold, or may have outlived its server
+            return told
+        try:
+            reply = ask(self._socket, Look(run_id=run.run_id), timeout_s=_LOOK_S)
+        except OSError:
+            return told
+        if reply.pid is not None:
+            return Worker.ALIVE
+        return Worker.UNKNOWN if told is Worker.UNKNOWN and changed_at >= reply.since else Worker.GONE
 
     def _ask_for(self, run: DagsterRun, command: Any) -> bool:
         """Ask the server for a child that does `<python> -m dagster api <arguments>`; False when it is away."""

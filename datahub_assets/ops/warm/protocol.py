@@ -27,18 +27,34 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Say whether a child of this run lives."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchReply:
-    """The child's pid, or None when no child of that run lives."""
+    """The child's pid, or None when no child of that run lives.
+
+    Attributes:
+        since: when the server began (epoch s); of earlier servers no child lives.
+    """
 
     pid: int | None
+    since: float = 0.0
 
 
-def encode(message: Launch | Stop | LaunchReply) -> bytes:
+Request = Launch | Stop | Look
+Message = Request | LaunchReply
+
+
+def encode(message: Message) -> bytes:
     """One line."""
     return json.dumps({"kind": type(message).__name__, **asdict(message)}).encode() + b"\n"
 
 
-def decode(line: bytes) -> Launch | Stop | LaunchReply:
+def decode(line: bytes) -> Message:
     """The message of one line.
 
     Raises:
@@ -50,8 +66,10 @@ def decode(line: bytes) -> Launch | Stop | LaunchReply:
         return Launch(run_id=str(fields["run_id"]), arguments=tuple(map(str, fields["arguments"])))
     if kind == "Stop":
         return Stop(run_id=str(fields["run_id"]), grace_s=float(fields["grace_s"]))
+    if kind == "Look":
+        return Look(run_id=str(fields["run_id"]))
     if kind == "LaunchReply":
-        return LaunchReply(pid=fields["pid"])
+        return LaunchReply(pid=fields["pid"], since=float(fields["since"]))
     raise ValueError(f"unknown message {kind!r}")
 
 
@@ -79,7 +97,7 @@ def check_peer(connection: socket.socket) -> None:
         raise PermissionError(f"the other end of the warm server's socket belongs to uid {uid}")
 
 
-def ask(path: Path, message: Launch | Stop, *, timeout_s: float) -> LaunchReply:
+def ask(path: Path, message: Request, *, timeout_s: float) -> LaunchReply:
     """Send one request to the server and return its reply.
 
     Raises:

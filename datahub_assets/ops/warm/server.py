@@ -15,10 +15,21 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from datahub_assets.ops.supervise.linux import other_threads
-from datahub_assets.ops.warm.protocol import Launch, LaunchReply, Stop, check_peer, decode, encode, read_line
+from datahub_assets.ops.warm.protocol import (
+    Launch,
+    LaunchReply,
+    Look,
+    Message,
+    Stop,
+    check_peer,
+    decode,
+    encode,
+    read_line,
+)
 from datahub_system.processes import die_with_parent
 
 Work = Callable[[Sequence[str]], int]
@@ -45,11 +56,17 @@ class Child:
 
 
 class WarmServer:
-    """Listens on a Unix socket that only its owner can open; one thread, one request at a time."""
+    """Listens on a Unix socket that only its owner can open; one thread, one request at a time.
 
-    def __init__(self, path: Path, work: Work) -> None:
+    Args:
+        work: what a child does.        first: what a child of its own does once the server serves, before any run.
+    """
+
+    def __init__(self, path: Path, work: Work, *, first: Callable[[], int] | None = None) -> None:
         self._path = path
         self._work = work
+        self._first = first
+        self._since = time.time()
         self._children: dict[int, Child] = {}
         self._stopping = False
         self._selector = selectors.DefaultSelector()
@@ -70,6 +87,8 @@ class WarmServer:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
         _say(READY)
+        if self._first is not None:
+            self._fork("(what is done at the start)", self._first)
         try:
             while not self._stopping:
                 self._turn()
@@ -113,14 +132,21 @@ class WarmServer:
             except (OSError, ValueError, KeyError, TypeError) as error:
                 _say(f"a request could not be served: {error}")
 
-    def _do(self, message: Launch | Stop | LaunchReply) -> LaunchReply:
+    def _do(self, message: Message) -> LaunchReply:
         if isinstance(message, Launch):
-            return self._launch(message)
+            return self._reply(self._fork(message.run_id, partial(self._work, message.arguments)))
+        if isinstance(message, Look):
+            child = self._child(message.run_id)
+            return self._reply(None if child is None else child.pid)
         if isinstance(message, Stop):
             return self._stop(message)
         raise ValueError(f"not a request: {message!r}")
 
-    def _launch(self, launch: Launch) -> LaunchReply:
+    def _reply(self, pid: int | None) -> LaunchReply:
+        return LaunchReply(pid=pid, since=self._since)
+
+    def _fork(self, run_id: str, work: Callable[[], int]) -> int:
+        """Start a child; gives its pid."""
         parent_pid = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -129,21 +155,24 @@ class WarmServer:
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_run(launch, parent_pid)
+                self._become_run(work, parent_pid)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-        self._children[pid] = Child(run_id=launch.run_id, pid=pid, started_at=time.monotonic())
-        return LaunchReply(pid=pid)
+        self._children[pid] = Child(run_id=run_id, pid=pid, started_at=time.monotonic())
+        return pid
 
     def _stop(self, stop: Stop) -> LaunchReply:
-        for child in self._children.values():
-            if child.run_id == stop.run_id:
-                os.kill(child.pid, signal.SIGTERM)
-                child.kill_at = time.monotonic() + stop.grace_s
-                return LaunchReply(pid=child.pid)
-        return LaunchReply(pid=None)
+        child = self._child(stop.run_id)
+        if child is None:
+            return self._reply(None)
+        os.kill(child.pid, signal.SIGTERM)
+        child.kill_at = time.monotonic() + stop.grace_s
+        return self._reply(child.pid)
 
-    def _become_run(self, launch: Launch, parent_pid: int) -> None:
+    def _child(self, run_id: str) -> Child | None:
+        return next((child for child in self._children.values() if child.run_id == run_id), None)
+
+    def _become_run(self, work: Callable[[], int], parent_pid: int) -> None:
         """In the child: forget what is the server's, do the work, end the process. Never returns."""
         code = 1
         try:
@@ -157,7 +186,7 @@ class WarmServer:
             for own in (self._listener, self._wake_read, self._wake_write):
                 own.close()
             self._selector.close()
-            code = self._work(launch.arguments)
+            code = work()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

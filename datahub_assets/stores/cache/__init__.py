@@ -4,7 +4,7 @@ cache                   the cache as a whole
 database                its SQLite connection
 schema                  the format of its file, and earlier ones
 tables                  its tables, from the specs
-series                  the state of each series: its first and last row
+series                  the state of each series: its first and last row, and when it was asked for again
 series_gaps             what each series should hold, and the lines of gaps
 sealed_keys             which sealed file of a repo holds which key
 outcomes                what became of rows that went in or left

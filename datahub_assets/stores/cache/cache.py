@@ -192,7 +192,7 @@ class Cache:
             self.series(spec).note_rows(better, version=version)
             return better.height
 
-    def start_over(self, spec: DatasetSpec) -> None:
+    def start_over(self, spec: DatasetSpec, *, now_ms: int) -> None:
         """Nothing is published any more: the repo is another one, or lost its content.
 
         All rows wait again, and the source fills the history anew, since what was pruned here is not there either.
@@ -200,7 +200,7 @@ class Cache:
         with self.database.transaction():
             for part in parts_of(spec):
                 self.table(part).unmark()
-            self.series(spec).restart(version=self.database.next_version())
+            self.series(spec).restart(version=self.database.next_version(), now_ms=now_ms)
             self.repo(spec).forget()
 
     def prune(self, spec: DatasetSpec, *, now_ms: int) -> Pruned:

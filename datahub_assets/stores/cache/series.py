@@ -1,27 +1,35 @@
-"""The state of each series in the cache: its first and last row. What a series should hold is in `series_gaps`.
+"""The state of each series in the cache: its first and last row, and when its last rows were asked for again.
+
+What a series should hold is in `series_gaps`.
 
 It outlives pruning, so that an old row leaving the cache never makes the source fetch it again.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
 from datahub_assets.datasets.ledgers import gaps_of
 from datahub_assets.datasets.spec import DatasetSpec, Series
+from datahub_assets.domain.rechecks import Recheck
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.series_gaps import SeriesGaps
 from datahub_assets.stores.cache.tables import Table
 
 
 def create(database: Database) -> None:
-    """Make the table unless it is there."""
+    """Make the tables unless they are there."""
     database.execute(
         "CREATE TABLE IF NOT EXISTS series (dataset TEXT NOT NULL, series TEXT NOT NULL, first_time INTEGER NOT NULL, "
         "last_time INTEGER, closed_first INTEGER, closed_until INTEGER, PRIMARY KEY (dataset, series)) "
         "STRICT, WITHOUT ROWID"
+    )
+    # A table of its own, which a cache of before it gains and which earlier versions of the project leave alone.
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS rechecks (dataset TEXT NOT NULL, series TEXT NOT NULL, tried_at INTEGER NOT NULL, "
+        "done_at INTEGER, PRIMARY KEY (dataset, series)) STRICT, WITHOUT ROWID"
     )
 
 
@@ -39,7 +47,22 @@ class SeriesState:
         )
         return {tuple(json.loads(series)): last for series, last in rows}
 
-    def restart(self, *, version: int) -> None:
+    def rechecks(self) -> dict[Series, Recheck]:
+        """When each series was last asked for again; those that never were are not in it."""
+        rows = self.database.rows("SELECT series, tried_at, done_at FROM rechecks WHERE dataset = ?", (self.spec.name,))
+        return {tuple(json.loads(series)): Recheck(tried_at, done_at) for series, tried_at, done_at in rows}
+
+    def note_rechecks(self, asked: Iterable[Series], *, failed: Container[Series], now_ms: int) -> None:
+        """These series were asked for again, and all but the failed ones answered; what came has landed."""
+        with self.database.transaction():
+            self.database.execute_many(
+                "INSERT INTO rechecks (dataset, series, tried_at, done_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (dataset, series) DO UPDATE SET tried_at = excluded.tried_at, "
+                "done_at = coalesce(excluded.done_at, done_at)",
+                [(self.spec.name, text(one), now_ms, None if one in failed else now_ms) for one in asked],
+            )
+
+    def restart(self, *, version: int, now_ms: int) -> None:
         """Derive the state anew from the rows in the cache, and have the source fill the history as at first.
 
         What the ledger of gaps says of them stays said, and waits for the repo that is to come: healed lines, when an
@@ -53,7 +76,7 @@ class SeriesState:
         self.note_rows(Table.of(self.database, self.spec).read(), version=version)
         if ledger is not None and lines is not None:
             told = SeriesGaps(self.database, self.spec)
-            kept = [told.confirmed(lines), told.before_our_rows(lines)]
+            kept = [told.confirmed(lines, version=version, now_ms=now_ms), told.before_our_rows(lines)]
             Table.of(self.database, ledger).put(pl.concat(kept), version=version)
         self.database.execute("UPDATE series SET last_time = NULL WHERE dataset = ?", (self.spec.name,))
 

@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import gap_line, gaps_of, series_named
+from datahub_assets.datasets.ledgers import gap_line, gap_of, gaps_of, series_named
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, CoverageChange, GridCoverage, GridGap
@@ -128,7 +128,7 @@ class SeriesGaps:
             "WHERE g.dataset = ? AND g.series = json_extract(w.value, '$[0]') AND g.healed_at IS NULL "
             "AND q.dataset = g.dataset AND q.subject = json_extract(w.value, '$[1]') "
             "AND q.at_ms >= g.first_time AND q.at_ms < g.last_time + json_extract(w.value, '$[2]') "
-            "AND (g.cause = ? OR (g.cause = ? AND q.last_seen > g.asked_at))",
+            "AND (g.cause = ? OR (g.cause = ? AND q.last_seen >= g.asked_at))",
             (json.dumps(wanted), self.spec.name, Cause.NOT_FETCHED, Cause.EXCHANGE_HAD_NONE),
         )
         known = self.coverages() if blamed else {}
@@ -171,27 +171,57 @@ class SeriesGaps:
                 change = gaps.refused(coverage, question.gap, now_ms=now_ms)
                 self._store({question.series: change}, version=self.database.next_version())
 
-    def confirmed(self, lines: pl.DataFrame) -> pl.DataFrame:
+    def confirmed(self, lines: pl.DataFrame, *, version: int, now_ms: int) -> pl.DataFrame:
         """Of published lines those that still hold after the state was derived anew from rows.
 
         Healed ones do, unless the rows are missing again. Open ones do if the rows show the same gap, or if they lie
-        beyond the last row: then the series' expectation reaches as far as they do.
+        beyond the last row: then the series' expectation reaches as far as they do. Where the rows show another gap, it
+        is split, so that what was told of some of its rows stays said of those.
         """
+        told = {series: [gap for _, gap in found] for series, found in self._numbered(lines).items()}
+        self._reach(told)
+        self.inform(told, version=version, now_ms=now_ms)
         known = self.coverages()
-        kept = []
-        for line in lines.with_columns(pl.col("first_time", "last_time").dt.epoch("ms")).iter_rows(named=True):
-            series = series_named(self.spec, line["series"])
-            coverage = known.get(series)
-            found = next((g for g in coverage.gaps if g.first_time == line["first_time"]), None) if coverage else None
-            if line["healed_at"] is not None:
-                kept.append(found is None)
-            elif coverage is not None and line["first_time"] > coverage.until:
-                reached = CoverageChange(GridCoverage(coverage.first, line["last_time"]))
-                self._store({series: reached}, version=0)
-                kept.append(True)
-            else:
-                kept.append(found is not None and found.last_time == line["last_time"])
-        return lines.filter(pl.Series(kept, dtype=pl.Boolean))
+        kept = set[int]()
+        for series, found in self._numbered(lines).items():
+            ours = known[series].gaps if series in known else ()
+            missing = {gap.first_time for gap in ours}
+            kept |= {row for row, gap in found if gap in ours or (gap.healed_at and gap.first_time not in missing)}
+        return lines.filter(pl.Series([row in kept for row in range(lines.height)], dtype=pl.Boolean))
+
+    def inform(self, told: Mapping[Series, Sequence[GridGap]], *, version: int, now_ms: int) -> None:
+        """Take over what others told of open gaps that we know no cause of."""
+        known = self.coverages()
+        changes = {
+            series: change
+            for series, found in told.items()
+            if series in known
+            for change in [
+                gaps.informed(known[series], found, step_ms=self._step_ms(series), now_ms=now_ms),
+            ]
+            if change.lines
+        }
+        self._store(changes, version=version)
+
+    def _reach(self, told: Mapping[Series, Sequence[GridGap]]) -> None:
+        """Expect of each series what somebody expected of it already, though no row is there: gaps at its end."""
+        known = self.coverages()
+        for series, found in told.items():
+            if series not in known:
+                continue
+            coverage = known[series]
+            late = [gap for gap in found if gap.healed_at is None and gap.first_time > coverage.until]
+            if late:
+                reached = GridCoverage(coverage.first, max(gap.last_time for gap in late))
+                self._store({series: CoverageChange(reached, tuple(late))}, version=0)
+
+    def _numbered(self, lines: pl.DataFrame) -> dict[Series, list[tuple[int, GridGap]]]:
+        """Lines of the ledger as gaps by their series, each with the number of its row."""
+        found: dict[Series, list[tuple[int, GridGap]]] = {}
+        plain = lines.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+        for row, line in enumerate(plain.iter_rows(named=True)):
+            found.setdefault(series_named(self.spec, line["series"]), []).append((row, gap_of(line)))
+        return found
 
     def before_our_rows(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Open lines that no row of the cache can confirm or refute any more."""

@@ -1,4 +1,4 @@
-"""Lines of one cache taken into another: our commits, what was learned of the Hub, notes, and the quarantine."""
+"""Lines of one cache taken into another: commits, what was learned of the Hub, notes, rechecks, the quarantine."""
 # ruff: noqa: S608 - names of our own tables; every value is bound
 
 from collections.abc import Iterable
@@ -27,6 +27,7 @@ COMMITS: Final = Carried(
 )
 FACTS: Final = Carried("hub_facts", ("name", "value"))
 NOTES: Final = Carried("notes", ("dataset", "name", "value"))
+RECHECKS: Final = Carried("rechecks", ("dataset", "series", "tried_at", "done_at"))
 QUARANTINE: Final = Carried("quarantine", ("dataset", "subject", "reason", "raw", "at_ms", "first_seen", "last_seen"))
 
 

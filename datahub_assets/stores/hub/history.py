@@ -11,6 +11,13 @@ from datahub_assets.stores.hub.client import Hub
 MANY_COMMITS: Final = 2000
 """Past this a repo on huggingface.co gets slow; at a commit a minute that takes 33 hours."""
 
+MAINTENANCE_SCHEDULE: Final = "hub_maintenance_schedule"
+"""What squashes long histories every day, once somebody has switched it on in Dagster."""
+
+MANY_COMMITS_FIX: Final = (
+    f"`datahub hub squash` explains and helps; switched on in Dagster, {MAINTENANCE_SCHEDULE} does it every day"
+)
+
 SQUASH_LOSES: Final = (
     "Squashing replaces the whole history of the branch by one commit with the same files. It cannot be undone: older "
     "commits can no longer be read by their sha, except the one tagged today; `as_of` and pinned revisions before it "

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.data_files import is_placed, is_sealed
+from datahub_assets.domain.data_files import SealedFile, is_placed, sealed_file
 from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.hub_files import is_content
-from datahub_assets.domain.tables import ByTime
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import card, layout
@@ -96,7 +95,7 @@ def _mend(work: Work, known: RepoState, seen: RepoState) -> None:
     losses.note_lost(spec, known=known, seen=seen, cache=cache)
     if losses.lost_rows(spec, known=known, seen=seen):
         work.log.warning("%s lost files: everything the cache holds goes there again", seen.repo)
-        cache.start_over(spec)
+        cache.start_over(spec, now_ms=work.now_ms)
     elif paths := losses.touched(spec, known=known, seen=seen) - seen.unreadable:  # rows for those could not be merged
         rows = losses.send_again(spec, known=known, paths=paths, cache=cache)
         told = ", ".join(sorted(paths)[:5])
@@ -148,11 +147,21 @@ def counted_until(
 
 def _sealed_until(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
     """Where the live window must begin at least, for a repo whose card does not say: after its newest sealed rows."""
-    paths = sorted(path for path in seen.files if is_sealed(spec, path) and path not in seen.unreadable)
-    if isinstance(spec.partitioning, ByTime):  # names tell which file of a folder is the newest
-        paths = list({path.rsplit("/", 1)[0]: path for path in paths}.values())
-    times = []
-    for path in paths:
-        with hub.opened(spec, path, revision=seen.head) as file:
-            times.append(layout.last_time(file, time=spec.time, name=f"{path} at {seen.head}"))
-    return max((time for time in times if time is not None), default=-1) + 1
+    begins = [0]
+    for path, file in _newest_sealed(spec, seen).items():
+        with hub.opened(spec, path, revision=seen.head) as content:
+            last = layout.last_time(content, time=spec.time, name=f"{path} at {seen.head}")
+        if last is not None:
+            begins.append(spec.period_of(file.group).window.end(last))
+    return max(begins)
+
+
+def _newest_sealed(spec: DatasetSpec, seen: RepoState) -> dict[str, SealedFile]:
+    """The sealed files that may hold the newest rows: of periods, whose names tell it, one per folder and length."""
+    found: dict[object, tuple[str, SealedFile]] = {}
+    for path in sorted(seen.files.keys() - seen.unreadable):
+        file = sealed_file(spec, path)
+        if file is not None:
+            alike = path if file.period is None else (path.rsplit("/", 1)[0], file.period)
+            found[alike] = (path, file)
+    return dict(found.values())

@@ -104,7 +104,7 @@ def follow_move(work: Work) -> None:
     if known is not None and known.repo != work.hub.repo_url(work.spec):
         told = (work.spec.name, known.repo, work.hub.endpoint)
         work.log.warning("%s moves from %s to %s: everything the cache holds goes there", *told)
-        work.cache.start_over(work.spec)
+        work.cache.start_over(work.spec, now_ms=work.now_ms)
 
 
 def reason_to_wait(work: Work, limits: CommitLimits) -> str | None:

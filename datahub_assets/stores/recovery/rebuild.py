@@ -96,7 +96,7 @@ def _from_hub(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int, log: lo
 
 def _take_in(work: Work) -> int:
     """Rows, series and ledgers of one dataset, all as carried by the head; without those of damaged sealed files."""
-    spec, cache, hub, now_ms = work.spec, work.cache, work.hub, work.now_ms
+    spec, cache, now_ms = work.spec, work.cache, work.now_ms
     seen = look(work)
     taken = 0
     with cache.transaction():
@@ -113,7 +113,7 @@ def _take_in(work: Work) -> int:
                 rows = rows.filter(spec.time_ms() >= now_ms - spec.retention_ms)
             cache.table(spec).put(rows, version=version, commit_id=commit_id)
             taken += rows.height
-        _ledgers(spec, seen, cache=cache, hub=hub, version=version, commit_id=commit_id)
+        _ledgers(work, seen, version=version, commit_id=commit_id)
         cache.repo(spec).save(seen)
     return taken
 
@@ -130,12 +130,13 @@ def _rows(work: Work, seen: RepoState, path: str) -> pl.DataFrame | None:
         return None
 
 
-def _ledgers(spec: DatasetSpec, seen: RepoState, *, cache: Cache, hub: Hub, version: int, commit_id: int) -> None:
+def _ledgers(work: Work, seen: RepoState, *, version: int, commit_id: int) -> None:
     """The published lines. Of a gap they know more than its rows tell: when it was seen, and what was asked."""
+    spec, cache = work.spec, work.cache
     for ledger in ledgers_of(spec):
         if ledger.path not in seen.files:
             continue
-        lines = layout.read(ledger, hub.read(spec, ledger.path, revision=seen.head), name=ledger.path)
+        lines = layout.read(ledger, work.hub.read(spec, ledger.path, revision=seen.head), name=ledger.path)
         if ledger.name == GAPS:
-            lines = cache.gaps(spec).confirmed(lines)
+            lines = cache.gaps(spec).confirmed(lines, version=version, now_ms=work.now_ms)
         cache.table(ledger).put(lines, version=version, commit_id=commit_id)

@@ -16,7 +16,7 @@ from datahub_assets.domain.rows import Checked
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.cache.transfer import COMMITS, FACTS, NOTES, QUARANTINE, Carried, Line
+from datahub_assets.stores.cache.transfer import COMMITS, FACTS, NOTES, QUARANTINE, RECHECKS, Carried, Line
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.landing import land
 from datahub_assets.stores.publish import losses
@@ -31,8 +31,8 @@ def carry_over(
     """Bring over what the cache at `path` tells and the Hub does not; what cannot be read is named in the log.
 
     Rows that the Hub does not hold are landed, for the next tick to take. The quarantine, the commits of the past (the
-    budget), what the Hub's refusals taught, pauses of upstreams, corrections, and rows that the Hub lost are in the new
-    cache afterwards. The old file is only read.
+    budget), what the Hub's refusals taught, pauses of upstreams, what is known of gaps, corrections, and rows that the
+    Hub lost are in the new cache afterwards. The old file is only read.
 
     Raises:
         CacheError: the new cache or a landing file cannot be written.
@@ -52,6 +52,7 @@ def carry_over(
         salvage.quarantine()
         for spec in specs:
             salvage.shrinkage(spec)
+            salvage.gaps(spec)
             salvage.corrections(spec)
             salvage.rows(spec)
 
@@ -68,9 +69,10 @@ class _Salvage:
     log: logging.Logger
 
     def facts(self) -> None:
-        """Commits, what was learned of the Hub, and notes."""
+        """Commits, what was learned of the Hub, notes, and when series were asked for again."""
         self.cache.take_in(COMMITS, self._lines("the commits of the past hour", COMMITS))
         self.cache.take_in(FACTS, self._lines("what the Hub's refusals taught", FACTS))
+        self.cache.take_in(RECHECKS, self._lines("when series were asked for again", RECHECKS))
         # Whose gaps are open is looked for anew: the ledger was read anew.
         notes = self._lines("pauses and known losses", NOTES)
         self.cache.take_in(NOTES, [note for note in notes if note[1] != inherited_gaps.NOTE])
@@ -86,6 +88,13 @@ class _Salvage:
             return
         seen = self.cache.repo(spec).load() or replace(known, rows=0, files={})
         losses.note_lost(spec, known=known, seen=_counted(seen), cache=self.cache)
+
+    def gaps(self, spec: DatasetSpec) -> None:
+        """What is known of open gaps and was not published yet, such as what upstream answered."""
+        told = self._read(f"gaps of {spec.name}", self.old.gaps(spec).coverages) or {}
+        known = {series: coverage.gaps for series, coverage in told.items()}
+        with self.cache.transaction():
+            self.cache.gaps(spec).inform(known, version=self.cache.next_version(), now_ms=self.now_ms)
 
     def corrections(self, spec: DatasetSpec) -> None:
         """The lines of the ledger that the Hub does not have."""

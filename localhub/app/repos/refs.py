@@ -11,7 +11,7 @@ from localhub.names import DEFAULT_BRANCH, check_ref, shown
 from localhub.protocol import shapes
 from localhub.protocol.payloads import storable
 from localhub.store import commits, refs
-from localhub.store.commits import CommitMessage
+from localhub.store.commits import Commit, CommitMessage
 from localhub.store.repos import Repo
 from localhub.webhook import Event, RefUpdate
 
@@ -30,12 +30,14 @@ def listing(call: Call) -> Response:
 
 @reads()
 def history(call: Call) -> Response:
-    """GET …/commits/{revision}, newest first, in pages."""
+    """GET …/commits/{revision}, newest first, in pages. Where the history was cut off between two, the list ends."""
     repo = access.readable(call)
-    start = access.commit_at(call, repo)
+    start: Commit | None = access.commit_at(call, repo)
     after = paging.cursor(call)
     if after:
-        start = refs.resolve(call.con, repo, after)
+        start = commits.by_sha(call.con, repo, after)
+    if start is None:
+        return JSONResponse([])
     size = min(paging.limit(call, default=_HISTORY_PAGE), _MAX_HISTORY_PAGE)
     found = commits.history(call.con, start, limit=size + 1)
     headers = paging.next_link(call, found[size].sha) if len(found) > size else {}

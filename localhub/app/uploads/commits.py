@@ -155,11 +155,14 @@ def _refuse_stale(branch: Branch, *, seen: Branch, parent: str | None) -> None:
 
 
 def _refuse_missing(site: Site, con: Connection, repo: Repo, operations: list[Operation]) -> None:
-    """Content may have been collected since it came in; LFS files must have been uploaded to this repository."""
+    """Content may have been collected since it came in; LFS files must have been uploaded to this repository.
+
+    What is there is touched, so that a collection that looked before this commit does not take it for unused.
+    """
     for operation in operations:
         if isinstance(operation, Put):
             sha256 = operation.file.sha256
-            if not site.home.blobs.has(sha256):
+            if not site.home.blobs.touch(sha256):
                 raise _missing_content(sha256)
             if operation.file.lfs and not repos.has_upload(con, repo, sha256):
                 raise _missing_content(sha256)

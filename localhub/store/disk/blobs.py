@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -50,9 +51,12 @@ class Blobs:
         return Upload(self, self._incoming / secrets.token_hex(16))
 
     def touch(self, sha256: str) -> bool:
-        """Make the blob young again for `prune`; False if it is not there."""
+        """Make the blob young again for `remove`; False if it is not there.
+
+        The time is the clock's own: what the kernel would note by itself lags behind it by milliseconds.
+        """
         try:
-            os.utime(self.path(sha256))
+            os.utime(self.path(sha256), ns=(time.time_ns(),) * 2)
         except FileNotFoundError:
             return False
         return True
@@ -62,18 +66,20 @@ class Blobs:
         for file in self._incoming.iterdir():
             file.unlink()
 
-    def prune(self, wanted: set[str], *, older_than_s: float) -> tuple[int, int]:
-        """Delete blobs not in `wanted`, and abandoned uploads, of that age; returns (files, bytes) freed."""
-        deadline = time.time() - older_than_s
-        candidates = [file for folder in self._root.iterdir() for file in folder.iterdir() if file.name not in wanted]
-        files = freed = 0
-        for file in [*candidates, *self._incoming.iterdir()]:
-            info = file.stat()
-            if info.st_mtime <= deadline:
-                file.unlink()
-                files += 1
-                freed += info.st_size
-        return files, freed
+    def stored(self) -> Iterator[str]:
+        """The hashes of all blobs, sorted; folder by folder, so that few are held."""
+        for folder in sorted(self._root.iterdir()):
+            yield from sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is needed, of 100,000 files
+
+    def remove(self, sha256: str, *, before_ns: int) -> int | None:
+        """Delete the blob if it was last touched before a time (ns since 1970); returns the bytes freed."""
+        return _remove(self.path(sha256), before_ns=before_ns)
+
+    def discard_abandoned(self, *, before_ns: int) -> tuple[int, int]:
+        """Delete uploads that have not gone on since a time (ns since 1970); returns (files, bytes) freed."""
+        freed = [_remove(file, before_ns=before_ns) for file in self._incoming.iterdir()]
+        sizes = [size for size in freed if size is not None]
+        return len(sizes), sum(sizes)
 
 
 class Upload:
@@ -113,6 +119,7 @@ class Upload:
         if self._blobs.touch(sha256):
             self.discard()
             return sha256
+        os.utime(self._file.fileno(), ns=(time.time_ns(),) * 2)  # as `touch`
         os.fsync(self._file.fileno())
         self._file.close()
         target = self._blobs.path(sha256)
@@ -125,6 +132,17 @@ class Upload:
         if not self._file.closed:
             self._file.close()
             self._path.unlink()
+
+
+def _remove(file: Path, *, before_ns: int) -> int | None:
+    try:
+        info = file.stat()
+        if info.st_mtime_ns >= before_ns:
+            return None
+        file.unlink()
+    except FileNotFoundError:  # somebody else did
+        return None
+    return info.st_size
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.process import free_port, serving_process
 from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
+from tests.localhub.old_commits import date_commits, day
 
 SECRET = "secret-of-the-webhook"
 
@@ -242,6 +243,36 @@ def test_what_a_tag_keeps_of_a_rewritten_history_can_be_read(hub: HubServer, wor
         at = client.get("/api/hub/ohlc", params={"symbol": "BTCUSDT", "as_of": listed[first]["at"]})
         assert at.headers["x-revision"] == first
         assert at.json()[-1]["timestamp"] == "2026-11-22T13:00:00Z"
+
+
+def test_a_history_of_which_the_embedded_hub_dropped_days(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
+    """The head stays where it is; what went is offered no more, and its last day's state goes by the day's name."""
+    shas = [workers.publish(OHLC, candles(until_ms=NOW_MS + step * HOUR_MS, count=2)) for step in range(1, 5)]
+    days = dict(zip(shas, (day(1), day(1, hour=13), day(2), day(20)), strict=True))
+    date_commits(hub, days, others=day(1, hour=0))
+    query = "/api/hub/ohlc?symbol=BTCUSDT&limit=1"
+
+    def listed() -> list[str]:
+        return [one["revision"] for one in client.get("/api/hub/revisions?dataset=ohlc").json()["revisions"]]
+
+    with serving(hub, tmp_path / "home") as client:
+        until(lambda: set(shas) < set(listed()))
+        hub.drop_history(keep_days=7, now=day(20, hour=23))
+        assert client.get(f"{query}&revision=2025-11-01").headers["x-revision"] == shas[1], "the tag is asked for"
+        newest = workers.publish(OHLC, candles(until_ms=NOW_MS + 9 * HOUR_MS, count=2))
+        until(lambda: listed() == [newest, shas[3], shas[2]])
+        assert client.get(f"{query}&as_of=2025-11-20T11:00:00Z").headers["x-revision"] == shas[2]
+        before = client.get(f"{query}&as_of=2025-11-02T11:00:00Z")
+        assert before.status_code == 404
+        assert "revision=2025-11-01, the state of 2025-11-01T13:00:00Z" in before.json()["detail"]
+        assert "revision=" not in client.get(f"{query}&as_of=2025-11-01T11:00:00Z").json()["detail"]
+        assert client.get(f"{query}&revision={shas[0]}").status_code == 404
+        assert client.get(f"/api/hub/diff?dataset=ohlc&from={shas[0]}").status_code == 404
+        assert client.get("/api/hub/diff?dataset=ohlc&from=2025-11-01").status_code == 200
+    with serving(hub, tmp_path / "another-home") as client:
+        until(lambda: listed() == [newest, shas[3], shas[2]])
+        assert client.get(f"{query}&as_of=2025-11-02T11:00:00Z").status_code == 404
+        assert client.get(f"{query}&revision=2025-11-01").headers["x-revision"] == shas[1]
 
 
 def test_a_commit_beside_the_main_branch_is_asked_for(hub: HubServer, workers: Workers, tmp_path: Path) -> None:

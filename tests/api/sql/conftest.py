@@ -112,9 +112,9 @@ def candles(interval: str) -> pa.Table:
     return frame_of(OHLC, rows).to_arrow().cast(OHLC.arrow_schema())
 
 
-def write_arrow(path: Path, table: pa.Table) -> Path:
+def write_arrow(path: Path, table: pa.Table, *, batch_rows: int | None = None) -> Path:
     with pa.ipc.new_file(str(path), table.schema) as writer:
-        writer.write_table(table)
+        writer.write_table(table, max_chunksize=batch_rows)
     return path
 
 

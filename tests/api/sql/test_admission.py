@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 
 import duckdb
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from api.sql.sandbox.snapshot import RESERVED_PREFIXES
 from api.sql.sandbox.worker.admission import Refused, admit
 from api.sql.sandbox.worker.error_messages import clean, place_of
-from api.sql.sandbox.worker.functions import SCALARS, TABLE_FUNCTIONS, VOLATILE
+from api.sql.sandbox.worker.functions import SCALARS, TABLE_FUNCTIONS
+from api.sql.sandbox.worker.volatile import CLOCK_WORDS, volatile_functions
 
 # Forms of the grammar that are functions in the syntax tree only.
 SYNTAX = {"unnest", "->"}
@@ -44,8 +46,59 @@ def test_no_table_function_but_the_computing_ones_is_listed(catalog: dict[str, s
 
 
 def test_functions_that_answer_differently_are_known_to(catalog: dict[str, set[str]]) -> None:
-    assert (catalog["volatile"] & SCALARS) - {"error"} <= VOLATILE
-    assert VOLATILE <= SCALARS
+    """What the catalog says, a macro that calls one of those, and what the catalog is wrong about."""
+    found = volatile_functions()
+    assert found.names - catalog["volatile"] - catalog["macro"] == {
+        "age",
+        "current_localtime",
+        "current_localtimestamp",
+        "reservoir_quantile",
+    }
+    assert catalog["volatile"] - found.names == {"error"}
+    assert found.names & catalog["macro"] & SCALARS == {"ago"}
+    assert found.callers & SCALARS == {"aggregate", "array_aggr", "array_aggregate", "list_aggr", "list_aggregate"}
+
+
+def test_all_that_tells_the_time_without_arguments_is_known() -> None:
+    """Whatever can be called without arguments, or stands for a call without parentheses, is asked twice."""
+    with duckdb.connect() as connection:
+        words = {word for (word,) in connection.execute("SELECT keyword_name FROM duckdb_keywords()").fetchall()}
+
+        def answers(expression: str) -> set[str]:
+            found: set[str] = set()
+            for _ in range(2):
+                with suppress(duckdb.Error):
+                    found.add(repr(connection.execute(f"SELECT ({expression})::VARCHAR").fetchall()))
+            return found
+
+        changing = {name for name in SCALARS if name.isidentifier() and len(answers(f'"{name}"()')) > 1}
+        assert changing - volatile_functions().names == set()
+        assert {"current_localtimestamp", "now", "random", "uuid"} <= changing
+        assert {word for word in words | SCALARS if word.isidentifier() and len(answers(word)) > 1} <= CLOCK_WORDS
+        assert {word for word in CLOCK_WORDS if answers(word)} == CLOCK_WORDS
+
+
+@pytest.mark.parametrize(
+    ("sql", "repeatable"),
+    [
+        ("SELECT list_aggregate([1], 'sum')", True),
+        ("SELECT list_aggregate([1], 'reservoir_quantile', 0.5)", False),
+        ("SELECT array_aggr([1], 'RESERVOIR_' || 'QUANTILE', 0.5)", False),
+        ("SELECT list_aggr([1], ?)", False),
+        ("SELECT histogram(1), json_group_object(1, 2)", True),
+        ("SELECT ago(INTERVAL 1 DAY)", False),
+        ("SELECT x.random() FROM t", False),
+        ("SELECT localtimestamp", False),
+        ("SELECT t.now FROM t", True),
+    ],
+)
+def test_what_is_called_by_name_or_by_a_macro_counts(sql: str, *, repeatable: bool) -> None:
+    with duckdb.connect() as connection:
+
+        def serialize(text: str) -> str:
+            return str(connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0])
+
+        assert admit(sql, tables={"t"}, serialize=serialize).repeatable is repeatable
 
 
 def test_all_names_of_the_catalog_are_reserved(catalog: dict[str, set[str]]) -> None:

@@ -142,6 +142,18 @@ def test_lists_come_out_as_lists(sandbox: Sandbox, snapshots: list[Snapshot], *,
     assert flat.table.to_pylist()[0] == {"services": '["wallet","api"]', "n": 2}
 
 
+def test_rows_of_a_file_that_is_not_sorted_come_as_they_do_once_it_is_mapped(
+    maker: SnapshotMaker, sandbox: Sandbox
+) -> None:
+    snapshot = maker.snapshot(OHLC, candles(("B", "A"), count=50), candles(("C",), count=50), group="1h")
+    before = sandbox.run("FROM ohlc", snapshot=tables_of([snapshot]))
+    for file in snapshot.data:
+        file.open()
+    after = sandbox.run("FROM ohlc", snapshot=tables_of([snapshot]))
+    assert before.stream == after.stream
+    assert before.table["symbol"].to_pylist() == ["A"] * 50 + ["B"] * 50 + ["C"] * 50
+
+
 def test_a_column_is_found_by_what_its_lists_hold(sandbox: Sandbox, tables: SqlSnapshot) -> None:
     sql = "SELECT unnest(services) AS service, count(*) AS n FROM incidents GROUP BY 1 ORDER BY 1"
     assert sandbox.rows(sql, snapshot=tables) == [{"service": "api", "n": 6}, {"service": "wallet", "n": 3}]

@@ -264,3 +264,15 @@ def test_memory_stays_flat_over_many_statements(loop: Loop, snapshot: SqlSnapsho
             hundred()
         assert server.memory_info().rss - before < 32 * MEBIBYTE
         assert all(worker.grown_bytes < 128 * MEBIBYTE for worker in sandbox.pool.workers)
+
+
+def test_a_worker_gives_back_what_a_statement_made_it_take(loop: Loop, snapshot: SqlSnapshot) -> None:
+    sorting = "SELECT max(h) AS h FROM (SELECT md5(range::VARCHAR) AS h FROM range(1500000) ORDER BY h LIMIT 1499999)"
+    with running(loop, snapshot, workers=1, timeout_s=60) as sandbox:
+        sandbox.run(sorting)
+        worker = max(sandbox.pool.workers, key=lambda one: one.grown_bytes)
+        taken, answered = worker.grown_bytes, worker.answered
+        sandbox.run("SELECT 1 AS x")
+        assert worker.answered == answered + 1, "the worker used last is asked first"
+        assert taken > 32 * MEBIBYTE
+        assert worker.grown_bytes < taken / 2

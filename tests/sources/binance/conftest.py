@@ -10,6 +10,7 @@ import pytest
 from datahub_assets.datasets.candles.client import fetch_candles
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.settings import CandleSettings
+from datahub_assets.domain.rechecks import Recheck
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched
 from tests.fakes import Clock, FakeBinance
@@ -23,11 +24,17 @@ NEWEST_HOUR = interval("1h").floor(NOW_MS)
 @pytest.fixture
 def fetch(settings_of: SettingsOf, clock: Clock, backoff: Backoff) -> Fetch:
     def fetch(
-        *, last: Mapping[tuple[str, str], int] | None = None, not_before_ms: int = 0, **variables: str
+        *,
+        last: Mapping[tuple[str, str], int] | None = None,
+        rechecks: Mapping[tuple[str, ...], Recheck] | None = None,
+        not_before_ms: int = 0,
+        **variables: str,
     ) -> Fetched:
         ask = partial(fetch_candles, clock=clock.now_ms, log=LOG, backoff=backoff, not_before_ms=not_before_ms)
-        settings = settings_of(**variables)
-        return ask(settings.of(CandleSettings), tick_s=settings.tick_s, last_open_times=last or {})
+        settings, last = settings_of(**variables), last or {}
+        if rechecks is None:  # all of them just now
+            rechecks = dict.fromkeys(last, Recheck(clock.now_ms(), clock.now_ms()))
+        return ask(settings.of(CandleSettings), tick_s=settings.tick_s, last_open_times=last, rechecks=rechecks)
 
     return fetch
 

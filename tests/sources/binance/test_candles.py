@@ -5,7 +5,10 @@ import logging
 
 import pytest
 
+from datahub_assets.datasets.candles.client.pages import Range, with_rechecks
+from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.domain.errors import SourceRejected
+from datahub_assets.domain.rechecks import Recheck
 from datahub_assets.domain.times import HOUR_MS
 from tests.fakes import Clock, FakeBinance
 from tests.sources.binance.conftest import KLINES, NEWEST_HOUR, Fetch, reference, rows_of, series
@@ -132,32 +135,72 @@ def test_many_series_are_asked_at_once_but_not_too_many(fetch: Fetch, binance: F
     assert 16 < binance.peak_in_flight <= 32
 
 
+class Rechecks:
+    """Ticks of some series, and what is remembered between them of those that were asked for again."""
+
+    def __init__(self, fetch: Fetch, binance: FakeBinance, clock: Clock, *symbols: str, **settings: str) -> None:
+        self.fetch, self.binance, self.clock = fetch, binance, clock
+        own = {"SYMBOLS": ",".join(symbols), "INTERVALS": "1h,2h", "HISTORY_CANDLES": "1000"}
+        self.settings = {**own, **settings}
+        names = self.settings["INTERVALS"].split(",")
+        self.last = {(symbol, name): NEWEST_HOUR for symbol in symbols for name in names}
+        self.known: dict[tuple[str, ...], Recheck] = {}
+
+    def tick(self, at_ms: int) -> dict[tuple[str, str], int]:
+        """How many candles before its last stored one came of each series."""
+        self.clock.stop(at_ms)
+        self.binance.forget_requests()
+        fetched = self.fetch(last=self.last, rechecks=self.known, **self.settings)
+        for one in fetched.rechecked:
+            told = self.known.get(one, Recheck(at_ms))
+            self.known[one] = Recheck(at_ms, told.done_at if one in fetched.failed else at_ms)
+        return {one: sum(row[0] < time for row in rows_of(fetched, *one)) for one, time in self.last.items()}
+
+
 @pytest.mark.parametrize("case", [(60, 1000, 72), (300, 1000, 72), (3600, 1000, 72), (60, 20, 18)])
 def test_once_an_hour_candles_that_may_have_been_corrected_are_asked_for_again(
     fetch: Fetch, binance: FakeBinance, clock: Clock, case: tuple[int, int, int]
 ) -> None:
     tick_s, history, back = case
-    clock.stop(NEWEST_HOUR)
-    last = {(symbol, name): NEWEST_HOUR for symbol in ("BTCUSDT", "ETHUSDT") for name in ("1h", "2h")}
-    lengths: dict[tuple[str, str], list[int]] = {}
+    series = Rechecks(fetch, binance, clock, "BTCUSDT", "ETHUSDT", HISTORY_CANDLES=str(history), TICK_S=str(tick_s))
+    ticks = []
     for tick in range(3600 // tick_s):
-        clock.stop(NEWEST_HOUR + tick * tick_s * 1000 + 500)
-        binance.forget_requests()
-        fetched = fetch(last=last, INTERVALS="1h,2h", HISTORY_CANDLES=str(history), TICK_S=str(tick_s))
-        assert len(binance.requested(path=KLINES)) == len(last), "no request more"
-        for one in last:
-            opened = [row[0] for row in rows_of(fetched, *one)]
-            lengths.setdefault(one, []).append(sum(time < NEWEST_HOUR for time in opened) - 1)
-    for found in lengths.values():
+        ticks.append(series.tick(NEWEST_HOUR + tick * tick_s * 1000 + 500))
+        assert len(binance.requested(path=KLINES)) == len(series.last), "no request more"
+    for one in series.last:
+        found = [tick[one] - 1 for tick in ticks]
         assert max(found) == back
         assert sum(count > 0 for count in found) == 1, "in one tick of the hour"
-    if tick_s == 60:
-        assert len({found.index(max(found)) for found in lengths.values()}) > 1, "not all in the same"
+    assert max(sum(count > 1 for count in tick.values()) for tick in ticks) == -(-len(series.last) * tick_s // 3600)
 
 
-def test_a_comparison_never_takes_another_page(fetch: Fetch, binance: FakeBinance, clock: Clock) -> None:
-    for minute in range(60):
-        clock.stop(NEWEST_HOUR + minute * 60_000)
-        binance.forget_requests()
-        fetch(last={("BTCUSDT", "1h"): NEWEST_HOUR - 950 * HOUR_MS}, INTERVALS="1h", SYMBOLS="BTCUSDT")
-        assert len(binance.requested(path=KLINES)) == 1
+def test_a_comparison_that_was_put_off_reaches_as_far_back_as_in_time(
+    fetch: Fetch, binance: FakeBinance, clock: Clock
+) -> None:
+    """After a night all is asked that would have been, one series after the other; and only once."""
+    series = Rechecks(fetch, binance, clock, "BTCUSDT", "ETHUSDT")
+    for minute in range(4):
+        series.tick(NEWEST_HOUR + minute * 60_000)
+    morning = NEWEST_HOUR + 10 * HOUR_MS
+    series.last = dict.fromkeys(series.last, morning)
+    ticks = [series.tick(morning + minute * 60_000) for minute in range(6)]
+    for one in series.last:
+        assert sorted(tick[one] for tick in ticks)[-2:] == [1, 72 + 10 if one[1] == "1h" else 72 + 1 + 10 // 2]
+
+
+def test_a_pair_the_exchange_does_not_know_keeps_no_other_from_its_turn(
+    fetch: Fetch, binance: FakeBinance, clock: Clock
+) -> None:
+    series = Rechecks(fetch, binance, clock, "NOSUCHUSDT", "BTCUSDT", INTERVALS="1h")
+    ticks = [series.tick(NEWEST_HOUR + minute * 60_000) for minute in range(3)]
+    assert max(tick["BTCUSDT", "1h"] for tick in ticks) == 73
+
+
+def test_comparisons_that_take_another_page_are_few_at_once() -> None:
+    hour = interval("1h")
+    ranges = [Range(f"P{number}USDT", hour, 1000 * HOUR_MS, 1010 * HOUR_MS) for number in range(150)]
+    long_ago: dict[tuple[str, ...], Recheck] = {one.series: Recheck(0, 0) for one in ranges[:120]}
+    turns = [one.series for one in ranges]
+    extended = with_rechecks(ranges, turns, long_ago, history_candles=100_000)
+    assert [one.pages for one in extended] == [2] * 100 + [1] * 50
+    assert [one.is_recheck for one in extended] == [True] * 100 + [False] * 20 + [True] * 30

@@ -25,7 +25,7 @@ def test_a_symbol_the_exchange_does_not_know_does_not_cost_the_others(
     assert {name for name, _ in series(fetched)} == {"BTCUSDT"}
     assert fetched.failed.keys() == {("NOPEUSDT", name) for name in ("1h", "4h", "1d")}
     assert all(isinstance(error, SourceRejected) and "-1121" in str(error) for error in fetched.failed.values())
-    assert "3 of 6 series failed (NOPEUSDT 1h, NOPEUSDT 4h, NOPEUSDT 1d)" in caplog.text
+    assert "Binance refuses NOPEUSDT (delisted or misspelt? then take it out of DATAHUB_SYMBOLS): " in caplog.text
     with pytest.raises(SourceRejected, match="Invalid symbol"):
         fetch(SYMBOLS="NOPEUSDT,NADAUSDT")
 

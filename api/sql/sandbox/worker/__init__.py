@@ -5,6 +5,7 @@ fork_server             the process that workers are forked from
 session                 what it does with a message
 admission               which statements are admitted
 functions               which functions they may call
+volatile                which of them may answer differently each time
 statement_runner        runs a statement on DuckDB
 tables                  the snapshot's tables as DuckDB scans them
 parts                   the parts of a table, one per file

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.sql.sandbox.snapshot import RESERVED_PREFIXES
-from api.sql.sandbox.worker.functions import SCALARS, TABLE_FUNCTIONS, VOLATILE
+from api.sql.sandbox.worker.functions import SCALARS, TABLE_FUNCTIONS
+from api.sql.sandbox.worker.volatile import CLOCK_WORDS, volatile_functions
 
 _NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 _SOURCES: Final = frozenset(
@@ -44,7 +45,6 @@ _EXPRESSIONS: Final = frozenset(
 )
 _SHOWN: Final = frozenset({"DESCRIBE", "SUMMARY"})
 _SHOW_TABLES: Final = '"tables"'
-_CLOCK_WORDS: Final = frozenset({"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"})
 _NOWHERE: Final = 2**64 - 1
 
 # What may stand before an explained statement. The rest of it is checked as any statement, so that a comment this
@@ -192,8 +192,8 @@ class _Walk:
             name = str(node["function_name"]).lower()
             if name not in SCALARS and name not in TABLE_FUNCTIONS:
                 raise Refused(f"the function {name!r} cannot be used here", offset=_offset(node))
-            self.repeatable = self.repeatable and name not in VOLATILE
-        if node["class"] == "COLUMN_REF" and str(node["column_names"][-1]).lower() in _CLOCK_WORDS:
+            self.repeatable = self.repeatable and not volatile_functions().may_be_called_by(node)
+        if node["class"] == "COLUMN_REF" and str(node["column_names"][-1]).lower() in CLOCK_WORDS:
             self.repeatable = False
 
     def _source(self, node: dict[str, Any]) -> None:

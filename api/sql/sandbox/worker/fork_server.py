@@ -10,6 +10,7 @@ import socket
 
 from api.sql.sandbox import confinement, messages
 from api.sql.sandbox.worker import worker
+from api.sql.sandbox.worker.volatile import volatile_functions
 
 
 def main(descriptor: int) -> None:
@@ -19,6 +20,7 @@ def main(descriptor: int) -> None:
     that was killed or ended -> its exit `status` (negative: the signal). A pid stays taken until it is reaped.
     """
     sock = socket.socket(fileno=descriptor)
+    volatile_functions()  # remembered, so that workers need not find it out
     gc.freeze()  # workers share these pages for good
     confinement.be_last_session()
     try:

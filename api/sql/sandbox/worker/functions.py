@@ -109,25 +109,3 @@ SCALARS: Final = frozenset(
 
 TABLE_FUNCTIONS: Final = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
 """What may stand in FROM."""
-
-VOLATILE: Final = frozenset(
-    [
-        "ago",
-        "age",
-        "current_date",
-        "current_localtime",
-        "current_localtimestamp",
-        "get_current_time",
-        "get_current_timestamp",
-        "now",
-        "today",
-        "transaction_timestamp",
-        "random",
-        "gen_random_uuid",
-        "uuid",
-        "uuidv4",
-        "uuidv7",
-        "reservoir_quantile",
-    ]
-)
-"""What may answer differently at the same commit, so that the answer must not be cached."""

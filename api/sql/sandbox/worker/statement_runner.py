@@ -14,13 +14,17 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from api.arrow_bytes import nothing_under_nulls, of_equal_size
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.worker.admission import Admitted, Refused, Unparsable, admit
 from api.sql.sandbox.worker.error_messages import Failure, byte_offset_of, clean, failure_of, place_of
 from api.sql.sandbox.worker.result_columns import Unpresentable, presentable, settled
 from api.sql.sandbox.worker.tables import SnapshotTable
+from api.sql.sandbox.worker.volatile import volatile_functions
 
 _BATCH_ROWS: Final = 8192
+_ANSWER_ROWS: Final = 65_536
+"""Rows of a batch of an answer."""
 _REMEMBERED: Final = 64
 _REMEMBERED_CHARS: Final = 10_000
 _DUCKDB_SHARE: Final = 0.75
@@ -44,17 +48,18 @@ class StatementRunner:
     """A DuckDB that reaches nothing but the tables it is handed."""
 
     def __init__(self, limits: SqlLimits) -> None:
-        """Open the database, with no other thread yet: DuckDB reads files of the system for that, or dies."""
+        """Open the database. It has one thread: with two, the order in which rows are added up, seen first or given
+        out is another one each time."""
         self._limits = limits
+        volatile_functions()  # before this process is confined: it opens a database
         self._admissions: OrderedDict[tuple[str, frozenset[str]], Admitted] = OrderedDict()
         """Of short statements seen lately: callers send the same text with other values, and reading it costs most of a
         millisecond."""
         self._database = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
 
     def seal(self) -> None:
-        """Start the threads (which inherit what this one has given up) and shut all that a SELECT could get out by."""
+        """Shut all that a SELECT could get out by."""
         for name, value in {
-            "threads": str(self._limits.threads),
             "TimeZone": "'UTC'",
             "memory_limit": f"'{int(self._limits.memory_mb * _DUCKDB_SHARE)}MiB'",
             "temp_directory": "''",
@@ -169,7 +174,8 @@ class StatementRunner:
     def _stream(self, table: pa.Table) -> pa.Buffer:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
+            for batch in of_equal_size(table.to_batches(), _ANSWER_ROWS):
+                writer.write_batch(nothing_under_nulls(batch))
         stream = sink.getvalue()
         self._check_size(stream.size)
         return stream

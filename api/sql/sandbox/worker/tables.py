@@ -4,6 +4,7 @@ import base64
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, Final
@@ -12,11 +13,29 @@ import pyarrow as pa
 import pyarrow.acero  # a table's filter imports it at first use, when no file can be opened any more
 import pyarrow.dataset as ds
 
+from api.arrow_bytes import of_equal_size
 from api.sql.sandbox.worker.mapped_files import map_descriptor
 from api.sql.sandbox.worker.parts import Part, TablePart, joined, open_part
 from api.sql.sandbox.worker.pruning import Pruning
 
 _SNAPSHOTS_KEPT: Final = 4
+_SCANNED_ROWS: Final = 65_536
+"""Of a batch that DuckDB scans, a multiple of its vectors' 2,048: each batch costs it as much as some 5,000 rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What DuckDB reads rows from: all it asks for is a reader.
+
+    Its batches end where the number of rows says, whatever files the rows come from and whatever was skipped in them:
+    where a vector of DuckDB's begins decides which floats are added first.
+    """
+
+    batches: Iterable[pa.RecordBatch]
+    schema: pa.Schema
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(self.schema, of_equal_size(self.batches, _SCANNED_ROWS))
 
 
 class SnapshotTable(ds.InMemoryDataset):  # type: ignore[misc]  # pyarrow has no types
@@ -34,22 +53,23 @@ class SnapshotTable(ds.InMemoryDataset):  # type: ignore[misc]  # pyarrow has no
     def _pruning(self) -> Pruning:
         return Pruning(self._parts, self.schema)
 
-    def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> ds.Scanner | pa.Table:  # noqa: A002 - Arrow's name
-        """What DuckDB reads those columns of those rows from: it only asks for a reader, which tables give too."""
+    def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> _Scan:  # noqa: A002 - Arrow's name
+        """What DuckDB reads those columns of those rows from."""
         shown = list(self.schema.names if columns is None else columns)
         if filter is None:
-            batches = _batches(self._parts, shown, {}, self.schema)
-            return _scanner(batches, _part_of(self.schema, shown), shown, options)
+            return _Scan(_batches(self._parts, shown, {}, self.schema), _part_of(self.schema, shown))
         mentions = str(filter)  # an Arrow expression does not list its fields; a column too many does no harm
         read = [name for name in self.schema.names if name in shown or name in mentions]
         wanted = {name: value for name, value in ds.get_partition_keys(filter).items() if isinstance(value, str)}
         schema = _part_of(self.schema, read)
         few = list(islice(_batches(self._parts, read, wanted, self.schema), 2))
         if len(few) < 2:  # noqa: PLR2004 - a second one means more rows than are worth filtering at once
-            return pa.Table.from_batches(few, schema).filter(filter).select(shown)
+            found = pa.Table.from_batches(few, schema).filter(filter).select(shown)
+            return _Scan(found.to_batches(), found.schema)
         # Asking which parts are left takes some 30 µs for each: it pays where many rows would be read.
         batches = _batches(self._pruning.left_by(filter, mentions), read, wanted, self.schema)
-        return _scanner(batches, schema, shown, options | {"filter": filter})
+        found = ds.Scanner.from_batches(batches, schema=schema, columns=shown, filter=filter, **options).to_reader()
+        return _Scan(found, found.schema)
 
 
 def _batches(
@@ -60,12 +80,6 @@ def _batches(
 
 def _part_of(schema: pa.Schema, names: list[str]) -> pa.Schema:
     return pa.schema([schema.field(name) for name in names])
-
-
-def _scanner(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, shown: list[str], options: Mapping[str, Any]
-) -> ds.Scanner:
-    return ds.Scanner.from_batches(batches, schema=schema, columns=shown, **options)
 
 
 class Snapshots:

@@ -8,11 +8,18 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Final
 
+from api.memory import give_back
 from api.sql.sandbox import confinement, messages
 from api.sql.sandbox.limits import SqlLimits
 from api.sql.sandbox.worker.session import Session
 from datahub_system.processes import die_with_parent
+
+_THREADS: Final = 2
+"""That work on a statement: DuckDB's one, and Arrow's, which filters what the next batches are made of."""
+_GIVEN_BACK_FROM_BYTES: Final = 16 * 1024 * 1024
+"""A worker that has grown by less keeps what it holds: it will need it again."""
 
 
 def main(descriptor: int) -> None:
@@ -33,13 +40,17 @@ def _serve(sock: socket.socket) -> None:
     gauge = confinement.MemoryGauge.open()
     confinement.be_last()
     session, report = _confined(limits, gauge)
-    messages.send(sock, {"ready": True, "confinement": report, "resident": gauge.resident_bytes()})
+    idle_bytes = gauge.resident_bytes()
+    messages.send(sock, {"ready": True, "confinement": report, "resident": idle_bytes})
     fatal = False
     while not fatal:
         message = messages.receive(sock)
-        confinement.limit_cpu(seconds=limits.timeout_s * limits.threads)
+        confinement.limit_cpu(seconds=limits.timeout_s * _THREADS)
         answer, payload, fatal = session.answer(message, lambda count: messages.receive_descriptors(sock, count))
         messages.send(sock, answer | {"resident": gauge.resident_bytes()}, memoryview(payload) if payload else b"")
+        del message, answer, payload
+        if gauge.resident_bytes() > idle_bytes + _GIVEN_BACK_FROM_BYTES:
+            give_back()
 
 
 def _confined(limits: SqlLimits, gauge: confinement.MemoryGauge) -> tuple[Session, dict[str, str]]:

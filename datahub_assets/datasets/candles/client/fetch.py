@@ -10,13 +10,14 @@ from typing import Final
 import polars as pl
 
 from datahub_assets.datasets.candles.client.hosts import Hosts
-from datahub_assets.datasets.candles.client.pages import Range, pages, to_present
+from datahub_assets.datasets.candles.client.pages import Range, pages, to_present, with_rechecks
 from datahub_assets.datasets.candles.client.rest import Binance
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import check_klines
 from datahub_assets.datasets.candles.settings import CandleSettings
-from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.candles.spec import OHLC, RECHECK_EVERY_MS
 from datahub_assets.domain.errors import SourceError, SourceRateLimited, SourceRejected, Terminal
+from datahub_assets.domain.rechecks import Recheck, due
 from datahub_assets.domain.rows import Checked, Rejected, frame_of, merge
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched, report_rejected
@@ -40,6 +41,7 @@ def fetch_candles(
     *,
     tick_s: int,
     last_open_times: Mapping[tuple[str, str], int],
+    rechecks: Mapping[tuple[str, ...], Recheck],
     clock: Clock,
     log: logging.Logger,
     not_before_ms: int = 0,
@@ -52,6 +54,7 @@ def fetch_candles(
         tick_s: seconds between two such fetches.
         last_open_times: by (symbol, interval), the open time of the last stored candle, epoch ms; a series not in it
             is filled for the first time.
+        rechecks: when series were asked before for candles that may have been corrected.
         clock: this machine's time, epoch milliseconds UTC.
         log: gets the lines a person follows.
         not_before_ms: `Fetched.pause_until_ms` of an earlier fetch; nothing is asked before.
@@ -62,18 +65,20 @@ def fetch_candles(
     """
 
     async def plan(binance: Binance, server_time_ms: int) -> list[Range]:
-        return [
+        ranges = [
             to_present(
                 symbol,
                 interval(name),
                 last_open_time=last_open_times.get((symbol, name)),
                 server_time_ms=server_time_ms,
                 history_candles=settings.history_candles,
-                tick_s=tick_s,
             )
             for symbol in await _symbols(binance, settings.symbols)
             for name in settings.intervals
         ]
+        stored = [one.series for one in ranges if one.series in last_open_times]
+        turns = due(stored, rechecks, every_ms=RECHECK_EVERY_MS, tick_ms=1000 * tick_s, now_ms=clock())
+        return with_rechecks(ranges, turns, rechecks, history_candles=settings.history_candles)
 
     return _fetch(plan, settings=settings, clock=clock, log=log, not_before_ms=not_before_ms, backoff=backoff)
 
@@ -149,6 +154,7 @@ async def _fetched(
             elapsed_s=time.perf_counter() - started,
             failed={one.series: asking.failed[one.series] for one in ranges if one.series in asking.failed},
             pause_until_ms=PAUSES.until_ms(upstream, now_ms=clock()),
+            rechecked=tuple(one.series for one in ranges if one.is_recheck),
         )
     _report(fetched, series=len(series), binance=binance, log=log)
     return fetched
@@ -227,7 +233,16 @@ def _report(fetched: Fetched, *, series: int, binance: Binance, log: logging.Log
     )
     report_rejected(fetched.checked.rejected, log=log)
     by_error: dict[str, list[str]] = {}
+    refused: dict[str, set[str]] = {}
     for (symbol, name), error in fetched.failed.items():
-        by_error.setdefault(str(error), []).append(f"{symbol} {name}")
+        if isinstance(error, SourceRejected):
+            refused.setdefault(str(error), set()).add(symbol)
+        else:
+            by_error.setdefault(str(error), []).append(f"{symbol} {name}")
+    for message, symbols in refused.items():
+        log.warning(
+            "Binance refuses %s (delisted or misspelt? then take it out of DATAHUB_SYMBOLS): %s",
+            *(", ".join(sorted(symbols)), message),
+        )
     for message, names in by_error.items():
         log.warning("%d of %d series failed (%s): %s", len(names), series, ", ".join(names[:6]), message)

@@ -121,14 +121,17 @@ def extend(coverage: GridCoverage, until: int, *, step_ms: int, now_ms: int) -> 
     last = coverage.gaps[-1] if coverage.gaps else None
     if last is not None and last.last_time == coverage.until and last.cause is not Cause.QUARANTINED:
         # The same silence goes on, for the same cause: each tick asks for the end of the series anyway.
-        gap = _updated(last, now_ms=now_ms, last_time=until)
+        gap = updated(last, now_ms=now_ms, last_time=until)
         return CoverageChange(replace(coverage, until=until, gaps=(*coverage.gaps[:-1], gap)), (gap,))
     gap = GridGap(begin, until, Cause.NOT_FETCHED, first_seen=now_ms, updated_at=now_ms)
     return CoverageChange(replace(coverage, until=until, gaps=(*coverage.gaps, gap)), (gap,))
 
 
 def asked(coverage: GridCoverage, question: GridGap, *, answered: bool, now_ms: int) -> CoverageChange:
-    """Upstream was asked for a gap. Without an answer the rows do not exist there; what arrived, healed before.
+    """Upstream was asked for a gap. Without an answer the rows do not exist there.
+
+    With one the cause stays as it is: what came is taken in later and heals, or is the quarantine's to tell, and why it
+    was missing until then is what the healed line says.
 
     Args:
         answered: whether it sent any row of the gap, good or bad.
@@ -136,13 +139,11 @@ def asked(coverage: GridCoverage, question: GridGap, *, answered: bool, now_ms: 
     lines = []
     gaps = []
     for gap in coverage.gaps:
-        if _apart(gap, question):
+        if are_apart(gap, question):
             gaps.append(gap)
             continue
-        cause = Cause.EXCHANGE_HAD_NONE
-        if answered:  # it does have some, so what it was silent about before is open again
-            cause = Cause.NOT_FETCHED if gap.cause is Cause.EXCHANGE_HAD_NONE else gap.cause
-        lines.append(_updated(gap, now_ms=now_ms, cause=cause, asked_at=now_ms, asks=gap.asks + 1))
+        cause = gap.cause if answered else Cause.EXCHANGE_HAD_NONE
+        lines.append(updated(gap, now_ms=now_ms, cause=cause, asked_at=now_ms, asks=gap.asks + 1))
         gaps.append(lines[-1])
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
@@ -152,15 +153,15 @@ def refused(coverage: GridCoverage, question: GridGap, *, now_ms: int) -> Covera
     gaps = []
     lines = []
     for gap in coverage.gaps:
-        if _apart(gap, question):
+        if are_apart(gap, question):
             gaps.append(gap)
             continue
-        lines.append(_updated(gap, now_ms=now_ms, asked_at=now_ms, asks=gap.asks + 1))
+        lines.append(updated(gap, now_ms=now_ms, asked_at=now_ms, asks=gap.asks + 1))
         gaps.append(lines[-1])
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def _apart(gap: GridGap, other: GridGap) -> bool:
+def are_apart(gap: GridGap, other: GridGap) -> bool:
     """Whether the two have no row in common."""
     return gap.first_time > other.last_time or gap.last_time < other.first_time
 
@@ -175,9 +176,9 @@ def quarantine(coverage: GridCoverage, time_ms: int, *, step_ms: int, now_ms: in
             gaps.append(gap)
             continue
         parts = [
-            _updated(gap, now_ms=now_ms, last_time=slot - step_ms),
-            _updated(gap, now_ms=now_ms, first_time=slot, last_time=slot, cause=Cause.QUARANTINED),
-            _updated(gap, now_ms=now_ms, first_time=slot + step_ms),
+            updated(gap, now_ms=now_ms, last_time=slot - step_ms),
+            updated(gap, now_ms=now_ms, first_time=slot, last_time=slot, cause=Cause.QUARANTINED),
+            updated(gap, now_ms=now_ms, first_time=slot + step_ms),
         ]
         parts = [part for part in parts if part.first_time <= part.last_time]
         gaps.extend(parts)
@@ -185,23 +186,7 @@ def quarantine(coverage: GridCoverage, time_ms: int, *, step_ms: int, now_ms: in
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
-def refuted(coverage: GridCoverage, told: GridGap, *, step_ms: int, now_ms: int) -> GridGap | None:
-    """What becomes of an open gap somebody else told of, by what we have; None: it is ours as well, or older than we.
-
-    Returns:
-        the gap healed, up to the first row that we miss too (from there on it is a gap of ours).
-    """
-    if told.first_time < coverage.first or told.last_time > coverage.until:
-        return None
-    ours = next((gap for gap in coverage.gaps if not _apart(gap, told)), None)
-    if ours is None:
-        return _updated(told, now_ms=now_ms, healed_at=now_ms)
-    if ours.first_time <= told.first_time:
-        return None
-    return _updated(told, now_ms=now_ms, healed_at=now_ms, last_time=ours.first_time - step_ms)
-
-
-def _updated(gap: GridGap, *, now_ms: int, **changes: Any) -> GridGap:
+def updated(gap: GridGap, *, now_ms: int, **changes: Any) -> GridGap:
     """A changed gap. Its stamp always moves on, even for a fetch taken in late: of two lines the later counts."""
     return replace(gap, updated_at=max(now_ms, gap.updated_at + 1), **changes)
 
@@ -239,7 +224,7 @@ def _healed(
             continue
         for first, last, present in _runs(gap, came, step_ms=step_ms):
             healed_at = now_ms if present else None
-            lines.append(_updated(gap, now_ms=now_ms, first_time=first, last_time=last, healed_at=healed_at))
+            lines.append(updated(gap, now_ms=now_ms, first_time=first, last_time=last, healed_at=healed_at))
             if not present:
                 kept.append(lines[-1])
     return tuple(kept), tuple(lines)
