@@ -26,12 +26,15 @@ class Event:
 class Follower:
     """A client that follows, in a thread; `next` waits for an event."""
 
-    def __init__(self, url: str, token: str, *, since: str | None = None, **params: str) -> None:
+    def __init__(
+        self, url: str, token: str, *, since: str | None = None, silence_s: float = WAIT_S, **params: str
+    ) -> None:
         headers = {"Authorization": f"Bearer {token}"} | ({"Last-Event-ID": since} if since else {})
         self.status = 0
         self.headers: httpx.Headers | None = None
         self._events: queue.Queue[Event | None] = queue.Queue()
-        self._client = httpx.Client(timeout=WAIT_S)
+        self._error: Exception | None = None
+        self._client = httpx.Client(timeout=silence_s)
         self._answer = self._client.send(
             self._client.build_request("GET", f"{url}/api/hub/stream", params=params, headers=headers), stream=True
         )
@@ -49,13 +52,13 @@ class Follower:
                 elif "event" in fields:
                     self._events.put(Event(fields["event"], fields["id"], json.loads(fields["data"])))
                     fields = {}
-        except (httpx.HTTPError, httpx.StreamClosed):
-            pass
+        except (httpx.HTTPError, httpx.StreamClosed) as error:
+            self._error = error
         self._events.put(None)
 
     def next(self) -> Event:
         found = self._events.get(timeout=WAIT_S)
-        assert found is not None, "the stream ended"
+        assert found is not None, f"the stream ended: {self._error!r}"
         return found
 
     def ended(self) -> bool:
@@ -71,10 +74,16 @@ class Follower:
 
 @contextmanager
 def following(
-    url: str, hub: HubServer, *, since: str | None = None, token: str | None = None, **params: str
+    url: str,
+    hub: HubServer,
+    *,
+    since: str | None = None,
+    token: str | None = None,
+    silence_s: float = WAIT_S,
+    **params: str,
 ) -> Iterator[tuple[Follower, Event]]:
-    """A follower, and the `ready` it began with."""
-    follower = Follower(url, token or hub.token, since=since, **params)
+    """A follower, and the `ready` it began with. It gives up where nothing comes for so long, not even a comment."""
+    follower = Follower(url, token or hub.token, since=since, silence_s=silence_s, **params)
     try:
         ready = follower.next()
         assert ready.name == "ready"

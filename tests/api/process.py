@@ -53,7 +53,7 @@ def serving_process(hub: HubServer, home: Path, *, port: int | None = None, **va
     }
     with process(environ | variables, "serve", "--port", str(port)) as started:
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _is_serving(url), timeout_s=60)
+        wait_until_serving(url)
         yield url
         started.send_signal(signal.SIGTERM)
         said, _ = started.communicate(timeout=10)
@@ -61,9 +61,15 @@ def serving_process(hub: HubServer, home: Path, *, port: int | None = None, **va
         assert hub.token not in said
 
 
-def _is_serving(url: str) -> bool:
+def wait_until_serving(url: str) -> None:
+    """Return once both datasets are there."""
+    with httpx.Client(base_url=url) as http:
+        until(lambda: _is_serving(http), timeout_s=60)
+
+
+def _is_serving(http: httpx.Client) -> bool:
     try:
-        status = httpx.get(f"{url}/api/hub/status").json()
+        status = http.get("/api/hub/status").json()
     except httpx.TransportError:
         return False
     return bool(status["market_dataset"]["available"] and status["ohlc_dataset"]["available"])

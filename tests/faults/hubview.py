@@ -23,12 +23,17 @@ Rows = dict[tuple[object, ...], tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit: the frames of its data files by path, and the window start its card tells (epoch ms)."""
+    """One commit: the frames of its data files by path, and the window start its card tells (epoch ms).
+
+    Attributes:
+        sizes: bytes of all its files, by path.
+    """
 
     sha: str
     frames: dict[str, pl.DataFrame]
     ledgers: dict[str, pl.DataFrame]
     window_start: int
+    sizes: dict[str, int]
 
     def rows(self, spec: DatasetSpec) -> Rows:
         """All rows; of a key that is there twice, any."""
@@ -96,15 +101,19 @@ class HubView:
 
     def history(self, spec: DatasetSpec) -> list[str]:
         """Commits of the main branch, oldest first; none when there is no repo."""
-        found: list[str] = []
+        return list(self.dated(spec))
+
+    def dated(self, spec: DatasetSpec) -> dict[str, int]:
+        """Commits of the main branch, oldest first, and when they were made (epoch ms)."""
+        found: list[tuple[str, int]] = []
         url: str | None = f"/api/datasets/local/{spec.repo_name}/commits/main"
         while url is not None:
             answer = self._http.get(url)
             if answer.status_code == httpx.codes.NOT_FOUND:
-                return []
-            found += [one["id"] for one in answer.raise_for_status().json()]
+                return {}
+            found += [(one["id"], _ms(one["date"])) for one in answer.raise_for_status().json()]
             url = answer.links.get("next", {}).get("url")
-        return found[::-1]
+        return dict(reversed(found))
 
     def commit(self, spec: DatasetSpec, sha: str) -> Commit:
         """What a commit holds.
@@ -124,6 +133,7 @@ class HubView:
             frames={path: frame for path, frame in frames.items() if path.startswith("data/")},
             ledgers={path: frame for path, frame in frames.items() if not path.startswith("data/")},
             window_start=self._window_start(repo, sha) if "README.md" in files and frames else 0,
+            sizes={one["path"]: one["size"] for one in tree if one["type"] == "file"},
         )
 
     def _frame(self, repo: str, sha: str, path: str, oid: str) -> pl.DataFrame:
@@ -137,8 +147,13 @@ class HubView:
     def _window_start(self, repo: str, sha: str) -> int:
         front = yaml.load(self._content(repo, sha, "README.md").decode().split("---\n")[1], Loader=yaml.CSafeLoader)
         told = front["datahub"]["window_start"]
-        moment = told if isinstance(told, datetime) else datetime.fromisoformat(told)
-        return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+        return _ms(told.isoformat() if isinstance(told, datetime) else told)
 
     def _content(self, repo: str, sha: str, path: str) -> bytes:
         return self._http.get(f"/datasets/{repo}/resolve/{sha}/{path}").raise_for_status().content
+
+
+def _ms(text: str) -> int:
+    """Epoch ms of an ISO time, UTC where it names no zone."""
+    moment = datetime.fromisoformat(text)
+    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)

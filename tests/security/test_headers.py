@@ -27,7 +27,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_system.net.bodies import ENDED_EARLY, BodyLimit
 from localhub.testing import HubServer
 from tests.api.conftest import Client, until
-from tests.api.process import _is_serving, free_port, process, serving_process
+from tests.api.process import free_port, process, serving_process, wait_until_serving
 from tests.api.workers import Workers
 
 PAGES = ("/docs", "/scalar", "/errors")
@@ -408,7 +408,7 @@ def test_clients_that_hang_up_leave_nothing_in_the_log(hub: HubServer, seeded: W
     begun += [f"GET {path} {head}\r\n" for path in ("/api/hub/stream", "/api/hub/market", "/docs/assets/scalar.js")]
     with process(environ, "serve", "--port", str(port)) as started:
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _is_serving(url), timeout_s=60)
+        wait_until_serving(url)
         for request in begun * 3:
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(request.encode())

@@ -1,0 +1,201 @@
+"""Questions whose answers are JSON documents: the drop-ins, coverage, and what the datasets are."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.consistency.held import SPECS, Held
+from tests.consistency.parsing import Row, epoch_ms
+from tests.consistency.questions import DocumentQuestion, newest_of_each
+
+_KLINE = (
+    *("timestamp", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trade_count"),
+    *("taker_buy_volume", "taker_buy_quote_volume"),
+)
+_COIN = {
+    "id": "coin_id", "name": "name", "current_price": "price", "market_cap": "market_cap",
+    "market_cap_rank": "market_cap_rank", "fully_diluted_valuation": "fully_diluted_valuation",
+    "total_volume": "volume_24h", "high_24h": "high_24h", "low_24h": "low_24h", "price_change_24h": "price_change_24h",
+    "price_change_percentage_24h": "change_24h", "circulating_supply": "circulating_supply",
+    "total_supply": "total_supply", "max_supply": "max_supply", "ath": "ath", "atl": "atl", "ath_date": "ath_date",
+    "atl_date": "atl_date", "last_updated": "timestamp",
+}  # fmt: skip
+_COIN_TIMES = ("ath_date", "atl_date", "last_updated")
+_GAP_TIMES = ("first_time", "last_time", "first_seen", "asked_at", "healed_at")
+_GAP_FIELDS = (*_GAP_TIMES, "missing", "cause", "asks")
+
+
+def document_questions() -> list[DocumentQuestion]:
+    """All of them."""
+    return [*_of_binance(), *_of_coingecko(), *_of_coverage(), *_of_info()]
+
+
+def _of_binance() -> Iterator[DocumentQuestion]:
+    def asked(params: dict[str, str], chosen: Callable[[list[Row]], list[Row]]) -> DocumentQuestion:
+        def expected(held: Held) -> list[list[Any]]:
+            mine = (params["symbol"], params["interval"])
+            return [_kline(row) for row in chosen([r for r in held.ohlc if (r["symbol"], r["interval"]) == mine])]
+
+        return DocumentQuestion("/binance/api/v3/klines", params, ("ohlc",), expected, read=_as_it_is)
+
+    since, until = epoch_ms("2025-12-31T20:00:00Z"), epoch_ms("2026-01-01T00:00:00Z")
+    yield asked({"symbol": "BTCUSDT", "interval": "1h"}, _as_it_is)
+    yield asked({"symbol": "ETHUSDT", "interval": "4h", "limit": "5"}, lambda rows: rows[-5:])
+    yield asked(
+        {"symbol": "ETHUSDT", "interval": "1h", "startTime": str(since), "endTime": str(until)},
+        lambda rows: [row for row in rows if since <= row["timestamp"] <= until],
+    )
+    yield asked(
+        {"symbol": "BTCUSDT", "interval": "1h", "startTime": str(since), "limit": "2"},
+        lambda rows: [row for row in rows if row["timestamp"] >= since][:2],
+    )
+    yield DocumentQuestion(
+        "/binance/api/v3/exchangeInfo",
+        {},
+        ("ohlc",),
+        lambda held: sorted({row["symbol"] for row in held.ohlc}),
+        read=lambda document: [pair["symbol"] for pair in document["symbols"]],
+    )
+
+
+def _kline(row: Row) -> list[Any]:
+    values = [row[name] for name in _KLINE]
+    return [*(f"{value:.8f}" if isinstance(value, float) else value for value in values), "0"]
+
+
+def _of_coingecko() -> Iterator[DocumentQuestion]:
+    def read_coin(coin: Row) -> Row:
+        assert coin["symbol"] == coin["symbol"].lower()
+        return {
+            field: epoch_ms(coin[field]) if field in _COIN_TIMES and coin[field] is not None else coin[field]
+            for field in _COIN
+        }
+
+    def written(row: Row) -> Row:
+        return {field: row[column] for field, column in _COIN.items()}
+
+    def asked(params: dict[str, str], chosen: Callable[[list[Row]], list[Row]]) -> DocumentQuestion:
+        return DocumentQuestion(
+            "/coingecko/api/v3/coins/markets",
+            {"vs_currency": "usd", **params},
+            ("market",),
+            lambda held: [written(row) for row in chosen(newest_of_each(held.market))],
+            read=lambda document: [read_coin(coin) for coin in document],
+        )
+
+    yield asked({}, _as_it_is)
+    yield asked({"per_page": "2", "page": "2"}, lambda rows: rows[2:4])
+    yield asked(
+        {"ids": "ripple,bitcoin"}, lambda rows: [row for row in rows if row["coin_id"] in {"ripple", "bitcoin"}]
+    )
+    yield asked({"order": "id_asc"}, lambda rows: sorted(rows, key=lambda row: str(row["coin_id"])))
+    extras = ("include_market_cap", "include_24hr_vol", "include_24hr_change", "include_last_updated_at")
+    yield DocumentQuestion(
+        "/coingecko/api/v3/simple/price",
+        {"ids": "bitcoin,tether", "vs_currencies": "usd", **dict.fromkeys(extras, "true")},
+        ("market",),
+        _simple_prices,
+        read=_as_it_is,
+    )
+
+
+def _simple_prices(held: Held) -> dict[str, Row]:
+    return {
+        row["coin_id"]: {
+            "usd": row["price"],
+            "usd_market_cap": row["market_cap"],
+            "usd_24h_vol": row["volume_24h"],
+            "usd_24h_change": row["change_24h"],
+            "last_updated_at": row["timestamp"] // 1000,
+        }
+        for row in newest_of_each(held.market)
+        if row["coin_id"] in {"bitcoin", "tether"}
+    }
+
+
+def _of_coverage() -> Iterator[DocumentQuestion]:
+    for dataset, columns in (("market", ("coin_id",)), ("ohlc", ("symbol", "interval"))):
+        yield DocumentQuestion(
+            "/api/hub/coverage",
+            {"dataset": dataset},
+            (dataset,),
+            lambda held, dataset=dataset, columns=columns: _coverage(held, dataset, columns),  # type: ignore[misc]
+            read=_read_coverage,
+        )
+
+
+def _coverage(held: Held, dataset: str, columns: tuple[str, ...]) -> dict[str, Any]:
+    of_series = defaultdict(list)
+    for row in getattr(held, dataset):
+        of_series[tuple(row[name] for name in columns)].append(row)
+    gaps = [line for line in held.ledger("gaps") if line["dataset"] == dataset]
+    missing: dict[str, int] = defaultdict(int)
+    for line in gaps:
+        missing[line["series"]] += line["missing"] if line["healed_at"] is None else 0
+    series = {}
+    for name, rows in of_series.items():
+        named = json.dumps(dict(zip(columns, name, strict=True)), separators=(",", ":"))
+        times = [row["timestamp"] for row in rows]
+        series[name] = {
+            "rows": len(rows),
+            "expected": len(rows) + missing[named] if dataset == "ohlc" else None,
+            "forming": sum(row.get("closed") is False for row in rows),
+            "oldest": min(times),
+            "newest": max(times),
+            "gaps": [{field: line[field] for field in _GAP_FIELDS} for line in gaps if line["series"] == named],
+        }
+    return {"missing": sum(missing.values()), "series": series}
+
+
+def _read_coverage(document: Any) -> dict[str, Any]:
+    series = {}
+    for one in document["series"]:
+        name = tuple(one[key] for key in ("series", "interval") if key in one)
+        gaps = [{field: gap[field] for field in _GAP_FIELDS} for gap in one["gaps"]]
+        for gap in gaps:
+            gap.update({field: gap[field] and epoch_ms(gap[field]) for field in _GAP_TIMES})
+        times = {end: epoch_ms(one[end]) for end in ("oldest", "newest")}
+        series[name] = {**{field: one[field] for field in ("rows", "expected", "forming")}, **times, "gaps": gaps}
+    assert len(series) == len(document["series"]), "a series is told of twice"
+    return {"missing": document["missing"], "series": series}
+
+
+def _of_info() -> Iterator[DocumentQuestion]:
+    for dataset in SPECS:
+        yield DocumentQuestion(
+            "/api/hub/dataset-info",
+            {"dataset": dataset},
+            (dataset,),
+            lambda held, dataset=dataset: _info(held, dataset),  # type: ignore[misc]
+            read=_read_info,
+        )
+
+
+def _info(held: Held, dataset: str) -> dict[str, Any]:
+    commit, spec = held.commits[dataset], SPECS[dataset]
+    groups = defaultdict(list)
+    for row in getattr(held, dataset):
+        groups[None if spec.group is None else row[spec.group]].append(row)
+    return {
+        "rows": sum(map(len, groups.values())),
+        "size": sum(commit.sizes.values()),
+        "files": commit.sizes,
+        "coverage": {
+            group: (len(rows), min(row["timestamp"] for row in rows), max(row["timestamp"] for row in rows))
+            for group, rows in groups.items()
+        },
+    }
+
+
+def _read_info(document: Any) -> dict[str, Any]:
+    (one,) = document.values()
+    coverage = {
+        part["group"]: (part["rows"], epoch_ms(part["oldest"]), epoch_ms(part["newest"])) for part in one["coverage"]
+    }
+    files = {file["path"]: file["size"] for file in one["files"]}
+    return {"rows": one["rows"], "size": one["size"], "files": files, "coverage": coverage}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
