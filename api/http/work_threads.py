@@ -9,7 +9,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from litestar.types import Receive
@@ -52,9 +51,7 @@ class WorkThreads:
         Raises:
             ServerBusy: as much as may wait does so already.        ClientDisconnected: the caller went first.
         """
-        if len(self._new) >= self._most_waiting:
-            raise ServerBusy("many large answers are being worked out", headers={"Retry-After": str(_RETRY_AFTER_S)})
-        return await while_connected(receive, work, run=partial(self._in_turn, self._new))
+        return await while_connected(receive, work, run=self._begin)
 
     async def next_of(self, chunks: Iterator[bytes]) -> bytes | None:
         """The next chunk of an answer, None at its end.
@@ -68,6 +65,11 @@ class WorkThreads:
         """Drop what waits, and wait for what runs."""
         for threads in (self._small, self._large):
             threads.shutdown(cancel_futures=True)
+
+    async def _begin(self, work: Callable[[], T]) -> T:
+        if len(self._new) >= self._most_waiting:
+            raise ServerBusy("many large answers are being worked out", headers={"Retry-After": str(_RETRY_AFTER_S)})
+        return await self._in_turn(self._new, work)
 
     async def _in_turn(
         self, line: "deque[asyncio.Future[None]]", work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
