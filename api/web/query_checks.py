@@ -49,7 +49,7 @@ class QueryCheck:
         }
         context = RequestContext(cast("HTTPScope", scope))
         context.request_id = RequestContext.of(asking.scope).request_id
-        return cls(Request(cast("HTTPScope", scope)), handler, parameters)
+        return cls(Request(cast("HTTPScope", scope), receive=asking.receive), handler, parameters)
 
     async def describe(self, engine: Engine) -> Description:
         """What the query is answered from.

@@ -154,7 +154,7 @@ def test_ages_callers_think_of_are_not_kept(hub: HubServer, seeded: Workers, tmp
         assert len(memory) == 1
 
 
-@pytest.mark.parametrize("query", ["symbols=BTC", "symbols=BTC&max_age=3", "symbols=BTC&start=2026-11-22"])
+@pytest.mark.parametrize("query", ["symbols=BTC&start=2020-01-01", "coin_ids=bitcoin&start=2020-01-01"])
 def test_no_file_is_opened_on_the_event_loop(
     hub: HubServer, seeded: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:

@@ -26,7 +26,7 @@ ACTIONS = (
     *("hub read", "hub card check", "hub preupload", "hub lfs batch", "hub lfs upload", "hub commit"),
     *("INSERT INTO commits", "UPDATE cached_market_data", "UPDATE cached_ohlc", "UPDATE gaps", "UPDATE corrections"),
     *("INSERT OR REPLACE INTO remote", "DELETE FROM remote_files", "INSERT OR REPLACE INTO remote_files"),
-    *("UPDATE remote_files", "INSERT OR IGNORE INTO file_forms"),
+    *("UPDATE remote_files", "INSERT OR IGNORE INTO file_forms", "INSERT INTO rechecks"),
 )
 """All that a tick does to disk, cache and Hub; each is a point before and one after it."""
 POINTS = (

@@ -292,6 +292,7 @@ def test_doctor_says_what_is_well_and_how_to_fix_what_is_not(system: System) -> 
         "ok    histories",
         "ok    worker status",
         "ok    ticks",
+        "ok    warnings",
     }
     assert {name for name in lines if name.startswith("FAIL")} == {
         "FAIL  running",

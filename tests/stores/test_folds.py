@@ -169,7 +169,8 @@ def test_the_layout_of_before_is_taken_over_without_reading_it_all(site: Site, s
     now_ms = at("2025-11-22T09:30")
     old = candles(now_ms, back=400, intervals=("1d",)).filter(pl.col("closed"))
     month = candles(now_ms, back=24 * 20, intervals=("1h",)).filter(
-        pl.col("closed") & (pl.col("timestamp") >= pl.lit("2025-11-01").str.to_datetime(time_zone="UTC"))
+        pl.col("closed")
+        & (pl.col("timestamp").dt.strftime("%Y-%m-%d").is_between(pl.lit("2025-11-01"), pl.lit("2025-11-21")))
     )
     year = pl.col("timestamp").dt.year()
     site.hub.create(OHLC)

@@ -120,11 +120,13 @@ def test_a_cache_made_anew_knows_where_keys_are(site: Site) -> None:
 def test_sealed_files_are_read_once_for_each_content(site: Site, server: HubServer) -> None:
     old = START_MS - 40 * DAY_MS
     site.tick(INCIDENTS, incidents(incident("a", old, fetched_ms=START_MS)), now_ms=START_MS)
+    new = START_MS + 30_000
+    site.tick(INCIDENTS, incidents(incident("new", new, fetched_ms=new)), now_ms=new)  # which folds what is old
     server.faults.seen.clear()
     for minute in (1, 2):
         now_ms = START_MS + minute * MINUTE_MS
         site.tick(INCIDENTS, incidents(incident(f"new-{minute}", now_ms, fetched_ms=now_ms)), now_ms=now_ms)
-    assert "data/days/2025-10-13.parquet" in paths_on_hub(INCIDENTS, site.hub)
+    assert "data/2025-10.parquet" in paths_on_hub(INCIDENTS, site.hub)
     assert not [one for one in server.faults.seen if "/2025-10" in one]
 
 
