@@ -154,9 +154,17 @@ def test_ages_callers_think_of_are_not_kept(hub: HubServer, seeded: Workers, tmp
         assert len(memory) == 1
 
 
-@pytest.mark.parametrize("query", ["symbols=BTC&start=2020-01-01", "coin_ids=bitcoin&start=2020-01-01"])
+@pytest.mark.parametrize(
+    ("query", "opens"),
+    [
+        ("symbols=BTC", False),  # the newest rows are looked up when a commit is taken in
+        ("symbols=BTC&max_age=3", False),
+        ("symbols=BTC&start=2020-01-01", True),
+        ("coin_ids=bitcoin&start=2020-01-01", True),
+    ],
+)
 def test_no_file_is_opened_on_the_event_loop(
-    hub: HubServer, seeded: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+    hub: HubServer, seeded: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, *, opens: bool
 ) -> None:
     on_loop: list[bool] = []
     opened = DataFile.open
@@ -175,7 +183,7 @@ def test_no_file_is_opened_on_the_event_loop(
             file.close()
         monkeypatch.setattr(DataFile, "open", watched)
         assert get(client, f"/api/hub/market?{query}&columns=coin_id") == [{"coin_id": "bitcoin"}]
-    assert on_loop
+    assert bool(on_loop) is opens
     assert not any(on_loop)
 
 

@@ -60,13 +60,21 @@ def test_pairs_the_exchange_no_longer_knows_do_not_keep_others_from_being_asked(
     assert {(gap.cause, gap.asks) for symbol in gone for gap in known[symbol, "1h"].gaps} == {(Cause.NOT_FETCHED, 1)}
 
 
-def test_a_gap_that_the_exchange_fills_after_all_still_says_that_it_had_none(bench: Bench) -> None:
-    hole = NOON_MS - 3 * HOUR_MS
+HOLE_MS = NOON_MS - 3 * HOUR_MS
+
+
+def answered_with_none(bench: Bench) -> Bench:
+    """A hole that the exchange was asked about when it had nothing there, and has now."""
     bench = following(bench, "BTCUSDT")
-    bench.binance.gap("BTCUSDT", start_ms=hole, end_ms=hole + HOUR_MS)
+    bench.binance.gap("BTCUSDT", start_ms=HOLE_MS, end_ms=HOLE_MS + HOUR_MS)
     with_a_hole(bench, "BTCUSDT")
     ask(bench)
     bench.binance.listings["BTCUSDT"].gaps.clear()
+    return bench
+
+
+def test_a_gap_that_the_exchange_fills_after_all_still_says_that_it_had_none(bench: Bench) -> None:
+    bench = answered_with_none(bench)
     bench.clock.advance(10 * MINUTE_MS)
     assert ask(bench) == {"BTCUSDT"}
     with bench.datahub.cache() as cache:
@@ -75,14 +83,9 @@ def test_a_gap_that_the_exchange_fills_after_all_still_says_that_it_had_none(ben
 
 
 def test_a_candle_that_comes_bad_after_the_exchange_had_none_is_quarantined(bench: Bench) -> None:
-    hole = NOON_MS - 3 * HOUR_MS
-    bench = following(bench, "BTCUSDT")
-    bench.binance.gap("BTCUSDT", start_ms=hole, end_ms=hole + HOUR_MS)
-    with_a_hole(bench, "BTCUSDT")
-    ask(bench)
-    bench.binance.listings["BTCUSDT"].gaps.clear()
-    bad = [hole, "1", "0.5", "2", "1", "1", hole + HOUR_MS - 1, "1", 1, "1", "1", "0"]  # high below low
-    bench.binance.set_kline("BTCUSDT", "1h", open_time=hole, kline=bad)
+    bench = answered_with_none(bench)
+    bad = [HOLE_MS, "1", "0.5", "2", "1", "1", HOLE_MS + HOUR_MS - 1, "1", 1, "1", "1", "0"]  # high below low
+    bench.binance.set_kline("BTCUSDT", "1h", open_time=HOLE_MS, kline=bad)
     bench.clock.advance(10 * MINUTE_MS)
     ask(bench)
     with bench.datahub.cache() as cache:
