@@ -44,3 +44,12 @@ def last_commit(api: HfApi, repo: str, path: str, revision: str = "main") -> str
 def head(api: HfApi, repo: str, revision: str = "main") -> str:
     """The newest commit."""
     return api.list_repo_commits(repo, repo_type="dataset", revision=revision)[0].commit_id
+
+
+def shas(api: HfApi, repo: str, revision: str = "main") -> list[str]:
+    """Newest first."""
+    return [one.commit_id for one in api.list_repo_commits(repo, repo_type="dataset", revision=revision)]
+
+
+def tags(api: HfApi, repo: str) -> dict[str, str]:
+    return {tag.name: tag.target_commit for tag in api.list_repo_refs(repo, repo_type="dataset").tags}
