@@ -10,6 +10,7 @@ import click
 from datahub_assets.domain.errors import DatasetInvalid, SettingsError
 from datahub_system.files.home import open_home
 from datahub_system.files.private import private_umask
+from datahub_system.interpreter import freeze_what_is_loaded, leave_out_pandas
 from datahub_system.net.hosts import HostCheck, OwnHosts
 from datahub_system.net.log_limit import limit_repeats
 from datahub_system.net.server import Server, listening_socket
@@ -33,6 +34,7 @@ def serve(host: str | None, port: int | None) -> None:
     Example:
       DATAHUB_HOME=./data python -m api serve --port 7860
     """
+    leave_out_pandas()
     try:
         from api.asgi import create_app  # noqa: PLC0415 - what it loads, the datasets, may not be valid
         from datahub_assets.settings import Settings  # noqa: PLC0415
@@ -61,6 +63,7 @@ def serve(host: str | None, port: int | None) -> None:
     Server(
         HostCheck(app, own, remedy="add the name to DATAHUB_ALLOWED_HOSTS"),
         lifespan="on",
+        on_ready=freeze_what_is_loaded,
         on_stopping=app.state.feed.end,
         stop_timeout_s=_STOP_TIMEOUT_S,
     ).run(sockets=[sock])

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from datahub_system.files.private import check_folder
+from datahub_system.interpreter import leave_out_pandas
 from datahub_system.net.log_limit import limit_repeats
 from localhub.errors import LocalHubError
 from localhub.store import accounts
@@ -152,6 +153,7 @@ def _add_gc(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    leave_out_pandas()
     from localhub.server import serve  # noqa: PLC0415 - gc and token need no web server
     from localhub.webhook import Webhook  # noqa: PLC0415
 

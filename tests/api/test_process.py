@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from localhub.testing import HubServer
@@ -18,6 +19,18 @@ def test_it_serves_and_stops_at_once(hub: HubServer, seeded: Workers, tmp_path: 
         assert len(client.get("/api/hub/ohlc?symbol=BTCUSDT&limit=7").json()) == 7
         assert client.head("/api/hub/market").headers["content-length"] != "0"
         assert client.get("/api/hub/market", headers={"Authorization": ""}).status_code == 401
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="what a process has loaded is told by Linux only")
+def test_no_answer_makes_it_load_pandas(hub: HubServer, seeded: Workers, tmp_path: Path) -> None:
+    token = {"Authorization": f"Bearer {hub.token}"}
+    with serving_process(hub, tmp_path) as url, httpx.Client(base_url=url, headers=token, timeout=30) as client:
+        for path in ("ohlc?symbol=BTCUSDT", "sql?q=SELECT+[1]+AS+a,*+FROM+market"):
+            assert client.get(f"/api/hub/{path}&format=arrow").status_code == 200
+        server = next(one for one in psutil.Process().children() if one.cmdline()[1:4] == ["-m", "api", "serve"])
+        loaded = [library.path for one in [server, *server.children(recursive=True)] for library in one.memory_maps()]
+    assert any("/pyarrow/" in path for path in loaded)
+    assert not [path for path in loaded if "/pandas/" in path]
 
 
 def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from api.sql.sandbox import messages
 from api.sql.sandbox.errors import SqlUnavailable
 
 _BOOT: Final = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from api.sql.sandbox.worker.fork_server import main; "
-    "main(int(sys.argv[2]))"
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from datahub_system.interpreter import leave_out_pandas; leave_out_pandas(); "
+    "from api.sql.sandbox.worker.fork_server import main; main(int(sys.argv[2]))"
 )
 _ROOT: Final = str(Path(api.__file__).resolve().parent.parent)
 # All that workers inherit. No token, no home, no proxy; one-threaded libraries, so that all threads start confined.

@@ -12,7 +12,7 @@ from api.sql.sandbox.worker.tables import Snapshots
 
 _RIGHT: Final = (
     "SELECT symbol, date_trunc('hour', moment) AS hour, sum(size) AS size, list(weight) AS weights"
-    " FROM warm WHERE symbol = 'a' AND weight > 0 GROUP BY ALL ORDER BY ALL"
+    " FROM warm WHERE symbol = 'a' AND weight > 0 AND moment < '2000-01-01' GROUP BY ALL ORDER BY ALL"
 )
 _WRONG: Final = "SELECT nothing FROM warm"
 _WARM_KEY: Final = "warm"

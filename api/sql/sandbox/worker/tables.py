@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+import numpy.ma
 import pyarrow as pa
-import pyarrow.acero  # a table's filter imports it at first use, when no file can be opened any more
+import pyarrow.acero
 import pyarrow.dataset as ds
 
 from api.arrow_bytes import of_equal_size
@@ -18,6 +20,8 @@ from api.sql.sandbox.worker.mapped_files import map_descriptor
 from api.sql.sandbox.worker.parts import Part, TablePart, joined, open_part
 from api.sql.sandbox.worker.pruning import Pruning
 
+_LOADED: Final = (numpy.ma, pyarrow.acero, ZoneInfo("UTC"))
+"""What pyarrow loads at first use, when no file can be opened any more: for arrays, filters, and times in filters."""
 _SNAPSHOTS_KEPT: Final = 4
 _SCANNED_ROWS: Final = 65_536
 """Of a batch that DuckDB scans, a multiple of its vectors' 2,048: each batch costs it as much as some 5,000 rows."""
