@@ -42,9 +42,10 @@ class CommitIndex:
         Raises:
             HubError: the history could not be read.
         """
-        new = [] if self._catalog.is_indexed(self._source, head.sha) else [head]
-        known = None if new else head
-        for commit in history if new else ():
+        is_known = self._catalog.is_indexed(self._source, head.sha)
+        new, known = ([], head) if is_known else ([head], None)
+        is_first = self._catalog.newest_commit(self._source) is None
+        for commit in () if is_known or is_first else history:
             if self._catalog.is_indexed(self._source, commit.sha):
                 known = commit
                 break
@@ -127,7 +128,7 @@ class CommitIndex:
         chains = []
         for tip in [head.sha, *tips]:
             chain = []
-            for commit in self._hub.commits(self._repo_id, tip):
+            for commit in self._hub.commits(self._repo_id, tip, whole=tip == head.sha):
                 if commit.sha in seen:
                     break
                 chain.append(commit)

@@ -21,6 +21,8 @@ from datahub_assets.domain.times import iso_to_ms
 from datahub_system.net import clients
 
 _CHUNK_BYTES: Final = 1 << 20
+_MOST_COMMITS: Final = 1000
+"""In a page, the most the Hub gives (@huggingface/hub, list-commits.ts); 50 unless asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,11 @@ class HubReader:
         body = self._json(f"/api/datasets/{repo_id}/revision/{quote(ref, safe='')}", params={"expand": "sha"})
         return _text(body, "sha")
 
-    def commits(self, repo_id: str, sha: str, *, timeout_s: float | None = None) -> Iterator[HubCommit]:
-        """The history of a commit, newest first; pages are fetched as they are needed."""
-        url: str | None = f"/api/datasets/{repo_id}/commits/{sha}"
+    def commits(
+        self, repo_id: str, sha: str, *, whole: bool = False, timeout_s: float | None = None
+    ) -> Iterator[HubCommit]:
+        """The history of a commit, newest first; pages are fetched as they are needed, large ones if the `whole` is."""
+        url: str | None = f"/api/datasets/{repo_id}/commits/{sha}" + (f"?limit={_MOST_COMMITS}" if whole else "")
         while url is not None:
             answer = self._get(url, timeout_s=timeout_s)
             for item in _list(answer):
