@@ -72,7 +72,7 @@ def _publish_for_days(path: Path) -> None:
 
 def _serves(client: httpx.Client, dataset: str, head: str) -> bool:
     try:
-        return client.get(_ROWS[dataset]).headers.get("x-revision") == head
+        return bool(client.get(_ROWS[dataset]).headers.get("x-revision") == head)
     except httpx.TransportError:
         return False
 
