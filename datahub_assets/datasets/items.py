@@ -24,7 +24,8 @@ def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, na
 
     Args:
         items: as decoded from JSON.
-        read: gives the columns of a row but `provider` and `ingested_at`, which are the same for all.
+        read: gives the columns of a row but `ingested_at`, which is the same for all; `provider` is the spec's where it
+            gives none.
         named: the field of an item that says what it is of, for people who look at the rejected ones.
         now_ms: the time of fetching, epoch milliseconds UTC; becomes `ingested_at`.
     """
@@ -34,7 +35,7 @@ def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, na
         try:
             if not isinstance(item, Mapping):
                 raise BadField(f"item is not an object but a {type(item).__name__}")  # noqa: TRY301 - as those of `read`
-            row = {**read(item, now_ms), "provider": spec.provider, FETCHED: now_ms}
+            row = {"provider": spec.provider, **read(item, now_ms), FETCHED: now_ms}
             _see_that_it_is_placed(spec, row)
         except BadField as reason:
             subject = item.get(named) if isinstance(item, Mapping) else None

@@ -155,24 +155,30 @@ def gap_of(line: Mapping[str, Any]) -> GridGap:
 def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """A line for each value of a final row of `before` that is another one in `after` (rows matched by key).
 
+    Of rows that were not final yet, the columns that the spec's rule names are looked at.
+
     A null before is corrected by nothing: a row does not tell whether upstream had no value or nobody asked for one, as
     with rows from before the dataset had the column.
     """
     ledger = corrections_of(spec)
     if ledger is None or spec.final is None:
         raise ValueError(f"{spec.name} keeps no corrections")
-    final = pl.col(spec.final)
-    pairs = before.filter(final).join(after.filter(final), on=list(spec.key), suffix=_NOW)
-    lines = chain.from_iterable(_lines(spec, row) for row in pairs.iter_rows(named=True))
+    early = spec.corrections.before_final if spec.corrections is not None else ()
+    pairs = before.join(after, on=list(spec.key), suffix=_NOW)
+    if not early:
+        pairs = pairs.filter(pl.col(spec.final) & pl.col(spec.final + _NOW))
+    lines = chain.from_iterable(_lines(spec, row, early) for row in pairs.iter_rows(named=True))
     return pl.DataFrame(list(lines), schema=ledger.polars_schema(), orient="row")
 
 
 _NOW: Final = "\0now"
 
 
-def _lines(spec: DatasetSpec, row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _lines(spec: DatasetSpec, row: Mapping[str, Any], early: tuple[str, ...]) -> list[tuple[Any, ...]]:
     key = named_text({name: row[name] for name in spec.key})
-    names = [name for name in spec.column_names if name not in {*spec.key, spec.final, FETCHED}]
+    was_final = row[f"{spec.final}"] and row[f"{spec.final}{_NOW}"]
+    looked_at = spec.column_names if was_final else early
+    names = [name for name in looked_at if name not in {*spec.key, spec.final, FETCHED}]
     return [
         (spec.name, key, name, value_text(row[name]), value_text(row[name + _NOW]), row[FETCHED + _NOW])
         for name in names

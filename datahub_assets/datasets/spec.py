@@ -73,10 +73,12 @@ class CorrectionRule:
 
     Attributes:
         noticed: which changes are noticed at all, a sentence for the card.
+        before_final: columns whose changes are written down even while a row is not final: the hash of a block.
         upgrade: for a dataset older than the ledger's present form.
     """
 
     noticed: str
+    before_final: tuple[str, ...] = ()
     upgrade: Upgrade | None = None
 
 

@@ -1,4 +1,4 @@
-"""HTTP in: one bounded GET, its answer decoded, every failure a SourceError.
+"""HTTP in: one bounded request, its answer decoded, every failure a SourceError.
 
 No message holds a header, as headers hold keys; nothing is logged.
 """
@@ -12,7 +12,6 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -137,11 +136,18 @@ class Http:
             SourceUnavailable: no connection, no answer in time, or the connection was closed before the answer.
             SourceMalformed: the connection was closed within the answer, or the answer is not HTTP.
         """
-        host = urlsplit(url).netloc
+        return await self._ask(self._client.build_request("GET", url, params=params, headers=headers))
+
+    async def post(self, url: str, value: object) -> HttpReply:
+        """Send a value as JSON; any status is a reply. Raises as `get`."""
+        return await self._ask(self._client.build_request("POST", url, json=value))
+
+    async def _ask(self, request: httpx.Request) -> HttpReply:
+        url, host = str(request.url), request.url.netloc.decode()
         self.requests += 1
         try:
             async with asyncio.timeout(self._answer_timeout_s):
-                answer = await self._client.get(url, params=params, headers=headers)
+                answer = await self._client.send(request)
         except (TimeoutError, httpx.TimeoutException) as error:
             what = f"did not answer in time ({type(error).__name__})"
             raise SourceUnavailable(f"{host} {what}{clients.via(url)}") from error

@@ -164,6 +164,13 @@ class Cache:
         with self.database.transaction():
             return quarantine.keep(self.database, rejected, now_ms=now_ms)
 
+    def open_or_since(self, spec: DatasetSpec, *, since_ms: int) -> pl.DataFrame:
+        """The stored rows that are not final, and those of `since_ms` (epoch ms) and later; in no order."""
+        condition = f"{quoted(spec.time)} >= ?"
+        if spec.final is not None:
+            condition += f" OR NOT coalesce({quoted(spec.final)}, 0)"
+        return self.table(spec).read(condition, (since_ms,))
+
     def waiting(self, spec: DatasetSpec | LedgerSpec) -> int:
         """How many rows no commit carries yet."""
         return self.table(spec).count("commit_id IS NULL")

@@ -1,0 +1,21 @@
+"""`chain_blocks`: ask nodes of Ethereum and Bitcoin for what is new. What comes after, all chains share."""
+
+from typing import Final
+
+from datahub_assets.datasets.blocks.client.fetch import fetch_blocks
+from datahub_assets.datasets.blocks.spec import BLOCKS
+from datahub_assets.datasets.node_settings import NodeSettings
+from datahub_assets.defs.source_assets import SourceRun, asset_of
+from datahub_assets.domain.times import DAY_MS
+from datahub_assets.sources.fetched import Fetched
+
+_LOOKED_BACK_MS: Final = DAY_MS
+"""Of final blocks those of this time are compared with what nodes tell."""
+
+
+@asset_of(BLOCKS, description="New blocks of Ethereum and Bitcoin from public nodes, checked and landed on disk.")
+def source_asset(run: SourceRun) -> Fetched:
+    """Ask for what is new on each chain."""
+    since_ms = min(run.cache.series(BLOCKS).last_times().values(), default=0) - _LOOKED_BACK_MS
+    held = run.cache.open_or_since(BLOCKS, since_ms=since_ms)
+    return fetch_blocks(run.settings.of(NodeSettings), held=held, clock=run.clock, log=run.log)

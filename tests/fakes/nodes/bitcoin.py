@@ -1,0 +1,85 @@
+"""A fake explorer of Bitcoin: mempool.space's blocks with extras, fees and mempool, or Esplora's alone.
+
+Shapes after mempool.space's documented answers and Esplora's API.md.
+"""
+
+from typing import Any, Final
+
+from tests.fakes.clock import Clock
+from tests.fakes.nodes.chain import MadeBlock, MadeChain
+from tests.fakes.server import Answer, Request
+from tests.fakes.upstream import Upstream
+
+_PAGE: Final = 15
+_ESPLORA_PAGE: Final = 10
+_ROOT: Final = "/api"
+_NOT_FOUND: Final = Answer(status=404, body=b"Not Found", content_type="text/plain")
+_SAID: Final = {
+    "/v1/fees/recommended": {"fastestFee": 9, "halfHourFee": 7, "hourFee": 5, "economyFee": 2, "minimumFee": 1},
+    "/mempool": {"count": 3169, "vsize": 1_891_542, "total_fee": 20_317_481, "fee_histogram": []},
+    "/v1/mining/hashrate/3d": {"currentHashrate": 6.5e20, "currentDifficulty": 9.1e13, "hashrates": []},
+}
+
+
+class FakeBitcoin(Upstream):
+    """An explorer of the chain, `lag` blocks behind it; `extras`: it has what only mempool.space has."""
+
+    commands = (*Upstream.commands, "grow", "replace", "set_lag", "set_block")
+
+    def __init__(self, *, chain: MadeChain, extras: bool = True, clock: Clock | None = None, port: int = 0) -> None:
+        super().__init__(clock=clock, port=port)
+        self.chain = chain
+        self.extras = extras
+        self.lag = 0
+        self.changes: dict[int, dict[str, Any] | None] = {}
+
+    def grow(self, *, blocks: int = 1) -> None:
+        """So many blocks more."""
+        self.chain.grow(blocks)
+
+    def replace(self, *, blocks: int) -> None:
+        """Other blocks take the places of the newest ones."""
+        self.chain.replace(blocks)
+
+    def set_lag(self, *, blocks: int) -> None:
+        """Know so many blocks fewer."""
+        self.lag = blocks
+
+    def set_block(self, *, number: int, fields: dict[str, Any] | None) -> None:
+        """Answer with these fields for a block, whatever they hold; None: do not know it."""
+        self.changes[number] = fields
+
+    def route(self, request: Request) -> Answer:
+        """Answer a path below /api."""
+        path = request.path.removeprefix(_ROOT)
+        head = self.chain.head - self.lag
+        if path == "/blocks/tip/height":
+            return Answer.of(head)
+        if path.startswith("/v1/") and not self.extras:
+            return _NOT_FOUND
+        if path.startswith(("/v1/blocks/", "/blocks/")):
+            begin, size = int(path.rpartition("/")[2]), _PAGE if path.startswith("/v1") else _ESPLORA_PAGE
+            numbers = range(min(begin, head), max(begin - size, self.chain.first - 1), -1)
+            shapes = (self._block(number, extras=path.startswith("/v1")) for number in numbers)
+            return Answer.of([one for one in shapes if one is not None])
+        return Answer.of(_SAID[path]) if path in _SAID else _NOT_FOUND
+
+    def _block(self, number: int, *, extras: bool) -> dict[str, Any] | None:
+        block = self.chain.block(number)
+        if block is None or self.changes.get(number, {}) is None:
+            return None
+        return {**_shape(block, extras=extras), **(self.changes.get(number) or {})}
+
+
+def _shape(block: MadeBlock, *, extras: bool) -> dict[str, Any]:
+    shape = {
+        "id": block.hash,
+        "height": block.number,
+        "timestamp": block.time_s,
+        "tx_count": 2000 + block.number % 50 + block.fork,
+        "size": 1_500_000 + block.number % 1000,
+        "difficulty": 9.1e13,
+        "previousblockhash": block.parent_hash,
+    }
+    more = {"totalFees": 8_700_000, "reward": 321_200_000, "pool": {"id": 1, "name": "Foundry USA"}}
+    return {**shape, "extras": more} if extras else shape
