@@ -21,7 +21,11 @@ class Upstreams:
     @property
     def settings(self) -> dict[str, str]:
         """The product's settings that point to them."""
-        return {"COINGECKO_BASE_URL": f"{self.coingecko}/api/v3", "BINANCE_BASE_URLS": self.binance}
+        return {
+            "COINGECKO_BASE_URL": f"{self.coingecko}/api/v3",
+            "BINANCE_BASE_URLS": self.binance,
+            "DATAHUB_DATASETS": "market,ohlc",
+        }
 
 
 @contextmanager

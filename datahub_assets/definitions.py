@@ -16,7 +16,9 @@ from datahub_assets.settings import Settings
 
 
 def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Definitions:
-    """All definitions. A dataset's source asset is `source_asset` in the module `asset` of its package.
+    """All definitions, of the datasets that are collected.
+
+    A dataset's source asset is `source_asset` in the module `asset` of its package.
 
     Raises:
         DatasetInvalid: a package has no such asset.
@@ -24,6 +26,7 @@ def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Defi
     chains = [
         chain_definitions(spec, source=_source_asset(package, spec), settings=settings)
         for package, spec in PACKAGES.items()
+        if spec in settings.collected
     ]
     common = dg.Definitions(
         jobs=[hub_maintenance],

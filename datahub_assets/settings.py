@@ -7,23 +7,36 @@ settings of ours: `datahub_system.net.proxies` reads those variables, and here i
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Annotated, Final, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.settings_base import DatasetSettings, env
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.setting_values import Account, Home, Networks, Port, Secret, Url, Words
 from datahub_assets.settings_faults import explain, refuse_shared
 from datahub_system.net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"
+HUGGING_FACE_COMMITS: Final = 126
+"""Commits an hour we make there at most; it allows 128."""
 LOCAL_USER: Final = "local"
 
 S = TypeVar("S", bound=DatasetSettings)
 OF_DATASETS: Final = tuple(dict.fromkeys(spec.settings for spec in DATASETS.values()))
 """The types of the datasets' settings, in the order of the datasets; datasets of one type share theirs."""
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    if any(name not in DATASETS for name in names):
+        raise ValueError(f"must be a list out of {', '.join(DATASETS)}")
+    return names
+
+
+Collected = Annotated[Words, AfterValidator(_known)]
+"""Names of datasets; none stands for all."""
 
 
 class Settings(BaseModel):
@@ -57,19 +70,26 @@ class Settings(BaseModel):
     tick_s: int = Field(
         60, ge=1, le=3600, validation_alias=env("DATAHUB_TICK_S"), description="seconds between ticks of a sensor"
     )
-    publish_interval_s: int = Field(
-        60,
+    datasets: Collected = Field(
+        (),
+        validation_alias=env("DATAHUB_DATASETS"),
+        description="comma-separated datasets that are collected; all others are served still; unset: all",
+    )
+    publish_interval_s: int | None = Field(
+        None,
         ge=1,
         le=86_400,
         validation_alias=env("DATAHUB_PUBLISH_INTERVAL_S"),
-        description="least seconds between two commits to a dataset; 300 is kind to a shared huggingface.co quota",
+        description="least seconds between two commits to a dataset; unset: 60, and on huggingface.co what each "
+        "dataset says of itself",
     )
-    commits_per_hour: int = Field(
-        120,
+    commits_per_hour: int | None = Field(
+        None,
         ge=1,
         le=100_000,
         validation_alias=env("DATAHUB_COMMITS_PER_HOUR"),
-        description="commit budget over all datasets; huggingface.co allows 128 an hour",
+        description=f"commit budget over all datasets; unset: {HUGGING_FACE_COMMITS} on huggingface.co, which allows "
+        "128 an hour, and none elsewhere",
     )
     bind_host: str = Field(
         "127.0.0.1", validation_alias=env("DATAHUB_BIND_HOST"), description="address API and embedded Hub listen on"
@@ -183,7 +203,7 @@ class Settings(BaseModel):
             except ValidationError as error:
                 problems.extend(explain(error, kind))
         if problems:
-            raise SettingsError("\n".join(problems))
+            raise SettingsError("\n".join(dict.fromkeys(problems)))  # datasets may share a setting
         own = cast("Settings", checked.pop(cls))
         return own.model_copy(update={"of_datasets": checked})
 
@@ -193,6 +213,15 @@ class Settings(BaseModel):
         if value:
             raise ValueError("must be false: this system has no mock data, it serves real data only")
         return value
+
+    @property
+    def collected(self) -> tuple[DatasetSpec, ...]:
+        """The datasets that are collected, in the registry's order."""
+        return tuple(spec for spec in DATASETS.values() if not self.datasets or spec.name in self.datasets)
+
+    def tick_of(self, spec: DatasetSpec) -> int:
+        """Seconds between two ticks of a dataset's chain."""
+        return max(self.tick_s, spec.tick_s)
 
     def of(self, kind: type[S]) -> S:
         """The settings of a dataset, by their type."""

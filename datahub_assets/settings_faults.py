@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from datahub_assets.datasets.settings_base import fields_of, is_secret, variables_of
+from datahub_assets.datasets.settings_base import declared_in, fields_of, is_secret, named_fields_of, variables_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DatasetInvalid
 
@@ -26,7 +26,7 @@ def _field_of_variable(kind: type[BaseModel], variable: str) -> FieldInfo | None
 
 
 def refuse_shared(own: type[BaseModel], specs: Iterable[DatasetSpec]) -> None:
-    """See that no variable means two settings; datasets whose settings are of one type share them by design.
+    """See that no variable means two settings; datasets share those of their common type by design.
 
     Args:
         own: the settings that are no dataset's.
@@ -37,14 +37,15 @@ def refuse_shared(own: type[BaseModel], specs: Iterable[DatasetSpec]) -> None:
     readers: dict[type[BaseModel], str] = {own: "this project"}
     for spec in specs:
         readers.setdefault(spec.settings, f"the dataset {spec.name!r}")
-    of_variable: dict[str, list[str]] = {}
+    of_variable: dict[str, dict[type[BaseModel], str]] = {}
     for kind, reader in readers.items():
-        for variable in sorted({name for field in fields_of(kind) for name in variables_of(field)}):
-            of_variable.setdefault(variable, []).append(reader)
+        for name, field in named_fields_of(kind).items():
+            for variable in variables_of(field):
+                of_variable.setdefault(variable, {}).setdefault(declared_in(kind, name), reader)
     faults = [
-        f"the variable {variable} is a setting of {' and of '.join(named)}: give it another name in one of them"
-        for variable, named in of_variable.items()
-        if len(named) > 1
+        f"the variable {variable} is a setting of {' and of '.join(told)}: give it another name in one of them"
+        for variable, told in ((variable, named.values()) for variable, named in of_variable.items())
+        if len(told) > 1
     ]
     if faults:
         raise DatasetInvalid("\n".join(faults))

@@ -22,7 +22,8 @@ class SettingRow:
 def setting_rows() -> list[SettingRow]:
     """The table for `--help` and the README, one row a setting: those of the datasets after the others."""
     kinds: tuple[type[BaseModel], ...] = (Settings, *OF_DATASETS)
-    return [_row(field) for kind in kinds for field in fields_of(kind)]
+    rows = {row.variable: row for kind in kinds for row in map(_row, fields_of(kind))}  # datasets may share settings
+    return list(rows.values())
 
 
 def dataset_secrets() -> Iterator[str]:

@@ -70,7 +70,12 @@ def hub_health(engine: Engine, settings: Settings) -> HubHealth:
     """How the hub's data is; `unavailable` only when nothing at all can be served."""
     silent_s = max(_LOOKS_MISSED * settings.poll_s, LEAST_SILENCE_S)
     datasets = {
-        name: _dataset_health(engine.datasets.get(name), silent_s=silent_s, unbound=engine.binding_error)
+        name: _dataset_health(
+            engine.datasets.get(name),
+            silent_s=silent_s,
+            unbound=engine.binding_error,
+            collected=not settings.datasets or name in settings.datasets,
+        )
         for name in engine.specs
     }
     reasons = [f"{name}: {reason}" for name, health in datasets.items() for reason in health.reasons]
@@ -120,11 +125,15 @@ def read_worker_status(home: Path) -> WorkerStatus | None:
         raise WorkersUnreadable(f"{FILE_NAME} cannot be read: {type(error).__name__}") from error
 
 
-def _dataset_health(dataset: Dataset | None, *, silent_s: float, unbound: DataHubError | None) -> DatasetHealth:
+def _dataset_health(
+    dataset: Dataset | None, *, silent_s: float, unbound: DataHubError | None, collected: bool
+) -> DatasetHealth:
+    """How one dataset is. One that is not collected may be old, or not there at all."""
     if dataset is None or not dataset.is_ready:
         error = dataset.freshness.error if dataset is not None else unbound
         reason = "nothing was read from the Hub yet" + (f" ({_said(error)})" if error is not None else "")
-        return DatasetHealth("unavailable", None, 0, None, None, None, stale=True, reasons=[reason])
+        reasons = [reason] if collected else []
+        return DatasetHealth("unavailable", None, 0, None, None, None, stale=True, reasons=reasons)
     snapshot, freshness, now_s = dataset.current, dataset.freshness, time.time()
     reasons = []
     seen_age_s = None if freshness.seen_at_s is None else now_s - freshness.seen_at_s
@@ -140,7 +149,7 @@ def _dataset_health(dataset: Dataset | None, *, silent_s: float, unbound: DataHu
         age_s = now_s - snapshot.commit.at_ms / 1000
     if age_s is None:
         reasons.append("it has no rows")
-    elif age_s > snapshot.spec.stale_warn_ms / 1000 + _ON_THE_WAY_S:
+    elif collected and age_s > snapshot.spec.stale_warn_ms / 1000 + _ON_THE_WAY_S:
         reasons.append(f"its data is {age_s:.0f} s old")
     return DatasetHealth(
         status="degraded" if reasons else "ok",

@@ -18,6 +18,7 @@ MOST_AGE_S: Final = 10**10
 """The longest age a caller may name, seconds."""
 _CODE: Final = re.compile(r"unknown_[a-z][a-z0-9_]{0,39}")
 _FILTERED: Final = {ColumnKind.TEXT, ColumnKind.TEXTS, ColumnKind.COUNT, ColumnKind.FLAG}
+_RANKED: Final = NUMBERS | {ColumnKind.TIME}
 _NAMING: Final = "symbol"
 """The parameter of coverage and stream that means what rows go by."""
 
@@ -103,8 +104,8 @@ def _newest(spec: "DatasetSpec") -> Iterator[str]:
     rank = getattr(spec.newest, "rank", "")
     if spec.series is None or spec.group is not None:
         yield "`newest` is the newest row of each series, so it must have series, and no groups"
-    if rank not in spec.column_names or spec.column(rank).kind not in NUMBERS:
-        yield f"`newest` ranks by {rank!r}, which is no column of numbers"
+    if rank not in spec.column_names or spec.column(rank).kind not in _RANKED:
+        yield f"`newest` ranks by {rank!r}, which is no column of numbers or times"
     if not 1 <= getattr(spec.newest, "max_age_s", 0) <= MOST_AGE_S:
         yield f"`newest` must have a max_age_s of 1 to {MOST_AGE_S}"
 

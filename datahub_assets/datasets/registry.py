@@ -9,13 +9,22 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
+from datahub_assets.datasets.blocks.spec import BLOCKS
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.listings.spec import LISTINGS
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.network.spec import NETWORK
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DatasetInvalid
 
 GROUP: Final = "datahub.datasets"
-_OWN: Final = {"datahub_assets.datasets.market": MARKET, "datahub_assets.datasets.candles": OHLC}
+_OWN: Final = {
+    "datahub_assets.datasets.market": MARKET,
+    "datahub_assets.datasets.candles": OHLC,
+    "datahub_assets.datasets.listings": LISTINGS,
+    "datahub_assets.datasets.blocks": BLOCKS,
+    "datahub_assets.datasets.network": NETWORK,
+}
 _UNIQUE: Final = ("name", "repo_name", "source_asset", "cache_table", "hub_asset")
 
 

@@ -1,5 +1,6 @@
 """DatasetSettings: what the settings of one dataset have in common; and how a setting is looked at."""
 
+from inspect import get_annotations
 from typing import Final
 
 from pydantic import AliasChoices, BaseModel, ConfigDict
@@ -35,7 +36,17 @@ class DatasetSettings(BaseModel):
 
 def fields_of(kind: type[BaseModel]) -> list[FieldInfo]:
     """The fields that are settings: those that are read from variables."""
-    return [field for field in kind.model_fields.values() if field.validation_alias is not None]
+    return list(named_fields_of(kind).values())
+
+
+def named_fields_of(kind: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The same by their names."""
+    return {name: field for name, field in kind.model_fields.items() if field.validation_alias is not None}
+
+
+def declared_in(kind: type[BaseModel], name: str) -> type[BaseModel]:
+    """The type that says what this setting of `kind` is: settings inherited from a common type are the same."""
+    return next(one for one in kind.__mro__ if issubclass(one, BaseModel) and name in get_annotations(one))
 
 
 def variables_of(field: FieldInfo) -> list[str]:

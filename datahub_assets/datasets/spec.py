@@ -43,7 +43,7 @@ class NewestOfEach:
     """Asked without `start` and `end`, a dataset answers with the newest row of each series, the largest first.
 
     Attributes:
-        rank: the column by which the largest is meant.
+        rank: the column by which the largest is meant, of numbers or times.
         max_age_s: series not seen for longer than this, before the newest row of all, are left out; the parameter
             `max_age` changes it.
     """
@@ -150,7 +150,9 @@ class DatasetSpec(TableSpec):
             nature: the commit's age counts instead.
         retention_ms: published rows older than this leave the local cache.
         stale_warn_ms, stale_fail_ms: age of the newest row that deserves a warning, a failure.
-        publish_interval_s: least seconds between two commits; the longer of this and the setting counts.
+        tick_s: least seconds between two ticks of its chain; the longer of this and the setting counts.
+        publish_interval_s: least seconds between two commits on a Hub that counts them (huggingface.co), unless the
+            setting says another interval for all.
         settings: settings of its own.
     """
 
@@ -177,6 +179,7 @@ class DatasetSpec(TableSpec):
     retention_ms: int
     stale_warn_ms: int = 3 * MINUTE_MS
     stale_fail_ms: int = 10 * MINUTE_MS
+    tick_s: int = 0
     publish_interval_s: int = 0
     settings: type[DatasetSettings] = DatasetSettings
 

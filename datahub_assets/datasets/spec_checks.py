@@ -57,10 +57,10 @@ def _texts(spec: "DatasetSpec") -> Iterator[str]:
 def _ages(spec: "DatasetSpec") -> Iterator[str]:
     if not 0 < spec.stale_warn_ms < spec.stale_fail_ms:
         yield "stale_warn_ms must be above 0, and stale_fail_ms longer than it"
-    if max(spec.stale_fail_ms, spec.retention_ms, spec.publish_interval_s * 1000) > _LONGEST_MS:
-        yield "stale_fail_ms, retention_ms and publish_interval_s must be shorter than a hundred years"
-    if spec.publish_interval_s < 0:
-        yield "publish_interval_s must be 0 or more"
+    if max(spec.stale_fail_ms, spec.retention_ms, 1000 * max(spec.tick_s, spec.publish_interval_s)) > _LONGEST_MS:
+        yield "stale_fail_ms, retention_ms, tick_s and publish_interval_s must be shorter than a hundred years"
+    if min(spec.tick_s, spec.publish_interval_s) < 0:
+        yield "tick_s and publish_interval_s must be 0 or more"
 
 
 def _ledgers(spec: "DatasetSpec") -> Iterator[str]:

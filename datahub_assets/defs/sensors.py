@@ -49,20 +49,21 @@ def run_key(spec: DatasetSpec, *, bucket: str, attempt: int) -> str:
 
 def chain_sensor(spec: DatasetSpec, *, settings: Settings) -> dg.SensorDefinition:
     """The sensor of a chain, running from the start."""
+    tick_s = settings.tick_of(spec)
 
     @dg.sensor(
         name=chain.sensor_name(spec),
         job_name=chain.job_name(spec),
-        minimum_interval_seconds=settings.tick_s,
+        minimum_interval_seconds=tick_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={KEY},
-        description=f"Every {settings.tick_s} s: fetch, keep and publish {spec.title.lower()}.",
+        description=f"Every {tick_s} s: fetch, keep and publish {spec.title.lower()}.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         datahub: DataHubResource = context.resources.datahub
         tick = Tick(
             now_ms=datahub.clock(),
-            tick_s=settings.tick_s,
+            tick_s=tick_s,
             live=runs.fail_orphans(context.instance, runs.unfinished(context.instance, spec)),
             pause_until_ms=source_assets.pause_until_ms(spec, datahub),
         )

@@ -6,17 +6,19 @@ Dagster and to the worker status by their type.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.error_mapping import raised_for_dagster
 from datahub_assets.defs.resources import DataHubResource
-from datahub_assets.domain.errors import CacheError, SourceRateLimited
-from datahub_assets.domain.rows import Checked
+from datahub_assets.domain.errors import CacheError, CacheUnusable, SourceRateLimited
+from datahub_assets.domain.rows import Checked, merge
 from datahub_assets.settings import Settings
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.stores import landing
@@ -46,6 +48,14 @@ class SourceRun:
     def settings(self) -> Settings:
         """All settings; `settings.of(…)` gives those of the dataset."""
         return self.datahub.settings
+
+    def stored(self, spec: DatasetSpec) -> pl.DataFrame:
+        """All rows of a dataset on this machine: those of the cache, and those that have landed and go there next."""
+        frames = [self.cache.table(spec).read()]
+        for path in landing.landed(self.datahub.landing, spec):
+            with suppress(CacheUnusable):  # the cache says so when it takes the file in
+                frames.append(landing.read_landed(path, spec).frame)
+        return merge(spec, frames)
 
     @property
     def clock(self) -> Callable[[], int]:

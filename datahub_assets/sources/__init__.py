@@ -2,6 +2,7 @@
 
 ask                     one question, one answer
 backoff                 attempts and the waits between them
+binance                 the exchange that several datasets ask
 fetched                 what a client hands to its asset
 http                    one bounded GET
 pauses                  the pauses upstreams asked for

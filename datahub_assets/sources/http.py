@@ -28,6 +28,8 @@ from datahub_assets.domain.times import utc_datetime
 from datahub_system.net import clients
 
 USER_AGENT: Final = "crypto-data-hub/0.1"
+MOST_BYTES: Final = 64 << 20
+"""The largest answer that is read; the largest one known to be right has about 10 MB."""
 _CONNECT_TIMEOUT_S: Final = 5.0
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})\b")
 _EXCERPT_LIMIT: Final = 160
@@ -107,16 +109,24 @@ def _seconds_until(date: str, *, now_ms: int) -> list[float]:
 class Http:
     """A client with a pool of at most `connections` kept-alive connections; use it inside `async with`.
 
-    An answer may be silent for `silence_timeout_s` and take `answer_timeout_s` in all.
+    An answer may be silent for `silence_timeout_s`, take `answer_timeout_s` in all, and have `most_bytes`, unpacked.
     """
 
-    def __init__(self, *, connections: int = 8, silence_timeout_s: float = 8.0, answer_timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        connections: int = 8,
+        silence_timeout_s: float = 8.0,
+        answer_timeout_s: float = 30.0,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         self._client = clients.async_client(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             timeout=httpx.Timeout(silence_timeout_s, connect=_CONNECT_TIMEOUT_S, pool=None),
         )
         self._answer_timeout_s = answer_timeout_s
+        self._most_bytes = most_bytes
         self.requests = 0
 
     async def __aenter__(self) -> Self:
@@ -134,7 +144,7 @@ class Http:
 
         Raises:
             SourceUnavailable: no connection, no answer in time, or the connection was closed before the answer.
-            SourceMalformed: the connection was closed within the answer, or the answer is not HTTP.
+            SourceMalformed: the connection was closed within the answer, or the answer is not HTTP, or too large.
         """
         return await self._ask(self._client.build_request("GET", url, params=params, headers=headers))
 
@@ -147,7 +157,11 @@ class Http:
         self.requests += 1
         try:
             async with asyncio.timeout(self._answer_timeout_s):
-                answer = await self._client.send(request)
+                answer = await self._client.send(request, stream=True)
+                try:
+                    content = await self._bounded(answer, host)
+                finally:
+                    await answer.aclose()
         except (TimeoutError, httpx.TimeoutException) as error:
             what = f"did not answer in time ({type(error).__name__})"
             raise SourceUnavailable(f"{host} {what}{clients.via(url)}") from error
@@ -160,4 +174,13 @@ class Http:
             raise SourceUnavailable(f"{host} {what}") from error
         if answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise SourceUnavailable(f"{host} cannot be reached{clients.via(url)}: it asks for a user and a password")
-        return HttpReply(host=host, status=answer.status_code, headers=answer.headers, content=answer.content)
+        return HttpReply(host=host, status=answer.status_code, headers=answer.headers, content=content)
+
+    async def _bounded(self, answer: httpx.Response, host: str) -> bytes:
+        """The body, unpacked, read no further than it may be long."""
+        body = bytearray()
+        async for chunk in answer.aiter_bytes():
+            body += chunk
+            if len(body) > self._most_bytes:
+                raise SourceMalformed(f"{host} answered more than {self._most_bytes >> 20} MiB, which is not read")
+        return bytes(body)

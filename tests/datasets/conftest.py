@@ -28,6 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, service: FieldService) -> It
             "FIELD_RECEIPTS_URL": service.url,
             "COINGECKO_BASE_URL": f"{coingecko.url}/api/v3",
             "BINANCE_BASE_URLS": binance.url,
+            "DATAHUB_DATASETS": "market,ohlc,incidents,receipts",
             "DATAHUB_COINS": "5",
             "DATAHUB_SYMBOLS": "BTCUSDT",
             "DATAHUB_INTERVALS": "1h",

@@ -23,8 +23,9 @@ TWIN = """
 
 
 def test_own_packages_come_first_and_market_before_all() -> None:
-    assert list(DATASETS) == ["market", "ohlc"]
-    assert list(PACKAGES) == ["datahub_assets.datasets.market", "datahub_assets.datasets.candles"]
+    assert list(DATASETS) == ["market", "ohlc", "listings"]
+    packages = ("market", "candles", "listings")
+    assert list(PACKAGES) == [f"datahub_assets.datasets.{package}" for package in packages]
 
 
 @pytest.fixture
@@ -50,7 +51,10 @@ def package(folder: Path, name: str, spec: str) -> EntryPoint:
 @pytest.mark.usefixtures("path")
 def test_installed_packages_come_after_by_name() -> None:
     points = [EntryPoint(name=one, value=f"field_{one}", group=GROUP) for one in ("receipts", "incidents")]
-    assert list(packages_of(points).items())[2:] == [("field_incidents", INCIDENTS), ("field_receipts", RECEIPTS)]
+    assert list(packages_of(points).items())[len(DATASETS) :] == [
+        ("field_incidents", INCIDENTS),
+        ("field_receipts", RECEIPTS),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +144,8 @@ def test_a_variable_of_two_settings_ends_commands_with_plain_lines(tmp_path: Pat
 
 def test_commands_know_installed_datasets(tmp_path: Path) -> None:
     listed = run("datahub_assets", "datasets", path=tmp_path).stdout.splitlines()
-    assert [line.split()[0] for line in listed] == ["dataset", "market", "ohlc", "incidents", "receipts"]
-    assert listed[3].split() == ["incidents", "Incidents", "field-incidents", "field_incidents"]
+    assert [line.split()[0] for line in listed] == ["dataset", *DATASETS, "incidents", "receipts"]
+    assert listed[-2].split() == ["incidents", "Incidents", "field-incidents", "field_incidents"]
     told = run("datahub_assets", "settings", path=tmp_path).stdout
     assert "FIELD_INCIDENTS_URL  [http://127.0.0.1:9]\n    where incidents are told" in told
     wrong = run("datahub_assets", "status", path=tmp_path, FIELD_RECEIPTS_URL="ftp://register")

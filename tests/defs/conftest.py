@@ -94,6 +94,7 @@ def bench(
             "COINGECKO_BASE_URL": f"{coingecko.url}/api/v3",
             "BINANCE_BASE_URLS": binance.url,
             "DATAHUB_HOME": str(tmp_path / "home"),
+            "DATAHUB_DATASETS": "market,ohlc",
             "DATAHUB_COINS": "20",
             "DATAHUB_SYMBOLS": "BTCUSDT,ETHUSDT",
             "DATAHUB_INTERVALS": "1h,4h",

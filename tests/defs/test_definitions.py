@@ -5,6 +5,7 @@ import pytest
 from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.definitions import build
 from datahub_assets.domain.errors import DatasetInvalid
 from datahub_assets.settings import Settings
@@ -17,6 +18,7 @@ ASSETS = {
     "sqlite_cache/cached_ohlc": ("ohlc_candles", ["ohlc_candles"]),
     "hf_dataset/crypto_ohlc_data": ("ohlc_candles", ["sqlite_cache/cached_ohlc"]),
 }
+TWO = {"DATAHUB_DATASETS": "market,ohlc"}
 CACHE_CHECKS = {"columns_and_types", "key_unique", "not_ahead", "numbers_plausible"}
 HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache", "no_foreign_files", "files_readable"}
 CHECKS = {
@@ -31,7 +33,7 @@ CHECKS = {
 
 @pytest.fixture(scope="module")
 def repository() -> dg.RepositoryDefinition:
-    return build(Settings.from_env({})).get_repository_def()
+    return build(Settings.from_env(TWO)).get_repository_def()
 
 
 def test_assets_groups_and_lineage(repository: dg.RepositoryDefinition) -> None:
@@ -84,15 +86,24 @@ def test_a_chain_runs_in_one_process_under_its_own_tag(repository: dg.Repository
     assert float(job.tags["dagster/max_runtime"]) >= 600
 
 
-def test_the_tick_follows_the_setting() -> None:
+def test_the_tick_follows_the_setting_unless_the_dataset_wants_fewer() -> None:
     repository = build(Settings.from_env({"DATAHUB_TICK_S": "5"})).get_repository_def()
     assert repository.get_sensor_def("ohlc_candles_sensor").minimum_interval_seconds == 5
+    assert repository.get_sensor_def("exchange_listings_sensor").minimum_interval_seconds == 300
+
+
+def test_all_datasets_are_collected_unless_some_are_chosen() -> None:
+    repository = build(Settings.from_env({})).get_repository_def()
+    keys = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+    assert keys >= {spec.source_asset for spec in DATASETS.values()}
+    chosen = build(Settings.from_env({"DATAHUB_DATASETS": "ohlc"})).get_repository_def()
+    assert len(list(chosen.asset_graph.get_all_asset_keys())) == 3
 
 
 def test_a_package_without_its_source_asset_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datahub_assets.definitions.PACKAGES", {"datahub_assets.datasets.candles": MARKET})
     with pytest.raises(DatasetInvalid, match=r"candles\.asset\.source_asset must be the asset 'market_prices'"):
-        build(Settings.from_env({}))
+        build(Settings.from_env({"DATAHUB_DATASETS": "market"}))
 
 
 def test_no_secret_can_be_read_from_what_dagster_stores(repository: dg.RepositoryDefinition) -> None:

@@ -43,6 +43,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, coingecko: FakeCoinGecko, bi
     upstreams = {
         "COINGECKO_BASE_URL": f"{coingecko.url}/api/v3",
         "BINANCE_BASE_URLS": binance.url,
+        "DATAHUB_DATASETS": "market,ohlc",
         "DATAHUB_COINS": str(COINS),
         "DATAHUB_SYMBOLS": ",".join(SYMBOLS),
         "DATAHUB_INTERVALS": ",".join(INTERVALS),

@@ -29,6 +29,7 @@ def test_a_run_that_was_starting_blocks_no_chain(
     upstreams = {
         "COINGECKO_BASE_URL": f"{coingecko.url}/api/v3",
         "BINANCE_BASE_URLS": binance.url,
+        "DATAHUB_DATASETS": "market,ohlc",
         "DATAHUB_COINS": "5",
         "DATAHUB_SYMBOLS": "BTCUSDT",
         "DATAHUB_INTERVALS": "1h",

@@ -47,7 +47,8 @@ class FakeBinance(Upstream):
     """
 
     commands = (
-        *Upstream.commands, "trade", "gap", "set_kline", "replay", "list_pair", "delist", "set_weight_limit",
+        *Upstream.commands, "trade", "gap", "set_kline", "replay", "list_pair", "delist", "forget_pair", "set_rule",
+        "set_weight_limit",
         "set_moving", "unban", "reference",
     )  # fmt: skip
 
@@ -72,6 +73,7 @@ class FakeBinance(Upstream):
         self._refusals = 0
         bases = [*MAJORS, *(f"C{number:03d}" for number in range(len(MAJORS), usdt_pairs))][:usdt_pairs]
         self.listings = {f"{base}USDT": Listing(base, "USDT") for base in bases}
+        self.unlisted: dict[str, Listing] = {}
         self.listings |= {f"{base}BTC": Listing(base, "BTC") for base in ("ETH", "BNB")}
         self.list_pair(base="GONE", quote="USDT", first_ms=1_600_000_000_000)
         self.delist("GONEUSDT", at_ms=1_650_000_000_000)
@@ -102,6 +104,14 @@ class FakeBinance(Upstream):
     def list_pair(self, *, base: str, quote: str, first_ms: int) -> None:
         """A new pair that trades since `first_ms`."""
         self.listings[f"{base}{quote}"] = Listing(base, quote, first_ms=first_ms)
+
+    def set_rule(self, symbol: str, kind: str, **values: object) -> None:
+        """Other values of one of a pair's rules for orders; whatever they are, they are told."""
+        self.listings[symbol].rules[kind] = values
+
+    def forget_pair(self, symbol: str) -> None:
+        """The exchange does not list a pair at all any more; its old candles still answer."""
+        self.unlisted[symbol] = self.listings.pop(symbol)
 
     def delist(self, symbol: str, *, at_ms: int) -> None:
         """End a pair: it is not TRADING any more, its old candles still answer."""
@@ -194,14 +204,14 @@ class FakeBinance(Upstream):
             raise _illegal("symbol", "[A-Z0-9-_.]")
         if interval not in LENGTHS_MS:
             raise _Refused(-1120, "Invalid interval.")
-        if symbol not in self.listings:
+        listing = self.listings.get(symbol) or self.unlisted.get(symbol)
+        if listing is None:
             raise _Refused(-1121, "Invalid symbol.")
         start_ms, end_ms = _whole(params, "startTime"), _whole(params, "endTime")
         limit = _whole(params, "limit")
         if limit == 0:
             raise _Refused(-1130, "Data sent for parameter 'limit' is not valid.")
         limit = min(500 if limit is None else limit, _MAX_LIMIT)
-        listing = self.listings[symbol]
         return Answer.of(
             klines(listing, interval, start_ms=start_ms, end_ms=end_ms, limit=limit, now_ms=now_ms, moving=self.moving)
         )
@@ -225,6 +235,7 @@ def _described(symbol: str, listing: Listing) -> dict[str, object]:
         "quoteAsset": listing.quote,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
+        "filters": [{"filterType": kind, **values} for kind, values in listing.rules.items()],
         "permissions": [],
         "permissionSets": [["SPOT"]],
     }

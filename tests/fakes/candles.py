@@ -19,6 +19,13 @@ LENGTHS_MS: Final = {
     "4h": 4 * HOUR_MS, "6h": 6 * HOUR_MS, "8h": 8 * HOUR_MS, "12h": 12 * HOUR_MS, "1d": 24 * HOUR_MS,
 }  # fmt: skip
 
+RULES: Final = {
+    "PRICE_FILTER": {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": "0.01000000"},
+    "LOT_SIZE": {"minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
+    "NOTIONAL": {"minNotional": "5.00000000", "applyMinToMarket": True},
+}
+"""A pair's rules for orders, as exchangeInfo lists them under `filters`."""
+
 Kline = list[object]
 """Twelve elements as the exchange answers: times in ms, prices and volumes as text, the number of trades."""
 
@@ -41,6 +48,9 @@ class Listing:
     status: str = "TRADING"
     first_ms: int = FIRST_MS
     last_ms: int | None = None
+    rules: dict[str, dict[str, object]] = field(
+        default_factory=lambda: {kind: dict(one) for kind, one in RULES.items()}
+    )
     gaps: list[tuple[int, int]] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     overrides: dict[str, dict[int, Kline | None]] = field(default_factory=lambda: defaultdict(dict))

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from datahub_assets.datasets.candles.client import fetch, hosts
+from datahub_assets.datasets.candles.client import fetch
 from datahub_assets.datasets.market import client
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.definitions import build
@@ -22,6 +22,7 @@ from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.settings import Settings
 from datahub_assets.sources import pauses
 from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.binance import hosts
 from datahub_assets.sources.http import Http
 from datahub_assets.stores.hub import http
 from datahub_assets.stores.publish import retries

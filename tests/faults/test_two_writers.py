@@ -2,7 +2,6 @@
 
 import pytest
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.stores.cache.cache import Cache
 from tests.faults.conftest import OpenWorld
 from tests.faults.processes import start
@@ -15,7 +14,7 @@ def settled(world: World, twin: World) -> None:
         one.recover()
     for one in (world, twin):
         with Cache.open(one.settings.cache_path) as cache:
-            assert [cache.waiting(spec) for spec in DATASETS.values()] == [0, 0]
+            assert [cache.waiting(spec) for spec in one.settings.collected] == [0, 0]
     findings = world.findings(sole_writer=False)
     assert findings.clean, str(findings)
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 import datahub_assets
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.settings import Settings
 from tests.fakes import Clock
 from tests.faults.chain import Chains, hurried
@@ -74,7 +73,7 @@ def run(task: TickTask) -> None:
         hurried(patch, clock)
         chains = Chains(settings, clock.now_ms)
         lines.install()
-        for spec in DATASETS.values():
+        for spec in settings.collected:
             outcome = chains.run_bodies(spec)
             assert outcome.success, outcome.errors
         sys.settrace(None)

@@ -46,6 +46,7 @@ def system(tmp_path: Path) -> Iterator[System]:
             "COINGECKO_BASE_URL": f"{coingecko.url}/api/v3",
             "BINANCE_BASE_URLS": binance.url,
             "DATAHUB_HOME": str(tmp_path / "home"),
+            "DATAHUB_DATASETS": "market,ohlc",
             "DATAHUB_COINS": "10",
             "DATAHUB_SYMBOLS": "BTCUSDT",
             "DATAHUB_INTERVALS": "1h",

@@ -18,7 +18,9 @@ from tests.stores.world import START_MS, candles
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings.from_env({"DATAHUB_HOME": str(tmp_path), "COINGECKO_BASE_URL": "http://127.0.0.1:9"})
+    return Settings.from_env(
+        {"DATAHUB_HOME": str(tmp_path), "DATAHUB_DATASETS": "market,ohlc", "COINGECKO_BASE_URL": "http://127.0.0.1:9"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_upstreams_are_asked_by_the_packages_that_have_a_question(
         raise KeyError("somebody else's mistake")
 
     monkeypatch.setattr(of_candles, "look", fail)
-    assert [probe.name for probe in datasets.probes()] == ["coingecko", "binance"]
+    assert [probe.name for probe in datasets.probes(settings)] == ["coingecko", "binance"]
     found = {one.check: one for one in findings(settings) if one.check in {"coingecko", "binance"}}
     assert not found["coingecko"].ok
     assert "http://127.0.0.1:9/ping: ConnectError" in found["coingecko"].seen

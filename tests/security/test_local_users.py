@@ -265,7 +265,7 @@ def test_nothing_of_a_running_product_is_open_to_others_and_a_kill_leaves_nothin
         upstreams = {
             "COINGECKO_BASE_URL": f"{coingecko.url}/api/v3", "BINANCE_BASE_URLS": binance.url,
             "DATAHUB_COINS": "5", "DATAHUB_SYMBOLS": "BTCUSDT", "DATAHUB_INTERVALS": "1h",
-            "DATAHUB_HISTORY_CANDLES": "10", "TMPDIR": str(temporary),
+            "DATAHUB_DATASETS": "market,ohlc", "DATAHUB_HISTORY_CANDLES": "10", "TMPDIR": str(temporary),
         }  # fmt: skip
         with Stack(path, upstreams=upstreams) as stack:
             stack.wait_for(lambda: stack.get("/api/hub/market"), "rows in the API")

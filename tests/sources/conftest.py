@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from datahub_assets.datasets.candles.client import hosts
 from datahub_assets.settings import Settings
 from datahub_assets.sources import pauses
 from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.binance import hosts
 from tests.fakes import Clock, FakeBinance, FakeCoinGecko
 
 NOW_MS = 1_763_800_015_000  # 2025-11-22 08:26:55, five seconds before the minute

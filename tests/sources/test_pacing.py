@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from datahub_assets.datasets.candles.client.request_weight import WeightBudget
 from datahub_assets.domain.errors import (
     SourceBlocked,
     SourceError,
@@ -16,6 +15,7 @@ from datahub_assets.domain.errors import (
 )
 from datahub_assets.domain.times import DAY_MS, MINUTE_MS
 from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.binance.request_weight import WeightBudget
 from datahub_assets.sources.http import HttpReply
 from datahub_assets.sources.pauses import Pauses
 from tests.fakes import Clock

@@ -8,6 +8,7 @@ import pytest
 
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, SECOND_MS
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
@@ -17,7 +18,12 @@ from localhub.testing import HubServer
 from tests.stores.world import START_MS, Site, assert_settled, candles, market
 
 HOURS = 6
-DEFAULTS = CommitLimits(publish_interval_s=60, commits_per_hour=120)
+BOTH = (MARKET, OHLC)
+DEFAULTS = CommitLimits(publish_interval_s=60, commits_per_hour=120, with_own=True, datasets=BOTH)
+
+
+def limited(interval_s: int, commits_per_hour: int) -> CommitLimits:
+    return CommitLimits(interval_s, commits_per_hour, datasets=BOTH)
 
 
 @pytest.fixture
@@ -35,17 +41,50 @@ def wait(cache: Cache, now_ms: int, *, limits: CommitLimits = DEFAULTS, spec=MAR
     return cache.budget.wait(spec, limits=limits, now_ms=now_ms).ms
 
 
-def test_the_limits_are_those_of_the_settings() -> None:
-    assert CommitLimits.of(Settings()) == DEFAULTS
+def limits_of(**variables: str) -> CommitLimits:
+    return CommitLimits.of(Settings.from_env({f"DATAHUB_{name}": value for name, value in variables.items()}))
+
+
+def on_hugging_face(**variables: str) -> CommitLimits:
+    named = {f"DATAHUB_{name}": value for name, value in variables.items()}
+    return CommitLimits.of(Settings.from_env({"HF_TOKEN": "hf_x", **named}))
+
+
+ALL = tuple(DATASETS.values())
+
+
+def test_a_hub_that_counts_no_commits_has_no_budget_unless_the_settings_say_so() -> None:
+    assert limits_of() == CommitLimits(60, None, datasets=ALL)
+    assert limits_of(COMMITS_PER_HOUR="7", DATASETS="ohlc") == CommitLimits(60, 7, datasets=(OHLC,))
+
+
+def test_on_hugging_face_datasets_have_their_own_intervals_and_the_budget_is_enough_for_all() -> None:
+    limits = on_hugging_face()
+    assert limits == CommitLimits(60, 126, with_own=True, datasets=ALL)
+    assert [limits.interval_s(spec) for spec in BOTH] == [60, 60]
+    assert limits.interval_s(DATASETS["listings"]) == 3600
+    assert limits.stretch(126) == 1
+    assert limits.told().endswith("; 126 an hour over all")
+
+
+def test_an_interval_of_the_settings_holds_for_all() -> None:
+    limits = on_hugging_face(PUBLISH_INTERVAL_S="300")
+    assert {limits.interval_s(spec) for spec in ALL} == {300}
+
+
+def test_without_a_budget_commits_keep_their_distance_alone(cache: Cache) -> None:
+    limits = CommitLimits(60, None, datasets=BOTH)
+    for second in range(200):
+        commit(cache, START_MS + second * SECOND_MS)
+    assert wait(cache, START_MS + 259 * SECOND_MS, limits=limits) == 0
+    assert cause(cache, START_MS + 200 * SECOND_MS, limits) == "the publish interval of 60 s"
 
 
 def test_the_first_commit_need_not_wait(cache: Cache) -> None:
     assert wait(cache, START_MS) == 0
 
 
-@pytest.mark.parametrize(
-    ("limits", "spacing_s"), [(DEFAULTS, 60), (CommitLimits(300, 120), 300), (CommitLimits(60, 24), 300)]
-)
+@pytest.mark.parametrize(("limits", "spacing_s"), [(DEFAULTS, 60), (limited(300, 120), 300), (limited(60, 24), 300)])
 def test_commits_keep_the_wished_distance_or_the_even_share(cache: Cache, limits: CommitLimits, spacing_s: int) -> None:
     commit(cache, START_MS)
     assert 0 < wait(cache, START_MS, limits=limits) <= spacing_s * SECOND_MS
@@ -71,8 +110,8 @@ def cause(cache: Cache, now_ms: int, limits: CommitLimits) -> str:
     ("limits", "said"),
     [
         (DEFAULTS, "the publish interval of 60 s"),
-        (CommitLimits(300, 120), "the publish interval of 300 s"),
-        (CommitLimits(60, 24), "the commit budget of 24 an hour"),
+        (limited(300, 120), "the publish interval of 300 s"),
+        (limited(60, 24), "the commit budget of 24 an hour"),
     ],
 )
 def test_it_is_said_whether_the_interval_or_the_budget_asks_to_wait(
@@ -85,11 +124,11 @@ def test_it_is_said_whether_the_interval_or_the_budget_asks_to_wait(
 def test_it_is_said_when_the_hour_is_used_up_and_when_the_hub_asks_for_a_pause(cache: Cache) -> None:
     for second in range(4):
         commit(cache, START_MS + second * SECOND_MS, spec=OHLC)
-    assert cause(cache, START_MS + MINUTE_MS, CommitLimits(1, 4)) == "the commit budget of 4 an hour"
+    assert cause(cache, START_MS + MINUTE_MS, limited(1, 4)) == "the commit budget of 4 an hour"
     cache.budget.refused(retry_after_s=3600, now_ms=START_MS + MINUTE_MS)
-    assert cause(cache, START_MS + MINUTE_MS, CommitLimits(1, 4)) == "the pause the Hub asked for"
+    assert cause(cache, START_MS + MINUTE_MS, limited(1, 4)) == "the pause the Hub asked for"
     commit(cache, START_MS + HOUR_MS)
-    later = cause(cache, START_MS + HOUR_MS + 5 * MINUTE_MS, CommitLimits(1, 4))
+    later = cause(cache, START_MS + HOUR_MS + 5 * MINUTE_MS, limited(1, 4))
     assert later == "the commit budget of 2 an hour (4 until the Hub refused some)"
 
 
@@ -99,7 +138,7 @@ def test_a_tick_that_is_a_little_early_is_not_skipped(cache: Cache) -> None:
 
 
 def test_the_other_dataset_has_its_own_distance_but_shares_the_hour(cache: Cache) -> None:
-    limits = CommitLimits(publish_interval_s=1, commits_per_hour=4)
+    limits = limited(1, 4)
     for quarter in range(4):
         commit(cache, START_MS + quarter * 10 * MINUTE_MS)
     now_ms = START_MS + 31 * MINUTE_MS
@@ -107,7 +146,7 @@ def test_the_other_dataset_has_its_own_distance_but_shares_the_hour(cache: Cache
     assert wait(cache, START_MS + HOUR_MS, limits=limits, spec=OHLC) == 0
 
 
-@pytest.mark.parametrize("limits", [DEFAULTS, CommitLimits(60, 30), CommitLimits(1, 7), CommitLimits(300, 120)])
+@pytest.mark.parametrize("limits", [DEFAULTS, limited(60, 30), limited(1, 7), limited(300, 120)])
 def test_hours_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits: CommitLimits) -> None:
     landed: list[int] = []
     for tick in range(HOURS * 60):
@@ -150,7 +189,7 @@ def test_an_endless_retry_after_is_cut_to_an_hour(cache: Cache) -> None:
 
 def test_a_clock_that_was_ahead_stops_nothing(site: Site) -> None:
     """For one tick the machine believed to be hours ahead, and the Hub refused something at that time, too."""
-    site.limits = CommitLimits(publish_interval_s=60, commits_per_hour=120)
+    site.limits = DEFAULTS
     ahead = START_MS + 8 * HOUR_MS
     for spec, fetch in ((MARKET, market), (OHLC, candles)):
         site.tick(spec, fetch(START_MS), now_ms=ahead)
@@ -169,7 +208,7 @@ def test_the_budget_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_ticks_coalesce_when_the_budget_is_short(site: Site) -> None:
-    site.limits = CommitLimits(publish_interval_s=300, commits_per_hour=120)
+    site.limits = limited(300, 120)
     commits = 0
     for minute in range(11):
         now_ms = START_MS + minute * MINUTE_MS

@@ -26,7 +26,7 @@ KNOWING: Final = {
     "datahub_assets/datasets/taken_names.py": "keeps the keys of that shape from being names of datasets",
 }
 MOST: Final = 8
-EVERYDAY: Final = frozenset({"name", "open", "close", "low", "high"})
+EVERYDAY: Final = frozenset({"name", "open", "close", "low", "high", "status", "base", "quote", "listed"})
 """Columns whose names are words of HTTP, JSON and files as well; in a list of columns others would stand beside."""
 
 

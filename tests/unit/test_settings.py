@@ -111,6 +111,7 @@ def test_a_wrong_secret_is_never_shown(name: str) -> None:
 def test_every_setting_has_a_row_with_words() -> None:
     rows = setting_rows()
     assert len(rows) == sum(len(fields_of(kind)) for kind in (Settings, MarketSettings, CandleSettings))
+    assert len({row.variable for row in rows}) == len(rows), "what datasets share is told once"
     assert all(row.description and row.variable.isupper() for row in rows if "/" not in row.variable)
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from datahub_assets.datasets.binance_settings import BinanceSettings
 from datahub_assets.datasets.candles.intervals import INTERVALS
-from datahub_assets.datasets.settings_base import RUN_LIMIT_S, DatasetSettings, env
-from datahub_assets.setting_values import Urls, Words, words
+from datahub_assets.datasets.settings_base import RUN_LIMIT_S, env
+from datahub_assets.setting_values import Words, words
 
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
 _MAJOR_PAIRS: Final = (
@@ -42,14 +43,9 @@ Symbols = Annotated[tuple[str, ...] | str, BeforeValidator(_symbols)]
 Intervals = Annotated[Words, AfterValidator(_intervals)]
 
 
-class CandleSettings(DatasetSettings):
-    """Which pairs and intervals, how far back at first, and where to ask for them."""
+class CandleSettings(BinanceSettings):
+    """Which pairs and intervals, and how far back at first."""
 
-    binance_base_urls: Urls = Field(
-        ("https://api.binance.com", "https://data-api.binance.vision"),
-        validation_alias=env("BINANCE_BASE_URLS"),
-        description="Binance hosts, tried in order; `/api/v3/…` is appended",
-    )
     symbols: Symbols = Field(
         tuple(_MAJOR_PAIRS.split(",")),
         validation_alias=env("DATAHUB_SYMBOLS"),

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound, HubRateLimited, HubUnavailable, SettingsError
 from datahub_assets.ops.errors import NotAgreed
@@ -41,11 +40,11 @@ def make_sure(settings: Settings, *, ask: Ask | None, hub: Hub | None = None) ->
         )
     hub = hub or hub_without_cache(settings)
     try:
-        repos = [hub.repo_id(spec) for spec in DATASETS.values()]
-        missing = [hub.repo_id(spec) for spec in DATASETS.values() if not _exists(hub, spec)]
+        repos = [hub.repo_id(spec) for spec in settings.collected]
+        missing = [hub.repo_id(spec) for spec in settings.collected if not _exists(hub, spec)]
     except (HubUnavailable, HubRateLimited):  # it cannot be asked whether they exist, so the person is
         owner = settings.hf_username or "the token's account"
-        repos = missing = [f"{owner}/{spec.repo_name}" for spec in DATASETS.values()]
+        repos = missing = [f"{owner}/{spec.repo_name}" for spec in settings.collected]
     if ask is None or not missing or _agreed(settings, missing):
         return
     question = f"Create these public datasets on {settings.hub_endpoint}: {', '.join(missing)}?"

@@ -38,10 +38,10 @@ def listing() -> list[str]:
     ]
 
 
-def probes() -> Iterator[Probe]:
+def probes(settings: Settings) -> Iterator[Probe]:
     """The questions of the packages that have a module `doctor`: its function `look` gets the dataset's settings."""
     for package, spec in PACKAGES.items():
-        if find_spec(f"{package}.doctor") is not None:
+        if spec in settings.collected and find_spec(f"{package}.doctor") is not None:
             yield _probe(package, spec)
 
 

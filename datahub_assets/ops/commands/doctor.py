@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 import httpx
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import (
     CacheBusy,
     CacheError,
@@ -86,14 +85,14 @@ def checks(settings: Settings) -> list[Check]:
         Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
         Check("disk", lambda: _disk(settings), _room_fix(settings)),
         Check("cache", lambda: _cache(settings), "datahub cache rebuild makes a new one from the Hub"),
-        *(Check(probe.name, partial(_upstream, probe, settings), probe.fix) for probe in datasets.probes()),
+        *(Check(probe.name, partial(_upstream, probe, settings), probe.fix) for probe in datasets.probes(settings)),
         Check("hub account", lambda: _account(settings, hub), _hub_fix(settings)),
         Check(
             "publish and read back",
             lambda: publish_and_read_back(hub.at_hand(), token=settings.owner_token()),
             _hub_fix(settings),
         ),
-        Check("datasets", lambda: _datasets(hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
+        Check("datasets", lambda: _datasets(settings, hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
         Check("histories", lambda: _histories(settings, hub), "see what is said of the cache and the Hub"),
         Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
         Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
@@ -160,17 +159,17 @@ def _account(settings: Settings, hub: HubAsked) -> str:
     return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.at_hand().namespace}"
 
 
-def _datasets(asked: HubAsked) -> str:
+def _datasets(settings: Settings, asked: HubAsked) -> str:
     missing = []
     hub = asked.at_hand()
-    for spec in DATASETS.values():
+    for spec in settings.collected:
         try:
             hub.head(spec)
         except HubNotFound:
             missing.append(hub.repo_id(spec))
     if missing:
         raise CheckFailed(f"not published yet: {', '.join(missing)}")
-    return ", ".join(hub.repo_id(spec) for spec in DATASETS.values())
+    return ", ".join(hub.repo_id(spec) for spec in settings.collected)
 
 
 def _histories(settings: Settings, hub: HubAsked) -> str:
@@ -195,7 +194,7 @@ def _api_rows(settings: Settings) -> str:
     """The newest row of each dataset, asked for as a caller would."""
     headers = {"Authorization": f"Bearer {settings.owner_token()}"}
     told, empty = [], []
-    for spec in DATASETS.values():
+    for spec in settings.collected:
         query = urlencode({**datasets.query_of_stored(spec, settings), "limit": 1, "columns": spec.time})
         rows = _get(f"{stack.api_url(settings)}/api/hub/{spec.name}?{query}", headers=headers).json()
         told += [f"{spec.name}: newest row of {rows[0][spec.time]}"] if rows else []
@@ -232,8 +231,8 @@ def _ticks(settings: Settings) -> str:
     silence = ticks.silence(settings, now_ms=time.time_ns() // 1_000_000)
     if silence is not None:
         raise CheckFailed(silence)
-    told = WorkerStatusFile(settings.home)
-    began = {name: datetime_iso(told.chain(name).last_tick) or "never" for name in DATASETS}
+    told, names = WorkerStatusFile(settings.home), [spec.name for spec in settings.collected]
+    began = {name: datetime_iso(told.chain(name).last_tick) or "never" for name in names}
     return ", ".join(f"{name}: last run began {last}" for name, last in began.items())
 
 

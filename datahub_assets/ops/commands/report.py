@@ -22,6 +22,7 @@ def print_status(settings: Settings) -> bool:
     for name, *cells in zip(*[_lines(chain) for chain in chains], strict=True):
         table.add_row(name[0], *[cell[1] for cell in (name, *cells)])
     console.print(table)
+    console.print(seen.commits, markup=False, highlight=False)
     of_chains = [f"{chain.dataset}: {warning}" for chain in chains for warning in chain.warnings]
     for warning in [*of_chains, *seen.warnings]:
         console.print(warning, style="yellow", markup=False, highlight=False)

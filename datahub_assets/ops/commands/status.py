@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubError
 from datahub_assets.domain.times import datetime_iso
@@ -11,6 +10,7 @@ from datahub_assets.domain.worker_status import Chain
 from datahub_assets.ops.commands import hub_queries, ticks
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.hub.history import MANY_COMMITS, MANY_COMMITS_FIX
 from datahub_assets.stores.publish import chain_facts, losses
 from datahub_assets.stores.worker_status import WorkerStatusFile
@@ -45,9 +45,10 @@ class ChainState:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All chains, and what deserves a look whatever the chain."""
+    """All chains, how often they may be committed to, and what deserves a look whatever the chain."""
 
     chains: tuple[ChainState, ...]
+    commits: str
     warnings: tuple[str, ...]
 
     @property
@@ -67,8 +68,8 @@ def overview(settings: Settings, *, now_ms: int) -> Overview:
     if (silence := ticks.silence(settings, now_ms=now_ms)) is not None:
         warnings.append(f"{silence}; {ticks.way_out(settings)}")
     if not settings.cache_path.is_file():  # to look is not to create
-        chains = [_state(spec, settings, cache=None, commits=None, now_ms=now_ms) for spec in DATASETS.values()]
-        return Overview(tuple(chains), tuple(warnings))
+        chains = [_state(spec, settings, cache=None, commits=None, now_ms=now_ms) for spec in settings.collected]
+        return Overview(tuple(chains), CommitLimits.of(settings).told(), tuple(warnings))
     commits: dict[str, int] = {}
     try:
         hub_queries.first_reply(settings, lambda: hub_queries.remembered(settings))
@@ -79,9 +80,9 @@ def overview(settings: Settings, *, now_ms: int) -> Overview:
     with Cache.open(settings.cache_path) as cache:
         chains = [
             _state(spec, settings, cache=cache, commits=commits.get(spec.name), now_ms=now_ms)
-            for spec in DATASETS.values()
+            for spec in settings.collected
         ]
-    return Overview(tuple(chains), tuple(warnings))
+    return Overview(tuple(chains), CommitLimits.of(settings).told(), tuple(warnings))
 
 
 def _state(
@@ -106,7 +107,7 @@ def _state(
         commits=commits,
         warnings=tuple(told.warnings),
     )
-    return _with_warnings(spec, state, usual_s=max(settings.publish_interval_s, spec.publish_interval_s))
+    return _with_warnings(spec, state, usual_s=CommitLimits.of(settings).interval_s(spec))
 
 
 def _owed(spec: DatasetSpec, *, cache: Cache) -> int:

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs.run_limits import run_limit_s
 from datahub_assets.domain.errors import CacheError
@@ -25,11 +24,11 @@ def silence(settings: Settings, *, now_ms: int) -> str | None:
     if started_ms is None or told.problem() is not None:
         return None
     silent = {}
-    for spec in DATASETS.values():
+    for spec in settings.collected:
         chain = told.chain(spec.name)
         last_tick_ms = 0 if chain.last_tick is None else epoch_ms(chain.last_tick)
         last_ms = max(started_ms, last_tick_ms, _pause_until_ms(settings, spec))
-        limit_ms = max(SILENT_MS, 2 * settings.tick_s * SECOND_MS + MINUTE_MS)
+        limit_ms = max(SILENT_MS, 2 * settings.tick_of(spec) * SECOND_MS + MINUTE_MS)
         if chain.last_success is None and chain.last_tick is not None:
             limit_ms = max(limit_ms, run_limit_s(spec, settings) * SECOND_MS)
         if now_ms - last_ms > limit_ms:

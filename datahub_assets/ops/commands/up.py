@@ -15,6 +15,7 @@ from datahub_assets.ops.supervise.logs import Redactor
 from datahub_assets.ops.supervise.supervisor import Supervisor
 from datahub_assets.settings import Settings
 from datahub_assets.settings_typos import unknown_settings
+from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_system.net.clients import environment_proxies
 
 _NAME_WIDTH = 8
@@ -53,6 +54,7 @@ def _run(settings: Settings) -> None:
     for line in unknown_settings(os.environ):
         say("datahub", f"warning: {line}")
     say("datahub", f"starting {', '.join(spec.name for spec in specs)}; logs in {_logs(settings)}")
+    say("datahub", CommitLimits.of(settings).told())
     redact = Redactor([*environments.secret.values(), *environments.blotted, settings.owner_token()])
 
     def on_ready() -> None:

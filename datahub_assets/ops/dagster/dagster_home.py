@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.defs.run_limits import CHAIN_TAG, run_limit_s
 from datahub_assets.ops.dagster import runtime_folder
 from datahub_assets.ops.errors import OpsError
@@ -37,7 +36,7 @@ def instance_config(settings: Settings) -> dict[str, Any]:
         "concurrency": {
             # One run a chain at a time, whoever started it: by tag for our jobs, by pool for assets started by hand.
             "runs": {
-                "max_concurrent_runs": len(DATASETS) + 2,
+                "max_concurrent_runs": len(settings.collected) + 2,
                 "tag_concurrency_limits": [{"key": CHAIN_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}],
             },
             "pools": {"granularity": "run", "default_limit": 1},
@@ -47,7 +46,7 @@ def instance_config(settings: Settings) -> dict[str, Any]:
             "poll_interval_seconds": 10,
             "start_timeout_seconds": 60,
             "cancel_timeout_seconds": 30,
-            "max_runtime_seconds": max(run_limit_s(spec, settings) for spec in DATASETS.values()),
+            "max_runtime_seconds": max(run_limit_s(spec, settings) for spec in settings.collected),
             # A crashed run is not resumed: the next tick takes up what it left, from the landing files and the outbox.
             "max_resume_run_attempts": 0,
         },

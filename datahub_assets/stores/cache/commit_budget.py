@@ -1,19 +1,20 @@
 """How often we may commit: the Hub's hourly quota over all datasets, kept in the cache across restarts.
 
-All datasets share one budget, so each gets its even share of the hour instead of racing for it. After a 429 the budget
+All datasets share one budget. Where it is not enough for the intervals they have, all of them get longer by the same
+factor, instead of racing for it. After a 429 the budget
 halves and comes back slowly.
 """
 
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS, SECOND_MS
-from datahub_assets.settings import Settings
+from datahub_assets.settings import HUGGING_FACE, HUGGING_FACE_COMMITS, Settings
 from datahub_assets.stores.cache import repo_state
 from datahub_assets.stores.cache.database import Database
 
+USUAL_INTERVAL_S: Final = 60
 LEAST_SHARE: Final = 0.1
 RECOVERY_PER_HOUR: Final = 0.1
 DEFAULT_PAUSE_MS: Final = 5 * MINUTE_MS
@@ -26,15 +27,45 @@ _SLACK_LIMIT_MS: Final = 15 * SECOND_MS
 
 @dataclass(frozen=True, slots=True)
 class CommitLimits:
-    """What the settings allow: least seconds between two commits to a dataset, commits an hour over all of them."""
+    """What the settings allow.
+
+    Attributes:
+        publish_interval_s: least seconds between two commits to a dataset.
+        commits_per_hour: over all datasets; None: as many as there are.
+        with_own: datasets that name a longer interval of their own keep it.
+        datasets: those that share the commits.
+    """
 
     publish_interval_s: int
-    commits_per_hour: int
+    commits_per_hour: int | None
+    with_own: bool = False
+    datasets: tuple[DatasetSpec, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The limits of these settings."""
-        return cls(publish_interval_s=settings.publish_interval_s, commits_per_hour=settings.commits_per_hour)
+        """The limits of these settings; those of huggingface.co, which counts commits, unless they say others."""
+        counts = settings.hub_endpoint == HUGGING_FACE
+        own, chosen = settings.publish_interval_s, settings.commits_per_hour
+        return cls(
+            publish_interval_s=USUAL_INTERVAL_S if own is None else own,
+            commits_per_hour=HUGGING_FACE_COMMITS if chosen is None and counts else chosen,
+            with_own=own is None and counts,
+            datasets=settings.collected,
+        )
+
+    def interval_s(self, spec: DatasetSpec) -> int:
+        """Least seconds between two commits to this dataset."""
+        return max(self.publish_interval_s, spec.publish_interval_s) if self.with_own else self.publish_interval_s
+
+    def stretch(self, allowed: int) -> float:
+        """By how much all intervals must be longer, 1 or more, so that so many commits an hour are enough for all."""
+        return max(1.0, sum(HOUR_MS / SECOND_MS / self.interval_s(spec) for spec in self.datasets) / allowed)
+
+    def told(self) -> str:
+        """The limits on one line, for people."""
+        of_all = "no limit" if self.commits_per_hour is None else f"{self.commits_per_hour} an hour over all"
+        each = ", ".join(f"{spec.name} {self.interval_s(spec)} s" for spec in self.datasets)
+        return f"least time between commits: {each}; {of_all}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +124,16 @@ class CommitBudget:
         """The longest of what this dataset's next commit has to wait for."""
         # What lies in the future was noted by a clock that was ahead: it must not keep publishing waiting until then.
         known = self.strain()
-        allowed = max(1, int(limits.commits_per_hour * known.share_at(now_ms)))
+        whole = limits.commits_per_hour
+        allowed = None if whole is None else max(1, int(whole * known.share_at(now_ms)))
         pause_ms = known.paused_until - now_ms if known.since <= now_ms else 0
         spacing = _spacing(spec, limits, allowed)
         last = self.database.scalar("SELECT max(at) FROM commits WHERE dataset = ? AND at <= ?", (spec.name, now_ms))
         spacing_ms = 0 if last is None else last + spacing.ms - now_ms
-        quota_ms = self._quota_wait_ms(allowed=allowed, now_ms=now_ms)
-        waits = (
-            Wait(pause_ms, "the pause the Hub asked for"),
-            Wait(spacing_ms, spacing.cause),
-            Wait(quota_ms, _budget_in_words(limits, allowed)),
-        )
+        waits = [Wait(pause_ms, "the pause the Hub asked for"), Wait(spacing_ms, spacing.cause)]
+        if allowed is not None:
+            quota_ms = self._quota_wait_ms(allowed=allowed, now_ms=now_ms)
+            waits.append(Wait(quota_ms, _budget_in_words(limits, allowed)))
         longest = max(waits, key=lambda one: one.ms)
         return Wait(max(0, longest.ms), longest.cause)
 
@@ -116,20 +146,20 @@ class CommitBudget:
         return 0 if nth is None else int(nth) + HOUR_MS - now_ms
 
 
-def _spacing(spec: DatasetSpec, limits: CommitLimits, allowed: int) -> Wait:
-    """Least time between two commits to a dataset: the longest of the setting, the dataset's own and the even share.
+def _spacing(spec: DatasetSpec, limits: CommitLimits, allowed: int | None) -> Wait:
+    """Least time between two commits to a dataset: its interval, stretched until the budget is enough for all.
 
     Ticks do not come to the second. Some slack keeps one that is a little early from being skipped.
     """
-    wished_s = max(limits.publish_interval_s, spec.publish_interval_s)
-    wished_ms, share_ms = wished_s * SECOND_MS, HOUR_MS * len(DATASETS) // allowed
-    whole_ms = max(wished_ms, share_ms)
-    interval = f"the publish interval of {wished_s} s"
-    cause = interval if wished_ms >= share_ms else _budget_in_words(limits, allowed)
+    wished_s = limits.interval_s(spec)
+    stretch = 1.0 if allowed is None else limits.stretch(allowed)
+    whole_ms = round(wished_s * SECOND_MS * stretch)
+    short = allowed is not None and stretch > 1
+    cause = _budget_in_words(limits, allowed) if short else f"the publish interval of {wished_s} s"
     return Wait(whole_ms - min(_SLACK_LIMIT_MS, int(whole_ms * _SLACK_SHARE)), cause)
 
 
-def _budget_in_words(limits: CommitLimits, allowed: int) -> str:
+def _budget_in_words(limits: CommitLimits, allowed: int | None) -> str:
     words = f"the commit budget of {allowed} an hour"
     whole = limits.commits_per_hour
     return words if allowed == whole else f"{words} ({whole} until the Hub refused some)"

@@ -1,10 +1,8 @@
 """Binance's market data over HTTP: `fetch_candles` and `fetch_ranges` for the assets, `Binance` for single questions.
 
 fetch                   all series to the present, or ranges that are missing
-hosts                   which of Binance's hosts to ask
 pages                   which klines to ask for, page by page
-request_weight          how much of the minute's request weight is used
-rest                    time, pairs and klines over HTTP
+rest                    pairs and klines over HTTP
 """
 
 from datahub_assets.datasets.candles.client.fetch import fetch_candles, fetch_ranges

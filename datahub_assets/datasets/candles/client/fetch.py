@@ -9,7 +9,6 @@ from typing import Final
 
 import polars as pl
 
-from datahub_assets.datasets.candles.client.hosts import Hosts
 from datahub_assets.datasets.candles.client.pages import Range, pages, to_present, with_rechecks
 from datahub_assets.datasets.candles.client.rest import Binance
 from datahub_assets.datasets.candles.intervals import interval
@@ -20,6 +19,7 @@ from datahub_assets.domain.errors import SourceError, SourceRateLimited, SourceR
 from datahub_assets.domain.rechecks import Recheck, due
 from datahub_assets.domain.rows import Checked, Rejected, frame_of, merge
 from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.binance.hosts import Hosts
 from datahub_assets.sources.fetched import Fetched, report_rejected
 from datahub_assets.sources.http import Http
 from datahub_assets.sources.pauses import PAUSES

@@ -1,41 +1,20 @@
-"""Binance's spot market data: time, pairs and klines from whichever host answers.
+"""Binance's spot market data: pairs and klines.
 
-Endpoints, weights and error codes: binance-spot-api-docs, rest-api.md and errors.md.
+Endpoints and weights: binance-spot-api-docs, rest-api.md.
 """
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, TypeVar
-from urllib.parse import urlsplit
+from typing import Final
 
 import msgspec
 
-from datahub_assets.datasets.candles.client.hosts import Hosts
-from datahub_assets.datasets.candles.client.request_weight import WeightBudget
 from datahub_assets.datasets.candles.intervals import Interval
-from datahub_assets.domain.errors import (
-    SourceBlocked,
-    SourceError,
-    SourceMalformed,
-    SourceRateLimited,
-    SourceUnavailable,
-)
-from datahub_assets.domain.times import DAY_MS
-from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.http import Http
-from datahub_assets.sources.pauses import PAUSES
+from datahub_assets.sources.binance.exchange import BinanceApi, shaped
 
 MOST_KLINES: Final = 1000
 """Most candles of one answer; a larger wish is silently cut to this."""
-_TIME: Final = ("/api/v3/time", 1)
 _KLINES: Final = ("/api/v3/klines", 2)
 _EXCHANGE_INFO: Final = ("/api/v3/exchangeInfo", 20)
-
-Params = Mapping[str, str | int]
-T = TypeVar("T")
-Read = Callable[[object], T]
-"""Takes what an answer holds out of its JSON, or raises SourceMalformed."""
 
 
 class _Pair(msgspec.Struct):
@@ -57,38 +36,8 @@ class _ExchangeInfo(msgspec.Struct):
     limits: list[_Limit] = msgspec.field(name="rateLimits", default_factory=list)
 
 
-class _Time(msgspec.Struct):
-    server_time: int = msgspec.field(name="serverTime")
-
-
-class Binance:
-    """The exchange behind any of `base_urls`; all requests share one weight budget."""
-
-    def __init__(
-        self,
-        http: Http,
-        *,
-        base_urls: Sequence[str],
-        clock: Callable[[], int],
-        backoff: Backoff,
-        log: logging.Logger,
-    ) -> None:
-        self._http = http
-        self._hosts = Hosts(base_urls)
-        self._clock = clock
-        self._backoff = backoff
-        self._log = log
-        self.budget = WeightBudget("Binance", clock=clock, sleep=backoff.sleep, longest_wait_s=backoff.longest_wait_s)
-
-    async def server_time(self) -> int:
-        """The exchange's clock, epoch milliseconds; its minutes are the budget's from then on.
-
-        Raises:
-            SourceError: no host answered it.
-        """
-        told = await self._get(*_TIME, {}, read=self._plausible_time)
-        self.budget.set_exchange_clock(told)
-        return told
+class Binance(BinanceApi):
+    """The exchange, asked for what candles are made of."""
 
     async def trading_symbols(self, quote: str) -> tuple[str, ...]:
         """All pairs traded on the spot market against `quote` (`USDT`), in the exchange's order.
@@ -98,7 +47,7 @@ class Binance:
         """
         # A host may ignore the filters, which only make the answer smaller; so the rows are looked at anyway.
         wanted = {"permissions": "SPOT", "symbolStatus": "TRADING", "showPermissionSets": "false"}
-        info = await self._get(*_EXCHANGE_INFO, wanted, read=partial(_shaped, shape=_ExchangeInfo))
+        info = await self.get(*_EXCHANGE_INFO, wanted, read=partial(shaped, shape=_ExchangeInfo))
         for limit in info.limits:
             if (limit.kind, limit.interval, limit.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1):
                 self.budget.limit = limit.limit
@@ -118,66 +67,4 @@ class Binance:
         params: dict[str, str | int] = {"symbol": symbol, "interval": interval.name, "endTime": end_ms, "limit": limit}
         if start_ms is not None:
             params["startTime"] = start_ms
-        return await self._get(*_KLINES, params, read=partial(_shaped, shape=list[object]))
-
-    def _plausible_time(self, value: object) -> int:
-        """The time told, unless it would make every forming candle a closed one."""
-        told = _shaped(value, shape=_Time).server_time
-        if told > self._clock() + DAY_MS:
-            raise SourceMalformed(f"Binance's time {told} is more than a day ahead of this machine's")
-        return told
-
-    async def _get(self, path: str, weight: int, params: Params, *, read: Read[T]) -> T:
-        return await self._backoff.run(lambda: self._from_any_host(path, weight, params, read=read))
-
-    async def _from_any_host(self, path: str, weight: int, params: Params, *, read: Read[T]) -> T:
-        """The answer of the first host that gives one; being refused there or cut off moves on to the next."""
-        failures: list[SourceError] = []
-        for base_url in self._hosts.in_order():
-            try:
-                value = read(await self._from_host(base_url + path, weight, params))
-            except (SourceBlocked, SourceUnavailable, SourceMalformed) as error:
-                failures.append(error)
-                continue
-            if failures and self._hosts.worked(base_url):
-                self._log.warning("asking Binance at %s from now on: %s", urlsplit(base_url).netloc, failures[0])
-            return value
-        raise _joined(failures)
-
-    async def _from_host(self, url: str, weight: int, params: Params) -> object:
-        minute = await self.budget.admit(weight)
-        headers: Mapping[str, str] = {}
-        try:
-            reply = await self._http.get(url, params=params)
-            headers = reply.headers
-        finally:
-            self.budget.settle(minute, weight=weight, headers=headers)
-        refusal = reply.refusal(now_ms=self._clock())
-        if isinstance(refusal, SourceRateLimited):
-            raise self._limited(refusal)
-        if refusal is not None:
-            raise refusal
-        return reply.decoded()
-
-    def _limited(self, refusal: SourceRateLimited) -> SourceRateLimited:
-        """Stop everybody for the time asked for: going on after a 429 is what gets an address banned."""
-        wait_s = self.budget.rest_of_minute_s() if refusal.retry_after_s is None else refusal.retry_after_s
-        now_ms = self._clock()
-        until_ms = now_ms + round(1000 * wait_s)
-        self.budget.pause(until_ms=until_ms)
-        PAUSES.note(self._hosts.name, until_ms=until_ms, now_ms=now_ms)
-        return SourceRateLimited(str(refusal), retry_after_s=wait_s)
-
-
-def _joined(failures: Sequence[SourceError]) -> SourceError:
-    """One error for all hosts: blocked only if all block, since any other failure may pass by itself."""
-    passing = [failure for failure in failures if not isinstance(failure, SourceBlocked)]
-    kind = type(passing[-1] if passing else failures[-1])
-    return kind("no Binance host gave an answer: " + "; ".join(str(failure) for failure in failures))
-
-
-def _shaped(value: object, *, shape: type[T]) -> T:
-    try:
-        return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise SourceMalformed(f"Binance answered something else than documented: {error}") from error
+        return await self.get(*_KLINES, params, read=partial(shaped, shape=list[object]))
