@@ -8,10 +8,13 @@ answer_checks           the same of its filters and its endpoint
 taken_names             names no dataset may use
 settings_base           what the settings of one dataset have in common
 binance_settings        what those that ask Binance have in common besides
+node_settings           what those that ask nodes of blockchains have in common besides
 ledgers                 which ledgers a dataset has, and what their lines say
 items                   items of an upstream become rows, or are set aside
 registry                the one list
 market                  prices, from CoinGecko
 candles                 candles, from Binance
 listings                what Binance says of its pairs, through time
+blocks                  blocks of Ethereum and Bitcoin, from public nodes
+network                 what it costs to use both, minute by minute
 """

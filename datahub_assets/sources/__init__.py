@@ -5,5 +5,6 @@ backoff                 attempts and the waits between them
 binance                 the exchange that several datasets ask
 fetched                 what a client hands to its asset
 http                    one bounded GET
+nodes                   public nodes of blockchains
 pauses                  the pauses upstreams asked for
 """

@@ -26,7 +26,9 @@ KNOWING: Final = {
     "datahub_assets/datasets/taken_names.py": "keeps the keys of that shape from being names of datasets",
 }
 MOST: Final = 8
-EVERYDAY: Final = frozenset({"name", "open", "close", "low", "high", "status", "base", "quote", "listed"})
+EVERYDAY: Final = frozenset(
+    {"name", "open", "close", "low", "high", "status", "base", "quote", "listed", "number", "size", "hash"}
+)
 """Columns whose names are words of HTTP, JSON and files as well; in a list of columns others would stand beside."""
 
 
@@ -35,7 +37,9 @@ def _words(package: str, spec: DatasetSpec) -> set[str]:
     return {*names, package.rpartition(".")[2]}
 
 
-WORDS: Final = frozenset().union(*(_words(package, spec) for package, spec in PACKAGES.items()))
+_COMMON: Final = {"network", "blocks"}
+"""Names of datasets that are words of computing as well; their other names are looked for."""
+WORDS: Final = frozenset().union(*(_words(package, spec) for package, spec in PACKAGES.items())) - _COMMON
 COLUMNS: Final = frozenset(
     name for name, count in Counter(c for spec in DATASETS.values() for c in spec.column_names).items() if count == 1
 )
