@@ -13,9 +13,10 @@ from api.asgi import create_app_with
 from api.engine.create import create_engine
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
-from tests.api.workers import Workers, candles, prices
+from tests.api.workers import Workers, candles, example, prices
 
 Client = TestClient[Litestar]
 
@@ -35,10 +36,13 @@ def workers(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def seeded(workers: Workers) -> Workers:
-    """Both datasets with a first commit: 100 candles of two pairs in three intervals, four coins."""
+    """All datasets with a first commit: 100 candles of two pairs in three intervals, four coins, a row of others."""
     for interval in ("1h", "4h", "1d"):
         workers.publish(OHLC, candles(interval=interval))
     workers.publish(MARKET, prices())
+    for spec in DATASETS.values():
+        if spec not in {MARKET, OHLC}:
+            workers.publish(spec, example(spec))
     return workers
 
 
@@ -49,6 +53,7 @@ def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables:
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": hub.token,
         "DATAHUB_HOME": str(home),
+        "DATAHUB_DATASETS": "market,ohlc",
         "DATAHUB_POLL_S": "0.2",
         "DATAHUB_RATE_LIMIT_PER_MIN": "0",
     }

@@ -1,6 +1,7 @@
 """The workers' part in the API's tests: rows become commits through the product's own cache and publisher."""
 
 import random
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from datahub_assets.datasets.candles.intervals import interval as interval_of
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.rows import frame_of
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.commit_budget import CommitLimits
@@ -80,6 +82,15 @@ def candles(
                 }
             )
     return frame_of(OHLC, rows)
+
+
+def example(spec: DatasetSpec) -> pl.DataFrame:
+    """The one row that the spec's examples make."""
+    told = {
+        column.name: datetime.fromisoformat(str(column.example)) if column.kind is ColumnKind.TIME else column.example
+        for column in spec.columns
+    }
+    return frame_of(spec, [{name: list(one) if isinstance(one, tuple) else one for name, one in told.items()}])
 
 
 def prices(

@@ -45,7 +45,7 @@ _COLUMNS: Final = (
         ColumnKind.TIME,
         "open time of the last one-minute candle of a pair that is not traded any more, UTC; null until it was asked "
         "for, and while a pair is traded",
-        example=None,
+        example="2025-11-25T10:29:00Z",
     ),
     Column("provider", ColumnKind.TEXT, "where the row came from: `binance`", example="binance"),
     Column(

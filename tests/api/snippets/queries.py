@@ -4,6 +4,7 @@ AWKWARD_SQL = """SELECT symbol, count(*) AS "n", 'it''s `${x}` "quoted" \\n $HOM
 FROM ohlc WHERE interval = ? GROUP BY ALL ORDER BY 1"""
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "candles": ("/api/hub/ohlc?symbol=BTCUSDT,ETHUSDT&limit=6&order=desc", {}),
+    "listings": ("/api/hub/listings?quote=USDT&status=TRADING", {}),
     "prices": ("/api/hub/market", {"limit": "3", "format": "csv"}),
     "sql": ("/api/hub/sql", {"q": AWKWARD_SQL, "params": '["1h"]'}),
     "dataset": ("/api/hub/dataset-info?dataset=ohlc", {}),
@@ -25,5 +26,5 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
 }
 MOVING = {"status", "health", "system", "pairs", "time"}
 """They answer with clocks and ages, so that no two answers are the same."""
-TABLES = {"candles", "prices", "sql", "errors", "coins"}
+TABLES = {"candles", "listings", "prices", "sql", "errors", "coins"}
 STREAM = "/api/hub/stream"
