@@ -14,4 +14,5 @@ registry                the one list
 market                  prices, from CoinGecko
 candles                 candles, from Binance
 listings                what Binance says of its pairs, through time
+news                    titles and links, from publishers' feeds
 """

@@ -159,9 +159,9 @@ def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataF
     with rows from before the dataset had the column.
     """
     ledger = corrections_of(spec)
-    if ledger is None or spec.final is None:
+    if ledger is None:
         raise ValueError(f"{spec.name} keeps no corrections")
-    final = pl.col(spec.final)
+    final = pl.lit(value=True) if spec.final is None else pl.col(spec.final)
     pairs = before.filter(final).join(after.filter(final), on=list(spec.key), suffix=_NOW)
     lines = chain.from_iterable(_lines(spec, row) for row in pairs.iter_rows(named=True))
     return pl.DataFrame(list(lines), schema=ledger.polars_schema(), orient="row")

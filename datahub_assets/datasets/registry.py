@@ -12,6 +12,7 @@ from typing import Final
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.listings.spec import LISTINGS
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.news.spec import NEWS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DatasetInvalid
 
@@ -20,6 +21,7 @@ _OWN: Final = {
     "datahub_assets.datasets.market": MARKET,
     "datahub_assets.datasets.candles": OHLC,
     "datahub_assets.datasets.listings": LISTINGS,
+    "datahub_assets.datasets.news": NEWS,
 }
 _UNIQUE: Final = ("name", "repo_name", "source_asset", "cache_table", "hub_asset")
 

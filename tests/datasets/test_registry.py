@@ -23,8 +23,8 @@ TWIN = """
 
 
 def test_own_packages_come_first_and_market_before_all() -> None:
-    assert list(DATASETS) == ["market", "ohlc", "listings"]
-    packages = ("market", "candles", "listings")
+    assert list(DATASETS) == ["market", "ohlc", "listings", "news"]
+    packages = ("market", "candles", "listings", "news")
     assert list(PACKAGES) == [f"datahub_assets.datasets.{package}" for package in packages]
 
 

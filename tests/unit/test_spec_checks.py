@@ -164,7 +164,6 @@ def test_groups(changes: dict[str, Any], fault: str) -> None:
     [
         ({"partitioning": ByRange("number", 0)}, r"a size of 1 or more"),
         ({"columns": columns(RECEIPTS, "number", at_least=None)}, r"'number' needs a bound, at_least=0"),
-        ({"final": None}, r"corrections are changes of final rows"),
         ({"gaps": GapRule(lambda _: MINUTE_MS, "receipts")}, r"gaps are of series .* time in the key"),
     ],
 )
