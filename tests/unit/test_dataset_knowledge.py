@@ -26,7 +26,12 @@ KNOWING: Final = {
     "datahub_assets/datasets/taken_names.py": "keeps the keys of that shape from being names of datasets",
 }
 MOST: Final = 8
-EVERYDAY: Final = frozenset({"name", "open", "close", "low", "high", "status", "base", "quote", "listed"})
+EVERYDAY: Final = frozenset(
+    {
+        *("name", "open", "close", "low", "high", "status", "base", "quote", "listed"),
+        *("title", "url", "source", "author", "language", "categories"),
+    }
+)
 """Columns whose names are words of HTTP, JSON and files as well; in a list of columns others would stand beside."""
 
 

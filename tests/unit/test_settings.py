@@ -8,6 +8,7 @@ from pydantic import Field
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.market.settings import MarketSettings
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.news.settings import NewsSettings
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.settings_base import DatasetSettings, env, fields_of
 from datahub_assets.domain.errors import DatasetInvalid, SettingsError
@@ -110,7 +111,7 @@ def test_a_wrong_secret_is_never_shown(name: str) -> None:
 
 def test_every_setting_has_a_row_with_words() -> None:
     rows = setting_rows()
-    assert len(rows) == sum(len(fields_of(kind)) for kind in (Settings, MarketSettings, CandleSettings))
+    assert len(rows) == sum(len(fields_of(kind)) for kind in (Settings, MarketSettings, CandleSettings, NewsSettings))
     assert len({row.variable for row in rows}) == len(rows), "what datasets share is told once"
     assert all(row.description and row.variable.isupper() for row in rows if "/" not in row.variable)
 

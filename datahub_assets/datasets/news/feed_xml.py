@@ -61,7 +61,7 @@ class _NoDoctype(TreeBuilder):
         super().__init__()
         self._depth = 0
 
-    def start(self, tag: str, attributes: dict[str, str]) -> Element:  # type: ignore[override]  # as it is called
+    def start(self, tag: str, attributes: dict[str, str]) -> Element:
         """An element begins."""
         self._depth += 1
         if self._depth > _DEEPEST:

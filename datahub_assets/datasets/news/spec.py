@@ -17,43 +17,44 @@ _COLUMNS: Final = (
         "news_id",
         ColumnKind.TEXT,
         "first 20 hex digits of the SHA-256 of the source and the publisher's id of the item, or its link",
-        example="6c52d1a5d2b83c8b9f39",
+        example="19a77a639f5038fe36fd",
     ),
     Column(
-        "published_at", ColumnKind.TIME, "when it was published, as the feed says, UTC", example="2026-08-15T16:00:00Z"
+        "published_at", ColumnKind.TIME, "when it was published, as the feed says, UTC", example="2026-09-25T14:41:53Z"
     ),
     Column("source", ColumnKind.TEXT, "name of the feed", example="coindesk"),
     Column(
         "title",
         ColumnKind.TEXT,
         "the title as plain text; the latest one where it was edited",
-        example="Swiss mega-bank UBS ramps up its Bitcoin exposure",
+        example="Circle and Tether step in to freeze hacker wallet after massive Bitget crypto heist",
     ),
     Column(
         "url",
         ColumnKind.TEXT,
         "link to the article, without parameters that track readers",
-        example="https://www.coindesk.com/business/2026/08/15/swiss-mega-bank-ubs-ramps-up-bitcoin-exposure",
+        example="https://www.coindesk.com/markets/2026/09/25/circle-and-tether-step-in-to-freeze-hacker-wallet-after-"
+        "massive-bitget-crypto-heist",
     ),
     Column("author", ColumnKind.TEXT, "who wrote it, as the feed says", example="Oliver Knight"),
     Column(
         "first_seen_at",
         ColumnKind.TIME,
         "when this hub first saw it, UTC",
-        example="2026-08-15T16:01:12Z",
+        example="2026-09-25T14:42:10Z",
     ),
     Column("language", ColumnKind.TEXT, "language of the feed, as it says: `en-US`", example="en-US"),
-    Column("categories", ColumnKind.TEXTS, "the publisher's tags", example=("Markets", "Tether")),
+    Column("categories", ColumnKind.TEXTS, "the publisher's tags", example=("Markets", "Circle", "Tether", "News")),
     Column(
         "coins",
         ColumnKind.TEXTS,
         "ids of the coins that tags and title name for certain; null until coins are known here, empty where none is "
         "named",
-        example=("bitcoin",),
+        example=("tether",),
     ),
     Column("provider", ColumnKind.TEXT, "where the row came from: `feeds`", example="feeds"),
     Column(
-        "ingested_at", ColumnKind.TIME, "when this version of the row was fetched, UTC", example="2026-08-15T16:01:12Z"
+        "ingested_at", ColumnKind.TIME, "when this version of the row was fetched, UTC", example="2026-09-25T14:42:10Z"
     ),
 )
 
