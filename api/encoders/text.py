@@ -46,7 +46,11 @@ def ndjson(frame: pl.DataFrame) -> Iterator[bytes]:
 
 
 def csv(frame: pl.DataFrame) -> Iterator[bytes]:
-    """Chunks of whole lines, the header first (RFC 4180); missing values are empty, lists are JSON."""
+    """Chunks of whole lines, the header first (RFC 4180); missing values are empty.
+
+    Lists of texts are joined by `|`, of which one within a text, like a backslash, has a backslash before it; other
+    lists are JSON.
+    """
     header = True
     for batch in _batches(frame):
         yield _flat(batch).write_csv(include_header=header).encode()
@@ -115,8 +119,16 @@ def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with lists as text: a cell of CSV holds no others."""
-    lists = [name for name, own in frame.schema.items() if isinstance(own, pl.List)]
-    return frame.with_columns(_as_json(frame[name]) for name in lists) if lists else frame
+    texts = [name for name, own in frame.schema.items() if own == pl.List(pl.String)]
+    lists = [name for name, own in frame.schema.items() if isinstance(own, pl.List) and name not in texts]
+    if not texts and not lists:
+        return frame
+    return frame.with_columns(*map(_joined, texts), *(_as_json(frame[name]) for name in lists))
+
+
+def _joined(name: str) -> pl.Expr:
+    escaped = pl.element().str.replace_all(r"([|\\])", r"\$1").fill_null("")
+    return pl.col(name).list.eval(escaped).list.join("|")
 
 
 def _as_json(values: pl.Series) -> pl.Series:

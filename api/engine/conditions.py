@@ -1,6 +1,8 @@
 """A dataset's filters as conditions on rows."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,8 @@ from datahub_assets.domain.columns import ColumnKind
 
 Condition = tuple[Filter, tuple[str, ...]]
 """A filter and its values, as the column spells them."""
+_WORD: Final = r"(?i)(?:^|\W){}(?:\W|$)"
+"""A word, with no letter, digit or _ next to it."""
 
 
 def condition(spec: DatasetSpec, one: Filter, values: Sequence[str]) -> pl.Expr:
@@ -22,6 +26,10 @@ def condition(spec: DatasetSpec, one: Filter, values: Sequence[str]) -> pl.Expr:
         values: as the column spells them; of a column of counts, digits; none for a flag.
     """
     column = pl.col(one.column)
+    if one.words:
+        return pl.all_horizontal(
+            column.str.contains(_WORD.format(re.escape(word))) for word in " ".join(values).split()
+        )
     match spec.column(one.column).kind:
         case ColumnKind.FLAG:
             return column

@@ -131,6 +131,8 @@ def _filters(spec: DatasetSpec, given: Mapping[str, Any]) -> tuple[tuple[str, tu
 
 def _values(spec: DatasetSpec, one: Filter, given: list[str] | str | None) -> tuple[str, ...]:
     """The values of a filter as its column spells them, each once."""
+    if one.words:
+        return tuple(sorted({word.lower() for word in str(given or "").split()}))
     named = (given,) if isinstance(given, str) else words(given)
     if not named and one.default is not None:
         named = (one.default,)

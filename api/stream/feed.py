@@ -53,12 +53,12 @@ class Feed:
         self._told: dict[str, str] = {}
         self._known: Recent[tuple[str, str, str], CommitChange] = Recent(_REMEMBERED_ROWS)
         self._failing: set[str] = set()
-        self._news = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin, on the running loop."""
-        self._news.set()
+        self._arrived.set()
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
@@ -75,7 +75,7 @@ class Feed:
 
     def changed(self, _: str) -> None:
         """Say that a dataset has a new commit."""
-        self._news.set()
+        self._arrived.set()
 
     @property
     def state(self) -> dict[str, str]:
@@ -139,8 +139,8 @@ class Feed:
 
     async def _follow(self) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._arrived.wait()
+            self._arrived.clear()
             for name, dataset in list(self._engine.datasets.items()):
                 if dataset.is_ready:
                     await self._attend(name, dataset)
@@ -153,7 +153,7 @@ class Feed:
             level = logging.DEBUG if name in self._failing else logging.ERROR
             self._failing.add(name)
             _LOG.log(level, "%s: what changed cannot be told yet", name, exc_info=error)
-            asyncio.get_running_loop().call_later(_TRY_AGAIN_S, self._news.set)
+            asyncio.get_running_loop().call_later(_TRY_AGAIN_S, self._arrived.set)
         else:
             self._failing.discard(name)
 

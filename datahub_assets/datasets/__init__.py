@@ -15,6 +15,7 @@ registry                the one list
 market                  prices, from CoinGecko
 candles                 candles, from Binance
 listings                what Binance says of its pairs, through time
+news                    titles and links, from publishers' feeds
 blocks                  blocks of Ethereum and Bitcoin, from public nodes
 network                 what it costs to use both, minute by minute
 """

@@ -55,6 +55,8 @@ def _filter(spec: "DatasetSpec", one: Filter) -> Iterator[str]:
         yield f"means {one.column!r}, and only texts, lists of them, counts and flags can be filtered by"
     if one.column == spec.group and (lost := [group for group in spec.groups if SPELT[one.spelling](group) != group]):
         yield f"spells values {one.spelling}, so that nobody could ask for the groups {', '.join(lost)}"
+    if one.words and (kind is not ColumnKind.TEXT or one.many or one.default is not None or one.names_row):
+        yield "looks for words, so it must mean a column of kind text, take one value, name no row and have no default"
     yield from _values(spec, one, kind)
     yield from _lookup(spec, one, kind)
 
@@ -73,6 +75,8 @@ def _values(spec: "DatasetSpec", one: Filter, kind: ColumnKind) -> Iterator[str]
 
 
 def _is_valid(spec: "DatasetSpec", one: Filter, kind: ColumnKind, value: str) -> bool:
+    if one.words:
+        return bool(value.split())
     if kind is ColumnKind.FLAG:
         return value in {"true", "false"}
     if kind is ColumnKind.COUNT:

@@ -49,6 +49,7 @@ class Filter:
             meant (of a dataset whose `newest` is NewestOfEach). Such a filter and one of the series itself each add
             series to the choice; all other filters narrow it.
         names_row: the column is what rows go by, so that the parameter `symbol` of coverage and stream means it too.
+        words: the value is words, all of which must stand in the text, in any order and case.
         unknown: what is told of a value that no row has (of a series or the group only, whose values are all known);
             None where such a value has an empty answer.
     """
@@ -63,4 +64,5 @@ class Filter:
     spelling: Spelling = Spelling.EXACT
     newest: bool = False
     names_row: bool = False
+    words: bool = False
     unknown: Unknown | None = None

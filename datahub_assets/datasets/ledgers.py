@@ -161,11 +161,11 @@ def corrected_values(spec: DatasetSpec, *, before: pl.DataFrame, after: pl.DataF
     with rows from before the dataset had the column.
     """
     ledger = corrections_of(spec)
-    if ledger is None or spec.final is None:
+    if ledger is None:
         raise ValueError(f"{spec.name} keeps no corrections")
     early = spec.corrections.before_final if spec.corrections is not None else ()
     pairs = before.join(after, on=list(spec.key), suffix=_NOW)
-    if not early:
+    if spec.final is not None and not early:
         pairs = pairs.filter(pl.col(spec.final) & pl.col(spec.final + _NOW))
     lines = chain.from_iterable(_lines(spec, row, early) for row in pairs.iter_rows(named=True))
     return pl.DataFrame(list(lines), schema=ledger.polars_schema(), orient="row")
@@ -176,7 +176,7 @@ _NOW: Final = "\0now"
 
 def _lines(spec: DatasetSpec, row: Mapping[str, Any], early: tuple[str, ...]) -> list[tuple[Any, ...]]:
     key = named_text({name: row[name] for name in spec.key})
-    was_final = row[f"{spec.final}"] and row[f"{spec.final}{_NOW}"]
+    was_final = spec.final is None or (row[spec.final] and row[spec.final + _NOW])
     looked_at = spec.column_names if was_final else early
     names = [name for name in looked_at if name not in {*spec.key, spec.final, FETCHED}]
     return [

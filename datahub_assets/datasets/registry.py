@@ -14,6 +14,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.listings.spec import LISTINGS
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.network.spec import NETWORK
+from datahub_assets.datasets.news.spec import NEWS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import DatasetInvalid
 
@@ -22,6 +23,7 @@ _OWN: Final = {
     "datahub_assets.datasets.market": MARKET,
     "datahub_assets.datasets.candles": OHLC,
     "datahub_assets.datasets.listings": LISTINGS,
+    "datahub_assets.datasets.news": NEWS,
     "datahub_assets.datasets.blocks": BLOCKS,
     "datahub_assets.datasets.network": NETWORK,
 }

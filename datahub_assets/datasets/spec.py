@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.settings_base import DatasetSettings
 from datahub_assets.datasets.spec_checks import check
+from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.tables import TableSpec
 from datahub_assets.domain.times import MINUTE_MS
 
@@ -145,6 +146,8 @@ class DatasetSpec(TableSpec):
         answer: what its endpoint answers, for the API's documentation.
         gaps, corrections: its ledgers, where it has them.
         history: for a dataset whose upstream also tells rows of long ago.
+        looks_up: columns of texts that its source looks up in whichever dataset has them all, to tell what its own rows
+            are about. No dataset has to have them.
         rules: what must hold for a row besides the bounds of its columns.
         stamped_at_begin: rows are stamped with the begin of the time they cover, so that the newest one is old by
             nature: the commit's age counts instead.
@@ -174,6 +177,7 @@ class DatasetSpec(TableSpec):
     gaps: GapRule | None = None
     corrections: CorrectionRule | None = None
     history: History | None = None
+    looks_up: tuple[str, ...] = ()
     rules: tuple[RowRule, ...] = ()
     stamped_at_begin: bool = False
     retention_ms: int
@@ -190,6 +194,11 @@ class DatasetSpec(TableSpec):
             DatasetInvalid: one line per fault.
         """
         check(self)
+
+    def can_be_looked_up(self, columns: tuple[str, ...]) -> bool:
+        """Whether it has the newest row of each series, and these columns of texts in it."""
+        kinds = {self.by_name[name].kind if name in self.by_name else None for name in columns}
+        return kinds == {ColumnKind.TEXT} and bool(self.series) and set(self.key) == {*self.series_columns, self.time}
 
     @cached_property
     def shown_columns(self) -> tuple[str, ...]:

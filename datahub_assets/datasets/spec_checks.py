@@ -64,8 +64,6 @@ def _ages(spec: "DatasetSpec") -> Iterator[str]:
 
 
 def _ledgers(spec: "DatasetSpec") -> Iterator[str]:
-    if spec.corrections is not None and spec.final is None:
-        yield "corrections are changes of final rows, so `final` must name the column that says which are"
     if spec.corrections is not None and not spec.corrections.noticed.strip():
         yield "corrections must say which changes are noticed"
     if spec.gaps is None:

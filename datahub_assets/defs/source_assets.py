@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.error_mapping import raised_for_dagster
@@ -34,11 +35,13 @@ class SourceRun:
     """One run of a source asset, as the function that asks its upstream sees it.
 
     Attributes:
-        datahub: the settings, the clock, the landing folder.        cache: what is stored already.
+        spec: the dataset.        datahub: the settings, the clock, the landing folder.
+        cache: what is stored already.
         log: gets the lines a person follows; a warning that each run would give is told once.
         not_before_ms: the upstream wants no request before this time, epoch milliseconds UTC.
     """
 
+    spec: DatasetSpec
     datahub: DataHubResource
     cache: Cache
     log: logging.Logger
@@ -49,13 +52,29 @@ class SourceRun:
         """All settings; `settings.of(…)` gives those of the dataset."""
         return self.datahub.settings
 
-    def stored(self, spec: DatasetSpec) -> pl.DataFrame:
-        """All rows of a dataset on this machine: those of the cache, and those that have landed and go there next."""
-        frames = [self.cache.table(spec).read()]
+    def stored(self, spec: DatasetSpec, *, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Rows of a dataset on this machine: those of the cache, and those that have landed and go there next.
+
+        Args:
+            keys: whose rows are meant; those that have landed are given all. None: all rows.
+        """
+        table = self.cache.table(spec)
+        frames = [table.read() if keys is None else table.matching(keys)]
         for path in landing.landed(self.datahub.landing, spec):
             with suppress(CacheUnusable):  # the cache says so when it takes the file in
                 frames.append(landing.read_landed(path, spec).frame)
         return merge(spec, frames)
+
+    def looked_up(self) -> pl.DataFrame:
+        """The columns the spec looks up, of the newest row of each series of the first dataset that has them all.
+
+        There are no rows where no dataset has these columns, or none of its rows is stored.
+        """
+        wanted = self.spec.looks_up
+        other = next((one for one in DATASETS.values() if one != self.spec and one.can_be_looked_up(wanted)), None)
+        if other is None:
+            return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String()))
+        return self.cache.newest_of_each(other).select(wanted)
 
     @property
     def clock(self) -> Callable[[], int]:
@@ -90,10 +109,12 @@ def asset_of(
             datahub.status.ticked(spec.name, now_ms=datahub.clock())
             with raised_for_dagster(context, datahub, spec=spec) as log, datahub.cache() as cache:
                 not_before_ms = int(cache.note(spec, PAUSE_NOTE, default=0))
-                run = SourceRun(datahub, cache, log, not_before_ms)
+                run = SourceRun(spec, datahub, cache, log, not_before_ms)
                 fetched = _fetched(spec, run, ask)
                 result = _landed(spec, datahub, fetched)
                 cache.series(spec).note_rechecks(fetched.rechecked, failed=fetched.failed, now_ms=datahub.clock())
+                for name, value in fetched.notes.items():
+                    cache.set_note(spec, name, value)
                 if then is not None:
                     then(run)
                 return result

@@ -25,6 +25,7 @@ class Fetched:
             Hand it to the next fetch as `not_before_ms`, also across processes: asking during a ban prolongs it.
         rechecked: series whose earlier rows were asked for again, since upstream may have corrected them; of those that
             are not in `failed` they have come. It is remembered until the next fetch.
+        notes: what the next fetch is to know, by name, anything JSON can hold. It is kept once the rows have landed.
     """
 
     checked: Checked
@@ -33,6 +34,7 @@ class Fetched:
     failed: Mapping[tuple[str, ...], SourceError] = field(default_factory=dict)
     pause_until_ms: int | None = None
     rechecked: tuple[tuple[str, ...], ...] = ()
+    notes: Mapping[str, object] = field(default_factory=dict)
 
 
 def report_rejected(rejected: Sequence[Rejected], *, log: logging.Logger) -> None:

@@ -47,8 +47,8 @@ class StepLog(logging.Handler):
         """Hand the line on, as a debug line if it was told before. Its `subject` is what it is about, if it has one."""
         text = record.getMessage()
         subject = str(getattr(record, "subject", text))
-        is_news = record.levelno < logging.WARNING or self._is_news(subject, record.levelno)
-        self._target.log(record.levelno if is_news else logging.DEBUG, "%s", text)
+        is_new = record.levelno < logging.WARNING or self._is_new(subject, record.levelno)
+        self._target.log(record.levelno if is_new else logging.DEBUG, "%s", text)
 
     def close_step(self, *, complete: bool) -> None:
         """The step has ended; of one that is `complete`, what it has not told again is over."""
@@ -62,7 +62,7 @@ class StepLog(logging.Handler):
             self._file.noticed(self._chain, self._step, tuple(holding.values())[:_MOST], now_ms=self._clock())
         self.close()
 
-    def _is_news(self, subject: str, level: int) -> bool:
+    def _is_new(self, subject: str, level: int) -> bool:
         now_ms, key = self._clock(), _key(subject)
         before = self._seen.get(key) or self._known.get(key)
         if before is None:
@@ -70,15 +70,15 @@ class StepLog(logging.Handler):
             self._seen[key] = Notice(step=self._step, text=subject[:_TEXT_LENGTH], level=level, since=now, told_at=now)
             return True
         told_ms = epoch_ms(before.told_at)
-        is_news = level > before.level or not 0 <= now_ms - told_ms < AGAIN_MS
+        is_new = level > before.level or not 0 <= now_ms - told_ms < AGAIN_MS
         self._seen[key] = msgspec.structs.replace(
             before,
-            text=subject[:_TEXT_LENGTH] if is_news else before.text,
+            text=subject[:_TEXT_LENGTH] if is_new else before.text,
             level=max(level, before.level),
-            told_at=utc_datetime(now_ms) if is_news else before.told_at,
+            told_at=utc_datetime(now_ms) if is_new else before.told_at,
             held=before.held or key in self._known,
         )
-        return is_news
+        return is_new
 
 
 def _key(text: str) -> str:

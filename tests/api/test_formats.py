@@ -18,6 +18,7 @@ import pytest
 import zstandard
 
 from api.encoders import FORMATS
+from api.encoders.text import csv as encode_csv
 from tests.api.conftest import Client
 from tests.api.question import MEDIA_TYPES, URL
 
@@ -207,3 +208,10 @@ def test_the_next_page_comes_in_the_format_of_the_one_before_however_each_was_as
     assert by_name.headers["etag"] == by_accept.headers["etag"], "one answer, that both get"
     following = client.get(by_name.links["next"]["url"], headers={"Accept": other})
     assert following.headers["content-type"].startswith(MEDIA_TYPES[name])
+
+
+def test_lists_of_texts_are_joined_in_csv_and_a_bar_within_one_is_told_apart() -> None:
+    lists = {"texts": [["x", "y|z"], [], None, ["\\"]], "counts": [[1], [2, 3], None, []]}
+    frame = pl.DataFrame(lists, schema={"texts": pl.List(pl.String), "counts": pl.List(pl.Int64)})
+    text = b"".join(encode_csv(frame)).decode()
+    assert text.splitlines() == ["texts,counts", r"x|y\|z,[1]", '"","[2,3]"', ",", r"\\,[]"]

@@ -23,8 +23,8 @@ TWIN = """
 
 
 def test_own_packages_come_first_and_market_before_all() -> None:
-    assert list(DATASETS) == ["market", "ohlc", "listings", "blocks", "network"]
-    packages = ("market", "candles", "listings", "blocks", "network")
+    assert list(DATASETS) == ["market", "ohlc", "listings", "news", "blocks", "network"]
+    packages = ("market", "candles", "listings", "news", "blocks", "network")
     assert list(PACKAGES) == [f"datahub_assets.datasets.{package}" for package in packages]
 
 

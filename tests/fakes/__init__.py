@@ -1,4 +1,4 @@
-"""Stand-ins for the two upstream services: real HTTP servers on loopback that behave, or misbehave on command.
+"""Stand-ins for the upstream services: real HTTP servers on loopback that behave, or misbehave on command.
 
 Nothing here knows the project under test; only what the real services document and were seen to do.
 
@@ -12,5 +12,6 @@ from tests.fakes.binance import FakeBinance
 from tests.fakes.clock import Clock
 from tests.fakes.coingecko import FakeCoinGecko
 from tests.fakes.control_client import Door
+from tests.fakes.feeds import FakeFeeds, Story
 
-__all__ = ["Clock", "Door", "FakeBinance", "FakeCoinGecko"]
+__all__ = ["Clock", "Door", "FakeBinance", "FakeCoinGecko", "FakeFeeds", "Story"]

@@ -19,7 +19,7 @@ LENGTHS_MS: Final = {
     "4h": 4 * HOUR_MS, "6h": 6 * HOUR_MS, "8h": 8 * HOUR_MS, "12h": 12 * HOUR_MS, "1d": 24 * HOUR_MS,
 }  # fmt: skip
 
-RULES: Final = {
+RULES: Final[dict[str, dict[str, object]]] = {
     "PRICE_FILTER": {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": "0.01000000"},
     "LOT_SIZE": {"minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
     "NOTIONAL": {"minNotional": "5.00000000", "applyMinToMarket": True},

@@ -148,6 +148,7 @@ def test_the_other_dataset_has_its_own_distance_but_shares_the_hour(cache: Cache
 
 @pytest.mark.parametrize("limits", [DEFAULTS, limited(60, 30), limited(1, 7), limited(300, 120)])
 def test_hours_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits: CommitLimits) -> None:
+    allowed = limits.commits_per_hour or 0
     landed: list[int] = []
     for tick in range(HOURS * 60):
         for number, spec in enumerate((MARKET, OHLC)):
@@ -155,9 +156,9 @@ def test_hours_of_ticks_never_passes_the_budget_and_uses_it(cache: Cache, limits
             if wait(cache, now_ms, limits=limits, spec=spec) == 0:
                 commit(cache, now_ms, spec=spec)
                 landed.append(now_ms)
-    one_too_many = zip(landed, landed[limits.commits_per_hour :], strict=False)
+    one_too_many = zip(landed, landed[allowed:], strict=False)
     assert all(after - before >= HOUR_MS for before, after in one_too_many)
-    possible = min(limits.commits_per_hour, 2 * 3600 // max(60, limits.publish_interval_s)) * HOURS
+    possible = min(allowed, 2 * 3600 // max(60, limits.publish_interval_s)) * HOURS
     assert len(landed) >= 0.75 * possible
 
 

@@ -27,7 +27,11 @@ KNOWING: Final = {
 }
 MOST: Final = 8
 EVERYDAY: Final = frozenset(
-    {"name", "open", "close", "low", "high", "status", "base", "quote", "listed", "number", "size", "hash"}
+    {
+        *("name", "open", "close", "low", "high", "status", "base", "quote", "listed"),
+        *("title", "url", "source", "author", "language", "categories"),
+        *("number", "size", "hash"),
+    }
 )
 """Columns whose names are words of HTTP, JSON and files as well; in a list of columns others would stand beside."""
 

@@ -94,7 +94,7 @@ def test_prices_are_sealed_by_day() -> None:
 
 def test_rows_form_where_the_spec_names_a_column() -> None:
     assert {spec.name: spec.final for spec in ALL} == {
-        "market": None, "ohlc": "closed", "listings": None,
+        "market": None, "ohlc": "closed", "listings": None, "news": None,
         "blocks": "finalized", "network": None, "incidents": None, "receipts": "settled",
     }  # fmt: skip
 

@@ -34,6 +34,7 @@ ROOMS = [
     "datahub_assets/datasets/candles/client",
     "datahub_assets/domain",
     "datahub_assets/datasets/listings",
+    "datahub_assets/datasets/news",
     "datahub_assets/sources",
     "datahub_assets/sources/binance",
     "datahub_assets/stores",

@@ -29,6 +29,8 @@ from datahub_assets.sources.pauses import PAUSES
 
 MOST_QUESTIONS: Final = 30
 """Pairs asked about in one fetch: what the list does not say is asked for bit by bit, the whole exchange in a night."""
+LAST_ASKED: Final = "last_asked"
+"""Note: the pair whose candles were asked for last."""
 _EXCHANGE_INFO: Final = ("/api/v3/exchangeInfo", 20)
 _KLINES: Final = ("/api/v3/klines", 2)
 _SHARE: Final = 0.5
@@ -37,14 +39,6 @@ _LIST_S: Final = 60.0
 _ROUNDS: Final = 2
 
 Clock = Callable[[], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What was fetched, and the pair that was asked about last."""
-
-    fetched: Fetched
-    last_asked: str
 
 
 def fetch_listings(
@@ -56,13 +50,13 @@ def fetch_listings(
     log: logging.Logger,
     not_before_ms: int = 0,
     backoff: Backoff | None = None,
-) -> Looked:
+) -> Fetched:
     """Ask what the exchange says of its pairs, and for some candles; runs an event loop of its own.
 
     Args:
         settings: where to ask.
         stored: all rows there are: only what differs from the newest of each pair is given.
-        last_asked: `Looked.last_asked` of the fetch before, empty at first.
+        last_asked: the note `LAST_ASKED` of the fetch before, empty at first.
         clock: this machine's time, epoch milliseconds UTC.
         log: gets the lines a person follows.
         not_before_ms: `Fetched.pause_until_ms` of an earlier fetch; nothing is asked before.
@@ -82,9 +76,10 @@ def fetch_listings(
         elapsed_s=time.perf_counter() - started,
         failed=asking.failed,
         pause_until_ms=PAUSES.until_ms(upstream, now_ms=clock()),
+        notes={LAST_ASKED: asking.last_asked},
     )
     report_rejected(fetched.checked.rejected, log=log)
-    return Looked(fetched, asking.last_asked)
+    return fetched
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from datahub_assets.datasets.ledgers import parts_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheUnusable
 from datahub_assets.domain.ledgers import LedgerSpec
-from datahub_assets.domain.rows import Rejected, merge, supersede
+from datahub_assets.domain.rows import Rejected, from_epoch_ms, merge, supersede
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import landing
@@ -158,6 +158,14 @@ class Cache:
         self.corrections(spec).note(before=stored, after=changes)
         inserted = changes.join(stored, on=list(spec.key), how="anti").height
         return Upserted(inserted, changes.height - inserted, rows.height - changes.height)
+
+    def newest_of_each(self, spec: DatasetSpec) -> pl.DataFrame:
+        """The newest row of each series, of a dataset whose rows are named by series and time."""
+        last = self.series(spec).last_times()
+        names = [*spec.series_columns, spec.time]
+        kinds = {name: pl.Int64() if name == spec.time else pl.String() for name in names}
+        keys = pl.DataFrame([(*series, time_ms) for series, time_ms in last.items()], schema=kinds, orient="row")
+        return self.table(spec).matching(keys.with_columns(from_epoch_ms(pl.col(spec.time))))
 
     def quarantine(self, rejected: Iterable[Rejected], *, now_ms: int) -> int:
         """Keep rejected rows with their reason and what upstream sent; returns how many were not known yet."""

@@ -169,6 +169,13 @@ class Table:
         sql = f"SELECT {names} FROM {quoted(self.name)} {where} LIMIT ?"
         return self._frame(self.database.chunks(sql, (*values, _limit(limit)), size=BATCH_ROWS))
 
+    def lacking(self, column: str, *, limit: int) -> pl.DataFrame:
+        """Rows that have no value in this column, those of the latest times first, at most `limit`."""
+        names = _names([one.name for one in self.columns])
+        where, values = self._where(f"{quoted(column)} IS NULL")
+        sql = f"SELECT {names} FROM {quoted(self.name)} {where} ORDER BY {quoted(self.time)} DESC LIMIT ?"
+        return self._frame(self.database.chunks(sql, (*values, limit), size=BATCH_ROWS))
+
     def of_last_commit(self, *, dataset: str, since_ms: int, limit: int) -> pl.DataFrame:
         """Rows that the dataset's last commit carries, of the time `since_ms` or later, at most `limit`."""
         carried = f"commit_id = (SELECT max(id) FROM commits WHERE dataset = ?) AND {quoted(self.time)} >= ?"

@@ -5,6 +5,7 @@ FROM ohlc WHERE interval = ? GROUP BY ALL ORDER BY 1"""
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "candles": ("/api/hub/ohlc?symbol=BTCUSDT,ETHUSDT&limit=6&order=desc", {}),
     "listings": ("/api/hub/listings?quote=USDT&status=TRADING", {}),
+    "news": ("/api/hub/news?q=wallet heist&coins=tether&columns=*", {}),
     "prices": ("/api/hub/market", {"limit": "3", "format": "csv"}),
     "sql": ("/api/hub/sql", {"q": AWKWARD_SQL, "params": '["1h"]'}),
     "dataset": ("/api/hub/dataset-info?dataset=ohlc", {}),
@@ -26,5 +27,5 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
 }
 MOVING = {"status", "health", "system", "pairs", "time"}
 """They answer with clocks and ages, so that no two answers are the same."""
-TABLES = {"candles", "listings", "prices", "sql", "errors", "coins"}
+TABLES = {"candles", "listings", "news", "prices", "sql", "errors", "coins"}
 STREAM = "/api/hub/stream"

@@ -8,13 +8,14 @@ import polars as pl
 import pytest
 
 from datahub_assets.datasets.listings import client
-from datahub_assets.datasets.listings.client import Looked, fetch_listings
+from datahub_assets.datasets.listings.client import fetch_listings
 from datahub_assets.datasets.listings.rows import check_pairs
 from datahub_assets.datasets.listings.settings import ListingSettings
 from datahub_assets.datasets.listings.spec import LISTINGS
 from datahub_assets.domain.errors import SourceError, SourceMalformed, SourceRateLimited, SourceUnavailable
 from datahub_assets.domain.rows import frame_of, merge
 from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.fetched import Fetched
 from tests.fakes import Clock, FakeBinance
 from tests.fakes.candles import FIRST_MS
 from tests.sources.conftest import LOG, NOW_MS, SettingsOf
@@ -26,16 +27,16 @@ GONE_MS = 1_650_000_000_000
 class Looks:
     """One look after the other, each knowing what those before it stored."""
 
-    def __init__(self, fetch: Callable[..., Looked]) -> None:
+    def __init__(self, fetch: Callable[..., Fetched]) -> None:
         self._fetch = fetch
         self.stored = frame_of(LISTINGS, [])
         self.last_asked = ""
 
     def look(self) -> pl.DataFrame:
-        looked = self._fetch(stored=self.stored, last_asked=self.last_asked)
-        self.last_asked, self.fetched = looked.last_asked, looked.fetched
-        self.stored = merge(LISTINGS, [self.stored, looked.fetched.checked.frame])
-        return looked.fetched.checked.frame
+        self.fetched = self._fetch(stored=self.stored, last_asked=self.last_asked)
+        self.last_asked = str(self.fetched.notes[client.LAST_ASKED])
+        self.stored = merge(LISTINGS, [self.stored, self.fetched.checked.frame])
+        return self.fetched.checked.frame
 
     def rows(self, symbol: str) -> list[dict[str, Any]]:
         times = pl.col("changed_at", "first_candle", "last_candle").dt.epoch("ms")
