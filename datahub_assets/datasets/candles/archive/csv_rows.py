@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from datahub_assets.datasets.candles.archive.unzip import UnreadableFile
 from datahub_assets.datasets.candles.intervals import Interval
@@ -37,8 +39,8 @@ _KINDS: Final = {column.name: column.kind for column in OHLC.columns}
 _SCHEMA: Final = {
     name: pl.Float64() if _KINDS.get(name, ColumnKind.NUMBER) is ColumnKind.NUMBER else pl.Int64() for name in _NAMES
 }
-_OTHER_SPELLINGS: Final = (b"e", b"E", b"n", b"N", b"+", b" ", b"\t", b"\r", b",.", b".,", b".\n")
-"""Numbers that polars reads and a live check does not: 1e5, nan, .5, 5., and such."""
+_OTHER_SPELLINGS: Final = (b"e", b"E", b"n", b"N", b"+", b" ", b"\t", b"\r")
+"""Of numbers that polars reads and a live check does not: 1e5, nan, +5, and such."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,40}\.[0-9]{1,40}")
 _HEADER: Final = re.compile(rb"open[ _]time,open,high,low,close,[a-z_ ,]*\r?\n", re.IGNORECASE)
@@ -105,12 +107,21 @@ def _table(body: bytes) -> pl.DataFrame | None:
     """The numbers of all lines, a row each; None where only a look at each line tells."""
     if not body or any(spelling in body for spelling in _OTHER_SPELLINGS):
         return None
+    characters = np.frombuffer(body, dtype=np.uint8)
+    if _has_bare_dots(characters):
+        return None
     try:
         table = pl.read_csv(body, has_header=False, schema=_SCHEMA, quote_char=None)
     except pl.exceptions.PolarsError:
         return None
-    counted = body.count(b"\n") + (not body.endswith(b"\n"))
+    counted = np.count_nonzero(characters == ord("\n")) + (not body.endswith(b"\n"))
     return table.select(_READ) if table.height == counted else None
+
+
+def _has_bare_dots(characters: NDArray[np.uint8]) -> bool:
+    """Whether a number begins or ends with its dot, .5 or 5., which polars reads and a live check does not."""
+    dots, edges = characters == ord("."), characters < ord(".")  # the comma, signs and the end of a line are edges
+    return bool((dots[1:] & edges[:-1]).any() or (dots[:-1] & edges[1:]).any())
 
 
 def _in_us(times: Iterable[int]) -> bool:
