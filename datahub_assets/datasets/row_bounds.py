@@ -9,7 +9,7 @@ from datahub_assets.domain.columns import Column, ColumnKind
 
 
 def broken_bounds(spec: DatasetSpec) -> list[tuple[pl.Expr, str]]:
-    """What its columns and rules do not allow, each with the words for it: `with open not above 0`. Null breaks none."""
+    """What its columns and rules do not allow, each with words: `with open not above 0`. Nulls break none."""
     return [*_of_columns(spec), *((_breaks(rule), rule.why) for rule in spec.rules)]
 
 

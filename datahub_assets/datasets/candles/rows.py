@@ -32,9 +32,7 @@ def check_klines(
         server_time_ms: the exchange's clock, read before the klines; a candle that ends later is still forming.
         now_ms: the time of fetching by this machine's clock, epoch milliseconds UTC; becomes `ingested_at`.
     """
-    found, rejected = read_klines(
-        raw, symbol=symbol, interval=interval, server_time_ms=server_time_ms, now_ms=now_ms
-    )
+    found, rejected = read_klines(raw, symbol=symbol, interval=interval, server_time_ms=server_time_ms, now_ms=now_ms)
     rows: dict[object, dict[str, object]] = {}
     for row in found:
         earlier = rows.get(row["timestamp"])

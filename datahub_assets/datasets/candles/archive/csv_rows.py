@@ -220,6 +220,4 @@ def _number(text: str) -> object:
 
 
 def _in_ms(kline: list[object]) -> list[object]:
-    return [
-        field // _US if at in {0, 6} and isinstance(field, int) else field for at, field in enumerate(kline)
-    ]
+    return [field // _US if at in {0, 6} and isinstance(field, int) else field for at, field in enumerate(kline)]

@@ -22,14 +22,7 @@ def unzipped(content: bytes, *, names: Collection[str], most_bytes: int) -> byte
     """
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            members = archive.infolist()
-            if len(members) != 1:
-                raise UnreadableFile(f"the zip has {len(members)} members, not one")
-            (member,) = members
-            if member.filename not in names:
-                raise UnreadableFile(f"the zip holds {member.filename[:80]!r}, not {next(iter(names))!r}")
-            if member.file_size > most_bytes:
-                raise UnreadableFile(f"the zip inflates to {member.file_size} bytes, more than {most_bytes}")
+            member = _member(archive.infolist(), names, most_bytes=most_bytes)
             with archive.open(member) as file:
                 inflated = file.read(most_bytes + 1)
     except UnreadableFile:
@@ -39,3 +32,14 @@ def unzipped(content: bytes, *, names: Collection[str], most_bytes: int) -> byte
     if len(inflated) > most_bytes:  # more than it declares
         raise UnreadableFile(f"the zip inflates to more than {most_bytes} bytes")
     return inflated
+
+
+def _member(members: list[zipfile.ZipInfo], names: Collection[str], *, most_bytes: int) -> zipfile.ZipInfo:
+    if len(members) != 1:
+        raise UnreadableFile(f"the zip has {len(members)} members, not one")
+    (member,) = members
+    if member.filename not in names:
+        raise UnreadableFile(f"the zip holds {member.filename[:80]!r}, not {next(iter(names))!r}")
+    if member.file_size > most_bytes:
+        raise UnreadableFile(f"the zip inflates to {member.file_size} bytes, more than {most_bytes}")
+    return member
