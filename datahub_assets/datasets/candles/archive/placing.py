@@ -29,7 +29,7 @@ def placed(rows: FileRows, span: Span, *, step_ms: int) -> tuple[pl.DataFrame, t
     frame = rows.checked.frame
     remarks: list[str] = []
     on_grid = (_OPENED % step_ms).eq(0) & ~_OPENED.is_in(list(rows.unaligned))
-    within = (_OPENED >= span.start_ms) & (_OPENED < span.end_ms)
+    within = (span.start_ms <= _OPENED) & (span.end_ms > _OPENED)
     for kept, what in (
         (within, f"outside of {span.name}"),
         (on_grid, "off the grid"),
