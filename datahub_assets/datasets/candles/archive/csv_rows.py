@@ -41,8 +41,8 @@ _SCHEMA: Final = {
 }
 _OTHER_SPELLINGS: Final = (b"e", b"E", b"n", b"N", b"+", b" ", b"\t", b"\r")
 """Of numbers that polars reads and a live check does not: 1e5, nan, +5, and such."""
-_WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
-_DECIMAL: Final = re.compile(r"-?[0-9]{1,40}\.[0-9]{1,40}")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,1000}")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,1000}\.[0-9]{1,1000}")
 _HEADER: Final = re.compile(rb"open[ _]time,open,high,low,close,[a-z_ ,]*\r?\n", re.IGNORECASE)
 
 

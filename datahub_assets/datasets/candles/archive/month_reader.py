@@ -168,7 +168,9 @@ class MonthReader:
             unit, expected = ("microseconds", "milliseconds")[:: 1 if found.in_us else -1]
             part.remarks.append(f"its stamps count {unit}, where {expected} are usual")
         if part.rejected:
-            part.remarks.append(f"{len(part.rejected)} rows failed a check (the first: {part.rejected[0].reason})")
+            part.remarks.append(
+                f"rows that failed a check: {len(part.rejected)} (the first: {part.rejected[0].reason})"
+            )
         part.remarks.extend(remarks)
 
     def _add_unused(self, reason: str) -> None:

@@ -96,7 +96,7 @@ def _judge(part: Part, held: Held, *, there: Slots, expected: Slots) -> None:
     if len(lacks):
         first = iso_short(held.time(within.start + int(lacks[0])))
         part.verdict = Verdict.SHORT
-        part.remarks.append(f"{len(lacks)} of {int(should.sum())} rows are not in it (the first of {first})")
+        part.remarks.append(f"{len(lacks)} of {int(should.sum())} rows lack (the first of {first})")
 
 
 def _gaps(held: Held, missing: Slots, *, now_ms: int) -> Iterator[GridGap]:

@@ -66,4 +66,4 @@ def _of_doubled(doubled: pl.DataFrame, clashing: pl.DataFrame) -> Iterator[str]:
 
 def _counted(rows: pl.DataFrame) -> str:
     first = iso_short(rows.select(_OPENED.min()).item())
-    return f"{rows.height} rows ({first}{' …' if rows.height > 1 else ''})"
+    return f"1 row ({first})" if rows.height == 1 else f"{rows.height} rows (the first of {first})"
