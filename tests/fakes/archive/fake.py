@@ -27,7 +27,8 @@ class FakeArchive(Upstream):
     """The archive of a fake exchange's market, and its clock. A list has pages of `page_size` keys."""
 
     commands = (
-        *Upstream.commands, "spoil", "mend", "remove", "rename_unpadded", "replace", "forget_pair", "set_page_size",
+        *Upstream.commands, "spoil", "mend", "remake", "remove", "rename_unpadded", "replace", "forget_pair",
+        "set_page_size",
     )  # fmt: skip
 
     def __init__(self, exchange: FakeBinance, *, port: int = 0, latency_s: float = 0.0, page_size: int = 1000) -> None:
@@ -63,6 +64,10 @@ class FakeArchive(Upstream):
             wrong.clear()
         self.exchange.listings.update(self.forgotten)
         self.forgotten.clear()
+
+    def remake(self) -> None:
+        """Make all files anew of what the exchange has now; once made they stay as they are."""
+        self._made.clear()
 
     def remove(self, name: str) -> None:
         """No such file, in the list neither."""
@@ -117,11 +122,11 @@ class FakeArchive(Upstream):
         return name not in self._removed and (padded in self._unpadded) is not of.is_padded
 
     def _finished(self, name: str, of: FileOf) -> Made | None:
-        listing = self.listings.get(of.symbol)
-        rows = [] if listing is None else of.rows(listing, now_ms=self.clock.now_ms())
-        if not rows:
-            return None
         if name not in self._made:
+            listing = self.listings.get(of.symbol)
+            rows = [] if listing is None else of.rows(listing, now_ms=self.clock.now_ms())
+            if not rows:
+                return None
             self._made[name] = finished(Made(of, name, rows), self._spoils.get(name, []))
         return self._made[name]
 

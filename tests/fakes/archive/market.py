@@ -57,7 +57,8 @@ def keys(symbol: str, listing: Listing, interval: str, *, kind: str, now_ms: int
     start = first.replace(day=1) if kind == "monthly" else first
     while start <= end:
         after = _next_month(start) if kind == "monthly" else start + timedelta(days=1)
-        if _ms(after) <= now_ms:
+        is_empty = any(begin <= _ms(start) and _ms(after) <= over for begin, over in listing.gaps)
+        if _ms(after) <= now_ms and not is_empty:
             stamp = f"{start:%Y-%m}" if kind == "monthly" else f"{start:%Y-%m-%d}"
             yield f"{ROOT}{kind}/klines/{symbol}/{interval}/{symbol}-{interval}-{stamp}.zip"
         start = after

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from datahub_assets.datasets.candles.archive.placing import Span
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.history import Month, SourceLine, Verdict
-from datahub_assets.domain.rows import Rejected, content_columns, frame_of
+from datahub_assets.domain.rows import Rejected, content_columns
 from datahub_assets.domain.times import iso_short
 
 Slots = NDArray[np.bool_]
 _VALUES: Final = [name for name in content_columns(OHLC) if name not in OHLC.key]
+NO_ROWS: Final = pl.DataFrame(schema=OHLC.polars_schema())
 _NOW: Final = "\0now"
 
 
@@ -48,7 +49,7 @@ class Part:
     fetched_at: int
     sha256: str | None = None
     verdict: Verdict = Verdict.COMPLETE
-    rows: pl.DataFrame = field(default_factory=lambda: frame_of(OHLC, []))
+    rows: pl.DataFrame = field(default_factory=lambda: NO_ROWS)
     rejected: tuple[Rejected, ...] = ()
     remarks: list[str] = field(default_factory=list)
     believed: bool = True
@@ -107,7 +108,7 @@ class Held:
         filled = [at for at in order if self.parts[at].rows.height]
         counts = [0] * len(self.parts)
         if not filled:
-            return frame_of(OHLC, []), counts
+            return NO_ROWS, counts
         if len(filled) == 1:
             (only,) = filled
             counts[only] = self.parts[only].rows.height

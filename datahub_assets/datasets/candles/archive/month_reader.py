@@ -30,6 +30,9 @@ _SAMPLED: Final = 20
 """One monthly file in so many is compared."""
 _MOST_QUESTIONS: Final = 20
 """Of more holes than this REST is not asked one by one, but for all from the first to the last."""
+LATE_MS: Final = 14 * DAY_MS
+"""A monthly file may come so long after its month: some were days late
+(https://github.com/binance/binance-public-data/issues/328)."""
 _LINE_BYTES: Final = 512
 _FIRST_US: Final = Month(2025, 1)
 """From this month on the archive's stamps count microseconds."""
@@ -58,6 +61,8 @@ class MonthReader:
         wrong = WRONG_MONTHLY.get(self._month)
         if self.is_wide:
             self._try(self._rest)
+            if self.held.asked.all() and self.held.missing().all():
+                return self.held  # it had not begun, or is over
         if wrong is not None and self.held.missing().any():
             self._add_unused(wrong)
         elif self.held.missing().any():
@@ -80,7 +85,9 @@ class MonthReader:
 
     def _monthly(self) -> None:
         key = names.month_key(self._symbol, self._interval.name, self._month)
-        found = self._downloaded(key)
+        known = self._upstream.known_months(self._symbol, self._interval.name)
+        is_there = known is None or self._month in known
+        found = self._downloaded(key) if is_there else Download(key, None, None, Verdict.NO_FILE)
         if found.verdict is Verdict.NO_FILE:
             listed = self._upstream.months(self._symbol, self._interval.name).get(self._month, key)
             found = found if listed == key else self._downloaded(listed)
@@ -107,7 +114,7 @@ class MonthReader:
             for day_ms in names.days_of(self._month)
             if missing[self.held.within(_day(day_ms))].any() and day_ms not in asked
         ]
-        if not wanted:
+        if not wanted or self._is_beyond():
             return
         listed = self._upstream.days(self._symbol, self._interval.name, self._month)
         wanted = [day_ms for day_ms in wanted if day_ms in listed]
@@ -117,6 +124,14 @@ class MonthReader:
                 self.failed.append(one)
             else:
                 self._take(one, Kind.DAILY, _day(day_ms))
+
+    def _is_beyond(self) -> bool:
+        """Whether the list of monthly files says that the series began after the month, or ended before it."""
+        known = self._upstream.known_months(self._symbol, self._interval.name)
+        if known is None:
+            return False
+        is_over = self._upstream.clock() > self._month.end_ms + LATE_MS
+        return not known or self._month < min(known) or (is_over and self._month > max(known))
 
     def _rest(self) -> None:
         missing: Slots = self.held.missing() & ~self.held.asked

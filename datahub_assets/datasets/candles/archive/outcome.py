@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import polars as pl
 
 from datahub_assets.datasets.candles.archive.held import Held, Kind, Part, Slots, runs
-from datahub_assets.datasets.candles.archive.month_reader import MonthReader, set_aside
+from datahub_assets.datasets.candles.archive.month_reader import LATE_MS, MonthReader, set_aside
 from datahub_assets.datasets.candles.archive.upstream import Upstream
 from datahub_assets.datasets.candles.client.rest import TRADING
 from datahub_assets.datasets.candles.spec import OHLC
@@ -16,10 +15,7 @@ from datahub_assets.datasets.ledgers import corrected_values
 from datahub_assets.domain.errors import SourceError
 from datahub_assets.domain.gaps import Cause, GridGap
 from datahub_assets.domain.history import SeriesMonth, Verdict
-from datahub_assets.domain.times import DAY_MS, iso_short
-
-LATE_MS: Final = 14 * DAY_MS
-"""A monthly file may come so long after its month: some were days late (https://github.com/binance/binance-public-data/issues/328)."""
+from datahub_assets.domain.times import iso_short
 
 
 @dataclass(frozen=True, slots=True)

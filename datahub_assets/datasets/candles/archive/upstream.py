@@ -23,7 +23,7 @@ from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.errors import SourceError, SourceRateLimited
 from datahub_assets.domain.history import Month
-from datahub_assets.domain.rows import Rejected, frame_of
+from datahub_assets.domain.rows import Rejected
 from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http
@@ -33,7 +33,8 @@ from datahub_assets.sources.pauses import PAUSES
 _CONNECTIONS: Final = 16
 _FILES_AT_ONCE: Final = 4
 """Of one month: the answers wait in memory."""
-_PAIRS_HOLD_MS: Final = HOUR_MS
+_HOLD_MS: Final = HOUR_MS
+"""So long what the exchange and the list said is not asked for again."""
 _MISSING: Final = 404
 
 
@@ -77,7 +78,7 @@ class Upstream:
             self._http, base_urls=settings.binance_base_urls, clock=clock, backoff=self._backoff, log=log
         )
         self._loop = LoopThread("history")
-        self._months: dict[str, Mapping[Month, str]] = {}
+        self._months: dict[str, tuple[int, Mapping[Month, str]]] = {}
         self._pairs: dict[str, Pair] = {}
         self._pairs_at: int | None = None
         self._ahead_ms = 0
@@ -102,15 +103,22 @@ class Upstream:
         return self._loop.run(self._downloads(keys))
 
     def months(self, symbol: str, interval: str) -> Mapping[Month, str]:
-        """The monthly files the archive lists of a series: the key by month; asked for once.
+        """The monthly files the archive lists of a series: the key by month; at most an hour old.
 
         Raises:
             SourceError: the listing could not be had.
         """
-        folder = names.month_folder(symbol, interval)
-        if folder not in self._months:
-            self._months[folder] = names.months_in(self._loop.run(listing.keys(self._page, folder)))
-        return self._months[folder]
+        known = self.known_months(symbol, interval)
+        if known is None:
+            folder = names.month_folder(symbol, interval)
+            known = names.months_in(self._loop.run(listing.keys(self._page, folder)))
+            self._months[folder] = (self.clock(), known)
+        return known
+
+    def known_months(self, symbol: str, interval: str) -> Mapping[Month, str] | None:
+        """The same, if it need not be asked for."""
+        at, known = self._months.get(names.month_folder(symbol, interval), (0, None))
+        return known if self.clock() - at <= _HOLD_MS else None
 
     def days(self, symbol: str, interval: str, month: Month) -> Mapping[int, str]:
         """The daily files the archive lists of a month: the key by the begin of the day, epoch ms.
@@ -186,7 +194,7 @@ class Upstream:
     async def _known_pairs(self) -> Mapping[str, Pair]:
         async with self._asking_pairs:
             now_ms = self.clock()
-            if self._pairs_at is None or now_ms - self._pairs_at > _PAIRS_HOLD_MS:
+            if self._pairs_at is None or now_ms - self._pairs_at > _HOLD_MS:
                 self._ahead_ms = await self._binance.server_time() - now_ms
                 self._pairs = _by_name(await self._binance.pairs())
                 self._pairs_at = now_ms
@@ -194,7 +202,7 @@ class Upstream:
 
     async def _klines(self, wanted: Range) -> Answer:
         await self._known_pairs()  # also tells the request weight of a minute, and the minute
-        frames = [frame_of(OHLC, [])]
+        frames = [pl.DataFrame(schema=OHLC.polars_schema())]
         rejected: list[Rejected] = []
         async for page in pages(self._binance, wanted):
             now_ms = self.clock()
