@@ -28,7 +28,9 @@ def placed(rows: FileRows, span: TimeSpan, *, step_ms: int) -> tuple[pl.DataFram
     """
     frame = rows.checked.frame
     remarks: list[str] = []
-    on_grid = (_OPENED % step_ms).eq(0) & ~_OPENED.is_in(list(rows.unaligned))
+    on_grid = (_OPENED % step_ms).eq(0)
+    if rows.unaligned:
+        on_grid &= ~_OPENED.is_in(list(rows.unaligned))
     within = (span.start_ms <= _OPENED) & (span.end_ms > _OPENED)
     for kept, what in (
         (within, f"outside of {span.name}"),
