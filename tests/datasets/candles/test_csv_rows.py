@@ -14,6 +14,7 @@ from datahub_assets.datasets.candles.archive.unzip import UnreadableFile
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import read_klines
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.domain.fields import AHEAD_LIMIT_MS, EARLIEST_MS
 from datahub_assets.domain.rows import frame_of
 from datahub_assets.domain.times import HOUR_MS
 
@@ -118,6 +119,27 @@ def test_whatever_stands_in_a_field_both_say_the_same(data: st.DataObject, count
     fields = [line[: data.draw(st.sampled_from([12, 12, 12, 11, 10, 1]))] for line in fields]
     fields = [*lines([{}], [{0: -HOUR_MS, 6: -HOUR_MS}], in_us=in_us), *fields]  # how a file begins, tells what it is
     same_as_live(fields, in_us=in_us)
+
+
+LATEST_MS = NOW_MS + AHEAD_LIMIT_MS
+
+
+@pytest.mark.parametrize("in_us", [False, True])
+@pytest.mark.parametrize(
+    ("opened", "closed"),
+    [
+        (EARLIEST_MS - 1, EARLIEST_MS + HOUR_MS),
+        (EARLIEST_MS, EARLIEST_MS),
+        (LATEST_MS, LATEST_MS + HOUR_MS),
+        (LATEST_MS + 1, LATEST_MS + HOUR_MS),
+        (LATEST_MS, LATEST_MS + HOUR_MS + 1),
+        (NOW_MS - 1, NOW_MS - 1),
+        (NOW_MS, NOW_MS),
+    ],
+)
+def test_times_are_believed_as_far_as_by_the_live_check(opened: int, closed: int, in_us: bool) -> None:
+    usual = [opened - OPEN_MS - HOUR_MS, closed - OPEN_MS - 2 * HOUR_MS + 1]
+    same_as_live(lines([{}, {}], [{}, dict(zip(TIMES, usual, strict=True))], in_us=in_us), in_us=in_us)
 
 
 def test_a_row_out_of_bounds_costs_no_other_row_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,7 @@ def test_the_archive_has_wide_candles_of_a_pair_the_exchange_forgot(market: Mark
     found = market.fetch("ETHUSDT", "4h")
     assert verdicts(found) == [("rest", Verdict.NO_FILE, 0), ("monthly", Verdict.COMPLETE, 180)]
     assert "Invalid symbol" in detail(found, "rest")
+    assert len(market.exchange.requested(path="klines")) == 1
     assert rows_of(found) == market.truth("ETHUSDT", "4h", NOVEMBER)
     assert found.done
 
@@ -293,6 +294,15 @@ def test_a_monthly_file_that_cannot_be_asked_for_is_asked_for_again(market: Mark
     market.archive.fail("server_error", times=None, path="/monthly/")
     found = market.fetch()
     assert (rows_of(found), found.done) == (market.truth("BTCUSDT", "1h", NOVEMBER), False)
+
+
+def test_while_the_exchange_wants_a_pause_the_archive_is_asked_alone(market: Market) -> None:
+    market.exchange.fail("rate_limited", times=1, path="klines", retry_after_s=500)
+    with opened(market.exchange, market.archive) as other:
+        for history in (market.history, other):
+            found = history.fetch(("BTCUSDT", "4h"), NOVEMBER)
+            assert (verdicts(found), found.done) == ([("monthly", Verdict.COMPLETE, 180)], False)
+    assert len(market.exchange.requested(path="klines")) == 1
 
 
 def test_a_month_that_is_not_over_is_refused(market: Market) -> None:

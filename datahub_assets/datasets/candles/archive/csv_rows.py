@@ -162,13 +162,12 @@ def _unaligned_of(klines: list[list[object]], *, in_us: bool) -> frozenset[int]:
 
 
 def _broken(interval: Interval, now_ms: int) -> pl.Expr:
-    """Whether the live check might refuse a row: by its times (as `rows.py` has them), its bounds, or a field lacks."""
+    """Whether the live check might refuse a row: by its times (as `rows.py` has them), its bounds, or a field it lacks."""
     opened, closed = pl.col("timestamp"), pl.col("close_time")
     latest = now_ms + AHEAD_LIMIT_MS
     times = (opened < EARLIEST_MS) | (opened > latest) | (closed < opened) | (closed > latest + interval.length_ms)
-    lacking = [pl.col(name).is_null() for name in _READ]
     bounds = [broken for broken, _ in broken_bounds(OHLC)]
-    return pl.any_horizontal(times, *lacking, *bounds).fill_null(value=True)
+    return pl.any_horizontal(times, *bounds).fill_null(value=True)  # a bound of each column: null where it lacks
 
 
 def _finished(table: pl.DataFrame, lines: "_Lines") -> pl.DataFrame:
