@@ -29,29 +29,12 @@ NUMBERS = [1, 2, 3, 4, 5, 7, 8, 9, 10]
 
 parsed = st.sampled_from(["0", "-1", "-0.5", "0.00000000", "9" * 400, "51690", "52131.86", "47499.99", "00.5", "-0"])
 """What polars reads as a number."""
-spelt = st.sampled_from(
-    [
-        "",
-        "1e5",
-        "nan",
-        "NaN",
-        "inf",
-        "-inf",
-        ".5",
-        "5.",
-        "-.0",
-        "+5",
-        " 5",
-        "5 ",
-        "abc",
-        "1_0",
-        '"1"',
-        "12.0",
-        "1.5",
-        "٣",
-    ]
+SPELT = (
+    *("", "1e5", "nan", "NaN", "inf", "-inf", ".5", "5.", "-.0", "+5", " 5", "5 ", "abc", "1_0", '"1"', "12.0", "1.5"),
+    "٣",
 )
 """What it reads as none, or otherwise than the live check."""
+spelt = st.sampled_from(SPELT)
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -119,6 +102,12 @@ def test_whatever_stands_in_a_field_both_say_the_same(data: st.DataObject, count
     fields = [line[: data.draw(st.sampled_from([12, 12, 12, 11, 10, 1]))] for line in fields]
     fields = [*lines([{}], [{0: -HOUR_MS, 6: -HOUR_MS}], in_us=in_us), *fields]  # how a file begins, tells what it is
     same_as_live(fields, in_us=in_us)
+
+
+@pytest.mark.parametrize("text", SPELT)
+def test_each_spelling_is_refused_where_nothing_else_is_odd(text: str) -> None:
+    for column in (*TIMES, *NUMBERS):
+        same_as_live(lines([{}, {column: text}, {}], [{}] * 3), in_us=False)
 
 
 LATEST_MS = NOW_MS + AHEAD_LIMIT_MS
