@@ -162,7 +162,7 @@ def _unaligned_of(klines: list[list[object]], *, in_us: bool) -> frozenset[int]:
 
 
 def _broken(interval: Interval, now_ms: int) -> pl.Expr:
-    """Whether the live check might refuse a row: by its times (as `rows.py` has them) or bounds, or for what it lacks."""
+    """Whether the live check might refuse a row: by its times (as `rows.py` has them), bounds, or what it lacks."""
     opened, closed = pl.col("timestamp"), pl.col("close_time")
     latest = now_ms + AHEAD_LIMIT_MS
     times = (opened < EARLIEST_MS) | (opened > latest) | (closed < opened) | (closed > latest + interval.length_ms)
