@@ -1,5 +1,6 @@
 """Which source is asked for what, what is believed, and what is said of rows that nobody has."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -96,7 +97,7 @@ def test_a_monthly_file_that_disagrees_is_replaced_by_daily_ones(market: Market)
     found = market.fetch(month=month)
     count = (month.end_ms - month.start_ms) // DAY_MS
     assert verdicts(found) == [("monthly", Verdict.DISAGREES, 0), *[("daily", Verdict.COMPLETE, 24)] * count]
-    assert detail(found).startswith("24 of 24 rows are others in http://")
+    assert re.fullmatch(r"24 of 24 rows are others in http://\S+\.zip \(the first of \S+\)", detail(found))
     assert rows_of(found) == market.truth("BTCUSDT", "1h", month)
     assert found.corrections is not None
     assert found.corrections.height == 24 * count
