@@ -39,8 +39,8 @@ _KINDS: Final = {column.name: column.kind for column in OHLC.columns}
 _SCHEMA: Final = {
     name: pl.Float64() if _KINDS.get(name, ColumnKind.NUMBER) is ColumnKind.NUMBER else pl.Int64() for name in _NAMES
 }
-_OTHER_SPELLINGS: Final = (b"e", b"E", b"n", b"N", b"+", b" ", b"\t", b"\r")
-"""Of numbers that polars reads and a live check does not: 1e5, nan, +5, and such."""
+_OTHER_SPELLINGS: Final = (b"e", b"E", b"+", b" ", b"\t", b"\r")
+"""Of numbers that polars reads and a live check does not: 1e5, +5, and such. What is not finite breaks a bound."""
 _CHUNK: Final = 2**16
 """So many characters are looked at together: they stay in the processor's cache."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,1000}")
