@@ -106,18 +106,15 @@ def _body(content: bytes) -> tuple[bytes, bool]:
 
 
 def _table(body: bytes) -> pl.DataFrame | None:
-    """The numbers of all lines, a row each; None where only a look at each line tells."""
+    """The numbers of all lines, a row for each, also for an empty one; None where only a look at each line tells."""
     if not body or any(spelling in body for spelling in _OTHER_SPELLINGS):
         return None
-    characters = np.frombuffer(body, dtype=np.uint8)
-    if _has_bare_dots(characters):
+    if _has_bare_dots(np.frombuffer(body, dtype=np.uint8)):
         return None
     try:
-        table = pl.read_csv(body, has_header=False, schema=_SCHEMA, quote_char=None)
+        return pl.read_csv(body, has_header=False, schema=_SCHEMA, quote_char=None).select(_READ)
     except pl.exceptions.PolarsError:
         return None
-    counted = np.count_nonzero(characters == ord("\n")) + (not body.endswith(b"\n"))
-    return table.select(_READ) if table.height == counted else None
 
 
 def _has_bare_dots(characters: NDArray[np.uint8]) -> bool:
