@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 from datahub_assets.datasets.candles.archive import csv_rows
 from datahub_assets.datasets.candles.archive.csv_rows import rows_of
+from datahub_assets.datasets.candles.archive.placing import TimeSpan, placed
 from datahub_assets.datasets.candles.archive.unzip import UnreadableFile
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import read_klines
@@ -185,7 +186,17 @@ def test_microseconds_become_milliseconds() -> None:
 def test_a_candle_that_opens_within_a_millisecond_is_told() -> None:
     later = ",".join(lines([{}], [{}], in_us=True)[0]).replace(f"{OPEN_MS}000", f"{OPEN_MS}001") + "\n"
     assert read(later).unaligned == {OPEN_MS}
+    span = TimeSpan("2024-11-01", OPEN_MS, OPEN_MS + 24 * HOUR_MS)
+    frame, remarks = placed(read(later), span, step_ms=HOUR_MS)
+    assert (frame.height, remarks) == (0, ("1 row (2024-11-01T00:00:00Z) off the grid: set aside",))
     assert read(later.replace("2888237", "12.0")).unaligned == {OPEN_MS}, "also where each line is looked at"
+
+
+def test_rows_come_in_order_of_time() -> None:
+    text = "".join(",".join(line) + "\n" for line in reversed(lines([{}] * 3, [{}] * 3)))
+    frame, remarks = placed(read(text), TimeSpan("2024-11-01", OPEN_MS, OPEN_MS + 24 * HOUR_MS), step_ms=HOUR_MS)
+    assert frame["timestamp"].dt.epoch("ms").to_list() == [OPEN_MS, OPEN_MS + HOUR_MS, OPEN_MS + 2 * HOUR_MS]
+    assert remarks == ()
 
 
 @pytest.mark.parametrize(
