@@ -10,6 +10,7 @@ settings_base           what the settings of one dataset have in common
 binance_settings        what those that ask Binance have in common besides
 node_settings           what those that ask nodes of blockchains have in common besides
 ledgers                 which ledgers a dataset has, and what their lines say
+row_bounds              the bounds of rows as expressions
 items                   items of an upstream become rows, or are set aside
 registry                the one list
 market                  prices, from CoinGecko

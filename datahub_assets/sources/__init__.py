@@ -5,6 +5,7 @@ backoff                 attempts and the waits between them
 binance                 the exchange that several datasets ask
 fetched                 what a client hands to its asset
 http                    one bounded GET
+loop_thread             an event loop that threads share
 nodes                   public nodes of blockchains
 pauses                  the pauses upstreams asked for
 """

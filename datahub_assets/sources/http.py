@@ -135,6 +135,10 @@ class Http:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
         await self._client.aclose()
 
     async def get(
@@ -159,7 +163,7 @@ class Http:
             async with asyncio.timeout(self._answer_timeout_s):
                 answer = await self._client.send(request, stream=True)
                 try:
-                    content = await self._bounded(answer, host)
+                    content = await _content(answer, host=host, most_bytes=self._most_bytes)
                 finally:
                     await answer.aclose()
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -176,11 +180,14 @@ class Http:
             raise SourceUnavailable(f"{host} cannot be reached{clients.via(url)}: it asks for a user and a password")
         return HttpReply(host=host, status=answer.status_code, headers=answer.headers, content=content)
 
-    async def _bounded(self, answer: httpx.Response, host: str) -> bytes:
-        """The body, unpacked, read no further than it may be long."""
-        body = bytearray()
-        async for chunk in answer.aiter_bytes():
-            body += chunk
-            if len(body) > self._most_bytes:
-                raise SourceMalformed(f"{host} answered more than {self._most_bytes >> 20} MiB, which is not read")
-        return bytes(body)
+
+async def _content(answer: httpx.Response, *, host: str, most_bytes: int) -> bytes:
+    """The body, unpacked, as long as it is within the bound."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        if size > most_bytes:
+            raise SourceMalformed(f"{host} answered more than {most_bytes} bytes")
+        parts.append(part)
+    return b"".join(parts)

@@ -8,10 +8,11 @@ Nothing here knows the project under test; only what the real services document 
         coingecko.set_coin("bitcoin", current_price=None)
 """
 
+from tests.fakes.archive import FakeArchive
 from tests.fakes.binance import FakeBinance
 from tests.fakes.clock import Clock
 from tests.fakes.coingecko import FakeCoinGecko
 from tests.fakes.control_client import Door
 from tests.fakes.feeds import FakeFeeds, Story
 
-__all__ = ["Clock", "Door", "FakeBinance", "FakeCoinGecko", "FakeFeeds", "Story"]
+__all__ = ["Clock", "Door", "FakeArchive", "FakeBinance", "FakeCoinGecko", "FakeFeeds", "Story"]

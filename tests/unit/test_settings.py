@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.market.settings import MarketSettings
@@ -110,7 +110,8 @@ def test_a_wrong_secret_is_never_shown(name: str) -> None:
 
 def test_every_setting_has_a_row_with_words() -> None:
     rows = setting_rows()
-    told = {tuple(variables_of(field)) for kind in (Settings, *OF_DATASETS) for field in fields_of(kind)}
+    kinds: list[type[BaseModel]] = [Settings, *OF_DATASETS]
+    told = {tuple(variables_of(field)) for kind in kinds for field in fields_of(kind)}
     assert {tuple(row.variable.split(" / ")) for row in rows} == told
     assert len({row.variable for row in rows}) == len(rows), "what datasets share is told once"
     assert all(row.description and row.variable.isupper() for row in rows if "/" not in row.variable)

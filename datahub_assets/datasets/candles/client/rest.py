@@ -9,15 +9,19 @@ from typing import Final
 import msgspec
 
 from datahub_assets.datasets.candles.intervals import Interval
-from datahub_assets.sources.binance.exchange import BinanceApi, shaped
+from datahub_assets.sources.binance.exchange import BinanceApi, Params, shaped
 
 MOST_KLINES: Final = 1000
 """Most candles of one answer; a larger wish is silently cut to this."""
+TRADING: Final = "TRADING"
+"""The status of a pair that is traded now."""
 _KLINES: Final = ("/api/v3/klines", 2)
 _EXCHANGE_INFO: Final = ("/api/v3/exchangeInfo", 20)
 
 
-class _Pair(msgspec.Struct):
+class Pair(msgspec.Struct, frozen=True):
+    """A pair as exchangeInfo tells it; `status` is TRADING, BREAK and such."""
+
     symbol: str
     status: str
     quote: str = msgspec.field(name="quoteAsset")
@@ -32,7 +36,7 @@ class _Limit(msgspec.Struct):
 
 
 class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_Pair]
+    symbols: list[Pair]
     limits: list[_Limit] = msgspec.field(name="rateLimits", default_factory=list)
 
 
@@ -47,11 +51,16 @@ class Binance(BinanceApi):
         """
         # A host may ignore the filters, which only make the answer smaller; so the rows are looked at anyway.
         wanted = {"permissions": "SPOT", "symbolStatus": "TRADING", "showPermissionSets": "false"}
-        info = await self.get(*_EXCHANGE_INFO, wanted, read=partial(shaped, shape=_ExchangeInfo))
-        for limit in info.limits:
-            if (limit.kind, limit.interval, limit.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1):
-                self.budget.limit = limit.limit
-        return tuple(p.symbol for p in info.symbols if p.status == "TRADING" and p.spot and p.quote == quote)
+        pairs = await self._pairs(wanted)
+        return tuple(p.symbol for p in pairs if p.status == TRADING and p.spot and p.quote == quote)
+
+    async def pairs(self) -> tuple[Pair, ...]:
+        """All pairs of the exchange, whatever their status.
+
+        Raises:
+            SourceError: no host answered it.
+        """
+        return await self._pairs({"showPermissionSets": "false"})
 
     async def klines(
         self, symbol: str, interval: Interval, *, start_ms: int | None, end_ms: int, limit: int
@@ -68,3 +77,11 @@ class Binance(BinanceApi):
         if start_ms is not None:
             params["startTime"] = start_ms
         return await self.get(*_KLINES, params, read=partial(shaped, shape=list[object]))
+
+    async def _pairs(self, wanted: Params) -> tuple[Pair, ...]:
+        """The pairs of exchangeInfo, which also tells the request weight of a minute."""
+        info = await self.get(*_EXCHANGE_INFO, wanted, read=partial(shaped, shape=_ExchangeInfo))
+        for limit in info.limits:
+            if (limit.kind, limit.interval, limit.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1):
+                self.budget.limit = limit.limit
+        return tuple(info.symbols)
