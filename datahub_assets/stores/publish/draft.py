@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import ledgers_of, sources_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.files.data_files import is_placed, is_sealed, is_small
 from datahub_assets.domain.files.hub_files import HubFile, lfs_content_id
@@ -167,6 +167,7 @@ def write_files(work: Work, merged: Merged) -> Draft:
         writes |= earlier_files.rewritten(work, base, left)
     paths = (base.files.keys() | writes.keys()) - set(step.deletes)
     told = [one.spec for one in merged.ledgers if one.lines.height]
+    told += [ledger for ledger in (sources_of(spec),) if ledger is not None and any(map(ledger.holds, paths))]
     repo_id, summary = work.hub.repo_id(spec), merged.summary
     writes[card.CARD_PATH] = card.render(spec, repo_id=repo_id, summary=summary, paths=paths, ledgers=told)
     size = sum(map(size_of, writes.values()))
