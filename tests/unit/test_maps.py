@@ -36,6 +36,7 @@ ROOMS = [
     "datahub_assets/sources",
     "datahub_assets/stores",
     "datahub_assets/stores/cache",
+    "datahub_assets/stores/history",
     "datahub_assets/stores/hub",
     "datahub_assets/stores/publish",
     "datahub_assets/stores/recovery",

@@ -74,5 +74,3 @@ def read_all(spec: DatasetSpec, *, hub: Hub, revision: str) -> ToldSources:
     paths = sorted(path for path in hub.files(spec, revision=revision) if ledger.holds(path))
     parts = [read(spec, path, hub=hub, files=paths, revision=revision).lines for path in paths]
     return ToldSources(spec, pl.concat([pl.DataFrame(schema=ledger.polars_schema()), *parts]))
-
-

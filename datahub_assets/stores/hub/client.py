@@ -18,9 +18,9 @@ from huggingface_hub import (
     constants,
     hf_hub_url,
 )
-from huggingface_hub._commit_api import UploadInfo
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import http_get
+from huggingface_hub.lfs import UploadInfo
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
