@@ -79,8 +79,10 @@ def build(work: MonthWork, series: Sequence[Series]) -> Built:
 
     Raises:
         SourceError: none could, or too many one after another could not.        HubError: about the Hub.
-        OSError: the disk failed.
+        OSError: the disk failed.        ValueError: the month is the live chain's still.
     """
+    if not work.base.has_rolled(work.spec, group=work.group, month=work.month):
+        raise ValueError(f"{work.group} {work.month} is the live chain's until its windows have rolled")
     folder = work.home / reports.FOLDER
     private_folder(folder)
     private_folder(folder / _BUILDING)
