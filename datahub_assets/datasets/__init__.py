@@ -8,6 +8,7 @@ answer_checks           the same of its filters and its endpoint
 taken_names             names no dataset may use
 settings_base           what the settings of one dataset have in common
 ledgers                 which ledgers a dataset has, and what their lines say
+row_bounds              the bounds of rows as expressions
 items                   items of an upstream become rows, or are set aside
 registry                the one list
 market                  prices, from CoinGecko

@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, Protocol, Self
-
-import polars as pl
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from datahub_assets.domain.gaps import GridGap
-from datahub_assets.domain.rows import Rejected
+
+if TYPE_CHECKING:  # settings name months, and are read by commands that should not wait for polars
+    import polars as pl
+
+    from datahub_assets.domain.rows import Rejected
 
 Series = tuple[str, ...]
 _MONTHS: Final = 12
@@ -92,7 +94,8 @@ class SourceLine:
     """A line of the ledger `sources`: one file or answer that was asked for.
 
     Attributes:
-        url: where it came from, without anything secret.        sha256: of its content; None where there was none.
+        url: where it came from, without anything secret.
+        sha256: of its content; None where there was none.
         rows: how many of its rows were taken.        fetched_at: epoch ms.
         detail: what is wrong with it, a sentence; empty where nothing is.
     """
@@ -122,11 +125,11 @@ class SeriesMonth:
 
     series: Series
     month: Month
-    rows: pl.DataFrame
+    rows: "pl.DataFrame"
     sources: tuple[SourceLine, ...]
-    rejected: tuple[Rejected, ...]
+    rejected: tuple["Rejected", ...]
     gaps: tuple[GridGap, ...]
-    corrections: pl.DataFrame | None
+    corrections: "pl.DataFrame | None"
     done: bool
 
 

@@ -32,6 +32,8 @@ USER_AGENT: Final = "crypto-data-hub/0.1"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{13})\b")
 _EXCERPT_LIMIT: Final = 160
+MOST_BYTES: Final = 64 * 2**20
+"""The largest answer that is read, where the question sets no other bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +128,33 @@ class Http:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
         await self._client.aclose()
 
     async def get(
-        self, url: str, *, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> HttpReply:
         """Ask once; any status is a reply.
 
         Raises:
             SourceUnavailable: no connection, no answer in time, or the connection was closed before the answer.
-            SourceMalformed: the connection was closed within the answer, or the answer is not HTTP.
+            SourceMalformed: the connection was closed within the answer, the answer is not HTTP, or larger than
+                `most_bytes`.
         """
         host = urlsplit(url).netloc
         self.requests += 1
         try:
             async with asyncio.timeout(self._answer_timeout_s):
-                answer = await self._client.get(url, params=params, headers=headers)
+                async with self._client.stream("GET", url, params=params, headers=headers) as answer:
+                    content = await _content(answer, host=host, most_bytes=most_bytes)
         except (TimeoutError, httpx.TimeoutException) as error:
             what = f"did not answer in time ({type(error).__name__})"
             raise SourceUnavailable(f"{host} {what}{clients.via(url)}") from error
@@ -154,4 +167,16 @@ class Http:
             raise SourceUnavailable(f"{host} {what}") from error
         if answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise SourceUnavailable(f"{host} cannot be reached{clients.via(url)}: it asks for a user and a password")
-        return HttpReply(host=host, status=answer.status_code, headers=answer.headers, content=answer.content)
+        return HttpReply(host=host, status=answer.status_code, headers=answer.headers, content=content)
+
+
+async def _content(answer: httpx.Response, *, host: str, most_bytes: int) -> bytes:
+    """The body, unpacked, as long as it is within the bound."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        if size > most_bytes:
+            raise SourceMalformed(f"{host} answered more than {most_bytes} bytes")
+        parts.append(part)
+    return b"".join(parts)

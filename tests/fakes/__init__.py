@@ -1,4 +1,4 @@
-"""Stand-ins for the two upstream services: real HTTP servers on loopback that behave, or misbehave on command.
+"""Stand-ins for the upstream services: real HTTP servers on loopback that behave, or misbehave on command.
 
 Nothing here knows the project under test; only what the real services document and were seen to do.
 
@@ -8,9 +8,10 @@ Nothing here knows the project under test; only what the real services document 
         coingecko.set_coin("bitcoin", current_price=None)
 """
 
+from tests.fakes.archive import FakeArchive
 from tests.fakes.binance import FakeBinance
 from tests.fakes.clock import Clock
 from tests.fakes.coingecko import FakeCoinGecko
 from tests.fakes.control_client import Door
 
-__all__ = ["Clock", "Door", "FakeBinance", "FakeCoinGecko"]
+__all__ = ["Clock", "Door", "FakeArchive", "FakeBinance", "FakeCoinGecko"]

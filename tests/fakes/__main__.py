@@ -1,6 +1,6 @@
-"""Both fakes as one real process: `python -m tests.fakes --coingecko-port 0 --binance-port 0`.
+"""The fakes as one real process: `python -m tests.fakes --coingecko-port 0 --binance-port 0`.
 
-Prints one line of JSON with the URLs once both listen, and serves until SIGTERM or SIGINT. Commands go through the
+Prints one line of JSON with the URLs once all listen, and serves until SIGTERM or SIGINT. Commands go through the
 control door of each fake (see `control_client`).
 """
 
@@ -9,6 +9,7 @@ import json
 import signal
 from contextlib import ExitStack
 
+from tests.fakes.archive import FakeArchive
 from tests.fakes.binance import FakeBinance
 from tests.fakes.clock import Clock
 from tests.fakes.coingecko import FakeCoinGecko
@@ -19,6 +20,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--coingecko-port", type=int, default=0, help="0: any free port")
     parser.add_argument("--binance-port", type=int, default=0, help="0: any free port")
     parser.add_argument("--second-binance-port", type=int, default=None, help="another host of the same exchange")
+    parser.add_argument("--archive-port", type=int, default=None, help="the archive of the first exchange's market")
     parser.add_argument("--coins", type=int, default=300)
     parser.add_argument("--pairs", type=int, default=30, help="TRADING pairs against USDT")
     parser.add_argument("--moving", action="store_true", help="forming candles follow the clock")
@@ -46,7 +48,11 @@ def main() -> None:
             )
             for port in ports
         ]
-        print(json.dumps({"coingecko": coingecko.url, "binance": [one.url for one in binances]}), flush=True)  # noqa: T201
+        urls: dict[str, object] = {"coingecko": coingecko.url, "binance": [one.url for one in binances]}
+        if options.archive_port is not None:
+            archive = stack.enter_context(FakeArchive(binances[0], port=options.archive_port))
+            urls |= {"archive": archive.url, "archive_list": archive.list_url}
+        print(json.dumps(urls), flush=True)  # noqa: T201
         signal.sigwait(signals)
 
 

@@ -32,6 +32,19 @@ def test_an_answer_that_does_not_come_is_not_waited_for(
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.parametrize(("most_bytes", "is_read"), [(28, True), (27, False)])
+def test_an_answer_larger_than_the_bound_is_not_read(binance: FakeBinance, most_bytes: int, is_read: bool) -> None:
+    async def ask() -> HttpReply:
+        async with Http() as http:
+            return await http.get(f"{binance.url}/api/v3/time", most_bytes=most_bytes)
+
+    if is_read:
+        assert len(asyncio.run(ask()).content) == most_bytes
+    else:
+        with pytest.raises(SourceMalformed, match="answered more than 27 bytes"):
+            asyncio.run(ask())
+
+
 def test_a_slow_answer_is_an_answer(binance: FakeBinance) -> None:
     binance.fail("slow", delay_s=0.2)
     assert get(binance).decoded() == {"serverTime": binance.clock.now_ms()}

@@ -31,6 +31,7 @@ ROOMS = [
     "datahub_assets/datasets",
     "datahub_assets/datasets/market",
     "datahub_assets/datasets/candles",
+    "datahub_assets/datasets/candles/archive",
     "datahub_assets/datasets/candles/client",
     "datahub_assets/domain",
     "datahub_assets/sources",

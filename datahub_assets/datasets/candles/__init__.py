@@ -8,5 +8,6 @@ earlier_ledgers         ledgers of earlier versions, in today's form
 asset                   the source asset
 refetch_gaps            asks again for the candles of gaps
 client                  Binance's market data over HTTP
+archive                 months of history, from Binance's public archive
 doctor                  what `datahub doctor` asks of Binance
 """

@@ -4,7 +4,7 @@ A kline is a list of 12: open time, open, high, low, close, volume, close time, 
 volume, taker quote volume, ignore (rest-api.md, "Kline/Candlestick data").
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from datahub_assets.datasets.candles.intervals import Interval
@@ -32,7 +32,20 @@ def check_klines(
         server_time_ms: the exchange's clock, read before the klines; a candle that ends later is still forming.
         now_ms: the time of fetching by this machine's clock, epoch milliseconds UTC; becomes `ingested_at`.
     """
+    found, rejected = read_klines(raw, symbol=symbol, interval=interval, server_time_ms=server_time_ms, now_ms=now_ms)
     rows: dict[object, dict[str, object]] = {}
+    for row in found:
+        earlier = rows.get(row["timestamp"])
+        if earlier is None or row["closed"] or not earlier["closed"]:
+            rows[row["timestamp"]] = row
+    return Checked(frame_of(OHLC, list(rows.values())), tuple(rejected))
+
+
+def read_klines(
+    raw: Iterable[object], *, symbol: str, interval: Interval, server_time_ms: int, now_ms: int
+) -> tuple[list[dict[str, object]], list[Rejected]]:
+    """As `check_klines`, with all good rows: as often as they come, in their order."""
+    rows: list[dict[str, object]] = []
     rejected: list[Rejected] = []
     for kline in raw:
         try:
@@ -41,11 +54,8 @@ def check_klines(
             subject = f"{symbol} {interval.name}"
             rejected.append(fields.rejected(OHLC, subject=subject, reason=reason, raw=kline, at_ms=_open_time(kline)))
             continue
-        row["symbol"] = symbol
-        earlier = rows.get(row["timestamp"])
-        if earlier is None or row["closed"] or not earlier["closed"]:
-            rows[row["timestamp"]] = row
-    return Checked(frame_of(OHLC, list(rows.values())), tuple(rejected))
+        rows.append({"symbol": symbol, **row})
+    return rows, rejected
 
 
 def _row(kline: object, *, interval: Interval, server_time_ms: int, now_ms: int) -> dict[str, object]:

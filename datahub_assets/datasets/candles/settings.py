@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.settings_base import RUN_LIMIT_S, DatasetSettings, env
-from datahub_assets.setting_values import Urls, Words, words
+from datahub_assets.domain.history import Month
+from datahub_assets.setting_values import Url, Urls, Words, words
 
 _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
 _MAJOR_PAIRS: Final = (
@@ -37,8 +38,14 @@ def _intervals(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _month(value: object) -> object:
+    return Month.parse(value) if isinstance(value, str) else value
+
+
 Symbols = Annotated[tuple[str, ...] | str, BeforeValidator(_symbols)]
 """Which pairs, or `all:` and a quote."""
+FirstMonth = Annotated[Month | None, BeforeValidator(_month)]
+"""A month written as 2024-11."""
 Intervals = Annotated[Words, AfterValidator(_intervals)]
 
 
@@ -66,6 +73,21 @@ class CandleSettings(DatasetSettings):
         le=100_000,
         validation_alias=env("DATAHUB_HISTORY_CANDLES"),
         description="candles fetched at first per symbol and interval",
+    )
+    history_from: FirstMonth = Field(
+        None,
+        validation_alias=env("DATAHUB_HISTORY_FROM"),
+        description="first month of history to fill by itself, such as 2017-08; unset: none",
+    )
+    binance_archive_url: Url = Field(
+        "https://data.binance.vision",
+        validation_alias=env("BINANCE_ARCHIVE_URL"),
+        description="Binance's public archive; `/data/spot/…` is appended",
+    )
+    binance_archive_list_url: Url = Field(
+        "https://s3-ap-northeast-1.amazonaws.com/data.binance.vision",
+        validation_alias=env("BINANCE_ARCHIVE_LIST_URL"),
+        description="where the archive's files are listed, as S3 does",
     )
 
     def follows(self, series: tuple[str, ...]) -> bool:

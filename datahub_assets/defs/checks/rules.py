@@ -1,12 +1,12 @@
 """What must hold for rows that are to be published, derived from the DatasetSpec. Pure: frames in, problems out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
-from datahub_assets.datasets.spec import DatasetSpec, RowRule
-from datahub_assets.domain.columns import Column, ColumnKind
+from datahub_assets.datasets.row_bounds import broken_bounds
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.domain.times import MINUTE_MS
 
@@ -25,7 +25,7 @@ class Rule:
 
 def of(spec: DatasetSpec) -> list[Rule]:
     """All rules for rows of this dataset."""
-    bounds = [*_bounds(spec), *((_breaks(rule), rule.why) for rule in spec.rules)]
+    bounds = broken_bounds(spec)
     return [
         Rule(
             "columns_and_types",
@@ -68,28 +68,6 @@ def _keys(spec: DatasetSpec, frame: pl.DataFrame) -> list[str]:
         *([f"rows of {spec.group} {', '.join(groups)}, which no file is for"] if groups else []),
         *([f"{twice.height} keys come more than once: {_named(twice.select(key))}"] if twice.height else []),
     ]
-
-
-def _bounds(spec: DatasetSpec) -> Iterator[tuple[pl.Expr, str]]:
-    for column in spec.columns:
-        yield from ((broken, f"with {column.name} {why}") for broken, why in _bounds_of(column))
-
-
-def _bounds_of(column: Column) -> Iterator[tuple[pl.Expr, str]]:
-    value = pl.col(column.name)
-    if column.kind is ColumnKind.NUMBER:
-        yield ~value.is_finite(), "not finite"
-    if column.at_least is not None:
-        yield value < column.at_least, f"below {column.at_least}"
-    if column.above is not None:
-        yield value <= column.above, f"not above {column.above}"
-
-
-def _breaks(rule: RowRule) -> pl.Expr:
-    """Where a row breaks a rule between its columns."""
-    below = [pl.col(name) < pl.col(rule.at_least) for name in rule.columns if rule.at_least is not None]
-    above = [pl.col(name) > pl.col(rule.at_most) for name in rule.columns if rule.at_most is not None]
-    return pl.any_horizontal(*below, *above)
 
 
 def _failing(spec: DatasetSpec, frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> list[str]:

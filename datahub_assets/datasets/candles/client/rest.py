@@ -28,6 +28,8 @@ from datahub_assets.sources.pauses import PAUSES
 
 MOST_KLINES: Final = 1000
 """Most candles of one answer; a larger wish is silently cut to this."""
+TRADING: Final = "TRADING"
+"""The status of a pair that is traded now."""
 _TIME: Final = ("/api/v3/time", 1)
 _KLINES: Final = ("/api/v3/klines", 2)
 _EXCHANGE_INFO: Final = ("/api/v3/exchangeInfo", 20)
@@ -38,7 +40,9 @@ Read = Callable[[object], T]
 """Takes what an answer holds out of its JSON, or raises SourceMalformed."""
 
 
-class _Pair(msgspec.Struct):
+class Pair(msgspec.Struct, frozen=True):
+    """A pair as exchangeInfo tells it; `status` is TRADING, BREAK and such."""
+
     symbol: str
     status: str
     quote: str = msgspec.field(name="quoteAsset")
@@ -53,7 +57,7 @@ class _Limit(msgspec.Struct):
 
 
 class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_Pair]
+    symbols: list[Pair]
     limits: list[_Limit] = msgspec.field(name="rateLimits", default_factory=list)
 
 
@@ -98,11 +102,16 @@ class Binance:
         """
         # A host may ignore the filters, which only make the answer smaller; so the rows are looked at anyway.
         wanted = {"permissions": "SPOT", "symbolStatus": "TRADING", "showPermissionSets": "false"}
-        info = await self._get(*_EXCHANGE_INFO, wanted, read=partial(_shaped, shape=_ExchangeInfo))
-        for limit in info.limits:
-            if (limit.kind, limit.interval, limit.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1):
-                self.budget.limit = limit.limit
-        return tuple(p.symbol for p in info.symbols if p.status == "TRADING" and p.spot and p.quote == quote)
+        pairs = await self._pairs(wanted)
+        return tuple(p.symbol for p in pairs if p.status == TRADING and p.spot and p.quote == quote)
+
+    async def pairs(self) -> tuple[Pair, ...]:
+        """All pairs of the exchange, whatever their status.
+
+        Raises:
+            SourceError: no host answered it.
+        """
+        return await self._pairs({"showPermissionSets": "false"})
 
     async def klines(
         self, symbol: str, interval: Interval, *, start_ms: int | None, end_ms: int, limit: int
@@ -119,6 +128,14 @@ class Binance:
         if start_ms is not None:
             params["startTime"] = start_ms
         return await self._get(*_KLINES, params, read=partial(_shaped, shape=list[object]))
+
+    async def _pairs(self, wanted: Params) -> tuple[Pair, ...]:
+        """The pairs of exchangeInfo, which also tells the request weight of a minute."""
+        info = await self._get(*_EXCHANGE_INFO, wanted, read=partial(_shaped, shape=_ExchangeInfo))
+        for limit in info.limits:
+            if (limit.kind, limit.interval, limit.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1):
+                self.budget.limit = limit.limit
+        return tuple(info.symbols)
 
     def _plausible_time(self, value: object) -> int:
         """The time told, unless it would make every forming candle a closed one."""

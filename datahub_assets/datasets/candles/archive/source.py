@@ -1,0 +1,101 @@
+"""CandleHistory: months of candles from Binance's public archive and its REST."""
+
+import logging
+from collections.abc import Callable, Collection
+from typing import Self
+
+from datahub_assets.datasets.candles.archive.month_reader import MonthReader
+from datahub_assets.datasets.candles.archive.outcome import outcome
+from datahub_assets.datasets.candles.archive.upstream import Upstream
+from datahub_assets.datasets.candles.archive.wanted import chosen
+from datahub_assets.datasets.candles.intervals import interval
+from datahub_assets.datasets.candles.settings import CandleSettings
+from datahub_assets.domain.history import Month, Series, SeriesMonth
+from datahub_assets.domain.times import HOUR_MS
+from datahub_assets.sources.backoff import Backoff
+
+_LISTED_HOLD_MS = HOUR_MS
+
+
+class CandleHistory:
+    """A `HistorySource`; threads share its connections. Close it when done, or use it inside `with`.
+
+    Args:
+        settings: from where, and which pairs where nobody names any.
+        clock: this machine's time, epoch milliseconds UTC.
+        backoff: attempts and pauses.
+        silence_timeout_s, answer_timeout_s: for how long an answer may be silent, and take in all.
+    """
+
+    def __init__(
+        self,
+        settings: CandleSettings,
+        *,
+        clock: Callable[[], int],
+        log: logging.Logger,
+        backoff: Backoff | None = None,
+        silence_timeout_s: float = 8.0,
+        answer_timeout_s: float = 120.0,
+    ) -> None:
+        self._settings = settings
+        self._upstream = Upstream(
+            settings,
+            clock=clock,
+            log=log,
+            backoff=backoff,
+            silence_timeout_s=silence_timeout_s,
+            answer_timeout_s=answer_timeout_s,
+        )
+        self._listed: tuple[str, ...] = ()
+        self._listed_at: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._upstream.close()
+
+    def series(self, group: str, month: Month, *, wanted: Collection[str] | None, with_delisted: bool) -> list[Series]:
+        """The series of an interval, sorted: those of the wanted pairs that the archive or the exchange has.
+
+        Which of them have rows in that month is told when they are fetched.
+
+        Raises:
+            SourceError: the listing or the exchange could not be asked.
+            ValueError: the interval or one of the pairs is not known, or the month is not over.
+        """
+        interval(group)
+        self._past(month)
+        if wanted is None:
+            symbols = self._settings.symbols
+            wanted = (symbols,) if isinstance(symbols, str) else symbols
+        pairs = self._upstream.pairs()
+        found = chosen(wanted, listed=self._symbols(), pairs=pairs, with_delisted=with_delisted)
+        return [(symbol, group) for symbol in found]
+
+    def fetch(self, series: Series, month: Month) -> SeriesMonth:
+        """All there is of a series in a month.
+
+        Raises:
+            SourceError: nothing was had, since a source could not be asked; try again later.
+            ValueError: the interval is not known, or the month is not over.
+        """
+        symbol, name = series
+        self._past(month)
+        reader = MonthReader(self._upstream, symbol=symbol, interval=interval(name), month=month)
+        reader.read()
+        return outcome(reader, self._upstream)
+
+    def _past(self, month: Month) -> None:
+        if month.end_ms > self._upstream.clock():
+            raise ValueError(f"{month} is not over: history ends with the month before")
+
+    def _symbols(self) -> tuple[str, ...]:
+        now_ms = self._upstream.clock()
+        if self._listed_at is None or now_ms - self._listed_at > _LISTED_HOLD_MS:
+            self._listed, self._listed_at = self._upstream.symbols(), now_ms
+        return self._listed
