@@ -51,7 +51,7 @@ _SOURCE_COLUMNS: Final = (
     Column("url", ColumnKind.TEXT, "the file or answer that was asked for"),
     Column("sha256", ColumnKind.TEXT, "SHA-256 of its content; null where there was none"),
     Column("rows", ColumnKind.COUNT, "how many of its rows were taken"),
-    Column("fetched_at", ColumnKind.TIME, "when it was asked for, UTC"),
+    Column("fetched_at", ColumnKind.TIME, "when the month was read, UTC; one time for all files of a reading"),
     Column(
         "verdict",
         ColumnKind.TEXT,

@@ -8,5 +8,6 @@ cache                   the SQLite cache
 hub                     dataset repos on the Hub
 history                 months of history, built apart from the commit that carries them
 publish                 from the cache to one commit
+fill                    filling a dataset with its history
 recovery                lost caches and inherited gaps
 """

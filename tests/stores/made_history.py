@@ -30,7 +30,10 @@ def month_rows(series: Series, month: Month, *, fetched_at: int, value: float = 
         "interval": [name] * count,
         "timestamp": opened,
         "close_time": opened + step.length_ms - 1,
-        **{"open": price, "high": price + 1, "low": price - 1, "close": price + 0.5},
+        "open": price,
+        "high": price + 1,
+        "low": price - 1,
+        "close": price + 0.5,
         **dict.fromkeys(("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume"), np.ones(count)),
         "trade_count": [1] * count,
         "closed": [True] * count,
@@ -58,9 +61,7 @@ class MadeHistory:
     undone: set[str] = field(default_factory=set)
     now_ms: int = 1_764_000_000_000
 
-    def series(
-        self, group: str, month: Month, *, wanted: Collection[str] | None, with_delisted: bool
-    ) -> list[Series]:
+    def series(self, group: str, month: Month, *, wanted: Collection[str] | None, with_delisted: bool) -> list[Series]:
         unknown = sorted(set(wanted or ()) - {*self.pairs, "all:USDT"})
         if unknown:
             raise ValueError(f"no symbol {unknown[0]!r}")
@@ -73,7 +74,12 @@ class MadeHistory:
         rows = month_rows(series, month, fetched_at=self.now_ms, value=self.values.get(series[0], 100.0))
         done = series[0] not in self.undone
         line = SourceLine(
-            series, month, f"http://archive/{'-'.join(series)}-{month}.zip", "ab" * 32, rows.height, self.now_ms,
+            series,
+            month,
+            f"http://archive/{'-'.join(series)}-{month}.zip",
+            "ab" * 32,
+            rows.height,
+            self.now_ms,
             Verdict.COMPLETE if done else Verdict.SHORT,
         )
         return SeriesMonth(series, month, rows, (line,), (), (), None, done)

@@ -114,7 +114,11 @@ def test_files_of_a_longer_period_give_up_their_rows_of_the_month(site: Site) ->
     site.hub.create(OHLC)
     year = [month_rows(("BBBUSDT", "1h"), Month(2024, number), fetched_at=5) for number in (10, 11, 12)]
     body = card.render(
-        OHLC, repo_id="x/y", summary=card.Summary(START_MS, 2208, None, None), paths=["data/1h/2024.parquet"], ledgers=[]
+        OHLC,
+        repo_id="x/y",
+        summary=card.Summary(START_MS, 2208, None, None),
+        paths=["data/1h/2024.parquet"],
+        ledgers=[],
     )
     site.hub.commit(
         OHLC,

@@ -9,7 +9,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -144,7 +144,9 @@ class _Building:
         spec = self._work.spec
         self._failures = 0
         self.rows += found.rows.height
-        self.sources += [source_line(spec, line, done=found.done) for line in found.sources]
+        read_at = max((line.fetched_at for line in found.sources), default=0)  # one time for all that belongs together
+        lines = [replace(line, fetched_at=read_at) for line in found.sources]
+        self.sources += [source_line(spec, line, done=found.done) for line in lines]
         self.bad += [line for line in found.sources if line.verdict not in _WELL]
         self.rejected += found.rejected
         if spec.gaps is not None:

@@ -1,0 +1,108 @@
+"""When history is committed and filled: when there is something to do, and the budget allows it."""
+
+import dagster as dg
+
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.defs import runs
+from datahub_assets.defs.history import history_runs
+from datahub_assets.defs.resources import KEY, DataHubResource
+from datahub_assets.domain.errors import CacheError
+from datahub_assets.domain.history import Month
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
+from datahub_assets.stores.cache.commit_budget import CommitLimits
+from datahub_assets.stores.fill import requests
+from datahub_assets.stores.fill.wishes import Wish
+from datahub_assets.stores.history import reports
+
+INTERVAL_S = 10
+AGAIN_MS = MINUTE_MS
+"""A fill that ended too early, its process killed or its source out of order, is begun again this much later."""
+UNWELL_AGAIN_MS = HOUR_MS
+"""One of the settings that left something open is begun again this much later."""
+
+
+def history_sensor(spec: DatasetSpec, *, commit: dg.JobDefinition, fill: dg.JobDefinition) -> dg.SensorDefinition:
+    """The sensor, running from the start."""
+
+    @dg.sensor(
+        name=f"{spec.source_asset}_history_sensor",
+        jobs=[commit, fill],
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={KEY},
+        description=f"Commits and fills the history of {spec.title.lower()}.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        datahub: DataHubResource = context.resources.datahub
+        history_runs.allow_runs(context.instance)
+        ask_for_settings(spec, datahub)
+        wanted = []
+        if may_commit(spec, datahub) and not _is_busy(context.instance, spec, commit):
+            wanted.append(commit.name)
+        if may_fill(spec, datahub) and not _runs(context.instance, fill.name):
+            wanted.append(fill.name)
+        if not wanted:
+            return dg.SkipReason("nothing was built that could be committed now, and nothing is to be filled")
+        return [dg.RunRequest(job_name=name) for name in wanted]
+
+    return sensor
+
+
+def may_commit(spec: DatasetSpec, datahub: DataHubResource) -> bool:
+    """Whether something that was built waits, and the budget allows a commit."""
+    if not reports.waiting(datahub.settings.home, spec):
+        return False
+    try:
+        with datahub.cache() as cache:
+            wait = cache.budget.wait(spec, limits=CommitLimits.of(datahub.settings), now_ms=datahub.clock())
+    except CacheError:
+        return False
+    return wait.ms == 0
+
+
+def may_fill(spec: DatasetSpec, datahub: DataHubResource) -> bool:
+    """Whether a fill was asked for, and is not waiting to be begun again."""
+    for name, _ in requests.waiting(datahub.settings.home, spec.name)[:1]:
+        state = requests.state(datahub.settings.home, name)
+        return state is None or datahub.clock() >= state.updated_at + AGAIN_MS
+    return False
+
+
+def ask_for_settings(spec: DatasetSpec, datahub: DataHubResource) -> None:
+    """Ask for what the settings want to have filled, unless that was done already."""
+    wish = wish_of_settings(spec, datahub)
+    if wish is None:
+        return
+    home, name = datahub.settings.home, f"{requests.OF_SETTINGS}-{spec.name}"
+    known = requests.state(home, name)
+    if known is not None and known.is_over and known.wish == wish:
+        if known.is_well or datahub.clock() < known.updated_at + UNWELL_AGAIN_MS:
+            return
+        requests.forget(home, name)
+    if (name, wish) not in requests.waiting(home, spec.name):
+        requests.forget(home, name)
+        requests.ask(home, wish, name=name)
+
+
+def wish_of_settings(spec: DatasetSpec, datahub: DataHubResource) -> Wish | None:
+    """What the settings want to have filled: until the last month that is over, by a day as its files may be late."""
+    settings = datahub.settings.of(spec.settings)
+    first, groups = settings.history_since, settings.history_groups or spec.groups or ("",)
+    if first is None:
+        return None
+    last = before(Month.at(datahub.clock() - DAY_MS))
+    return None if last < first else Wish(spec.name, str(first), str(last), groups)
+
+
+def before(month: Month) -> Month:
+    """The month before it."""
+    return Month.at(month.start_ms - 1)
+
+
+def _is_busy(instance: dg.DagsterInstance, spec: DatasetSpec, commit: dg.JobDefinition) -> bool:
+    """Whether a run that publishes goes on: the tick's takes along what waits."""
+    return bool(runs.unfinished(instance, spec)) or _runs(instance, commit.name)
+
+
+def _runs(instance: dg.DagsterInstance, job_name: str) -> bool:
+    return bool(runs.fail_orphans(instance, runs.unfinished_of_job(instance, job_name)))
