@@ -22,7 +22,7 @@ PASSES: Final = 3
 """How often a month is built anew that somebody else changed before its commit, or of which a series failed."""
 MOST_FAILURES: Final = 3
 """So many months that fail one after another, and the source counts as out of order."""
-PAUSE_S: Final = 1.0
+PAUSE_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
