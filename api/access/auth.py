@@ -38,7 +38,7 @@ _OWNER_CHECKED_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _TokenVerdict:
     """What the Hub said of a token, when, and until when that is not asked again."""
 
     account: Account | None
@@ -66,11 +66,11 @@ class Authenticator:
         self._accepted_for_s = accepted_for_s
         self._clock = clock
         # Apart from each other, so that no number of made-up tokens makes this forget, or wait with, a good one.
-        self._accepted: OrderedDict[bytes, _Verdict] = OrderedDict()
-        self._refused: OrderedDict[bytes, _Verdict] = OrderedDict()
+        self._accepted: OrderedDict[bytes, _TokenVerdict] = OrderedDict()
+        self._refused: OrderedDict[bytes, _TokenVerdict] = OrderedDict()
         self._known_threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami-known")
         self._unknown_threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="whoami-unknown")
-        self._asking: dict[bytes, asyncio.Task[_Verdict]] = {}
+        self._asking: dict[bytes, asyncio.Task[_TokenVerdict]] = {}
         self._owner_digest: bytes | None = None
         self._owner_read_s = -_OWNER_REREAD_S
 
@@ -132,7 +132,7 @@ class Authenticator:
             return min(_OWNER_CHECKED_S, self._accepted_for_s)
         return max(0.0, verdict.good_until_s - self._clock())
 
-    async def _verdict(self, token: str, digest: bytes, *, address: str | None) -> _Verdict:
+    async def _verdict(self, token: str, digest: bytes, *, address: str | None) -> _TokenVerdict:
         verdict = self._accepted.get(digest) or self._refused.get(digest)
         if verdict is not None and self._clock() < verdict.good_until_s:
             return verdict
@@ -144,11 +144,11 @@ class Authenticator:
             task.add_done_callback(lambda _: self._asking.pop(digest, None))
         return await asyncio.shield(task)
 
-    async def _ask_unknown(self, token: str, digest: bytes, address: str | None) -> _Verdict:
+    async def _ask_unknown(self, token: str, digest: bytes, address: str | None) -> _TokenVerdict:
         with self._unknown_tokens.admitted(address):
             return await self._ask(token, digest, stale=None)
 
-    async def _ask(self, token: str, digest: bytes, *, stale: _Verdict | None) -> _Verdict:
+    async def _ask(self, token: str, digest: bytes, *, stale: _TokenVerdict | None) -> _TokenVerdict:
         threads = self._unknown_threads if stale is None else self._known_threads
         try:
             account: Account | None = await asyncio.get_running_loop().run_in_executor(threads, self._whoami, token)
@@ -161,13 +161,13 @@ class Authenticator:
             return self._remember(digest, replace(stale, good_until_s=good_until_s))
         now_s = self._clock()
         valid_s = _REFUSED_FOR_S if account is None else self._accepted_for_s
-        return self._remember(digest, _Verdict(account=account, at_s=now_s, good_until_s=now_s + valid_s))
+        return self._remember(digest, _TokenVerdict(account=account, at_s=now_s, good_until_s=now_s + valid_s))
 
     @property
     def _ask_again_s(self) -> float:
         return min(_ASK_AGAIN_S, self._accepted_for_s)
 
-    def _remember(self, digest: bytes, verdict: _Verdict) -> _Verdict:
+    def _remember(self, digest: bytes, verdict: _TokenVerdict) -> _TokenVerdict:
         here, other = (self._refused, self._accepted) if verdict.account is None else (self._accepted, self._refused)
         other.pop(digest, None)
         here[digest] = verdict

@@ -5,6 +5,7 @@ errors                  the error tree
 fields                  reads one field of an upstream row
 files                   the files of a repo, and which of them a row belongs in
 gaps                    which rows of a series are missing
+history                 months of history, and what a source said of one
 hub_errors              which error a Hub's refusal is
 ledgers                 side tables published beside the rows
 rechecks                whose turn it is to be asked for again

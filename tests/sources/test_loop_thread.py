@@ -21,8 +21,8 @@ def test_all_threads_work_in_one_loop_at_once() -> None:
         """Waits for the other three."""
         if not meeting:
             meeting.append(asyncio.Barrier(4))
-        async with meeting[0], asyncio.timeout(10):
-            return threading.current_thread().name
+        await asyncio.wait_for(meeting[0].wait(), 10)
+        return threading.current_thread().name
 
     with LoopThread("shared") as loop, ThreadPoolExecutor(4) as threads:
         assert set(threads.map(lambda _: loop.run(met()), range(4))) == {"shared"}

@@ -132,11 +132,11 @@ class FakeArchive(Upstream):
 
     def _listed(self, params: Mapping[str, str]) -> Answer:
         prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter")
-        if delimiter:
-            names = sorted(self.listings) if prefix == f"{ROOT}monthly/klines/" else []
-            found: list[str] = [f"{prefix}{symbol}/" for symbol in names]
-        else:
+        found = [f"{prefix}{symbol}/" for symbol in sorted(self.listings)]
+        if not delimiter:
             found = [key for key in sorted(self._keys(prefix)) if key.startswith(prefix)]
+        elif prefix != f"{ROOT}monthly/klines/":
+            found = []
         after = [one for one in found if one > marker]
         page = after[: self.page_size]
         entry = "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>" if delimiter else (
@@ -160,7 +160,7 @@ class FakeArchive(Upstream):
         listing = self.listings.get(parts[2]) if len(parts) > 3 else None
         if listing is None or parts[3] not in LENGTHS_MS:
             return []
-        found = []
+        found: list[str] = []
         for key in keys(parts[2], listing, parts[3], kind=parts[0], now_ms=self.clock.now_ms()):
             folder, _, name = key.rpartition("/")
             if name in self._removed:

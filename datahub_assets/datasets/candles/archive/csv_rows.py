@@ -41,6 +41,8 @@ _SCHEMA: Final = {
 }
 _OTHER_SPELLINGS: Final = (b"e", b"E", b"n", b"N", b"+", b" ", b"\t", b"\r")
 """Of numbers that polars reads and a live check does not: 1e5, nan, +5, and such."""
+_CHUNK: Final = 2**16
+"""So many characters are looked at together: they stay in the processor's cache."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,1000}")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,1000}\.[0-9]{1,1000}")
 _HEADER: Final = re.compile(rb"open[ _]time,open,high,low,close,[a-z_ ,]*\r?\n", re.IGNORECASE)
@@ -120,8 +122,12 @@ def _table(body: bytes) -> pl.DataFrame | None:
 
 def _has_bare_dots(characters: NDArray[np.uint8]) -> bool:
     """Whether a number begins or ends with its dot, .5 or 5., which polars reads and a live check does not."""
-    dots, edges = characters == ord("."), characters < ord(".")  # the comma, signs and the end of a line are edges
-    return bool((dots[1:] & edges[:-1]).any() or (dots[:-1] & edges[1:]).any())
+    for at in range(0, len(characters), _CHUNK):
+        chunk = characters[at : at + _CHUNK + 1]  # the last character is the next chunk's first
+        dots, edges = chunk == ord("."), chunk < ord(".")  # the comma, signs and the end of a line are edges
+        if (dots[1:] & edges[:-1]).any() or (dots[:-1] & edges[1:]).any():
+            return True
+    return False
 
 
 def _in_us(times: Iterable[int]) -> bool:

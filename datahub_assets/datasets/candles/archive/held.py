@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from datahub_assets.datasets.candles.archive.placing import Span
+from datahub_assets.datasets.candles.archive.placing import TimeSpan
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.history import Month, SourceLine, Verdict
 from datahub_assets.domain.rows import Rejected, content_columns
@@ -34,7 +34,7 @@ class Kind(Enum):
 
 
 @dataclass(slots=True)
-class Part:
+class MonthPart:
     """A file or an answer, and what became of it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Part:
     """
 
     kind: Kind
-    span: Span
+    span: TimeSpan
     url: str
     fetched_at: int
     sha256: str | None = None
@@ -64,11 +64,11 @@ class Held:
 
     def __init__(self, symbol: str, interval: str, month: Month, *, step_ms: int) -> None:
         self.symbol, self.interval, self.month, self.step_ms = symbol, interval, month, step_ms
-        self.parts: list[Part] = []
+        self.parts: list[MonthPart] = []
         self.count = (month.end_ms - month.start_ms) // step_ms
         self.asked: Slots = np.zeros(self.count, dtype=np.bool_)
 
-    def add(self, part: Part) -> None:
+    def add(self, part: MonthPart) -> None:
         """Take a part in, and compare it with those that are there: of two that differ one is not believed any more."""
         for other in self.parts:
             if other.kind is not part.kind and other.rows.height and part.rows.height:
@@ -79,7 +79,7 @@ class Held:
         """The slots without a row of a believed part."""
         return ~self.covered([part for part in self.parts if part.believed])
 
-    def covered(self, parts: list[Part]) -> Slots:
+    def covered(self, parts: list[MonthPart]) -> Slots:
         """The slots that have a row in one of these parts."""
         slots: Slots = np.zeros(self.count, dtype=np.bool_)
         for part in parts:
@@ -91,7 +91,7 @@ class Held:
         slots: NDArray[np.int64] = (times_ms - self.month.start_ms) // self.step_ms
         return slots[(slots >= 0) & (slots < self.count)]
 
-    def within(self, span: Span) -> slice:
+    def within(self, span: TimeSpan) -> slice:
         """The slots of a span."""
         return slice((span.start_ms - self.month.start_ms) // self.step_ms, self._end_slot(span.end_ms))
 
@@ -146,7 +146,7 @@ def runs(slots: Slots) -> Iterator[tuple[int, int]]:
         yield first, end - 1
 
 
-def _compare(less: Part, more: Part) -> None:
+def _compare(less: MonthPart, more: MonthPart) -> None:
     """Believe `less` no more where `more` has other values for the same rows."""
     pairs = less.rows.join(more.rows, on="timestamp", suffix=_NOW)
     other = pairs.filter(pl.any_horizontal(pl.col(name) != pl.col(name + _NOW) for name in _VALUES))

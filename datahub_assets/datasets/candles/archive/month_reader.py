@@ -14,9 +14,9 @@ import numpy as np
 from datahub_assets.datasets.candles.archive import names
 from datahub_assets.datasets.candles.archive.csv_rows import rows_of
 from datahub_assets.datasets.candles.archive.download import Download
-from datahub_assets.datasets.candles.archive.held import Held, Kind, Part, Slots, runs
+from datahub_assets.datasets.candles.archive.held import Held, Kind, MonthPart, Slots, runs
 from datahub_assets.datasets.candles.archive.known_faults import WRONG_MONTHLY
-from datahub_assets.datasets.candles.archive.placing import Span, placed
+from datahub_assets.datasets.candles.archive.placing import TimeSpan, placed
 from datahub_assets.datasets.candles.archive.unzip import UnreadableFile, unzipped
 from datahub_assets.datasets.candles.archive.upstream import Upstream
 from datahub_assets.datasets.candles.intervals import Interval
@@ -97,7 +97,7 @@ class MonthReader:
         if part.rows.height and not self.is_wide and _chance(self._symbol, self._interval, self._month) == 0:
             self._compare_a_day(part)
 
-    def _compare_a_day(self, part: Part) -> None:
+    def _compare_a_day(self, part: MonthPart) -> None:
         days = sorted({time // DAY_MS * DAY_MS for time in part.rows["timestamp"].dt.epoch("ms")})
         day_ms = days[_chance(self._symbol, self._interval, self._month, "day", of=len(days))]
         span = _day(day_ms)
@@ -140,9 +140,9 @@ class MonthReader:
             holes = [(holes[0][0], holes[-1][1])]
         for first, last in holes:
             start_ms, end_ms = self.held.time(first), self.held.time(last + 1)
-            self._ask(Span("the question", start_ms, end_ms))
+            self._ask(TimeSpan("the question", start_ms, end_ms))
 
-    def _ask(self, span: Span) -> None:
+    def _ask(self, span: TimeSpan) -> None:
         answer = self._upstream.klines(self._symbol, self._interval, start_ms=span.start_ms, end_ms=span.end_ms)
         self.held.asked[self.held.within(span)] = True
         part = self._part(Kind.REST, span, answer.url)
@@ -155,7 +155,7 @@ class MonthReader:
             raise found
         return found
 
-    def _take(self, found: Download, kind: Kind, span: Span) -> Part:
+    def _take(self, found: Download, kind: Kind, span: TimeSpan) -> MonthPart:
         """What came, read as far as it can be."""
         part = self._part(kind, span, self._upstream.url(found.key), verdict=found.verdict or Verdict.COMPLETE)
         part.sha256 = found.sha256
@@ -169,7 +169,7 @@ class MonthReader:
         self.held.add(part)
         return part
 
-    def _fill(self, part: Part, content: bytes, key: str) -> None:
+    def _fill(self, part: MonthPart, content: bytes, key: str) -> None:
         span, step_ms = part.span, self._interval.length_ms
         most_bytes = (span.end_ms - span.start_ms) // step_ms * _LINE_BYTES + _LINE_BYTES
         month = self._month if part.kind is Kind.MONTHLY else None
@@ -195,15 +195,15 @@ class MonthReader:
         self.held.add(part)
 
     @property
-    def _whole(self) -> Span:
-        return Span(str(self._month), self._month.start_ms, self._month.end_ms)
+    def _whole(self) -> TimeSpan:
+        return TimeSpan(str(self._month), self._month.start_ms, self._month.end_ms)
 
-    def _part(self, kind: Kind, span: Span, url: str, *, verdict: Verdict = Verdict.COMPLETE) -> Part:
-        return Part(kind, span, url, fetched_at=self._upstream.clock(), verdict=verdict)
+    def _part(self, kind: Kind, span: TimeSpan, url: str, *, verdict: Verdict = Verdict.COMPLETE) -> MonthPart:
+        return MonthPart(kind, span, url, fetched_at=self._upstream.clock(), verdict=verdict)
 
 
-def _day(day_ms: int) -> Span:
-    return Span(f"{utc_datetime(day_ms):%Y-%m-%d}", day_ms, day_ms + DAY_MS)
+def _day(day_ms: int) -> TimeSpan:
+    return TimeSpan(f"{utc_datetime(day_ms):%Y-%m-%d}", day_ms, day_ms + DAY_MS)
 
 
 def _chance(symbol: str, interval: Interval, month: Month, *words: str, of: int = _SAMPLED) -> int:
@@ -212,7 +212,7 @@ def _chance(symbol: str, interval: Interval, month: Month, *words: str, of: int 
     return int.from_bytes(digest[:8]) % of
 
 
-def set_aside(parts: Iterable[Part], held: Held) -> Slots:
+def set_aside(parts: Iterable[MonthPart], held: Held) -> Slots:
     """The slots for which a row came that failed a check."""
     slots: Slots = np.zeros(held.count, dtype=np.bool_)
     times = [one.at_ms for part in parts for one in part.rejected if one.at_ms is not None]

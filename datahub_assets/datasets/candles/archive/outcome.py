@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from datahub_assets.datasets.candles.archive.held import Held, Kind, Part, Slots, runs
+from datahub_assets.datasets.candles.archive.held import Held, Kind, MonthPart, Slots, runs
 from datahub_assets.datasets.candles.archive.month_reader import LATE_MS, MonthReader, set_aside
 from datahub_assets.datasets.candles.archive.upstream import Upstream
 from datahub_assets.datasets.candles.client.rest import TRADING
@@ -82,7 +82,7 @@ def _expected(there: Slots, life: _Life) -> Slots:
     return expected
 
 
-def _judge(part: Part, held: Held, *, there: Slots, expected: Slots) -> None:
+def _judge(part: MonthPart, held: Held, *, there: Slots, expected: Slots) -> None:
     """Say of a file that lacks rows that it does: those another part has, and those nobody said there are none of."""
     if part.verdict is not Verdict.COMPLETE or part.kind is Kind.REST:
         return

@@ -12,7 +12,7 @@ _OPENED = pl.col("timestamp").dt.epoch("ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """The time a file or a question is about, [start, end) in epoch ms, by a name such as `2024-11`."""
 
     name: str
@@ -20,7 +20,7 @@ class Span:
     end_ms: int
 
 
-def placed(rows: FileRows, span: Span, *, step_ms: int) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def placed(rows: FileRows, span: TimeSpan, *, step_ms: int) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The final rows that have a place, sorted by time; and what was found about the others.
 
     Of rows that come twice and say the same one stays; of those that say different things none does, since nobody knows
@@ -28,7 +28,9 @@ def placed(rows: FileRows, span: Span, *, step_ms: int) -> tuple[pl.DataFrame, t
     """
     frame = rows.checked.frame
     remarks: list[str] = []
-    on_grid = (_OPENED % step_ms).eq(0) & ~_OPENED.is_in(list(rows.unaligned))
+    on_grid = (_OPENED % step_ms).eq(0)
+    if rows.unaligned:
+        on_grid &= ~_OPENED.is_in(list(rows.unaligned))
     within = (span.start_ms <= _OPENED) & (span.end_ms > _OPENED)
     for kept, what in (
         (within, f"outside of {span.name}"),
