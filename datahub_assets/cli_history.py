@@ -50,11 +50,11 @@ def fill(
     Works alone, or has a running `datahub up` do it. Interrupted, the next one goes on where this one was. Exits 0 when
     all that can be had is published, 1 when something is missing still, 2 for a month, symbol or interval that is none.
     """
-    from datahub_assets.ops.commands import history_fill  # noqa: PLC0415
+    from datahub_assets.ops.commands.history import fill as command  # noqa: PLC0415
 
     make_home(settings)
-    asked = history_fill.Asked(first, last, symbols, intervals, with_delisted=with_delisted, dataset=name)
-    sys.exit(0 if history_fill.fill(settings, asked) else 1)
+    asked = command.FillOptions(first, last, symbols, intervals, with_delisted=with_delisted, dataset=name)
+    sys.exit(0 if command.fill(settings, asked) else 1)
 
 
 @history.command(epilog=examples("datahub history status"))
@@ -62,9 +62,9 @@ def fill(
 @ends_well
 def status(settings: Settings, *, name: str | None) -> None:
     """Show what the Hub has: months that are done by interval and year, and files something is wrong with."""
-    from datahub_assets.ops.commands import history_status  # noqa: PLC0415
+    from datahub_assets.ops.commands.history import published  # noqa: PLC0415
 
-    click.echo("\n".join(history_status.lines(settings, name)))
+    click.echo("\n".join(published.lines(settings, name)))
 
 
 @history.command(epilog=examples("datahub history verify", "datahub history verify --sample 50"))
@@ -73,8 +73,8 @@ def status(settings: Settings, *, name: str | None) -> None:
 @ends_well
 def verify(settings: Settings, *, sample: int, name: str | None) -> None:
     """Count published rows against the ledger of sources, and a sample with the source. Exits 1 if one is wrong."""
-    from datahub_assets.ops.commands import history_status  # noqa: PLC0415
+    from datahub_assets.ops.commands.history import published  # noqa: PLC0415
 
-    faults = history_status.faults(settings, name, sample=sample, tell=click.echo)
+    faults = published.faults(settings, name, sample=sample, tell=click.echo)
     click.echo("\n".join(faults) if faults else "all rows are as they should be")
     sys.exit(1 if faults else 0)

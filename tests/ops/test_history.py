@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -25,6 +26,9 @@ MONTHS = (Month(2024, 12), Month(2025, 1))
 """On both sides of the day from which on the archive counts microseconds."""
 
 
+_ACCOUNTS = count(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """A home with a Hub and upstreams, and the command."""
@@ -41,8 +45,8 @@ class Past:
         return result
 
     def zips(self) -> list[str]:
-        """The files that were asked for since the last look."""
-        asked = [request.path for request in self.archive.requests if request.path.endswith(".zip")]
+        """The monthly files that were asked for since the last look."""
+        asked = [one.path for one in self.archive.requests if "/monthly/" in one.path and one.path.endswith(".zip")]
         self.archive.forget_requests()
         return asked
 
@@ -60,11 +64,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def past(
-    tmp_path: Path, server: HubServer, upstreams: tuple[FakeBinance, FakeArchive], request: pytest.FixtureRequest
-) -> Iterator[Past]:
+def past(tmp_path: Path, server: HubServer, upstreams: tuple[FakeBinance, FakeArchive]) -> Iterator[Past]:
     binance, archive = upstreams
-    token = server.add_user(request.node.name.replace("_", "-").split("[")[0][:30].strip("-"))
+    token = server.add_user(f"past-{next(_ACCOUNTS)}")
     env = {
         "HF_TOKEN": token,
         "HF_ENDPOINT": server.url,
@@ -135,7 +137,7 @@ def test_a_bad_file_is_told_and_what_can_be_had_lands(past: Past) -> None:
         (["--from", "2024-13"], "'2024-13' is no month"),
         (["--from", "2024-12", "--to", f"{datetime.now(UTC):%Y-%m}"], "is not over yet"),
         (["--from", "2024-12", "--symbols", "NOPAIR"], "NOPAIR"),
-        (["--from", "2024-12", "--intervals", "7m"], "no interval 7m"),
+        (["--from", "2024-12", "--intervals", "7m"], "no interval '7m'"),
         (["--from", "2024-12", "--dataset", "market"], "no dataset 'market' has a history"),
     ],
 )

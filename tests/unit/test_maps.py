@@ -49,6 +49,7 @@ ROOMS = [
     "datahub_assets/ops/supervise",
     "datahub_assets/ops/dagster",
     "datahub_assets/ops/commands",
+    "datahub_assets/ops/commands/history",
     "localhub/app",
     "localhub/app/requests",
     "localhub/app/repos",

@@ -22,7 +22,7 @@ def run_tags(dataset: str) -> dict[str, str]:
 
 def begin(context: dg.OpExecutionContext | dg.AssetExecutionContext, *, dataset: str) -> None:
     """Tag a run that Dagster started for a partition, which has no tags of a job of ours, and let it give way."""
-    context.instance.add_run_tags(context.run_id, run_tags(dataset))
+    context.instance.add_run_tags(context.run.run_id, run_tags(dataset))
     if not context.instance.is_ephemeral:  # there the process is somebody else's
         os.nice(_NICENESS)
 

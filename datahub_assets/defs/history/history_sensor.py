@@ -1,5 +1,8 @@
 """When history is committed and filled: when there is something to do, and the budget allows it."""
 
+from collections.abc import Callable
+from typing import cast
+
 import dagster as dg
 
 from datahub_assets.datasets.spec import DatasetSpec
@@ -14,6 +17,7 @@ from datahub_assets.stores.fill import requests
 from datahub_assets.stores.fill.wishes import Wish
 from datahub_assets.stores.history import reports
 
+Evaluate = Callable[[dg.SensorEvaluationContext], dg.RunRequest | dg.SkipReason]
 INTERVAL_S = 10
 AGAIN_MS = MINUTE_MS
 """A fill that ended too early, its process killed or its source out of order, is begun again this much later."""
@@ -21,31 +25,48 @@ UNWELL_AGAIN_MS = HOUR_MS
 """One of the settings that left something open is begun again this much later."""
 
 
-def history_sensor(spec: DatasetSpec, *, commit: dg.JobDefinition, fill: dg.JobDefinition) -> dg.SensorDefinition:
-    """The sensor, running from the start."""
+def commit_sensor(spec: DatasetSpec, *, job_name: str) -> dg.SensorDefinition:
+    """Starts the job that commits, running from the start."""
 
-    @dg.sensor(
-        name=f"{spec.source_asset}_history_sensor",
-        jobs=[commit, fill],
-        minimum_interval_seconds=INTERVAL_S,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        required_resource_keys={KEY},
-        description=f"Commits and fills the history of {spec.title.lower()}.",
-    )
-    def sensor(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    @_sensor(job_name, description=f"Commits what was built of the history of {spec.title.lower()}, between ticks.")
+    def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        datahub: DataHubResource = context.resources.datahub
+        if not may_commit(spec, datahub):
+            return dg.SkipReason("nothing was built that could be committed now")
+        if runs.unfinished(context.instance, spec) or _goes_on(context.instance, job_name):
+            return dg.SkipReason("a run that publishes goes on: a tick's takes along what waits")
+        return dg.RunRequest()
+
+    return sensor
+
+
+def fill_sensor(spec: DatasetSpec, *, job_name: str) -> dg.SensorDefinition:
+    """Starts the job that fills, running from the start."""
+
+    @_sensor(job_name, description=f"Fills the history of {spec.title.lower()} as was asked for.")
+    def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         datahub: DataHubResource = context.resources.datahub
         history_runs.allow_runs(context.instance)
         ask_for_settings(spec, datahub)
-        wanted = []
-        if may_commit(spec, datahub) and not _is_busy(context.instance, spec, commit):
-            wanted.append(commit.name)
-        if may_fill(spec, datahub) and not _runs(context.instance, fill.name):
-            wanted.append(fill.name)
-        if not wanted:
-            return dg.SkipReason("nothing was built that could be committed now, and nothing is to be filled")
-        return [dg.RunRequest(job_name=name) for name in wanted]
+        if not may_fill(spec, datahub):
+            return dg.SkipReason("nothing is to be filled now")
+        if _goes_on(context.instance, job_name):
+            return dg.SkipReason("a fill goes on")
+        return dg.RunRequest()
 
     return sensor
+
+
+def _sensor(job_name: str, *, description: str) -> Callable[[Evaluate], dg.SensorDefinition]:
+    decorator = dg.sensor(
+        name=job_name.replace("_job", "_sensor"),
+        job_name=job_name,
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={KEY},
+        description=description,
+    )
+    return cast("Callable[[Evaluate], dg.SensorDefinition]", decorator)
 
 
 def may_commit(spec: DatasetSpec, datahub: DataHubResource) -> bool:
@@ -99,10 +120,5 @@ def before(month: Month) -> Month:
     return Month.at(month.start_ms - 1)
 
 
-def _is_busy(instance: dg.DagsterInstance, spec: DatasetSpec, commit: dg.JobDefinition) -> bool:
-    """Whether a run that publishes goes on: the tick's takes along what waits."""
-    return bool(runs.unfinished(instance, spec)) or _runs(instance, commit.name)
-
-
-def _runs(instance: dg.DagsterInstance, job_name: str) -> bool:
+def _goes_on(instance: dg.DagsterInstance, job_name: str) -> bool:
     return bool(runs.fail_orphans(instance, runs.unfinished_of_job(instance, job_name)))

@@ -10,8 +10,6 @@ datasets                `datahub datasets`, requests to try, the questions to up
 ticks                   whether runs begin
 hub_queries             what commands ask the Hub, within seconds
 rejected_rows           `datahub quarantine`
-history_fill            `datahub history fill`
-history_status          `datahub history status` and `verify`
-history_source          what commands about history begin with
+history                 `datahub history …`
 maintenance             rebuilding the cache, squashing histories
 """

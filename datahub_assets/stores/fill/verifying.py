@@ -16,7 +16,7 @@ from datahub_assets.stores.hub.client import Hub
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class WrongMonth:
     """A month of a series whose published rows are not what they should be, in words."""
 
     series: Series
@@ -37,7 +37,7 @@ def told_months(spec: DatasetSpec, lines: pl.DataFrame) -> dict[tuple[str, Month
 
 def wrong_counts(
     spec: DatasetSpec, *, hub: Hub, revision: str, told: dict[tuple[str, Month], dict[Series, int]]
-) -> Iterator[Fault]:
+) -> Iterator[WrongMonth]:
     """Series with fewer rows than the ledger says, or with a row twice; files are read one month of a group at a time.
 
     More rows are no fault: live rows may be among them.
@@ -56,9 +56,9 @@ def wrong_counts(
         for series, expected in wanted.items():
             count, keys = there.get(series, (0, 0))
             if keys < count:
-                yield Fault(series, month, f"{count - keys:,} rows are there twice")
+                yield WrongMonth(series, month, f"{count - keys:,} rows are there twice")
             elif count < expected:
-                yield Fault(series, month, f"{count:,} rows are published, {expected:,} came")
+                yield WrongMonth(series, month, f"{count:,} rows are published, {expected:,} came")
 
 
 def other_values(
@@ -69,7 +69,7 @@ def other_values(
     source: HistorySource,
     sample: Sequence[tuple[Series, Month]],
     tell: Callable[[str], None] = lambda _line: None,
-) -> Iterator[Fault]:
+) -> Iterator[WrongMonth]:
     """Months of the sample whose rows the source tells otherwise, or that lack some it has.
 
     Raises:
@@ -82,7 +82,7 @@ def other_values(
         held = _rows(spec, hub=hub, revision=revision, paths=paths, columns=list(spec.column_names))
         missing = source.fetch(series, month).rows.join(held, on=content_columns(spec), how="anti", nulls_equal=True)
         if missing.height:
-            yield Fault(series, month, f"{missing.height:,} rows of the source are published otherwise, or not")
+            yield WrongMonth(series, month, f"{missing.height:,} rows of the source are published otherwise, or not")
 
 
 def group_of(spec: DatasetSpec, series: Series) -> str:

@@ -32,14 +32,14 @@ class HeldRows:
     def __init__(self, spec: DatasetSpec, files: Sequence[HubFile], *, hub: Hub, revision: str, folder: Path) -> None:
         self._spec = spec
         self._open = ExitStack()
-        self._walks: list[_Walk] = []
+        self._walks: list[_HeldFile] = []
         for number, file in enumerate(files):
             target = folder / f"{number}.held"
             _fetch(spec, file, hub=hub, revision=revision, target=target)
             content = self._open.enter_context(target.open("rb"))
             target.unlink()
             runs = layout.series_runs(spec, content, name=f"{file.path} at {revision}")
-            self._walks.append(_Walk(file.path, runs))
+            self._walks.append(_HeldFile(file.path, runs))
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +67,7 @@ def _none(spec: DatasetSpec) -> pl.DataFrame:
     return frame_of(spec, []).with_columns(pl.lit(None, dtype=pl.String).alias(PATH))
 
 
-class _Walk:
+class _HeldFile:
     """One file, walked through series by series."""
 
     def __init__(self, path: str, runs: Iterator[tuple[str, pl.DataFrame]]) -> None:

@@ -70,7 +70,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingReport:
     """A report that waits for its commit, and the file it is in."""
 
     path: Path
@@ -109,7 +109,7 @@ def save(home: Path, report: Report) -> Path:
     return target
 
 
-def waiting(home: Path, spec: DatasetSpec) -> Sequence[Waiting]:
+def waiting(home: Path, spec: DatasetSpec) -> Sequence[WaitingReport]:
     """The reports of a dataset that wait for their commit, oldest first; one that cannot be read is removed."""
     found = []
     for path in sorted((home / FOLDER / _REPORTS).glob("*.json")):
@@ -121,7 +121,7 @@ def waiting(home: Path, spec: DatasetSpec) -> Sequence[Waiting]:
             discard(path)
             continue
         if report.dataset == spec.name:
-            found.append(Waiting(path, report))
+            found.append(WaitingReport(path, report))
     return found
 
 

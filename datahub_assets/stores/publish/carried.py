@@ -19,7 +19,7 @@ from datahub_assets.domain.rows import Rejected, frame_of
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.history import reports, told_sources
-from datahub_assets.stores.history.reports import Waiting
+from datahub_assets.stores.history.reports import WaitingReport
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.publish.plans import Files, Plan
 from datahub_assets.stores.publish.work import Work
@@ -29,7 +29,7 @@ MOST_FILES: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedMonths:
     """Months of history that go with a commit.
 
     Attributes:
@@ -37,7 +37,7 @@ class Carried:
         ledgers: parts of the ledger of sources, by path.
     """
 
-    months: tuple[Waiting, ...] = ()
+    months: tuple[WaitingReport, ...] = ()
     uploaded: tuple[HubFile, ...] = ()
     deletes: tuple[str, ...] = ()
     ledgers: Mapping[str, pl.DataFrame] = field(default_factory=dict)
@@ -78,13 +78,13 @@ class Carried:
         return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
 
     @property
-    def _new(self) -> list[Waiting]:
+    def _new(self) -> list[WaitingReport]:
         """Those whose files are in no commit yet."""
         paths = {*(file.path for file in self.uploaded), *self.deletes}
         return [one for one in self.months if paths & {*(f.path for f in one.report.files), *one.report.deletes}]
 
 
-def choose(work: Work, base: RepoState, *, plan: Plan, most: int | None = None) -> Carried:
+def choose(work: Work, base: RepoState, *, plan: Plan, most: int | None = None) -> CarriedMonths:
     """The months that wait, as many as one commit takes; those that fit this head no more are dropped.
 
     Args:
@@ -96,9 +96,9 @@ def choose(work: Work, base: RepoState, *, plan: Plan, most: int | None = None) 
     """
     waiting = reports.waiting(work.cache.folder, work.spec)
     if not waiting or forms.not_todays(work.spec, base.files, base.forms):
-        return Carried()  # files of two forms must not meet: what is rewritten now is merged anew afterwards
+        return CarriedMonths()  # files of two forms must not meet: what is rewritten now is merged anew afterwards
     files, busy = dict(base.files), {*plan.writes, *plan.deletes}
-    chosen: list[Waiting] = []
+    chosen: list[WaitingReport] = []
     uploaded: dict[str, HubFile] = {}
     deletes: list[str] = []
     parts: set[str] = set()
@@ -124,11 +124,11 @@ def choose(work: Work, base: RepoState, *, plan: Plan, most: int | None = None) 
         deletes += [] if is_landed else report.deletes
         files = {path: file for path, file in files.items() if path not in report.deletes} | uploaded
     ledgers = _ledgers(work, base, chosen, parts)
-    return Carried(tuple(chosen), tuple(uploaded.values()), tuple(deletes), ledgers)
+    return CarriedMonths(tuple(chosen), tuple(uploaded.values()), tuple(deletes), ledgers)
 
 
 def _ledgers(
-    work: Work, base: RepoState, chosen: Collection[Waiting], paths: Collection[str]
+    work: Work, base: RepoState, chosen: Collection[WaitingReport], paths: Collection[str]
 ) -> dict[str, pl.DataFrame]:
     """The parts of the ledger of sources that change, with the lines of these months."""
     changed = {}
@@ -147,7 +147,7 @@ def _ledgers(
     return changed
 
 
-def drop_forming(work: Work, plan: Plan, small: Files, carried: Carried) -> tuple[dict[str, pl.DataFrame], int]:
+def drop_forming(work: Work, plan: Plan, small: Files, carried: CarriedMonths) -> tuple[dict[str, pl.DataFrame], int]:
     """The small files that change as rows that were not final have final versions now, and how many rows that are.
 
     One may have no rows left.
@@ -165,13 +165,13 @@ def drop_forming(work: Work, plan: Plan, small: Files, carried: Carried) -> tupl
     return changed, count
 
 
-def as_written(work: Work, carried: Carried) -> dict[str, bytes]:
+def as_written(work: Work, carried: CarriedMonths) -> dict[str, bytes]:
     """The parts of the ledger of sources as files."""
     ledger = told_sources.ledger_of(work.spec) if carried.ledgers else None
     return {path: layout.write(ledger, lines) for path, lines in carried.ledgers.items() if ledger is not None}
 
 
-def discard(carried: Carried) -> None:
+def discard(carried: CarriedMonths) -> None:
     """Their commit is made, or their content is gone."""
     for one in carried.months:
         reports.discard(one.path)

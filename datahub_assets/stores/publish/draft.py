@@ -23,7 +23,7 @@ from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import size_of
 from datahub_assets.stores.publish import carried, earlier_files, folds, moved_keys
-from datahub_assets.stores.publish.carried import Carried
+from datahub_assets.stores.publish.carried import CarriedMonths
 from datahub_assets.stores.publish.plans import Files, Plan, plan
 from datahub_assets.stores.publish.work import Work
 
@@ -55,7 +55,7 @@ class Merged:
     ledgers: tuple[MergedLedger, ...]
     outboxes: Mapping[str, Outbox]
     summary: card.Summary
-    carried: Carried
+    carried: CarriedMonths
     forming: Files
 
 
@@ -231,7 +231,9 @@ def _contents(work: Work, base: RepoState, paths: set[str]) -> dict[str, bytes]:
     return known | fetched
 
 
-def _ledgers(work: Work, base: RepoState, waiting: Mapping[str, Outbox], months: Carried) -> tuple[MergedLedger, ...]:
+def _ledgers(
+    work: Work, base: RepoState, waiting: Mapping[str, Outbox], months: CarriedMonths
+) -> tuple[MergedLedger, ...]:
     """Each ledger with the lines that wait for it, and those of months of history."""
     ledgers = ledgers_of(work.spec)
     held = _contents(work, base, {ledger.path for ledger in ledgers if ledger.path in base.files})

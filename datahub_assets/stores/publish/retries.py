@@ -17,7 +17,7 @@ from datahub_assets.domain.errors import (
     HubUnavailable,
 )
 from datahub_assets.stores.publish import carried
-from datahub_assets.stores.publish.carried import Carried
+from datahub_assets.stores.publish.carried import CarriedMonths
 from datahub_assets.stores.publish.work import Work
 
 ATTEMPTS: Final = 5
@@ -48,7 +48,7 @@ class Retries:
         self._attempt += 1
 
     @contextmanager
-    def without_gone(self, months: Carried) -> Iterator[None]:
+    def without_gone(self, months: CarriedMonths) -> Iterator[None]:
         """Where content of a month of history is gone, that month is dropped, so that it is due again.
 
         The Hub does not say whose content it is. So months are tried one at a time then.

@@ -12,7 +12,7 @@ from datahub_assets.datasets.ledgers import series_named
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.history import Month, Verdict
-from datahub_assets.ops.commands.history_source import dataset_with_source, now_ms
+from datahub_assets.ops.commands.history.options import dataset_with_source, now_ms
 from datahub_assets.ops.commands.maintenance import hub_for_commands
 from datahub_assets.settings import Settings
 from datahub_assets.stores.fill import tellings, verifying

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from datahub_assets.defs.history.history_sources import OpenSource
-from datahub_assets.ops.commands.history_source import dataset_with_source, groups_asked, months_asked, now_ms
+from datahub_assets.ops.commands.history.options import dataset_with_source, groups_asked, months_asked, now_ms
 from datahub_assets.ops.commands.maintenance import hub_for_commands
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.supervise import home_lock
@@ -34,7 +34,7 @@ Tell = Callable[[filling.Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FillOptions:
     """The options, as they were typed."""
 
     first: str
@@ -45,7 +45,7 @@ class Asked:
     dataset: str | None
 
 
-def fill(settings: Settings, asked: Asked) -> bool:
+def fill(settings: Settings, asked: FillOptions) -> bool:
     """Fill, and say what came of it; whether all that can be had is published.
 
     Raises:

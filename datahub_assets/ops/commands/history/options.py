@@ -62,7 +62,9 @@ def groups_asked(spec: DatasetSpec, text: str | None, *, otherwise: tuple[str, .
     named = [word.strip() for word in text.split(",") if word.strip()]
     unknown = [word for word in named if word not in spec.groups]
     if unknown or not named:
-        raise click.UsageError(f"no {spec.group} {', '.join(unknown) or text!r}; there are {', '.join(spec.groups)}")
+        raise click.UsageError(
+            f"no {spec.group} {', '.join(map(repr, unknown)) or repr(text)}; there are {', '.join(spec.groups)}"
+        )
     return tuple(group for group in spec.groups if group in named)
 
 
