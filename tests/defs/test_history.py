@@ -1,6 +1,8 @@
 """The history of candles in Dagster: a partition materialized for real, the jobs, and when the sensor starts them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -87,7 +89,12 @@ def test_a_month_that_is_not_over_for_the_chain_fails_its_partition(past: Bench)
 def test_what_is_asked_for_is_filled_while_another_job_commits(past: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     home = past.datahub.settings.home
     name = requests.ask(home, WISH)
-    monkeypatch.setattr("time.sleep", lambda _: (past.clock.advance(2_000), ran(past, "commit")))
+
+    def sleep(_s: float) -> None:
+        past.clock.advance(2_000)
+        assert ran(past, "commit").success
+
+    monkeypatch.setattr("time.sleep", sleep)
     assert ran(past, "fill").success
     told = requests.state(home, name)
     assert told is not None
@@ -109,9 +116,16 @@ def test_the_sensor_starts_what_there_is_to_do(past: Bench) -> None:
         with dg.build_sensor_context(instance=past.instance, resources={"datahub": datahub}) as context:
             asked = sensor.evaluate_tick(context).run_requests
         assert (sensor.job_name, len(asked or [])) == (f"ohlc_candles_history_{job}_job", 1)
-    assert {one.name: one.limit for one in past.instance.event_log_storage.get_pool_limits()}["history"] == 2
     ran(past, "commit")
     assert not history_sensor.may_commit(OHLC, datahub)
+
+
+def test_two_runs_of_history_go_at_once_at_most(tmp_path: Path) -> None:
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        history_runs.allow_runs(instance)
+        history_runs.allow_runs(instance)
+        limits = {one.name: one.limit for one in instance.event_log_storage.get_pool_limits()}
+    assert limits == {"history": history_runs.MOST_RUNS}
 
 
 def test_the_settings_ask_once_and_again_when_a_month_is_over(past: Bench) -> None:
@@ -141,7 +155,7 @@ def test_live_runs_go_first_and_those_of_history_are_kept(past: Bench) -> None:
     assert run.tags[history_runs.TAG] == "ohlc"
     assert int(run.tags["dagster/max_runtime"]) == history_runs.RUN_LIMIT_S
     live = past.run(OHLC).run_id
-    later = retention.datetime.now(retention.UTC) + retention.KEPT + retention.timedelta(hours=1)
+    later = datetime.now(UTC) + retention.KEPT + timedelta(hours=1)
     retention.delete_old(past.instance, now=later)
     kept = [past.instance.has_run(one) for one in (run_id, live)]
     assert kept == [True, False]

@@ -23,7 +23,7 @@ PATH: Final = "__path"
 class HeldRows:
     """The rows of some files of a commit, walked through in the order of their series. Use as a context manager.
 
-    The files are fetched to `folder`; each is removed again when it was walked through.
+    The files are fetched to `folder`; what is there of them has no name any more, and goes when they are closed.
 
     Raises:
         HubError: one could not be fetched, or is damaged.
@@ -34,11 +34,13 @@ class HeldRows:
         self._open = ExitStack()
         self._walks: list[_HeldFile] = []
         for number, file in enumerate(files):
-            target = folder / f"{number}.held"
+            target, portions = folder / f"{number}.held", folder / f"{number}.portions"
             _fetch(spec, file, hub=hub, revision=revision, target=target)
-            content = self._open.enter_context(target.open("rb"))
+            with target.open("rb") as content, portions.open("wb") as stream:
+                layout.in_portions(spec, content, stream, name=f"{file.path} at {revision}")
             target.unlink()
-            runs = layout.series_runs(spec, content, name=f"{file.path} at {revision}")
+            runs = layout.series_runs(spec, self._open.enter_context(portions.open("rb")))
+            portions.unlink()
             self._walks.append(_HeldFile(file.path, runs))
 
     def __enter__(self) -> Self:

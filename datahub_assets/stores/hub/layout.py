@@ -22,7 +22,7 @@ from datahub_assets.stores.forms import OtherForm
 ROW_GROUP_ROWS: Final = 50_000
 """Fixed row groups: a sorted file that grows at its end keeps its leading bytes, which the Hub stores once."""
 
-_PORTION_ROWS: Final = 16_384
+_PORTION_ROWS: Final = 4_096
 
 _OPTIONS: Final = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
 
@@ -118,38 +118,46 @@ def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -
     writer.close()
 
 
-def series_runs(spec: DatasetSpec, file: BinaryIO, *, name: str) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The rows of a file in portions of one series each, in the order of the series; a series may take several.
+def in_portions(spec: DatasetSpec, file: BinaryIO, target: BinaryIO, *, name: str) -> None:
+    """Write the rows of a file as an Arrow stream of small portions, by their series and in today's form.
 
-    Only a portion is held at a time, unless somebody else wrote the file in another order. Where rows form no series,
-    all are of the series "".
+    A parquet file can be read a row group at a time at best; of dozens that are walked through together that is much.
 
     Raises:
-        HubFileDamaged, HubContentInvalid: as `read` to rewrite.
+        HubFileDamaged, HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
     """
     with _named(name):
         with _read_from(name):
             source = pq.ParquetFile(file, page_checksum_verification=True)
         forms.refuse_other_columns(spec, source.schema_arrow)
-        for portion in _in_order(spec, source, name=name):
-            rows = _frame(forms.as_today(spec, portion))
-            if spec.series is None:
-                yield "", rows
-                continue
-            for (series,), part in rows.partition_by(spec.series, as_dict=True, maintain_order=True).items():
-                yield str(series), part
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(target, spec.arrow_schema(), options=options) as stream:
+            for group in _in_order(spec, source, name=name):
+                stream.write_table(forms.as_today(spec, group).combine_chunks(), max_chunksize=_PORTION_ROWS)
+
+
+def series_runs(spec: DatasetSpec, portions: BinaryIO) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The rows of such a stream by their series, in order; a series may take several turns. One portion is held.
+
+    Where rows form no series, all are of the series "".
+    """
+    for portion in pa.ipc.open_stream(portions):
+        rows = _frame(pa.Table.from_batches([portion]))
+        if spec.series is None:
+            yield "", rows
+            continue
+        for (series,), part in rows.partition_by(spec.series, as_dict=True, maintain_order=True).items():
+            yield str(series), part
 
 
 def _in_order(spec: DatasetSpec, source: pq.ParquetFile, *, name: str) -> Iterator[pa.Table]:
-    """The rows of a file by their series, in portions."""
-    if spec.series is None or _frame(source.read(columns=[spec.series]))[spec.series].is_sorted():
-        batches = source.iter_batches(batch_size=_PORTION_ROWS)
-        while True:
+    """The row groups of a file, if they are in the order of their series; else all of it at once, sorted."""
+    series = spec.series
+    if series is None or _frame(source.read(columns=[series]))[series].is_sorted():
+        for number in range(source.num_row_groups):
             with _read_from(name):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield pa.Table.from_batches([batch])
+                group = source.read_row_group(number)
+            yield group
     else:
         with _read_from(name):
             table = source.read()
