@@ -69,13 +69,19 @@ async def _no_wait(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def opened(exchange: FakeBinance, archive: FakeArchive, *, silence_timeout_s: float = 8.0) -> CandleHistory:
+def opened(
+    exchange: FakeBinance,
+    archive: FakeArchive,
+    *,
+    silence_timeout_s: float = 8.0,
+    symbols: tuple[str, ...] = ("ETHUSDT", "BTCUSDT"),
+) -> CandleHistory:
     """A reader of these hosts, which waits for nothing."""
     settings = CandleSettings(
         binance_base_urls=(exchange.url,),
         binance_archive_url=archive.url,
         binance_archive_list_url=archive.list_url,
-        symbols=("ETHUSDT", "BTCUSDT"),
+        symbols=symbols,
     )
     return CandleHistory(
         settings,

@@ -10,10 +10,12 @@ from polars.testing import assert_frame_equal
 
 from datahub_assets.datasets.candles.archive import csv_rows
 from datahub_assets.datasets.candles.archive.csv_rows import rows_of
+from datahub_assets.datasets.candles.archive.placing import TimeSpan, placed
 from datahub_assets.datasets.candles.archive.unzip import UnreadableFile
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import read_klines
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.domain.fields import AHEAD_LIMIT_MS, EARLIEST_MS
 from datahub_assets.domain.rows import frame_of
 from datahub_assets.domain.times import HOUR_MS
 
@@ -28,29 +30,12 @@ NUMBERS = [1, 2, 3, 4, 5, 7, 8, 9, 10]
 
 parsed = st.sampled_from(["0", "-1", "-0.5", "0.00000000", "9" * 400, "51690", "52131.86", "47499.99", "00.5", "-0"])
 """What polars reads as a number."""
-spelt = st.sampled_from(
-    [
-        "",
-        "1e5",
-        "nan",
-        "NaN",
-        "inf",
-        "-inf",
-        ".5",
-        "5.",
-        "-.0",
-        "+5",
-        " 5",
-        "5 ",
-        "abc",
-        "1_0",
-        '"1"',
-        "12.0",
-        "1.5",
-        "٣",
-    ]
+SPELT = (
+    *("", "1e5", "nan", "NaN", "inf", "-inf", ".5", "5.", "-.0", "+5", " 5", "5 ", "abc", "1_0", '"1"', "12.0", "1.5"),
+    "٣",
 )
 """What it reads as none, or otherwise than the live check."""
+spelt = st.sampled_from(SPELT)
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -120,6 +105,33 @@ def test_whatever_stands_in_a_field_both_say_the_same(data: st.DataObject, count
     same_as_live(fields, in_us=in_us)
 
 
+@pytest.mark.parametrize("text", SPELT)
+def test_each_spelling_is_refused_where_nothing_else_is_odd(text: str) -> None:
+    for column in (*TIMES, *NUMBERS):
+        same_as_live(lines([{}, {column: text}, {}], [{}] * 3), in_us=False)
+
+
+LATEST_MS = NOW_MS + AHEAD_LIMIT_MS
+
+
+@pytest.mark.parametrize("in_us", [False, True])
+@pytest.mark.parametrize(
+    ("opened", "closed"),
+    [
+        (EARLIEST_MS - 1, EARLIEST_MS + HOUR_MS),
+        (EARLIEST_MS, EARLIEST_MS),
+        (LATEST_MS, LATEST_MS + HOUR_MS),
+        (LATEST_MS + 1, LATEST_MS + HOUR_MS),
+        (LATEST_MS, LATEST_MS + HOUR_MS + 1),
+        (NOW_MS - 1, NOW_MS - 1),
+        (NOW_MS, NOW_MS),
+    ],
+)
+def test_times_are_believed_as_far_as_by_the_live_check(opened: int, closed: int, in_us: bool) -> None:
+    usual = [opened - OPEN_MS - HOUR_MS, closed - OPEN_MS - 2 * HOUR_MS + 1]
+    same_as_live(lines([{}, {}], [{}, dict(zip(TIMES, usual, strict=True))], in_us=in_us), in_us=in_us)
+
+
 def test_a_row_out_of_bounds_costs_no_other_row_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[int] = []
 
@@ -174,7 +186,17 @@ def test_microseconds_become_milliseconds() -> None:
 def test_a_candle_that_opens_within_a_millisecond_is_told() -> None:
     later = ",".join(lines([{}], [{}], in_us=True)[0]).replace(f"{OPEN_MS}000", f"{OPEN_MS}001") + "\n"
     assert read(later).unaligned == {OPEN_MS}
+    span = TimeSpan("2024-11-01", OPEN_MS, OPEN_MS + 24 * HOUR_MS)
+    frame, remarks = placed(read(later), span, step_ms=HOUR_MS)
+    assert (frame.height, remarks) == (0, ("1 row (2024-11-01T00:00:00Z) off the grid: set aside",))
     assert read(later.replace("2888237", "12.0")).unaligned == {OPEN_MS}, "also where each line is looked at"
+
+
+def test_rows_come_in_order_of_time() -> None:
+    text = "".join(",".join(line) + "\n" for line in reversed(lines([{}] * 3, [{}] * 3)))
+    frame, remarks = placed(read(text), TimeSpan("2024-11-01", OPEN_MS, OPEN_MS + 24 * HOUR_MS), step_ms=HOUR_MS)
+    assert frame["timestamp"].dt.epoch("ms").to_list() == [OPEN_MS, OPEN_MS + HOUR_MS, OPEN_MS + 2 * HOUR_MS]
+    assert remarks == ()
 
 
 @pytest.mark.parametrize(

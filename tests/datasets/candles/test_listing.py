@@ -17,6 +17,15 @@ def test_the_settings_pairs_are_meant_where_none_are_named(market: Market) -> No
     assert series(market) == [("BTCUSDT", "1h"), ("ETHUSDT", "1h")]
 
 
+def test_a_pair_of_the_settings_that_nobody_knows_keeps_no_other_out(
+    market: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(market.exchange, market.archive, symbols=("BTCUSDT", "MISSPELT")) as history:
+        found = history.series("1h", NOVEMBER, wanted=None, with_delisted=False)
+    assert found == [("BTCUSDT", "1h")]
+    assert "has MISSPELT of DATAHUB_SYMBOLS: left out" in caplog.text
+
+
 def test_all_of_a_quote_are_those_that_are_traded(market: Market) -> None:
     assert series(market, "all:BTC") == [("BNBBTC", "1h"), ("ETHBTC", "1h")]
     traded = series(market, "all:USDT")

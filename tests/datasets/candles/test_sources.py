@@ -1,5 +1,6 @@
 """Which source is asked for what, what is believed, and what is said of rows that nobody has."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -54,6 +55,7 @@ def test_the_archive_has_wide_candles_of_a_pair_the_exchange_forgot(market: Mark
     found = market.fetch("ETHUSDT", "4h")
     assert verdicts(found) == [("rest", Verdict.NO_FILE, 0), ("monthly", Verdict.COMPLETE, 180)]
     assert "Invalid symbol" in detail(found, "rest")
+    assert len(market.exchange.requested(path="klines")) == 1
     assert rows_of(found) == market.truth("ETHUSDT", "4h", NOVEMBER)
     assert found.done
 
@@ -95,7 +97,7 @@ def test_a_monthly_file_that_disagrees_is_replaced_by_daily_ones(market: Market)
     found = market.fetch(month=month)
     count = (month.end_ms - month.start_ms) // DAY_MS
     assert verdicts(found) == [("monthly", Verdict.DISAGREES, 0), *[("daily", Verdict.COMPLETE, 24)] * count]
-    assert detail(found).startswith("24 of 24 rows are others in http://")
+    assert re.fullmatch(r"24 of 24 rows are others in http://\S+\.zip \(the first of \S+\)", detail(found))
     assert rows_of(found) == market.truth("BTCUSDT", "1h", month)
     assert found.corrections is not None
     assert found.corrections.height == 24 * count
@@ -293,6 +295,15 @@ def test_a_monthly_file_that_cannot_be_asked_for_is_asked_for_again(market: Mark
     market.archive.fail("server_error", times=None, path="/monthly/")
     found = market.fetch()
     assert (rows_of(found), found.done) == (market.truth("BTCUSDT", "1h", NOVEMBER), False)
+
+
+def test_while_the_exchange_wants_a_pause_the_archive_is_asked_alone(market: Market) -> None:
+    market.exchange.fail("rate_limited", times=1, path="klines", retry_after_s=500)
+    with opened(market.exchange, market.archive) as other:
+        for history in (market.history, other):
+            found = history.fetch(("BTCUSDT", "4h"), NOVEMBER)
+            assert (verdicts(found), found.done) == ([("monthly", Verdict.COMPLETE, 180)], False)
+    assert len(market.exchange.requested(path="klines")) == 1
 
 
 def test_a_month_that_is_not_over_is_refused(market: Market) -> None:

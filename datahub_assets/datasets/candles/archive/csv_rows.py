@@ -39,8 +39,8 @@ _KINDS: Final = {column.name: column.kind for column in OHLC.columns}
 _SCHEMA: Final = {
     name: pl.Float64() if _KINDS.get(name, ColumnKind.NUMBER) is ColumnKind.NUMBER else pl.Int64() for name in _NAMES
 }
-_OTHER_SPELLINGS: Final = (b"e", b"E", b"n", b"N", b"+", b" ", b"\t", b"\r")
-"""Of numbers that polars reads and a live check does not: 1e5, nan, +5, and such."""
+_OTHER_SPELLINGS: Final = (b"e", b"E", b"+", b" ", b"\t", b"\r")
+"""Of numbers that polars reads and a live check does not: 1e5, +5, and such. What is not finite breaks a bound."""
 _CHUNK: Final = 2**16
 """So many characters are looked at together: they stay in the processor's cache."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,1000}")
@@ -106,18 +106,15 @@ def _body(content: bytes) -> tuple[bytes, bool]:
 
 
 def _table(body: bytes) -> pl.DataFrame | None:
-    """The numbers of all lines, a row each; None where only a look at each line tells."""
+    """The numbers of all lines, a row for each, also for an empty one; None where only a look at each line tells."""
     if not body or any(spelling in body for spelling in _OTHER_SPELLINGS):
         return None
-    characters = np.frombuffer(body, dtype=np.uint8)
-    if _has_bare_dots(characters):
+    if _has_bare_dots(np.frombuffer(body, dtype=np.uint8)):
         return None
     try:
-        table = pl.read_csv(body, has_header=False, schema=_SCHEMA, quote_char=None)
+        return pl.read_csv(body, has_header=False, schema=_SCHEMA, quote_char=None).select(_READ)
     except pl.exceptions.PolarsError:
         return None
-    counted = np.count_nonzero(characters == ord("\n")) + (not body.endswith(b"\n"))
-    return table.select(_READ) if table.height == counted else None
 
 
 def _has_bare_dots(characters: NDArray[np.uint8]) -> bool:
@@ -162,13 +159,12 @@ def _unaligned_of(klines: list[list[object]], *, in_us: bool) -> frozenset[int]:
 
 
 def _broken(interval: Interval, now_ms: int) -> pl.Expr:
-    """Whether the live check might refuse a row: by its times (as `rows.py` has them), its bounds, or a field lacks."""
+    """Whether the live check might refuse a row: by its times (as `rows.py` has them), bounds, or what it lacks."""
     opened, closed = pl.col("timestamp"), pl.col("close_time")
     latest = now_ms + AHEAD_LIMIT_MS
     times = (opened < EARLIEST_MS) | (opened > latest) | (closed < opened) | (closed > latest + interval.length_ms)
-    lacking = [pl.col(name).is_null() for name in _READ]
     bounds = [broken for broken, _ in broken_bounds(OHLC)]
-    return pl.any_horizontal(times, *lacking, *bounds).fill_null(value=True)
+    return pl.any_horizontal(times, *bounds).fill_null(value=True)  # a bound of each column: null where it lacks
 
 
 def _finished(table: pl.DataFrame, lines: "_Lines") -> pl.DataFrame:

@@ -147,7 +147,9 @@ def runs(slots: Slots) -> Iterator[tuple[int, int]]:
 
 
 def _compare(less: MonthPart, more: MonthPart) -> None:
-    """Believe `less` no more where `more` has other values for the same rows."""
+    """Believe `less` no more where `more` has other values for the same rows; the first time that is found."""
+    if not less.believed:
+        return
     pairs = less.rows.join(more.rows, on="timestamp", suffix=_NOW)
     other = pairs.filter(pl.any_horizontal(pl.col(name) != pl.col(name + _NOW) for name in _VALUES))
     if other.is_empty():

@@ -46,6 +46,7 @@ class MonthReader:
         self._symbol, self._interval, self._month = symbol, interval, month
         self.held = Held(symbol, interval.name, month, step_ms=interval.length_ms)
         self.failed: list[SourceError] = []
+        self._is_unknown = False
 
     @property
     def is_wide(self) -> bool:
@@ -76,10 +77,6 @@ class MonthReader:
     def _try(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except SourceRejected as error:  # of the exchange: it does not know the pair (any more)
-            part = self._part(Kind.REST, self._whole, self._upstream.rest_url, verdict=Verdict.NO_FILE)
-            part.remarks.append(str(error))
-            self.held.add(part)
         except SourceError as error:
             self.failed.append(error)
 
@@ -143,7 +140,16 @@ class MonthReader:
             self._ask(TimeSpan("the question", start_ms, end_ms))
 
     def _ask(self, span: TimeSpan) -> None:
-        answer = self._upstream.klines(self._symbol, self._interval, start_ms=span.start_ms, end_ms=span.end_ms)
+        if self._is_unknown:
+            return
+        try:
+            answer = self._upstream.klines(self._symbol, self._interval, start_ms=span.start_ms, end_ms=span.end_ms)
+        except SourceRejected as error:  # it does not know the pair, or not any more
+            part = self._part(Kind.REST, span, self._upstream.rest_url, verdict=Verdict.NO_FILE)
+            part.remarks.append(str(error))
+            self.held.add(part)
+            self._is_unknown = True
+            return
         self.held.asked[self.held.within(span)] = True
         part = self._part(Kind.REST, span, answer.url)
         part.rows, part.rejected = answer.frame, answer.rejected

@@ -38,6 +38,7 @@ class CandleHistory:
         answer_timeout_s: float = 120.0,
     ) -> None:
         self._settings = settings
+        self._log = log
         self._upstream = Upstream(
             settings,
             clock=clock,
@@ -70,11 +71,10 @@ class CandleHistory:
         """
         interval(group)
         self._past(month)
+        pairs, listed = self._upstream.pairs(), self._symbols()
         if wanted is None:
-            symbols = self._settings.symbols
-            wanted = (symbols,) if isinstance(symbols, str) else symbols
-        pairs = self._upstream.pairs()
-        found = chosen(wanted, listed=self._symbols(), pairs=pairs, with_delisted=with_delisted)
+            wanted = self._of_settings({*pairs, *listed})
+        found = chosen(wanted, listed=listed, pairs=pairs, with_delisted=with_delisted)
         return [(symbol, group) for symbol in found]
 
     def fetch(self, series: Series, month: Month) -> SeriesMonth:
@@ -89,6 +89,15 @@ class CandleHistory:
         reader = MonthReader(self._upstream, symbol=symbol, interval=interval(name), month=month)
         reader.read()
         return outcome(reader, self._upstream)
+
+    def _of_settings(self, known: Collection[str]) -> Collection[str]:
+        """The pairs of the settings; one that nobody knows keeps no other from being filled."""
+        symbols = self._settings.symbols
+        if isinstance(symbols, str):
+            return (symbols,)
+        if unknown := [symbol for symbol in symbols if symbol not in known]:
+            self._log.warning("neither Binance nor its archive has %s of DATAHUB_SYMBOLS: left out", ", ".join(unknown))
+        return [symbol for symbol in symbols if symbol in known]
 
     def _past(self, month: Month) -> None:
         if month.end_ms > self._upstream.clock():

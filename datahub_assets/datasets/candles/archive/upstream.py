@@ -194,6 +194,7 @@ class Upstream:
     async def _known_pairs(self) -> Mapping[str, Pair]:
         async with self._asking_pairs:
             now_ms = self.clock()
+            PAUSES.check(self._hosts.name, not_before_ms=0, now_ms=now_ms)
             if self._pairs_at is None or now_ms - self._pairs_at > _HOLD_MS:
                 self._ahead_ms = await self._binance.server_time() - now_ms
                 self._pairs = _by_name(await self._binance.pairs())
