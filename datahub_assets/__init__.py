@@ -1,6 +1,8 @@
 """The workers of the Data Hub: they fetch, check, keep and publish rows.
 
 cli                     `datahub …`
+cli_history             `datahub history …`
+cli_support             what all commands share
 definitions             Dagster's only entry
 settings                all settings, read from the environment
 settings_table          the table of them, for people

@@ -6,65 +6,26 @@ Exit codes: 0 done and well, 1 it could not be done or something is not well, 2 
 
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, NoReturn, ParamSpec
+from typing import NoReturn
 
 import click
 
-from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.domain.errors import DataHubError, SettingsError
-from datahub_assets.ops.supervise import home
+from datahub_assets.cli_history import history
+from datahub_assets.cli_support import ANY_DATASET, dataset_option, ends_well, examples, make_home
+from datahub_assets.domain.errors import DataHubError
 from datahub_assets.settings import Settings
 from datahub_assets.settings_table import setting_rows
-from datahub_system.files.private import UnsafePath, check_file, private_umask
-
-P = ParamSpec("P")
-_ANY = next(iter(DATASETS))
-_dataset = click.option("--dataset", "name", metavar="NAME", help=f"one of {', '.join(DATASETS)} instead of all")
-
-
-def _ends_well(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
-    """Load the settings, check whose the home is, run the command; print errors of ours and exit with their code."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            settings = Settings.from_env()
-            home.check(settings.home)
-            command(settings, *args, **kwargs)
-        except SettingsError as error:
-            _fail(error, code=2)
-        except (DataHubError, UnsafePath) as error:
-            _fail(error, code=1)
-
-    return run
-
-
-def _make_home(settings: Settings) -> None:
-    """Have the home, for a command that writes; what a person should know of it is printed."""
-    for note in home.make(settings.home):
-        click.echo(f"warning: {note}", err=True)
-
-
-def _fail(error: DataHubError | UnsafePath, *, code: int) -> NoReturn:
-    click.echo(f"datahub: {error}", err=True)
-    sys.exit(code)
-
-
-def _examples(*lines: str) -> str:
-    r"""An epilog click leaves as it is (\b)."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+from datahub_system.files.private import check_file, private_umask
 
 
 def _settings_epilog() -> str:
     rows = [f"  {row.variable}\n      {row.description} [{row.default}]" for row in setting_rows()]
-    return "\b\nEnvironment:\n" + "\n".join(rows) + "\n\n" + _examples("datahub up", "DATAHUB_API_PORT=8000 datahub up")
+    return "\b\nEnvironment:\n" + "\n".join(rows) + "\n\n" + examples("datahub up", "DATAHUB_API_PORT=8000 datahub up")
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog=_examples("datahub up", "datahub status", "datahub COMMAND --help"),
+    epilog=examples("datahub up", "datahub status", "datahub COMMAND --help"),
 )
 @click.version_option(package_name="crypto-data-hub")
 def main() -> None:
@@ -73,7 +34,7 @@ def main() -> None:
 
 
 @main.command(epilog=_settings_epilog())
-@_ends_well
+@ends_well
 def up(settings: Settings) -> None:
     """Run everything in the foreground until Ctrl-C: embedded Hub, Dagster, API."""
     from datahub_assets.ops.commands.up import up as run  # noqa: PLC0415
@@ -83,7 +44,7 @@ def up(settings: Settings) -> None:
 
 @main.group(
     invoke_without_command=True,
-    epilog=_examples("datahub token", "datahub token add laptop", 'curl -H "Authorization: Bearer $(datahub token)" …'),
+    epilog=examples("datahub token", "datahub token add laptop", 'curl -H "Authorization: Bearer $(datahub token)" …'),
 )
 @click.pass_context
 def token(context: click.Context) -> None:
@@ -92,7 +53,7 @@ def token(context: click.Context) -> None:
         _print_token()
 
 
-@_ends_well
+@ends_well
 def _print_token(settings: Settings) -> None:
     found = settings.token_path.read_text(encoding="ascii").strip() if check_file(settings.token_path) else None
     if not settings.embedded_hub:
@@ -104,24 +65,24 @@ def _print_token(settings: Settings) -> None:
     click.echo(found)
 
 
-@token.command("add", epilog=_examples("datahub token add laptop"))
+@token.command("add", epilog=examples("datahub token add laptop"))
 @click.argument("name")
-@_ends_well
+@ends_well
 def token_add(settings: Settings, name: str) -> None:
     """Make a read-only token for a client and print it, once."""
     _localhub_token(settings, "--add", name, "--revoke-with", f"datahub token revoke {name}", makes=True)
 
 
-@token.command("list", epilog=_examples("datahub token list"))
-@_ends_well
+@token.command("list", epilog=examples("datahub token list"))
+@ends_well
 def token_list(settings: Settings) -> None:
     """List the tokens made for clients, oldest first: name, user, role."""
     _localhub_token(settings, "--list")
 
 
-@token.command("revoke", epilog=_examples("datahub token revoke laptop"))
+@token.command("revoke", epilog=examples("datahub token revoke laptop"))
 @click.argument("name")
-@_ends_well
+@ends_well
 def token_revoke(settings: Settings, name: str) -> None:
     """End a client's token: the embedded Hub refuses it at once, the API within five minutes."""
     _localhub_token(settings, "--revoke", name)
@@ -131,12 +92,12 @@ def _localhub_token(settings: Settings, *arguments: str, makes: bool = False) ->
     if not settings.embedded_hub:
         raise DataHubError(f"tokens of {settings.hub_endpoint} are made and ended in your account's settings there")
     if makes:
-        _make_home(settings)
+        make_home(settings)
     _localhub("token", "--home", str(settings.localhub_home), "--token-file", str(settings.token_path), *arguments)
 
 
-@main.command(epilog=_examples("datahub status", "datahub status && echo all well"))
-@_ends_well
+@main.command(epilog=examples("datahub status", "datahub status && echo all well"))
+@ends_well
 def status(settings: Settings) -> None:
     """Show each dataset: rows, newest row, lag, last commit, last error, gaps. Exits 1 when something needs a look."""
     from datahub_assets.ops.commands.report import print_status  # noqa: PLC0415
@@ -144,8 +105,8 @@ def status(settings: Settings) -> None:
     sys.exit(0 if print_status(settings) else 1)
 
 
-@main.command(epilog=_examples("datahub doctor"))
-@_ends_well
+@main.command(epilog=examples("datahub doctor"))
+@ends_well
 def doctor(settings: Settings) -> None:
     """Check everything live (upstreams, cache, publish and read back, API) and say how to fix what is not well."""
     from datahub_assets.ops.commands.report import print_findings  # noqa: PLC0415
@@ -154,16 +115,16 @@ def doctor(settings: Settings) -> None:
 
 
 @main.command(
-    epilog=_examples(
+    epilog=examples(
         "datahub quarantine",
-        f"datahub quarantine --dataset {_ANY} --raw",
+        f"datahub quarantine --dataset {ANY_DATASET} --raw",
         "datahub quarantine --json | jq '.groups[] | select(.last_seen > \"2025-12\")'",
     )
 )
-@_dataset
+@dataset_option
 @click.option("--raw", is_flag=True, help="also what upstream sent, for the rows seen last")
 @click.option("--json", "as_json", is_flag=True, help="one JSON document")
-@_ends_well
+@ends_well
 def quarantine(settings: Settings, *, name: str | None, raw: bool, as_json: bool) -> None:
     """Show the rows that failed their checks, by what they are of and why, those seen last first. Only reads."""
     from datahub_assets.ops.commands import maintenance, rejected_rows  # noqa: PLC0415
@@ -172,14 +133,14 @@ def quarantine(settings: Settings, *, name: str | None, raw: bool, as_json: bool
     click.echo(rejected_rows.as_json(found) if as_json else rejected_rows.as_text(found))
 
 
-@main.command("settings", epilog=_examples("datahub settings"))
+@main.command("settings", epilog=examples("datahub settings"))
 def settings_() -> None:
     """Print the table of settings: variable, default, meaning."""
     for row in setting_rows():
         click.echo(f"{click.style(row.variable, bold=True)}  [{row.default}]\n    {row.description}")
 
 
-@main.command("datasets", epilog=_examples("datahub datasets"))
+@main.command("datasets", epilog=examples("datahub datasets"))
 def datasets_() -> None:
     """List the datasets: name, title, repo on the Hub, and the package that brings each."""
     from datahub_assets.ops.commands.datasets import listing  # noqa: PLC0415
@@ -192,15 +153,15 @@ def cache() -> None:
     """Care for the SQLite cache."""
 
 
-@cache.command(epilog=_examples("datahub cache rebuild", "datahub cache rebuild --yes"))
+@cache.command(epilog=examples("datahub cache rebuild", "datahub cache rebuild --yes"))
 @click.option("--yes", is_flag=True, help="do not ask")
-@_ends_well
+@ends_well
 def rebuild(settings: Settings, *, yes: bool) -> None:
     """Set the cache aside and make a new one from the Hub. Stop `datahub up` first."""
     from datahub_assets.ops.commands import maintenance  # noqa: PLC0415
     from datahub_assets.ops.supervise import home_lock  # noqa: PLC0415
 
-    _make_home(settings)
+    make_home(settings)
     with home_lock.held(settings.home):
         if not yes:
             click.confirm(
@@ -215,10 +176,10 @@ def hub() -> None:
     """Care for the datasets on the Hub."""
 
 
-@hub.command(epilog=_examples("datahub hub squash", f"datahub hub squash --dataset {_ANY} --yes"))
-@_dataset
+@hub.command(epilog=examples("datahub hub squash", f"datahub hub squash --dataset {ANY_DATASET} --yes"))
+@dataset_option
 @click.option("--yes", is_flag=True, help="do not ask")
-@_ends_well
+@ends_well
 def squash(settings: Settings, *, name: str | None, yes: bool) -> None:
     """Fold the history of the datasets into one commit each; tags today's state first. Cannot be undone."""
     from datahub_assets.ops.commands import maintenance  # noqa: PLC0415
@@ -227,7 +188,7 @@ def squash(settings: Settings, *, name: str | None, yes: bool) -> None:
     click.echo(maintenance.SQUASH_LOSES)
     if not yes:
         click.confirm(f"Squash {', '.join(spec.repo_name for spec in specs)} on {settings.hub_endpoint}?", abort=True)
-    _make_home(settings)
+    make_home(settings)
     for spec in specs:
         done = maintenance.squash_history(settings, spec)
         click.echo(f"{spec.repo_name}: one commit {done.after[:12]}; the state before is tagged {done.tag}")
@@ -235,7 +196,7 @@ def squash(settings: Settings, *, name: str | None, yes: bool) -> None:
 
 @main.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    epilog=_examples("datahub localhub serve --home ./hub --port 7870"),
+    epilog=examples("datahub localhub serve --home ./hub --port 7870"),
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def localhub(arguments: tuple[str, ...]) -> None:
@@ -246,6 +207,9 @@ def localhub(arguments: tuple[str, ...]) -> None:
 def _localhub(*arguments: str) -> NoReturn:
     """The Hub stands alone, so it is a process of its own; its exit code is ours."""
     sys.exit(subprocess.run([sys.executable, "-m", "localhub", *arguments], check=False).returncode)  # noqa: S603
+
+
+main.add_command(history)
 
 
 if __name__ == "__main__":

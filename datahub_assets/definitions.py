@@ -7,6 +7,8 @@ import dagster as dg
 from datahub_assets.datasets.registry import PACKAGES
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain
+from datahub_assets.defs.history.history_definitions import history_definitions
+from datahub_assets.defs.history.history_sources import source_of
 from datahub_assets.defs.hub_maintenance import hub_maintenance, hub_maintenance_schedule
 from datahub_assets.defs.jobs import chain_definitions
 from datahub_assets.defs.resources import KEY, DataHubResource
@@ -20,6 +22,8 @@ def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Defi
 
     A dataset's source asset is `source_asset` in the module `asset` of its package.
 
+    One whose package has a module `history` has an asset of history too, with what `history_source` there opens.
+
     Raises:
         DatasetInvalid: a package has no such asset.
     """
@@ -28,6 +32,11 @@ def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Defi
         for package, spec in PACKAGES.items()
         if spec in settings.collected
     ]
+    histories = [
+        history_definitions(spec, open_source=open_source, settings=settings)
+        for package, spec in PACKAGES.items()
+        if (open_source := source_of(spec, package=package)) is not None
+    ]
     common = dg.Definitions(
         jobs=[hub_maintenance],
         schedules=[hub_maintenance_schedule],
@@ -35,7 +44,7 @@ def build(settings: Settings, datahub: DataHubResource | None = None) -> dg.Defi
         resources={KEY: datahub or DataHubResource(settings)},
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(*chains, common)
+    return dg.Definitions.merge(*chains, *histories, common)
 
 
 def _source_asset(package: str, spec: DatasetSpec) -> dg.AssetsDefinition:

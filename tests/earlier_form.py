@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.files.data_files import SUFFIX
+from datahub_assets.domain.files.hub_files import HubFile
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.hub.layout import ROW_GROUP_ROWS
 
@@ -46,16 +47,16 @@ class EarlierHub(Hub):
         spec: DatasetSpec,
         *,
         writes: Mapping[str, bytes | Path],
+        uploaded: Iterable[HubFile] = (),
         deletes: Iterable[str],
         message: str,
         description: str = "",
         parent: str,
     ) -> str:
-        """As `Hub.commit`."""
+        """As `Hub.commit`; what was uploaded before goes as it is."""
         before = {path: earlier(content) if path.endswith(SUFFIX) else content for path, content in _read(writes)}
-        return super().commit(
-            spec, writes=before, deletes=deletes, message=message, description=description, parent=parent
-        )
+        told = {"message": message, "description": description, "parent": parent}
+        return super().commit(spec, writes=before, uploaded=uploaded, deletes=deletes, **told)
 
 
 def _read(writes: Mapping[str, bytes | Path]) -> Iterator[tuple[str, bytes]]:

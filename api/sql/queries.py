@@ -15,7 +15,7 @@ from api.http.form import choose_form
 from api.http.parameters import AsOf, FormatName, Numbers, choose_revision
 from api.http.reading import check_depth
 from api.sql.service import Statement
-from datahub_assets.datasets.ledgers import parts_of
+from datahub_assets.datasets.ledgers import published_parts_of
 from datahub_assets.datasets.registry import DATASETS
 
 MOST_VALUES: Final = 1_000
@@ -23,7 +23,7 @@ MOST_VALUES: Final = 1_000
 MOST_VALUE_BYTES: Final = 128 * 1024
 PARAMS_BOUNDS: Final = f"at most {MOST_VALUES:,} values, nested ones too, in {MOST_VALUE_BYTES >> 10} KiB of JSON"
 Values = list[Any] | dict[str, Any]
-_NAMES: Final = dict.fromkeys(part.name for spec in DATASETS.values() for part in parts_of(spec))
+_NAMES: Final = dict.fromkeys(part.name for spec in DATASETS.values() for part in published_parts_of(spec))
 TABLES: Final = ", ".join(f"`{name}`" for name in (*DATASETS, *(name for name in _NAMES if name not in DATASETS)))
 """The names of all tables, as descriptions list them: the datasets, then the ledgers."""
 ONE_ANSWER: Final = (

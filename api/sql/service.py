@@ -31,7 +31,7 @@ from api.http.reading import RevisionChoice
 from api.sql.sandbox.errors import SqlRejected, SqlUnavailable
 from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
-from datahub_assets.datasets.ledgers import parts_of
+from datahub_assets.datasets.ledgers import published_parts_of
 
 REPEATABLE: Final = "X-Repeatable"
 """`false` with an answer of now: the same statement may answer differently at the same commits."""
@@ -99,9 +99,9 @@ class SqlAnswers:
 
     def _check_there(self, statement: Statement, pinned: Sequence[Pinned]) -> None:
         """Raise RevisionUnknown or DatasetNotReady for a table that is not there yet, or was not at that time."""
-        there = {part.name for entry in pinned for part in parts_of(entry.snapshot.spec)}
+        there = {part.name for entry in pinned for part in published_parts_of(entry.snapshot.spec)}
         for dataset in self._engine.datasets.values():
-            tables = [re.escape(part.name) for part in parts_of(dataset.spec) if part.name not in there]
+            tables = [re.escape(part.name) for part in published_parts_of(dataset.spec) if part.name not in there]
             if tables and re.search(rf"\b({'|'.join(tables)})\b", statement.sql, re.IGNORECASE):
                 dataset.find(as_of_ms=statement.choice.as_of_ms)
 
@@ -173,7 +173,7 @@ class SandboxCollector(Collector):
 
 def _used(pinned: Sequence[Pinned], tables: Sequence[str]) -> list[Pinned]:
     """The datasets whose tables a statement reads; all of them where it reads none."""
-    used = [entry for entry in pinned if any(part.name in tables for part in parts_of(entry.snapshot.spec))]
+    used = [entry for entry in pinned if any(part.name in tables for part in published_parts_of(entry.snapshot.spec))]
     return used or list(pinned)
 
 

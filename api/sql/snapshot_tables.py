@@ -11,7 +11,7 @@ from api.engine.snapshot import Snapshot
 from api.history.ledger_files import todays_file
 from api.sql.sandbox.errors import SqlUnavailable
 from api.sql.sandbox.snapshot import SqlSnapshot, SqlTable
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import published_ledgers_of
 from datahub_assets.domain.errors import HubContentInvalid
 from datahub_assets.domain.ledgers import LedgerSpec
 
@@ -74,7 +74,7 @@ def _tables(snapshots: Sequence[Snapshot]) -> dict[str, SqlTable]:
     for snapshot in snapshots:
         spec = snapshot.spec
         tables[spec.name] = SqlTable(spec.arrow_schema(), tuple(_rows_of(snapshot)))
-        for ledger in ledgers_of(spec):
+        for ledger in published_ledgers_of(spec):
             before = tables.get(ledger.name, SqlTable(ledger.arrow_schema()))
             files = dict.fromkeys((*before.files, *_lines_of(snapshot, ledger)))
             tables[ledger.name] = SqlTable(before.schema, tuple(files))

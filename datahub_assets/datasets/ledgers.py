@@ -1,4 +1,4 @@
-"""Which ledgers a dataset has, and what their lines say: missing rows, and values corrected afterwards."""
+"""Which ledgers a dataset has, and what their lines say: missing rows, values corrected afterwards, and sources."""
 
 import json
 from collections.abc import Mapping
@@ -10,11 +10,13 @@ import polars as pl
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.gaps import Cause, GridGap
+from datahub_assets.domain.history import SourceLine
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec, named_text, value_text
 from datahub_assets.domain.tables import FETCHED
 
 GAPS: Final = "gaps"
 CORRECTIONS: Final = "corrections"
+SOURCES: Final = "sources"
 
 _GAP_COLUMNS: Final = (
     Column(DATASET, ColumnKind.TEXT, "the dataset the line is about"),
@@ -41,6 +43,24 @@ _CORRECTION_COLUMNS: Final = (
     Column("old", ColumnKind.TEXT, "the value before, as text"),
     Column("new", ColumnKind.TEXT, "the value now, as text"),
     Column("corrected_at", ColumnKind.TIME, "when the new value was fetched, UTC"),
+)
+_SOURCE_COLUMNS: Final = (
+    Column(DATASET, ColumnKind.TEXT, "the dataset the line is about"),
+    Column("series", ColumnKind.TEXT, "the series, as JSON: its columns and their values"),
+    Column("month", ColumnKind.TEXT, "the month, UTC: `2024-11`"),
+    Column("url", ColumnKind.TEXT, "the file or answer that was asked for"),
+    Column("sha256", ColumnKind.TEXT, "SHA-256 of its content; null where there was none"),
+    Column("rows", ColumnKind.COUNT, "how many of its rows were taken"),
+    Column("fetched_at", ColumnKind.TIME, "when the month was read, UTC; one time for all files of a reading"),
+    Column(
+        "verdict",
+        ColumnKind.TEXT,
+        "`complete`: every row the month has; `short`: some are missing; `no_file`: there is none; `unreadable`: of no "
+        "known form; `bad_checksum`: not what its checksum says; `disagrees`: another source says otherwise and counts "
+        "more",
+    ),
+    Column("detail", ColumnKind.TEXT, "what is wrong with it; empty where nothing is"),
+    Column("done", ColumnKind.FLAG, "whether the series has all there is of this month: asking again brings no more"),
 )
 
 
@@ -98,14 +118,42 @@ def corrections_of(spec: DatasetSpec) -> LedgerSpec | None:
     )
 
 
+def sources_of(spec: DatasetSpec) -> LedgerSpec | None:
+    """The ledger of where a dataset's history comes from; None where none is fetched.
+
+    A part holds a year of a group. Its lines go from those that fetch to the Hub, and wait in no cache.
+    """
+    if spec.history is None:
+        return None
+    return LedgerSpec(
+        name=SOURCES,
+        dataset=spec.name,
+        path=f"{SOURCES}/*.parquet" if spec.group is None else f"{SOURCES}/*/*.parquet",
+        summary="The files and answers that history was taken from, by month, and what was found wrong with them.",
+        columns=_SOURCE_COLUMNS,
+        key=(DATASET, "series", "month", "url"),
+        latest="fetched_at",
+    )
+
+
 def ledgers_of(spec: DatasetSpec) -> tuple[LedgerSpec, ...]:
-    """The ledgers kept beside this dataset."""
+    """The ledgers of this dataset whose lines wait in the cache."""
     return tuple(ledger for ledger in (gaps_of(spec), corrections_of(spec)) if ledger is not None)
 
 
 def parts_of(spec: DatasetSpec) -> tuple[DatasetSpec | LedgerSpec, ...]:
-    """The dataset and its ledgers: all that is published to its repo."""
+    """The dataset and those ledgers: what the cache has tables of."""
     return (spec, *ledgers_of(spec))
+
+
+def published_ledgers_of(spec: DatasetSpec) -> tuple[LedgerSpec, ...]:
+    """All ledgers beside this dataset, as readers find them in its repo."""
+    return tuple(ledger for ledger in (*ledgers_of(spec), sources_of(spec)) if ledger is not None)
+
+
+def published_parts_of(spec: DatasetSpec) -> tuple[DatasetSpec | LedgerSpec, ...]:
+    """The dataset and all its ledgers: what is published to its repo."""
+    return (spec, *published_ledgers_of(spec))
 
 
 def series_text(spec: DatasetSpec, series: Series) -> str:
@@ -117,6 +165,22 @@ def series_named(spec: DatasetSpec, text: str) -> Series:
     """The series a ledger names."""
     values: Mapping[str, str] = json.loads(text)
     return tuple(values[name] for name in spec.series_columns)
+
+
+def source_line(spec: DatasetSpec, line: SourceLine, *, done: bool) -> dict[str, Any]:
+    """What became of a file or answer as a line of the ledger; `done`: nothing more of the month is to be had."""
+    return {
+        DATASET: spec.name,
+        "series": series_text(spec, line.series),
+        "month": str(line.month),
+        "url": line.url,
+        "sha256": line.sha256,
+        "rows": line.rows,
+        "fetched_at": line.fetched_at,
+        "verdict": str(line.verdict),
+        "detail": line.detail,
+        "done": done,
+    }
 
 
 def gap_line(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Final
 from pydantic import AliasChoices, BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from datahub_assets.domain.history import Month
+
 RUN_LIMIT_S: Final = 600
 """Seconds after which a run of a chain counts as stuck, where its dataset says nothing else."""
 
@@ -27,6 +29,16 @@ class DatasetSettings(BaseModel):
         """Whether these settings ask for this series; of others nothing new is expected."""
         del series
         return True
+
+    @property
+    def history_since(self) -> Month | None:
+        """From which month on history is filled by itself; None: not by itself."""
+        return None
+
+    @property
+    def history_groups(self) -> tuple[str, ...] | None:
+        """Of which groups history is filled unless somebody says; None: of all."""
+        return None
 
     @property
     def run_limit_s(self) -> int:

@@ -10,7 +10,7 @@ TAKEN_NAMES: Final = frozenset(
     }
 )
 """Of datasets: routes below /api/hub, keys of the status, ledgers, configs, branches, schemas of DuckDB."""
-TAKEN_GROUPS: Final = frozenset({"live", "default", "gaps", "corrections"})
+TAKEN_GROUPS: Final = frozenset({"live", "default", "gaps", "corrections", "sources"})
 """Of groups: folders and configs a repo has besides those of its groups."""
 COMMON_PARAMETERS: Final = frozenset(
     {

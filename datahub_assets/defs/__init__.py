@@ -13,5 +13,6 @@ metadata                what a person sees about a materialization
 resources               the resource of every asset: settings, clock, cache, Hub
 retention               deletes old runs from Dagster's database
 hub_maintenance         the job that squashes histories
+history                 months of history
 checks                  the asset checks
 """

@@ -11,6 +11,7 @@ from datahub_assets.defs.resources import KEY
 from datahub_assets.defs.run_limits import CHAIN_TAG, run_limit_s
 from datahub_assets.settings import Settings
 
+LIVE_PRIORITY = "10"
 Body = Callable[[dg.AssetExecutionContext], dg.MaterializeResult[Any]]
 
 
@@ -39,6 +40,11 @@ def job_name(spec: DatasetSpec) -> str:
     return f"{spec.source_asset}_job"
 
 
+def history_key(spec: DatasetSpec) -> dg.AssetKey:
+    """The asset of months of history: `market_prices_history`."""
+    return dg.AssetKey(f"{spec.source_asset}_history")
+
+
 def sensor_name(spec: DatasetSpec) -> str:
     """The sensor that ticks the chain."""
     return f"{spec.source_asset}_sensor"
@@ -50,8 +56,12 @@ def group(spec: DatasetSpec) -> str:
 
 
 def run_tags(spec: DatasetSpec, settings: Settings) -> dict[str, str]:
-    """Tags of the job's runs: their chain, and when they count as stuck."""
-    return {CHAIN_TAG: spec.name, "dagster/max_runtime": str(run_limit_s(spec, settings))}
+    """Tags of the job's runs: their chain, that they go before those of history, and when they count as stuck."""
+    return {
+        CHAIN_TAG: spec.name,
+        "dagster/priority": LIVE_PRIORITY,
+        "dagster/max_runtime": str(run_limit_s(spec, settings)),
+    }
 
 
 def chain_asset(

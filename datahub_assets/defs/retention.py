@@ -9,6 +9,8 @@ import dagster as dg
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
+from datahub_assets.defs.history import history_runs
+
 KEPT = timedelta(hours=12)
 KEPT_FAILED = timedelta(days=7)
 MOST_AT_ONCE = 200
@@ -38,8 +40,17 @@ def delete_old(instance: dg.DagsterInstance, *, now: datetime) -> int:
 
 
 def _older(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus], *, before: datetime) -> list[str]:
+    """Those of history stay: with its run a partition would lose its materialization."""
     wanted = dg.RunsFilter(statuses=statuses, created_before=before)
-    return [run.run_id for run in instance.get_runs(wanted, limit=MOST_AT_ONCE, ascending=True)]
+    found: list[str] = []
+    cursor = None
+    while len(found) < MOST_AT_ONCE:
+        page = instance.get_runs(wanted, cursor=cursor, limit=MOST_AT_ONCE, ascending=True)
+        found += [run.run_id for run in page if history_runs.TAG not in run.tags]
+        if len(page) < MOST_AT_ONCE:
+            break
+        cursor = page[-1].run_id
+    return found[:MOST_AT_ONCE]
 
 
 def _forget_checks(instance: dg.DagsterInstance, *, before: datetime) -> None:

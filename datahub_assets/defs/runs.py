@@ -1,6 +1,7 @@
 """Which runs of a chain are alive, and the end of those whose process is gone."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import dagster as dg
@@ -48,6 +49,18 @@ class LiveRun:
 def unfinished(instance: dg.DagsterInstance, spec: DatasetSpec) -> list[LiveRun]:
     """All unfinished runs that touch an asset of the chain, by its job or started by hand."""
     assets = set(chain.keys(spec))
+    return _live(
+        instance,
+        lambda run: run.job_name == chain.job_name(spec) or bool(assets & (run.asset_selection or set())),
+    )
+
+
+def unfinished_of_job(instance: dg.DagsterInstance, job_name: str) -> list[LiveRun]:
+    """All unfinished runs of a job."""
+    return _live(instance, lambda run: run.job_name == job_name)
+
+
+def _live(instance: dg.DagsterInstance, wanted: Callable[[dg.DagsterRun], bool]) -> list[LiveRun]:
     records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
     return [
         LiveRun(
@@ -57,7 +70,7 @@ def unfinished(instance: dg.DagsterInstance, spec: DatasetSpec) -> list[LiveRun]
             idle_s=time.time() - record.update_timestamp.timestamp(),
         )
         for record in records
-        if record.dagster_run.job_name == chain.job_name(spec) or assets & (record.dagster_run.asset_selection or set())
+        if wanted(record.dagster_run)
     ]
 
 

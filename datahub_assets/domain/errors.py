@@ -19,6 +19,7 @@ DataHubError
     ├── HubRateLimited (Transient)      429; carries retry_after_s
     ├── HubBusy (Transient)             409: another commit is in progress
     ├── HubConflict (Transient)         412: the head moved
+    ├── HubContentGone (Transient)      400: a commit names content the Hub has dropped
     ├── HubRefused (Terminal)           401, 403: the token may not do this
     ├── HubNotFound (Terminal)          no such repo, revision or file
     └── HubContentInvalid (Terminal)    a file of the dataset cannot be read as what it should be
@@ -156,6 +157,12 @@ class HubConflict(Transient, HubError):
     """The head moved since it was read (412); read it again and merge again."""
 
     code = "hub_conflict"
+
+
+class HubContentGone(Transient, HubError):
+    """A commit names content that was uploaded before and is not there any more (400); upload it again."""
+
+    code = "hub_content_gone"
 
 
 class HubRefused(Terminal, HubError):

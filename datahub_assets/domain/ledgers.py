@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 import polars as pl
 import pyarrow as pa
@@ -20,12 +21,12 @@ DATASET = "dataset"
 
 @dataclass(frozen=True, slots=True)
 class LedgerSpec:
-    """A side table of a dataset: one parquet file outside `data/`, a config of its own on the card.
+    """A side table of a dataset: one parquet file outside `data/`, or several; a config of its own on the card.
 
     Attributes:
         name: config on the card, SQL table of the API, table of the cache; the same for all datasets.
         dataset: whose lines these are.
-        path: its file in the repo.
+        path: its file in the repo; of a ledger in parts the pattern of its files, with a `*` in place of each name.
         key: columns that identify a line.        latest: of two lines with one key, the later by this column counts.
         upgrade: turns lines as an earlier version wrote them into lines of this form; None where there was none.
         remember: given all lines with their keys' earlier versions before them, gives them with what a later one does
@@ -46,6 +47,15 @@ class LedgerSpec:
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return tuple(column.name for column in self.columns)
+
+    def holds(self, path: str) -> bool:
+        """Whether this is the ledger's file, or one of its parts."""
+        names, wanted = path.split("/"), self.path.split("/")
+        return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))
+
+    def part(self, *names: str) -> str:
+        """The file of the part with these names."""
+        return self.path.replace("*", "{}").format(*names)
 
     def arrow_schema(self) -> pa.Schema:
         """Parquet schema: all columns nullable but the key."""

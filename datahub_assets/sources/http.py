@@ -142,28 +142,34 @@ class Http:
         await self._client.aclose()
 
     async def get(
-        self, url: str, *, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
     ) -> HttpReply:
-        """Ask once; any status is a reply.
+        """Ask once; any status is a reply. `most_bytes`: of this answer, where it is not what the client allows.
 
         Raises:
             SourceUnavailable: no connection, no answer in time, or the connection was closed before the answer.
             SourceMalformed: the connection was closed within the answer, or the answer is not HTTP, or too large.
         """
-        return await self._ask(self._client.build_request("GET", url, params=params, headers=headers))
+        request = self._client.build_request("GET", url, params=params, headers=headers)
+        return await self._ask(request, most_bytes=most_bytes or self._most_bytes)
 
     async def post(self, url: str, value: object) -> HttpReply:
         """Send a value as JSON; any status is a reply. Raises as `get`."""
-        return await self._ask(self._client.build_request("POST", url, json=value))
+        return await self._ask(self._client.build_request("POST", url, json=value), most_bytes=self._most_bytes)
 
-    async def _ask(self, request: httpx.Request) -> HttpReply:
+    async def _ask(self, request: httpx.Request, *, most_bytes: int) -> HttpReply:
         url, host = str(request.url), request.url.netloc.decode()
         self.requests += 1
         try:
             async with asyncio.timeout(self._answer_timeout_s):
                 answer = await self._client.send(request, stream=True)
                 try:
-                    content = await _content(answer, host=host, most_bytes=self._most_bytes)
+                    content = await _content(answer, host=host, most_bytes=most_bytes)
                 finally:
                     await answer.aclose()
         except (TimeoutError, httpx.TimeoutException) as error:

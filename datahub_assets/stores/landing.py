@@ -46,7 +46,7 @@ def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> P
             partial.unlink(missing_ok=True)
             raise
         partial.replace(target)
-        _sync_folder(home)
+        sync_folder(home)
     except OSError as error:
         if error.errno in NO_ROOM:
             raise CacheFull(f"no space left for {target}: free some space; the next tick fetches again") from error
@@ -106,7 +106,7 @@ def _write_durably(path: Path, table: pa.Table) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename durable: the entry of a new name lives in the folder, not in the file."""
     handle = os.open(folder, os.O_RDONLY)
     try:

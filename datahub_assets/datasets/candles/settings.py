@@ -94,6 +94,16 @@ class CandleSettings(BinanceSettings):
         return listed and interval in self.intervals
 
     @property
+    def history_since(self) -> Month | None:
+        """The setting."""
+        return self.history_from
+
+    @property
+    def history_groups(self) -> tuple[str, ...]:
+        """The intervals that are polled."""
+        return self.intervals
+
+    @property
     def run_limit_s(self) -> int:
         """Besides what every run may take, twice what the first fill's request budget takes."""
         symbols = _PAIRS_OF_A_QUOTE if isinstance(self.symbols, str) else len(self.symbols)

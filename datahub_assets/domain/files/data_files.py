@@ -1,6 +1,7 @@
 """What a file of a dataset repo is, by its path."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -96,6 +97,22 @@ def is_data(path: str) -> bool:
 def is_foreign(spec: TableSpec, path: str) -> bool:
     """Whether readers take this file for ours though no publish writes it: a copy, or somebody's own."""
     return is_data(path) and not is_placed(spec, path)
+
+
+def period_file(spec: TableSpec, group: str, moment_ms: int) -> str:
+    """The file rows of this time rest in once their period is over; for periods of time, not for ranges."""
+    folder = DATA_FOLDER if spec.group is None else f"{DATA_FOLDER}{group}/"
+    return f"{folder}{_name(spec.period_of(group), moment_ms)}"
+
+
+def files_between(spec: TableSpec, paths: Iterable[str], *, group: str, first_ms: int, last_ms: int) -> set[str]:
+    """Which of these are sealed files of the group that may hold rows of these times (both included)."""
+    found = ((path, sealed_file(spec, path)) for path in paths)
+    return {
+        path
+        for path, file in found
+        if file is not None and file.group == group and file.first <= last_ms and file.last >= first_ms
+    }
 
 
 def folds_into(spec: TableSpec, path: str, *, window_start: int) -> str | None:

@@ -10,5 +10,6 @@ datasets                `datahub datasets`, requests to try, the questions to up
 ticks                   whether runs begin
 hub_queries             what commands ask the Hub, within seconds
 rejected_rows           `datahub quarantine`
+history                 `datahub history …`
 maintenance             rebuilding the cache, squashing histories
 """

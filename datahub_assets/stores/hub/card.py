@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import published_ledgers_of
 from datahub_assets.datasets.spec import OTHER_LICENCE, DatasetSpec, Licence
 from datahub_assets.domain.files.data_files import (
     DATA_FOLDER,
@@ -158,7 +158,7 @@ def _body(spec: DatasetSpec, *, repo_id: str, summary: Summary, files: list[str]
         source_url=spec.source_url,
         loads="\n".join(loads),
         columns=_table(spec),
-        ledgers="".join(_ledger_section(ledger) for ledger in ledgers_of(spec)),
+        ledgers="".join(_ledger_section(ledger) for ledger in published_ledgers_of(spec)),
         files=_where_rows_lie(spec),
         history=_history(spec),
         licence=spec.licence.name,

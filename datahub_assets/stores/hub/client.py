@@ -1,9 +1,10 @@
 """The few things we do with dataset repos on a Hugging Face Hub, each bounded in time and with typed errors."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -17,12 +18,14 @@ from huggingface_hub import (
     constants,
     hf_hub_url,
 )
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import http_get
+from huggingface_hub.lfs import UploadInfo
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.errors import HubNotFound, HubRefused
+from datahub_assets.domain.errors import HubContentGone, HubNotFound, HubRefused
 from datahub_assets.domain.files.hub_files import HubFile
 from datahub_assets.stores.hub.http import bounded, install
 
@@ -118,20 +121,26 @@ class Hub:
     def read(self, spec: DatasetSpec, path: str, *, revision: str) -> bytes:
         """Content of one file of a commit, fetched into memory: a process that is killed leaves nothing on the disk.
 
-        A transfer that breaks off goes on where it was.
-
         Raises:
             HubNotFound: the commit has no such file.
         """
         content = io.BytesIO()
+        self.download(spec, path, revision=revision, target=content)
+        return content.getvalue()
+
+    def download(self, spec: DatasetSpec, path: str, *, revision: str, target: BinaryIO) -> None:
+        """Write one file of a commit to `target`. A transfer that breaks off goes on where it was.
+
+        Raises:
+            HubNotFound: the commit has no such file.
+        """
         with bounded(deadline_s=READ_DEADLINE_S):
             url = hf_hub_url(self.repo_id(spec), path, repo_type=_KIND, revision=revision, endpoint=self.endpoint)
             # Not compressed on the way, so that the answer's length is the file's and what is missing is noticed.
             headers = build_hf_headers(
                 token=self._api.token, library_name=LIBRARY, headers={"Accept-Encoding": "identity"}
             )
-            http_get(url, content, headers=headers)
-        return content.getvalue()
+            http_get(url, target, headers=headers)
 
     @contextmanager
     def opened(self, spec: DatasetSpec, path: str, *, revision: str) -> Iterator[BinaryIO]:
@@ -154,23 +163,32 @@ class Hub:
         spec: DatasetSpec,
         *,
         writes: Mapping[str, bytes | Path],
+        uploaded: Iterable[HubFile] = (),
         deletes: Iterable[str],
         message: str,
         description: str = "",
         parent: str,
     ) -> str:
-        """Make one atomic commit on top of `parent` and return its sha; a path in `writes` is a file to send.
+        """Make one atomic commit on top of `parent` and return its sha.
+
+        Args:
+            writes: content by path; a path on the disk is a file to send.
+            uploaded: files whose content `upload` has brought.
 
         Raises:
+            HubContentGone: content of an uploaded file is not there any more, or was never.
             HubConflict: `parent` is not the head.        HubBusy: another commit is being applied.
             HubUnavailable: among others after a time-out or a 5xx, when the commit may have landed all the same.
             FileNotFoundError: a file to send is gone.
         """
+        there = [_there(file) for file in uploaded]
         operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
+            *there,
             *(CommitOperationAdd(path, _as_sent(content)) for path, content in writes.items()),
             *(CommitOperationDelete(path, is_folder=False) for path in deletes),
         ]
-        with bounded(deadline_s=COMMIT_DEADLINE_S + sum(map(size_of, writes.values())) / LEAST_BYTES_PER_S):
+        limit_s = COMMIT_DEADLINE_S + sum(map(size_of, writes.values())) / LEAST_BYTES_PER_S
+        with _gone_content_told(there), bounded(deadline_s=limit_s):
             info = self._api.create_commit(
                 self.repo_id(spec),
                 operations,
@@ -181,6 +199,21 @@ class Hub:
                 parent_commit=parent,
             )
         return str(info.oid)
+
+    def upload(self, spec: DatasetSpec, files: Mapping[str, Path]) -> None:
+        """Bring the content of these files, by their paths in the repo, for a commit that names it later.
+
+        A Hub drops content that no commit names: huggingface.co after about a day, the embedded one after an hour.
+
+        Raises:
+            HubRefused: the Hub would keep a file in git, where only a commit can bring it.
+        """
+        additions = [CommitOperationAdd(path, file) for path, file in files.items()]
+        size = sum(map(size_of, files.values()))
+        with bounded(deadline_s=COMMIT_DEADLINE_S + size / LEAST_BYTES_PER_S):
+            self._api.preupload_lfs_files(self.repo_id(spec), additions, repo_type=_KIND, revision="main")
+        if left := [one.path_in_repo for one in additions if not one._is_uploaded]:  # noqa: SLF001 - see `_there`
+            raise HubRefused(f"{self.endpoint} takes no content beforehand for {', '.join(left[:5])}")
 
     def commit_count(self, spec: DatasetSpec) -> int:
         """How many commits the main branch has. Reads the whole list: not for every tick."""
@@ -202,6 +235,31 @@ class Hub:
         with bounded(deadline_s=COMMIT_DEADLINE_S, silence_s=SQUASH_SILENCE_S):
             self._api.super_squash_history(self.repo_id(spec), branch="main", commit_message=message, repo_type=_KIND)
         return self.head(spec)
+
+
+@contextmanager
+def _gone_content_told(there: Sequence[CommitOperationAdd]) -> Iterator[None]:
+    """A commit of content that is not there is a bad request to the Hub: of all others we make none."""
+    try:
+        yield
+    except HubRefused as error:
+        cause = error.__cause__
+        if there and isinstance(cause, HfHubHTTPError) and cause.response.status_code == HTTPStatus.BAD_REQUEST:
+            raise HubContentGone(str(error)) from error
+        raise
+
+
+def _there(file: HubFile) -> CommitOperationAdd:
+    """The operation that adds a file whose content the Hub has: as the library leaves one it has uploaded.
+
+    It has no public way to make one where the content itself is elsewhere (huggingface_hub 2.4, `_commit_api.py`).
+    """
+    operation = CommitOperationAdd(file.path, b"")
+    operation.upload_info = UploadInfo(size=file.size, sample=b"", sha256=bytes.fromhex(file.content_id))
+    operation._upload_mode = "lfs"  # noqa: SLF001
+    operation._should_ignore = False  # noqa: SLF001
+    operation._is_uploaded = True  # noqa: SLF001
+    return operation
 
 
 def size_of(content: bytes | Path) -> int:

@@ -22,6 +22,7 @@ from datahub_assets.stores.forms import OtherForm
 ROW_GROUP_ROWS: Final = 50_000
 """Fixed row groups: a sorted file that grows at its end keeps its leading bytes, which the Hub stores once."""
 
+_PORTION_ROWS: Final = 4_096
 
 _OPTIONS: Final = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
 
@@ -67,6 +68,43 @@ def read(part: DatasetSpec | LedgerSpec, content: bytes, *, name: str, to_rewrit
         return _frame(forms.as_today(part, table))
 
 
+class FileWriter:
+    """Writes a file as `write` does, from rows that come in the file's order, in whatever portions.
+
+    At most `ROW_GROUP_ROWS` of them and a portion are held at a time.
+
+    Args:
+        target: where to write; stays open.
+
+    Raises:
+        OSError: the target cannot be written.
+    """
+
+    def __init__(self, spec: DatasetSpec, target: BinaryIO) -> None:
+        self._writer = pq.ParquetWriter(target, spec.arrow_schema(), **_OPTIONS)
+        self._held: list[pa.Table] = []
+        self._count = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """The next rows, in today's form."""
+        self._held.append(rows)
+        self._count += rows.num_rows
+        if self._count < ROW_GROUP_ROWS:
+            return
+        rest = pa.concat_tables(self._held)
+        while rest.num_rows >= ROW_GROUP_ROWS:
+            _write_group(self._writer, rest.slice(0, ROW_GROUP_ROWS))
+            rest = rest.slice(ROW_GROUP_ROWS)
+        self._held, self._count = [rest], rest.num_rows
+
+    def close(self) -> None:
+        """Write what is held, and the footer."""
+        if self._count:
+            _write_group(self._writer, pa.concat_tables(self._held))
+        self._held = []
+        self._writer.close()
+
+
 def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -> None:
     """Write a file of an earlier form as `write` would, row group by row group: the whole may be large.
 
@@ -74,9 +112,56 @@ def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -
         HubFileDamaged, HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
     """
     groups = _groups_of_today(spec, content, name=name)
-    with pq.ParquetWriter(target, spec.arrow_schema(), **_OPTIONS) as writer:
-        for group in groups:
-            _write_group(writer, group)
+    writer = FileWriter(spec, target)
+    for group in groups:
+        writer.add(group)
+    writer.close()
+
+
+def in_portions(spec: DatasetSpec, file: BinaryIO, target: BinaryIO, *, name: str) -> None:
+    """Write the rows of a file as an Arrow stream of small portions, by their series and in today's form.
+
+    A parquet file can be read a row group at a time at best; of dozens that are walked through together that is much.
+
+    Raises:
+        HubFileDamaged, HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
+    """
+    with _named(name):
+        with _read_from(name):
+            source = pq.ParquetFile(file, page_checksum_verification=True)
+        forms.refuse_other_columns(spec, source.schema_arrow)
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(target, spec.arrow_schema(), options=options) as stream:
+            for group in _in_order(spec, source, name=name):
+                stream.write_table(forms.as_today(spec, group).combine_chunks(), max_chunksize=_PORTION_ROWS)
+
+
+def series_runs(spec: DatasetSpec, portions: BinaryIO) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The rows of such a stream by their series, in order; a series may take several turns. One portion is held.
+
+    Where rows form no series, all are of the series "".
+    """
+    for portion in pa.ipc.open_stream(portions):
+        rows = _frame(pa.Table.from_batches([portion]))
+        if spec.series is None:
+            yield "", rows
+            continue
+        for (series,), part in rows.partition_by(spec.series, as_dict=True, maintain_order=True).items():
+            yield str(series), part
+
+
+def _in_order(spec: DatasetSpec, source: pq.ParquetFile, *, name: str) -> Iterator[pa.Table]:
+    """The row groups of a file, if they are in the order of their series; else all of it at once, sorted."""
+    series = spec.series
+    if series is None or _frame(source.read(columns=[series]))[series].is_sorted():
+        for number in range(source.num_row_groups):
+            with _read_from(name):
+                group = source.read_row_group(number)
+            yield group
+    else:
+        with _read_from(name):
+            table = source.read()
+        yield table.sort_by([(column, "ascending") for column in spec.sort])
 
 
 def see_that_nothing_is_lost(spec: DatasetSpec, file: BinaryIO, *, name: str) -> None:
@@ -175,22 +260,10 @@ def _groups_of_today(spec: DatasetSpec, content: bytes, *, name: str) -> Iterato
         with _read_from(name):
             source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         forms.refuse_other_columns(spec, source.schema_arrow)
-        for group in _regrouped(source, name=name):
+        for number in range(source.num_row_groups):
+            with _read_from(name):
+                group = source.read_row_group(number)
             yield forms.as_today(spec, group)
-
-
-def _regrouped(source: pq.ParquetFile, *, name: str) -> Iterator[pa.Table]:
-    """The rows of a file in tables of `ROW_GROUP_ROWS`, the last one shorter."""
-    held = source.schema_arrow.empty_table()
-    for number in range(source.num_row_groups):
-        with _read_from(name):
-            group = source.read_row_group(number)
-        held = pa.concat_tables([held, group])
-        while held.num_rows >= ROW_GROUP_ROWS:
-            yield held.slice(0, ROW_GROUP_ROWS)
-            held = held.slice(ROW_GROUP_ROWS)
-    if held.num_rows:
-        yield held
 
 
 def _upgraded(ledger: LedgerSpec, table: pa.Table) -> pl.DataFrame:

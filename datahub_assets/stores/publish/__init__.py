@@ -5,6 +5,7 @@ work                    what the steps work with
 retries                 when a publish that failed is tried again at once
 head                    a repo as it is now, and what others took from it
 draft                   what the next commit would hold
+carried                 months of history that go with a commit
 plans                   which files change when rows arrive, or a window or a period is over
 folds                   the windows that are due to become one file
 footers                 the footers of the files of a head, and which of them are damaged

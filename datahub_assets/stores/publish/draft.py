@@ -4,13 +4,13 @@ Reads the Hub only for files it does not remember. Commits nothing and marks not
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import ledgers_of
+from datahub_assets.datasets.ledgers import ledgers_of, sources_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.files.data_files import is_placed, is_sealed, is_small
 from datahub_assets.domain.files.hub_files import HubFile, lfs_content_id
@@ -22,7 +22,8 @@ from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import size_of
-from datahub_assets.stores.publish import earlier_files, folds, moved_keys
+from datahub_assets.stores.publish import carried, earlier_files, folds, moved_keys
+from datahub_assets.stores.publish.carried import CarriedMonths
 from datahub_assets.stores.publish.plans import Files, Plan, plan
 from datahub_assets.stores.publish.work import Work
 
@@ -45,6 +46,7 @@ class Merged:
         small: the small files of the head, as read.        ledgers: as they will be.
         outboxes: what was merged, by the name of the dataset and of its ledgers.
         summary: what the repo holds afterwards.
+        carried: months of history that go with it.        forming: files of rows not final that change by those.
     """
 
     base: RepoState
@@ -53,6 +55,8 @@ class Merged:
     ledgers: tuple[MergedLedger, ...]
     outboxes: Mapping[str, Outbox]
     summary: card.Summary
+    carried: CarriedMonths
+    forming: Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,24 @@ class Draft:
     @property
     def empty(self) -> bool:
         """Whether the head says all this already: the card alone is no reason for a commit."""
-        return not self.deletes and self.writes.keys() <= {card.CARD_PATH}
+        return not self.deletes and not self.uploaded and self.writes.keys() <= {card.CARD_PATH}
+
+    @property
+    def uploaded(self) -> tuple[HubFile, ...]:
+        """Files it names whose content the Hub has already."""
+        return self.merged.carried.uploaded
+
+    @property
+    def rows(self) -> int:
+        """How many rows are new or changed by it."""
+        return self.merged.plan.changed.height + self.merged.carried.rows_changed
 
     def message(self, now_ms: int) -> str:
         """The commit's title."""
         step, count = self.merged.plan, len(self.rewritten)
+        carried = self.merged.carried
         did = [f"Add {step.changed.height:,} rows fetched until {readable(now_ms)}"] if step.changed.height else []
+        did += [f"add {carried.rows_changed:,} rows of history ({carried.told()})"] if carried.months else []
         if not did and (step.writes or step.deletes or not count):
             did.append("Move rows on")
         rewrite = f"rewrite {count:,} files of an earlier form, their rows unchanged"
@@ -93,11 +109,13 @@ class Draft:
         base, summary = self.merged.base, self.merged.summary
         files = {path: file for path, file in base.files.items() if path not in self.deletes}
         files |= {path: _hub_file(path, content) for path, content in self.writes.items()}
+        files |= {file.path: file for file in self.uploaded}
+        written = {*self.writes, *(file.path for file in self.uploaded)}
         return replace(
             base,
             head=head,
             files=files,
-            forms={path: form for path, form in base.forms.items() if path in files} | _forms(spec, self.writes),
+            forms={path: form for path, form in base.forms.items() if path in files} | _forms(spec, written),
             window_start=summary.window_start,
             rows=summary.rows,
             first=summary.first,
@@ -106,17 +124,20 @@ class Draft:
         )
 
 
-def merge_into_head(work: Work, base: RepoState, rows: Outbox) -> Merged:
-    """Merge rows that wait into the head's files, and the lines that wait into its ledgers.
+def merge_into_head(work: Work, base: RepoState, rows: Outbox, *, most_months: int | None = None) -> Merged:
+    """Merge rows that wait into the head's files, and the lines that wait into its ledgers; take months of history on.
 
     Values of final rows that change by that are noted in the cache as corrections first, and are among those lines.
+
+    Args:
+        most_months: so many months of history at most.
 
     Raises:
         HubError: a file of the head could not be fetched.
         HubContentInvalid: a file of the head is not what the layout says.
     """
     spec, new = work.spec, rows.frame
-    newest = _latest(base.newest, spec, new)
+    newest = max(_known(base.newest, *_times(spec, new)), default=None)
     window_start = window_start_at(spec, now_ms=work.now_ms, newest=newest, reached=base.window_start)
     small = _small(work, base)
     to_fold = folds.rows_to_fold(work, base, window_start=window_start)
@@ -133,14 +154,17 @@ def merge_into_head(work: Work, base: RepoState, rows: Outbox) -> Merged:
     )
     work.cache.corrections(spec).note(before=step.replaced, after=step.changed)
     lines = {ledger.name: work.cache.unpublished(ledger) for ledger in ledgers_of(spec)}
+    months = carried.choose(work, base, plan=step, most=most_months)
+    forming, dropped = carried.drop_forming(work, step, small, months)
+    added = step.rows_added + months.rows_added - dropped
     summary = card.Summary(
         window_start=window_start,
-        rows=None if base.rows is None else base.rows + step.rows_added,
-        first=_earliest(base.first, spec, new),
-        newest=newest,
+        rows=None if base.rows is None else base.rows + added,
+        first=min(_known(base.first, *_times(spec, new), *months.times), default=None),
+        newest=max(_known(newest, *months.times), default=None),
     )
-    outboxes = {spec.name: rows, **lines}
-    return Merged(base, step, small, _ledgers(work, base, lines), outboxes, summary)
+    ledgers = _ledgers(work, base, lines, months)
+    return Merged(base, step, small, ledgers, {spec.name: rows, **lines}, summary, months, forming)
 
 
 def write_files(work: Work, merged: Merged) -> Draft:
@@ -152,7 +176,10 @@ def write_files(work: Work, merged: Merged) -> Draft:
     """
     spec, base, step = work.spec, merged.base, merged.plan
     earlier = {path for path in forms.not_todays(spec, base.files, base.forms) if path not in step.deletes}
-    writes: dict[str, bytes | Path] = {path: layout.write(spec, frame) for path, frame in step.writes.items()}
+    rows = {path: frame for path, frame in {**step.writes, **merged.forming}.items() if frame.height}
+    deletes = {*step.deletes, *merged.carried.deletes, *(merged.forming.keys() - rows.keys())}
+    writes: dict[str, bytes | Path] = {path: layout.write(spec, frame) for path, frame in rows.items()}
+    writes |= carried.as_written(work, merged.carried)
     writes |= {
         path: layout.write(spec, frame)
         for path, frame in merged.small.items()
@@ -165,12 +192,14 @@ def write_files(work: Work, merged: Merged) -> Draft:
     }
     if left := sorted(earlier - writes.keys()):
         writes |= earlier_files.rewritten(work, base, left)
-    paths = (base.files.keys() | writes.keys()) - set(step.deletes)
+    uploaded = {file.path for file in merged.carried.uploaded}
+    paths = (base.files.keys() | writes.keys() | uploaded) - deletes
     told = [one.spec for one in merged.ledgers if one.lines.height]
+    told += [ledger for ledger in (sources_of(spec),) if ledger is not None and any(map(ledger.holds, paths))]
     repo_id, summary = work.hub.repo_id(spec), merged.summary
     writes[card.CARD_PATH] = card.render(spec, repo_id=repo_id, summary=summary, paths=paths, ledgers=told)
-    size = sum(map(size_of, writes.values()))
-    return Draft(merged, writes, step.deletes, rewritten=frozenset(earlier), size=size)
+    size = sum(map(size_of, writes.values())) + sum(file.size for file in merged.carried.uploaded)
+    return Draft(merged, writes, tuple(sorted(deletes)), rewritten=frozenset(earlier), size=size)
 
 
 def is_kept(spec: DatasetSpec, path: str) -> bool:
@@ -202,19 +231,22 @@ def _contents(work: Work, base: RepoState, paths: set[str]) -> dict[str, bytes]:
     return known | fetched
 
 
-def _ledgers(work: Work, base: RepoState, waiting: Mapping[str, Outbox]) -> tuple[MergedLedger, ...]:
-    """Each ledger with the lines that wait for it."""
+def _ledgers(
+    work: Work, base: RepoState, waiting: Mapping[str, Outbox], months: CarriedMonths
+) -> tuple[MergedLedger, ...]:
+    """Each ledger with the lines that wait for it, and those of months of history."""
     ledgers = ledgers_of(work.spec)
     held = _contents(work, base, {ledger.path for ledger in ledgers if ledger.path in base.files})
     result = []
     for ledger in ledgers:
         new, content, name = waiting[ledger.name].frame, held.get(ledger.path), f"{ledger.path} at {base.head}"
+        told = months.lines(ledger)
         if content is None:
             # The file is there from the first commit on, so that readers need no case for its absence.
-            result.append(MergedLedger(ledger, ledger.merge([new]), changed=True))
+            result.append(MergedLedger(ledger, ledger.merge([told, new]), changed=True))
             continue
         before = layout.read(ledger, content, name=name, to_rewrite=True)
-        after = ledger.merge([before, new])
+        after = ledger.merge([before, told, new])
         result.append(MergedLedger(ledger, after, changed=not after.equals(before)))
     return tuple(result)
 
@@ -226,17 +258,17 @@ def _hub_file(path: str, content: bytes | Path) -> HubFile:
         return HubFile(path, content.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _forms(spec: DatasetSpec, paths: Mapping[str, bytes | Path]) -> dict[str, str]:
+def _forms(spec: DatasetSpec, paths: Collection[str]) -> dict[str, str]:
     """Of files that were written just now."""
     found = {path: forms.todays_form(spec) for path in paths if is_placed(spec, path)}
     return found | {ledger.path: forms.todays_form(ledger) for ledger in ledgers_of(spec) if ledger.path in paths}
 
 
-def _latest(known: int | None, spec: DatasetSpec, new: pl.DataFrame) -> int | None:
-    times = [known, new.select(spec.time_ms().max()).item()]
-    return max((time for time in times if time is not None), default=None)
+def _times(spec: DatasetSpec, rows: pl.DataFrame) -> tuple[int | None, int | None]:
+    """The oldest and the newest time (epoch ms)."""
+    found: tuple[int | None, int | None] = rows.select(first=spec.time_ms().min(), last=spec.time_ms().max()).row(0)
+    return found
 
 
-def _earliest(known: int | None, spec: DatasetSpec, new: pl.DataFrame) -> int | None:
-    times = [known, new.select(spec.time_ms().min()).item()]
-    return min((time for time in times if time is not None), default=None)
+def _known(*times: int | None) -> Iterable[int]:
+    return (time for time in times if time is not None)

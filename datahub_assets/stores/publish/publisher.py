@@ -20,8 +20,9 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
+from datahub_assets.stores.history import reports
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish import earlier_files, folds, losses, moved_keys
+from datahub_assets.stores.publish import carried, earlier_files, folds, losses, moved_keys
 from datahub_assets.stores.publish.draft import Draft, is_kept, merge_into_head, write_files
 from datahub_assets.stores.publish.head import look_and_mend
 from datahub_assets.stores.publish.retries import Retries
@@ -89,12 +90,13 @@ def publish(
         with tries:
             base = head_to_build_on(work, remembered=tries.remembered)
             rows = outbox(work)
-            merged = merge_into_head(work, base, rows)
+            merged = merge_into_head(work, base, rows, most_months=tries.most_months)
             draft = write_files(work, merged)
             if draft.empty:
                 return note_found(work, draft, sent=sent, remembered=tries.remembered)
             sent = draft
-            sha = commit(work, draft)
+            with tries.without_gone(draft.merged.carried):
+                sha = commit(work, draft)
             return note_commit(work, draft, after=draft.landed(spec, sha), sent=sent)
 
 
@@ -112,7 +114,8 @@ def reason_to_wait(work: Work, limits: CommitLimits) -> str | None:
     spec, cache = work.spec, work.cache
     known = cache.repo(spec).load()
     waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
-    if not any(waiting.values()) and (known is None or not _changes_by_itself(work, known)):
+    is_idle = not any(waiting.values()) and not reports.waiting(cache.folder, spec)
+    if is_idle and (known is None or not _changes_by_itself(work, known)):
         return "nothing changed since the last commit"
     wait = cache.budget.wait(spec, limits=limits, now_ms=work.now_ms)
     if not wait.ms:
@@ -160,6 +163,7 @@ def commit(work: Work, draft: Draft) -> str:
     return work.hub.commit(
         work.spec,
         writes=draft.writes,
+        uploaded=draft.uploaded,
         deletes=draft.deletes,
         message=draft.message(work.now_ms),
         parent=draft.merged.base.head,
@@ -196,7 +200,7 @@ def note_commit(
     """
     spec, cache, memory = work.spec, work.cache, work.cache.repo(work.spec)
     plan = draft.merged.plan
-    rows, size = (0, 0) if sent is None else (sent.merged.plan.changed.height, sent.size)
+    rows, size = (0, 0) if sent is None else (sent.rows, sent.size)
     written = {} if draft.empty else draft.writes
     kept = {path: text for path, text in written.items() if isinstance(text, bytes) and is_kept(spec, path)}
     if draft.rewritten:
@@ -209,8 +213,10 @@ def note_commit(
         if sent is not None and cache.note(spec, losses.OWED) is not None:
             losses.note_put_back(spec, plan=sent.merged.plan, repo=after.repo, cache=cache)
         memory.save(after, contents=kept)
+        cache.quarantine(draft.merged.carried.rejected, now_ms=work.now_ms)
         if keys_move(spec):
             moved_keys.note_written(spec, plan, before=draft.merged.base, after=after, cache=cache)
+    carried.discard(draft.merged.carried)
     rewritten = 0 if sent is None else len(sent.rewritten)
     url = work.hub.commit_url(spec, after.head)
     published = Published(after.head, url, rows=rows, size=size, rewritten=rewritten, reason=reason)

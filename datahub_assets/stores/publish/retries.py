@@ -2,18 +2,22 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final
 
 from datahub_assets.domain.errors import (
     HubBusy,
     HubConflict,
+    HubContentGone,
     HubContentInvalid,
     HubNotFound,
     HubRateLimited,
     HubUnavailable,
 )
+from datahub_assets.stores.publish import carried
+from datahub_assets.stores.publish.carried import CarriedMonths
 from datahub_assets.stores.publish.work import Work
 
 ATTEMPTS: Final = 5
@@ -29,10 +33,12 @@ class Retries:
 
     Attributes:
         remembered: whether the repo as remembered may be built on; not after an error that may come of that.
+        most_months: how many months of history the commit may carry; None for as many as it takes.
     """
 
     def __init__(self, work: Work, sleep: Callable[[float], None]) -> None:
         self.remembered = True
+        self.most_months: int | None = None
         self._work = work
         self._sleep = sleep
         self._attempt = 0
@@ -40,6 +46,20 @@ class Retries:
 
     def __enter__(self) -> None:
         self._attempt += 1
+
+    @contextmanager
+    def without_gone(self, months: CarriedMonths) -> Iterator[None]:
+        """Where content of a month of history is gone, that month is dropped, so that it is due again.
+
+        The Hub does not say whose content it is. So months are tried one at a time then.
+        """
+        try:
+            yield
+        except HubContentGone:
+            if self.most_months == 1:
+                carried.discard(months)
+            self.most_months = 1
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -61,9 +81,7 @@ class Retries:
                 return again
             case HubRateLimited():
                 self._work.cache.budget.refused(retry_after_s=error.retry_after_s, now_ms=self._work.now_ms)
-                return False
-            case _:
-                return False
+        return isinstance(error, HubContentGone)  # the number of months that wait bounds how often
 
     def _pause(self, error: Exception, *, most: int) -> bool:
         """Wait a little longer each time; False after the last attempt, whose failure is the outcome."""

@@ -1,0 +1,6 @@
+"""What `datahub history …` does.
+
+fill                    `fill`: alone, or by a running `up`
+published               `status` and `verify`
+options                 what is asked for, checked
+"""

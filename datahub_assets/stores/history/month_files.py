@@ -1,0 +1,100 @@
+"""The new files of a month of a group, all open together; the rows of a series are spread over them as they come."""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.files.data_files import period_file
+from datahub_assets.domain.files.hub_files import HubFile
+from datahub_assets.domain.history import Month
+from datahub_assets.stores.hub.layout import FileWriter
+
+
+class MonthFiles:
+    """One file for each period of a month, in a folder on the disk. Use as a context manager.
+
+    Rows of a longer period's file that are of other months stay in that file, which is written anew without the others.
+    """
+
+    def __init__(self, spec: DatasetSpec, *, group: str, month: Month, folder: Path) -> None:
+        self._spec = spec
+        self._schema = spec.arrow_schema()
+        self._folder = folder
+        self._starts = _starts(spec, group, month)
+        self._paths = [period_file(spec, group, start) for start in self._starts]
+        self._open = ExitStack()
+        self._writers: dict[str, tuple[FileWriter, Path]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def add(self, rows: pl.DataFrame) -> list[str]:
+        """The rows of the next series in this month, sorted by time; returns the paths they went to, one for each run.
+
+        A path stands once for all rows it got.
+        """
+        if rows.is_empty():
+            return []
+        table = self._table(rows)
+        bounds = np.searchsorted(self._times(rows), np.array([*self._starts[1:], np.iinfo(np.int64).max]))
+        went = []
+        first = 0
+        for path, last in zip(self._paths, bounds.tolist(), strict=True):
+            if last > first:
+                self._writer(path).add(table.slice(first, last - first))
+                went.append(path)
+            first = last
+        return went
+
+    def keep(self, path: str, rows: pl.DataFrame) -> None:
+        """Rows of other months, which stay in the file they are in."""
+        self._writer(path).add(self._table(rows))
+
+    def path_of(self, rows: pl.DataFrame) -> pl.Series:
+        """For each row of this month the file it belongs in."""
+        places = np.searchsorted(np.array(self._starts), self._times(rows), side="right") - 1
+        return pl.Series([self._paths[place] for place in places.tolist()], dtype=pl.String)
+
+    def close(self) -> dict[str, tuple[HubFile, Path]]:
+        """Complete the files; each with where it lies, by its path in the repo."""
+        for writer, _ in self._writers.values():
+            writer.close()
+        self._open.close()
+        return {path: (_described(path, file), file) for path, (_, file) in self._writers.items()}
+
+    def _times(self, rows: pl.DataFrame) -> npt.NDArray[np.int64]:
+        return rows.select(self._spec.time_ms()).to_series().to_numpy()
+
+    def _table(self, rows: pl.DataFrame) -> pa.Table:
+        return rows.select(self._spec.column_names).to_arrow().cast(self._schema)
+
+    def _writer(self, path: str) -> FileWriter:
+        if path not in self._writers:
+            target = self._folder / f"{len(self._writers)}.parquet"
+            file: BinaryIO = self._open.enter_context(target.open("wb"))
+            self._writers[path] = (FileWriter(self._spec, file), target)
+        return self._writers[path][0]
+
+
+def _starts(spec: DatasetSpec, group: str, month: Month) -> Sequence[int]:
+    """When each period of the month begins (epoch ms)."""
+    period, starts = spec.period_of(group), [month.start_ms]
+    while (following := period.end(starts[-1])) < month.end_ms:
+        starts.append(following)
+    return starts
+
+
+def _described(path: str, file: Path) -> HubFile:
+    with file.open("rb") as content:
+        return HubFile(path, file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest())
