@@ -50,6 +50,11 @@ def test_wide_candles_are_one_question_to_the_exchange(market: Market, name: str
     )
 
 
+def test_where_the_exchange_has_no_wide_candles_nobody_else_is_asked(market: Market) -> None:
+    found = market.fetch(interval="4h", month=Month(2017, 5))
+    assert (verdicts(found), found.done, market.archive.requests) == ([("rest", Verdict.COMPLETE, 0)], True, [])
+
+
 def test_the_archive_has_wide_candles_of_a_pair_the_exchange_forgot(market: Market) -> None:
     market.archive.forget_pair("ETHUSDT")
     found = market.fetch("ETHUSDT", "4h")
