@@ -183,6 +183,21 @@ def test_a_hole_the_exchange_has_too_is_its_own(market: Market) -> None:
     assert verdicts(found) == [("monthly", Verdict.COMPLETE, 672), ("rest", Verdict.COMPLETE, 0)]
 
 
+@pytest.mark.parametrize("name", ["1h", "4h"])
+def test_nobody_is_asked_twice_about_the_same_holes(market: Market, name: str) -> None:
+    symbol = listed(market, f"HOLES{name.upper()}", first_ms=Month(2018, 1).start_ms)
+    month = sampled(symbol, is_sampled=True)
+    for day_ms in range(month.start_ms, month.end_ms, DAY_MS):
+        market.exchange.gap(symbol, start_ms=day_ms + 4 * HOUR_MS, end_ms=day_ms + 8 * HOUR_MS)
+    found = market.fetch(symbol, name, month)
+    urls = [line.url for line in found.sources]
+    assert len(set(urls)) == len(urls)
+    assert [kind_of(line) for line in found.sources].count("rest") == 1
+    assert {one.cause for one in found.gaps} == {Cause.EXCHANGE_HAD_NONE}
+    assert len(found.gaps) == (month.end_ms - month.start_ms) // DAY_MS
+    assert found.done
+
+
 def test_a_hole_nobody_could_be_asked_about_is_not_asked_yet(market: Market) -> None:
     market.archive.spoil("BTCUSDT-1h-2024-11.zip", "hole", start_ms=MIDDLE_MS, end_ms=MIDDLE_MS + HOUR_MS)
     market.archive.remove(of_day(11, NOVEMBER))
