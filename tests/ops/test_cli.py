@@ -63,6 +63,8 @@ def test_datasets_are_listed_with_their_packages_and_repos() -> None:
         ["dataset", "title", "repo", "package"],
         ["market", "Crypto market data", "crypto-market-data", "datahub_assets.datasets.market"],
         ["ohlc", "Crypto candles (OHLC)", "crypto-ohlc-data", "datahub_assets.datasets.candles"],
+        ["listings", "Binance listings through time", "crypto-listings", "datahub_assets.datasets.listings"],
+        ["news", "Crypto news", "crypto-news", "datahub_assets.datasets.news"],
     ]
 
 
