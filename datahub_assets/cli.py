@@ -184,7 +184,7 @@ def squash(settings: Settings, *, name: str | None, yes: bool) -> None:
     """Fold the history of the datasets into one commit each; tags today's state first. Cannot be undone."""
     from datahub_assets.ops.commands import maintenance  # noqa: PLC0415
 
-    specs = maintenance.chosen(name)
+    specs = settings.collected if name is None else maintenance.chosen(name)
     click.echo(maintenance.SQUASH_LOSES)
     if not yes:
         click.confirm(f"Squash {', '.join(spec.repo_name for spec in specs)} on {settings.hub_endpoint}?", abort=True)

@@ -4,6 +4,7 @@ import dagster as dg
 
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.defs.resources import KEY, DataHubResource
+from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.stores.hub.history import (
     MAINTENANCE_SCHEDULE,
     MANY_COMMITS,
@@ -23,7 +24,11 @@ def squash_long_histories(context: dg.OpExecutionContext) -> None:
     with datahub.cache() as cache:
         hub = datahub.hub(cache)
         for spec in DATASETS.values():
-            count = commit_count(spec, cache=cache, hub=hub)
+            try:
+                count = commit_count(spec, cache=cache, hub=hub)
+            except HubNotFound:
+                context.log.info("%s is not on the Hub", hub.repo_id(spec))
+                continue
             if count <= MANY_COMMITS:
                 context.log.info("%s has %d commits: left as it is", hub.repo_id(spec), count)
                 continue

@@ -141,7 +141,7 @@ def test_an_unknown_commit_means_a_new_start(url: str, hub: HubServer) -> None:
 @pytest.mark.parametrize(
     ("params", "since", "expected"),
     [
-        ({"dataset": "news"}, None, (404, "unknown_dataset")),
+        ({"dataset": "weather"}, None, (404, "unknown_dataset")),
         ({"symbol": "BTCUSDX"}, None, (404, "unknown_symbol")),
         ({"dataset": "ohlc", "symbol": "bitcoin"}, None, (404, "unknown_symbol")),
         ({"interval": "9h"}, None, (404, "unknown_interval")),

@@ -7,7 +7,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.definitions import build
 from datahub_assets.defs import chain
 from datahub_assets.defs.resources import DataHubResource
@@ -33,7 +32,7 @@ class System:
         """Run every chain once, in this process."""
         definitions = build(self.settings, DataHubResource(self.settings))
         with dg.DagsterInstance.ephemeral() as instance:
-            for spec in DATASETS.values():
+            for spec in self.settings.collected:
                 definitions.resolve_job_def(chain.job_name(spec)).execute_in_process(instance=instance)
 
 

@@ -63,6 +63,8 @@ def test_datasets_are_listed_with_their_packages_and_repos() -> None:
         ["dataset", "title", "repo", "package"],
         ["market", "Crypto market data", "crypto-market-data", "datahub_assets.datasets.market"],
         ["ohlc", "Crypto candles (OHLC)", "crypto-ohlc-data", "datahub_assets.datasets.candles"],
+        ["listings", "Binance listings through time", "crypto-listings", "datahub_assets.datasets.listings"],
+        ["news", "Crypto news", "crypto-news", "datahub_assets.datasets.news"],
     ]
 
 
@@ -368,9 +370,9 @@ def test_squash_explains_asks_and_leaves_one_commit(system: System) -> None:
     assert len(api.list_repo_commits("alice/crypto-market-data", repo_type="dataset")) == 1
     (tag,) = api.list_repo_refs("alice/crypto-market-data", repo_type="dataset").tags
     assert tag.name in result.output
-    wrong = datahub("hub", "squash", "--dataset", "news", "--yes", env=system.environ)
+    wrong = datahub("hub", "squash", "--dataset", "weather", "--yes", env=system.environ)
     assert wrong.exit_code == 1
-    assert "no dataset 'news'; there are market, ohlc" in wrong.output
+    assert "no dataset 'weather'; there are market, ohlc, listings, news" in wrong.output
 
 
 def test_the_readme_says_of_every_store_whether_it_may_be_deleted(tmp_path: Path) -> None:

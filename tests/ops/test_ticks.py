@@ -34,7 +34,14 @@ def settings(tmp_path: Path, now_ms: int) -> Iterator[Settings]:
     with home_lock.held(tmp_path):
         since_ns = (now_ms - HOUR_MS) * 1_000_000
         os.utime(tmp_path / "up.lock", ns=(since_ns, since_ns))
-        yield Settings.from_env({"DATAHUB_HOME": str(tmp_path), "DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"})
+        yield Settings.from_env(
+            {
+                "DATAHUB_HOME": str(tmp_path),
+                "DATAHUB_API_PORT": "1",
+                "DATAHUB_DAGSTER_PORT": "1",
+                "DATAHUB_DATASETS": "market,ohlc",
+            }
+        )
 
 
 def told(settings: Settings, *, last_tick_ms: int, succeeded: bool = True) -> None:

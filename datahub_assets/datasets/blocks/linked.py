@@ -11,7 +11,7 @@ from datahub_assets.datasets.blocks.rows import hashes_of
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredBlock:
     """A block that is stored: its hash, and whether it is final."""
 
     hash: str
@@ -22,7 +22,7 @@ class Held:
 class Known:
     """The blocks of a chain that are stored, by number: those that are not final, and final ones before them."""
 
-    blocks: Mapping[int, Held]
+    blocks: Mapping[int, StoredBlock]
 
     @property
     def newest(self) -> int | None:

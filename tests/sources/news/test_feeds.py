@@ -163,7 +163,7 @@ def test_what_is_old_when_it_is_first_seen_is_no_news(reader: Reader, feeds: Fak
         (BOMB.encode(), "XML with a DOCTYPE, which is not read"),
         (b"<html><body>moved</body></html>", "a page for people"),
         ("<rss><channel><item><title>caf\u00e9</title></item></channel></rss>".encode("latin-1"), "not well-formed"),
-        (b"<rss><channel><item>" + b"x" * 6_000_000, "more than 5 MiB"),
+        (b"<rss><channel><item>" + b"x" * 6_000_000, "more than 5242880 bytes"),
     ],
 )
 def test_one_bad_feed_costs_the_others_nothing(reader: Reader, feeds: FakeFeeds, body: bytes, told: str) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 
 from datahub_assets.datasets.blocks.client.bitcoin import BitcoinNode
 from datahub_assets.datasets.blocks.client.ethereum import EthereumNode
-from datahub_assets.datasets.blocks.linked import Held, Known, first_wanted, is_replaced, whole_part
+from datahub_assets.datasets.blocks.linked import Known, StoredBlock, first_wanted, is_replaced, whole_part
 from datahub_assets.datasets.blocks.rows import block_row, hashes_of, told
 from datahub_assets.datasets.blocks.spec import BITCOIN, BLOCKS, ETHEREUM
 from datahub_assets.datasets.items import check_items
@@ -109,7 +109,7 @@ def _settled(held: pl.DataFrame, fetched: pl.DataFrame, chain: str, *, final: in
 def known_of(held: pl.DataFrame, chain: str) -> Known:
     """What is stored of a chain."""
     rows = held.filter(pl.col("chain") == chain).select("number", "hash", "finalized")
-    return Known({number: Held(digest, final) for number, digest, final in rows.iter_rows()})
+    return Known({number: StoredBlock(digest, final) for number, digest, final in rows.iter_rows()})
 
 
 async def _ask(
