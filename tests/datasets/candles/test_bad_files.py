@@ -1,11 +1,15 @@
 """Every way a file of the archive was seen to be wrong: it is told, and the month has the right rows all the same."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from datahub_assets.datasets.candles.archive.unzip import UnreadableFile, unzipped
 from datahub_assets.domain.history import Month, Verdict
 from tests.datasets.candles.conftest import NOVEMBER, NOW_MS, Market, detail, kind_of, rows_of, verdicts
+from tests.fakes.archive.market import FileOf
+from tests.fakes.archive.spoiled import Made, lying_bomb
 
 MONTHLY = "BTCUSDT-1h-2024-11.zip"
 DAILY = "BTCUSDT-1h-2024-11-{:02}.zip"
@@ -62,6 +66,19 @@ def test_a_file_that_cannot_be_used_is_set_aside_and_daily_ones_take_its_place(
     assert rows_of(found) == market.truth("BTCUSDT", "1h", NOVEMBER)
     assert (found.done, found.gaps, found.rejected) == (True, (), ())
     assert found.sources[0].sha256 is not None, "also of what is not believed it is told what came"
+
+
+def test_a_zip_that_lies_about_its_size_takes_no_memory() -> None:
+    of = FileOf.parse(f"data/spot/monthly/klines/BTCUSDT/1h/{MONTHLY}")
+    assert of is not None
+    content = lying_bomb(mib=64)(Made(of, MONTHLY, [])).zipped
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableFile, match="Bad CRC-32"):
+            unzipped(content, names=("BTCUSDT-1h-2024-11.csv",), most_bytes=MIB)
+        assert tracemalloc.get_traced_memory()[1] < 8 * MIB
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ def test_wide_candles_are_one_question_to_the_exchange(market: Market, name: str
     )
 
 
+def test_where_the_exchange_has_no_wide_candles_nobody_else_is_asked(market: Market) -> None:
+    found = market.fetch(interval="4h", month=Month(2017, 5))
+    assert (verdicts(found), found.done, market.archive.requests) == ([("rest", Verdict.COMPLETE, 0)], True, [])
+
+
 def test_the_archive_has_wide_candles_of_a_pair_the_exchange_forgot(market: Market) -> None:
     market.archive.forget_pair("ETHUSDT")
     found = market.fetch("ETHUSDT", "4h")
@@ -176,6 +181,21 @@ def test_a_hole_the_exchange_has_too_is_its_own(market: Market) -> None:
     assert (found.gaps[0].asked_at, found.gaps[0].asks) == (NOW_MS, 1)
     assert found.done
     assert verdicts(found) == [("monthly", Verdict.COMPLETE, 672), ("rest", Verdict.COMPLETE, 0)]
+
+
+@pytest.mark.parametrize("name", ["1h", "4h"])
+def test_nobody_is_asked_twice_about_the_same_holes(market: Market, name: str) -> None:
+    symbol = listed(market, f"HOLES{name.upper()}", first_ms=Month(2018, 1).start_ms)
+    month = sampled(symbol, is_sampled=True)
+    for day_ms in range(month.start_ms, month.end_ms, DAY_MS):
+        market.exchange.gap(symbol, start_ms=day_ms + 4 * HOUR_MS, end_ms=day_ms + 8 * HOUR_MS)
+    found = market.fetch(symbol, name, month)
+    urls = [line.url for line in found.sources]
+    assert len(set(urls)) == len(urls)
+    assert [kind_of(line) for line in found.sources].count("rest") == 1
+    assert {one.cause for one in found.gaps} == {Cause.EXCHANGE_HAD_NONE}
+    assert len(found.gaps) == (month.end_ms - month.start_ms) // DAY_MS
+    assert found.done
 
 
 def test_a_hole_nobody_could_be_asked_about_is_not_asked_yet(market: Market) -> None:
