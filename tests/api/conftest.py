@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -65,11 +66,17 @@ def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables:
             until(lambda: client.get("/api/hub/status").json()["status"] != "unavailable" and _both(client))
             # Rows are served before the history of their repo is known, which revisions need; and those of the account
             # that was served last before it is known whether the token is another's, whose datasets come then.
-            until(
-                lambda: all(one.is_ready and one.commits.reaches(one.current.sha) for one in engine.datasets.values())
-            )
+            published = _published(hub)
+            served = [one for one in engine.datasets.values() if one.spec.repo_name in published]
+            until(lambda: all(one.is_ready and one.commits.reaches(one.current.sha) for one in served))
         client.headers["Authorization"] = f"Bearer {hub.token}"
         yield client
+
+
+def _published(hub: HubServer) -> set[str]:
+    """Names of the repos that the Hub has."""
+    answer = httpx.get(f"{hub.url}/api/datasets", headers={"Authorization": f"Bearer {hub.token}"})
+    return {one["id"].rpartition("/")[2] for one in answer.json()}
 
 
 def _both(client: Client) -> bool:

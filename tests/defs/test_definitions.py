@@ -17,8 +17,13 @@ ASSETS = {
     "ohlc_candles": ("ohlc_candles", []),
     "sqlite_cache/cached_ohlc": ("ohlc_candles", ["ohlc_candles"]),
     "hf_dataset/crypto_ohlc_data": ("ohlc_candles", ["sqlite_cache/cached_ohlc"]),
+    "ohlc_candles_history": ("ohlc_candles", []),
 }
+<<<<<<< HEAD
 TWO = {"DATAHUB_DATASETS": "market,ohlc"}
+=======
+HISTORIES = {"ohlc_candles_history"}
+>>>>>>> hist-fill
 CACHE_CHECKS = {"columns_and_types", "key_unique", "not_ahead", "numbers_plausible"}
 HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache", "no_foreign_files", "files_readable"}
 CHECKS = {
@@ -57,9 +62,12 @@ def test_checks_and_which_of_them_stop_a_publish(repository: dg.RepositoryDefini
     assert found == CHECKS
 
 
-def test_every_asset_has_a_freshness_policy_and_its_chains_pool(repository: dg.RepositoryDefinition) -> None:
+def test_every_live_asset_has_a_freshness_policy_and_its_chains_pool(repository: dg.RepositoryDefinition) -> None:
     for key in repository.asset_graph.get_all_asset_keys():
         node = repository.asset_graph.get(key)
+        if key.to_user_string() in HISTORIES:
+            assert (node.freshness_policy, node.pools) == (None, {"history"})
+            continue
         policy = node.freshness_policy
         assert isinstance(policy, TimeWindowFreshnessPolicy)
         windows = (policy.warn_window, policy.fail_window)
@@ -69,11 +77,14 @@ def test_every_asset_has_a_freshness_policy_and_its_chains_pool(repository: dg.R
 
 def test_jobs_sensors_and_schedules(repository: dg.RepositoryDefinition) -> None:
     jobs = {"market_prices_job", "ohlc_candles_job", "hub_maintenance"}
+    jobs |= {"ohlc_candles_history_commit_job", "ohlc_candles_history_fill_job"}
     assert {name for name in repository.job_names if not name.startswith("__")} == jobs
     sensors = {s.name: (s.minimum_interval_seconds, s.default_status.value) for s in repository.sensor_defs}
     assert sensors == {
         "market_prices_sensor": (60, "RUNNING"),
         "ohlc_candles_sensor": (60, "RUNNING"),
+        "ohlc_candles_history_commit_sensor": (10, "RUNNING"),
+        "ohlc_candles_history_fill_sensor": (10, "RUNNING"),
         "run_retention_sensor": (600, "RUNNING"),
     }
     assert {s.name: s.default_status.value for s in repository.schedule_defs} == {"hub_maintenance_schedule": "STOPPED"}
@@ -86,7 +97,18 @@ def test_a_chain_runs_in_one_process_under_its_own_tag(repository: dg.Repository
     assert float(job.tags["dagster/max_runtime"]) >= 600
 
 
+<<<<<<< HEAD
 def test_the_tick_follows_the_setting_unless_the_dataset_wants_fewer() -> None:
+=======
+def test_history_has_a_partition_for_each_month_of_each_group(repository: dg.RepositoryDefinition) -> None:
+    history = repository.asset_graph.get(dg.AssetKey("ohlc_candles_history")).partitions_def
+    assert isinstance(history, dg.MultiPartitionsDefinition)
+    keys = {one.name: one.partitions_def.get_partition_keys() for one in history.partitions_defs}
+    assert (keys["group"][0], keys["month"][0], len(keys["group"])) == ("1m", "2017-08", 12)
+
+
+def test_the_tick_follows_the_setting() -> None:
+>>>>>>> hist-fill
     repository = build(Settings.from_env({"DATAHUB_TICK_S": "5"})).get_repository_def()
     assert repository.get_sensor_def("ohlc_candles_sensor").minimum_interval_seconds == 5
     assert repository.get_sensor_def("exchange_listings_sensor").minimum_interval_seconds == 300

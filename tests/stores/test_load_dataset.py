@@ -12,6 +12,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.times import HOUR_MS
 from localhub.testing import HubServer
+from tests.stores.made_history import MadeHistory, build
 from tests.stores.world import START_MS, Site, candles, in_cache, market
 
 SCRIPT = """
@@ -29,6 +30,7 @@ told = {
     "default": load_dataset(ohlc, split="train").num_rows,
     "1h": sorted(load_dataset(ohlc, "1h", split="train")["close"]),
     "gaps": load_dataset(ohlc, "gaps", split="train")["cause"][:],
+    "sources": load_dataset(ohlc, "sources", split="train")["rows"][:],
     "streamed": sum(1 for _ in load_dataset(ohlc, "1d", split="train", streaming=True)),
 }
 print(json.dumps(told))
@@ -42,6 +44,10 @@ def test_people_read_what_was_published(site: Site, server: HubServer, tmp_path:
     site.tick(MARKET, market(later), now_ms=later)
     hole = START_MS - START_MS % HOUR_MS - 3 * HOUR_MS
     site.tick(OHLC, candles(START_MS, back=12, skip=(hole,)), now_ms=START_MS)
+
+    build(site, MadeHistory(), "12h", "2025-10", now_ms=later)
+    build(site, MadeHistory(pairs=("AAAUSDT",)), "6h", "2024-02", now_ms=later)
+    site.publish(OHLC, now_ms=later)
 
     environment = {**os.environ, "HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "hf")}
     done = subprocess.run(
@@ -58,8 +64,10 @@ def test_people_read_what_was_published(site: Site, server: HubServer, tmp_path:
     assert told["market"] == sorted(prices["price"])
     assert told["C1"] == prices.filter(symbol="C1").sort("timestamp")["price"].to_list()
     assert told["zone"] == "UTC"
-    assert told["configs"] == ["default", "1d", "1h", "gaps"], "an empty ledger has no config, it could not be loaded"
-    assert told["default"] == rows.height
+    configs = ["default", "12h", "1d", "1h", "6h", "gaps", "sources"]
+    assert told["configs"] == configs, "an empty ledger has no config, it could not be loaded"
+    assert sorted(told["sources"]) == [62, 62, 62, 116]
+    assert told["default"] == rows.height + sum(told["sources"])
     assert told["1h"] == sorted(rows.filter(interval="1h")["close"])
     assert told["gaps"] == ["not_fetched"] * 3
     assert told["streamed"] == rows.filter(interval="1d").height

@@ -41,7 +41,8 @@ def commit_job(spec: DatasetSpec, *, settings: Settings) -> dg.JobDefinition:
             with datahub.cache() as cache:
                 hub, limits = datahub.hub(cache), CommitLimits.of(datahub.settings)
                 outcome = publish(spec, cache=cache, hub=hub, limits=limits, now_ms=datahub.clock(), log=context.log)
-                context.log.info(outcome.told(spec))
+                if outcome.reason is not None:
+                    context.log.info(outcome.told(spec))
         except DataHubError as error:
             raise failure(error) from error
 
