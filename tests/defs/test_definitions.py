@@ -19,11 +19,8 @@ ASSETS = {
     "hf_dataset/crypto_ohlc_data": ("ohlc_candles", ["sqlite_cache/cached_ohlc"]),
     "ohlc_candles_history": ("ohlc_candles", []),
 }
-<<<<<<< HEAD
 TWO = {"DATAHUB_DATASETS": "market,ohlc"}
-=======
 HISTORIES = {"ohlc_candles_history"}
->>>>>>> hist-fill
 CACHE_CHECKS = {"columns_and_types", "key_unique", "not_ahead", "numbers_plausible"}
 HUB_CHECKS = {"rows_never_shrink", "hub_equals_cache", "no_foreign_files", "files_readable"}
 CHECKS = {
@@ -97,9 +94,6 @@ def test_a_chain_runs_in_one_process_under_its_own_tag(repository: dg.Repository
     assert float(job.tags["dagster/max_runtime"]) >= 600
 
 
-<<<<<<< HEAD
-def test_the_tick_follows_the_setting_unless_the_dataset_wants_fewer() -> None:
-=======
 def test_history_has_a_partition_for_each_month_of_each_group(repository: dg.RepositoryDefinition) -> None:
     history = repository.asset_graph.get(dg.AssetKey("ohlc_candles_history")).partitions_def
     assert isinstance(history, dg.MultiPartitionsDefinition)
@@ -107,8 +101,7 @@ def test_history_has_a_partition_for_each_month_of_each_group(repository: dg.Rep
     assert (keys["group"][0], keys["month"][0], len(keys["group"])) == ("1m", "2017-08", 12)
 
 
-def test_the_tick_follows_the_setting() -> None:
->>>>>>> hist-fill
+def test_the_tick_follows_the_setting_unless_the_dataset_wants_fewer() -> None:
     repository = build(Settings.from_env({"DATAHUB_TICK_S": "5"})).get_repository_def()
     assert repository.get_sensor_def("ohlc_candles_sensor").minimum_interval_seconds == 5
     assert repository.get_sensor_def("exchange_listings_sensor").minimum_interval_seconds == 300
