@@ -1,7 +1,7 @@
 """A real Hub with commits made by the product's publisher, and the real application over it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,7 +47,14 @@ def seeded(workers: Workers) -> Workers:
 
 
 @contextmanager
-def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables: str) -> Iterator[Client]:
+def serving(
+    hub: HubServer,
+    home: Path,
+    *,
+    wait_ready: bool = True,
+    names: Iterable[str] = (MARKET.name, OHLC.name),
+    **variables: str,
+) -> Iterator[Client]:
     """The application on that Hub, with the owner's token as a client would have it."""
     environ = {
         "HF_ENDPOINT": hub.url,
@@ -66,7 +73,7 @@ def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables:
             # Rows are served before the history of their repo is known, which revisions need; and those of the account
             # that was served last before it is known whether the token is another's, whose datasets come then.
             until(
-                lambda: all(one.is_ready and one.commits.reaches(one.current.sha) for one in engine.datasets.values())
+                lambda: all(one.is_ready and one.commits.reaches(one.current.sha) for one in map(engine.dataset, names))
             )
         client.headers["Authorization"] = f"Bearer {hub.token}"
         yield client
@@ -80,7 +87,7 @@ def _both(client: Client) -> bool:
 @pytest.fixture(scope="module")
 def client(hub: HubServer, seeded: Workers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The application, over both seeded datasets."""
-    with serving(hub, tmp_path_factory.mktemp("home")) as client:
+    with serving(hub, tmp_path_factory.mktemp("home"), names=DATASETS) as client:
         yield client
 
 
