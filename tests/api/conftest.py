@@ -1,11 +1,10 @@
 """A real Hub with commits made by the product's publisher, and the real application over it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -48,7 +47,14 @@ def seeded(workers: Workers) -> Workers:
 
 
 @contextmanager
-def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables: str) -> Iterator[Client]:
+def serving(
+    hub: HubServer,
+    home: Path,
+    *,
+    wait_ready: bool = True,
+    names: Iterable[str] = (MARKET.name, OHLC.name),
+    **variables: str,
+) -> Iterator[Client]:
     """The application on that Hub, with the owner's token as a client would have it."""
     environ = {
         "HF_ENDPOINT": hub.url,
@@ -66,17 +72,11 @@ def serving(hub: HubServer, home: Path, *, wait_ready: bool = True, **variables:
             until(lambda: client.get("/api/hub/status").json()["status"] != "unavailable" and _both(client))
             # Rows are served before the history of their repo is known, which revisions need; and those of the account
             # that was served last before it is known whether the token is another's, whose datasets come then.
-            published = _published(hub)
-            served = [one for one in engine.datasets.values() if one.spec.repo_name in published]
-            until(lambda: all(one.is_ready and one.commits.reaches(one.current.sha) for one in served))
+            until(
+                lambda: all(one.is_ready and one.commits.reaches(one.current.sha) for one in map(engine.dataset, names))
+            )
         client.headers["Authorization"] = f"Bearer {hub.token}"
         yield client
-
-
-def _published(hub: HubServer) -> set[str]:
-    """Names of the repos that the Hub has."""
-    answer = httpx.get(f"{hub.url}/api/datasets", headers={"Authorization": f"Bearer {hub.token}"})
-    return {one["id"].rpartition("/")[2] for one in answer.json()}
 
 
 def _both(client: Client) -> bool:
@@ -87,7 +87,7 @@ def _both(client: Client) -> bool:
 @pytest.fixture(scope="module")
 def client(hub: HubServer, seeded: Workers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The application, over both seeded datasets."""
-    with serving(hub, tmp_path_factory.mktemp("home")) as client:
+    with serving(hub, tmp_path_factory.mktemp("home"), names=DATASETS) as client:
         yield client
 
 

@@ -77,17 +77,17 @@ NEWS: Final = DatasetSpec(
     partitioning=ByTime(Period.MONTH),
     filters=(
         Filter(
-            parameter="coins",
-            column="coins",
-            doc="ids of coins, comma-separated: `bitcoin,ethereum`",
-            example=("bitcoin",),
-            spelling=Spelling.LOWER,
-        ),
-        Filter(
             parameter="source",
             column="source",
             doc="feeds, comma-separated: `coindesk,decrypt`",
             example=("coindesk",),
+            spelling=Spelling.LOWER,
+        ),
+        Filter(
+            parameter="coins",
+            column="coins",
+            doc="ids of coins, comma-separated: `bitcoin,ethereum`",
+            example=("bitcoin",),
             spelling=Spelling.LOWER,
         ),
         Filter(
