@@ -297,6 +297,11 @@ class Strange(BaseModel):
         ({"stale_warn_ms": 0}, r"stale_warn_ms must be above 0"),
         ({"stale_fail_ms": 3 * MINUTE_MS}, r"stale_fail_ms longer than it"),
         ({"publish_interval_s": -1}, r"publish_interval_s must be 0 or more"),
+        ({"tick_s": -1}, r"tick_s and publish_interval_s must be 0 or more"),
+        (
+            {"filters": (Filter(parameter="q", column="number", doc="x", words=True, many=False),)},
+            r"'q' looks for words, so it must mean a column of kind text",
+        ),
         ({"stale_fail_ms": 10**18}, r"must be shorter than a hundred years"),
         ({"retention_ms": 10**18}, r"must be shorter than a hundred years"),
         ({"settings": Strange}, r"settings=.*Strange.* must be a kind of DatasetSettings"),
