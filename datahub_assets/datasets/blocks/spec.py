@@ -107,6 +107,7 @@ BLOCKS: Final = DatasetSpec(
     retention_ms=30 * DAY_MS,
     stale_warn_ms=15 * MINUTE_MS,
     stale_fail_ms=120 * MINUTE_MS,
+    publish_interval_s=3600,
     settings=NodeSettings,
 )
 

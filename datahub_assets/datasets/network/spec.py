@@ -87,6 +87,7 @@ NETWORK: Final = DatasetSpec(
         ),
     ),
     retention_ms=30 * DAY_MS,
+    publish_interval_s=3600,
     settings=NodeSettings,
 )
 
