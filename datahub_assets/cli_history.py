@@ -5,6 +5,7 @@ import sys
 import click
 
 from datahub_assets.cli_support import ends_well, examples, make_home
+from datahub_assets.domain.errors import DataHubError
 from datahub_assets.settings import Settings
 
 _names = click.option("--dataset", "name", metavar="NAME", help="the only one with history, unless you say")
@@ -64,6 +65,7 @@ def status(settings: Settings, *, name: str | None) -> None:
     """Show what the Hub has: months that are done by interval and year, and files something is wrong with."""
     from datahub_assets.ops.commands.history import published  # noqa: PLC0415
 
+    _see_that_there_is_a_hub(settings)
     click.echo("\n".join(published.lines(settings, name)))
 
 
@@ -75,6 +77,13 @@ def verify(settings: Settings, *, sample: int, name: str | None) -> None:
     """Count published rows against the ledger of sources, and a sample with the source. Exits 1 if one is wrong."""
     from datahub_assets.ops.commands.history import published  # noqa: PLC0415
 
+    _see_that_there_is_a_hub(settings)
     faults = published.faults(settings, name, sample=sample, tell=click.echo)
     click.echo("\n".join(faults) if faults else "all rows are as they should be")
     sys.exit(1 if faults else 0)
+
+
+def _see_that_there_is_a_hub(settings: Settings) -> None:
+    """Commands that read make no embedded Hub."""
+    if settings.embedded_hub and not settings.localhub_home.exists():
+        raise DataHubError(f"{settings.home} holds no Hub yet: `datahub up` makes one")

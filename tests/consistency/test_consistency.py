@@ -24,6 +24,7 @@ NOT_ASKED = {
     "/api/hub/revisions", "/api/hub/diff", "/api/hub/stream",  # tested below, each in its own way
     "/api/hub/status", "/api/hub/health", "/api/health", "/metrics",  # how things are
     "/api/hub/errors", "/api/hub/snippets", "/binance/api/v3/ping", "/binance/api/v3/time", "/coingecko/api/v3/ping",
+    "/api/hub/listings", "/api/hub/news", "/api/hub/blocks", "/api/hub/network",  # nothing of them is published here
 }  # fmt: skip
 """Endpoints that answer no rows of a commit, or not rows alone."""
 MOST = "10000"

@@ -21,6 +21,7 @@ from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.settings_table import setting_rows
 from datahub_assets.stores.cache.cache import Cache
+from datahub_assets.stores.history import reports
 from datahub_assets.stores.publish import losses, work
 from datahub_assets.stores.worker_status import WorkerStatusFile
 from localhub.testing import HubServer
@@ -65,6 +66,13 @@ def test_datasets_are_listed_with_their_packages_and_repos() -> None:
         ["ohlc", "Crypto candles (OHLC)", "crypto-ohlc-data", "datahub_assets.datasets.candles"],
         ["listings", "Binance listings through time", "crypto-listings", "datahub_assets.datasets.listings"],
         ["news", "Crypto news", "crypto-news", "datahub_assets.datasets.news"],
+        ["blocks", "Blocks of Ethereum and Bitcoin", "crypto-chain-blocks", "datahub_assets.datasets.blocks"],
+        [
+            "network",
+            "Fees and load of Ethereum and Bitcoin",
+            "crypto-chain-network",
+            "datahub_assets.datasets.network",
+        ],
     ]
 
 
@@ -372,7 +380,7 @@ def test_squash_explains_asks_and_leaves_one_commit(system: System) -> None:
     assert tag.name in result.output
     wrong = datahub("hub", "squash", "--dataset", "weather", "--yes", env=system.environ)
     assert wrong.exit_code == 1
-    assert "no dataset 'weather'; there are market, ohlc, listings, news" in wrong.output
+    assert "no dataset 'weather'; there are market, ohlc, listings, news, blocks, network" in wrong.output
 
 
 def test_the_readme_says_of_every_store_whether_it_may_be_deleted(tmp_path: Path) -> None:
@@ -386,6 +394,7 @@ def test_the_readme_says_of_every_store_whether_it_may_be_deleted(tmp_path: Path
             settings.snapshots_path.name,
             WorkerStatusFile(tmp_path).path.name,
             work.FOLDER,
+            reports.FOLDER,
         },
         {settings.cache_path.name, settings.landing_path.name, settings.localhub_home.name},
     ]

@@ -18,7 +18,9 @@ from tests.e2e.stack import ROOT
 from tests.security.strangers import STRANGER, given_away, mode, needs_root
 
 READING = [("status",), ("doctor",), ("token",), ("token", "list"), ("token", "revoke", "laptop"), ("quarantine",)]
+READING += [("history", "status"), ("history", "verify")]
 WRITING = [("up",), ("cache", "rebuild", "--yes"), ("hub", "squash", "--yes"), ("token", "add", "laptop")]
+WRITING += [("history", "fill", "--from", "2024-11")]
 
 
 def datahub(at: Path, *command: str) -> "subprocess.CompletedProcess[str]":
@@ -63,8 +65,9 @@ def test_commands_refuse_another_users_home_in_one_line(tmp_path: Path, command:
 
 
 def test_every_command_that_opens_the_home_is_among_them() -> None:
-    others = {("settings",), ("datasets",), ("localhub",), ("cache",), ("hub",)}
-    named = {tuple(word for word in command if word not in {"--yes", "laptop"}) for command in READING + WRITING}
+    others = {("settings",), ("datasets",), ("localhub",), ("cache",), ("hub",), ("history",)}
+    values = {"--yes", "laptop", "--from", "2024-11"}
+    named = {tuple(word for word in command if word not in values) for command in READING + WRITING}
     found: set[tuple[str, ...]] = {(name,) for name in main.commands}
     for name, group in main.commands.items():
         found |= {(name, below) for below in getattr(group, "commands", ())}

@@ -51,6 +51,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
             "BINANCE_BASE_URLS": f"http://binance.test:{binance.port}",
             "HTTP_PROXY": url, "HTTPS_PROXY": url, "ALL_PROXY": "socks4://is.not.used",
             "NO_PROXY": "10.0.0.0/8,fd00::/8,[fd00::1]:8080,what?ever,.corp.example",
+            "DATAHUB_DATASETS": "market,ohlc",
             "DATAHUB_COINS": "5", "DATAHUB_SYMBOLS": "BTCUSDT", "DATAHUB_INTERVALS": "1h",
             "DATAHUB_HISTORY_CANDLES": "10",
         }  # fmt: skip

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
@@ -36,8 +37,10 @@ class MonthFiles:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
 
     def add(self, rows: pl.DataFrame) -> list[str]:
         """The rows of the next series in this month, sorted by time; returns the paths they went to, one for each run.
@@ -83,7 +86,7 @@ class MonthFiles:
         if path not in self._writers:
             target = self._folder / f"{len(self._writers)}.parquet"
             file: BinaryIO = self._open.enter_context(target.open("wb"))
-            self._writers[path] = (FileWriter(self._spec, file), target)
+            self._writers[path] = (self._open.enter_context(FileWriter(self._spec, file)), target)
         return self._writers[path][0]
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Final
+from types import TracebackType
+from typing import BinaryIO, Final, Self
 
 import polars as pl
 import pyarrow as pa
@@ -97,11 +98,22 @@ class FileWriter:
             rest = rest.slice(ROW_GROUP_ROWS)
         self._held, self._count = [rest], rest.num_rows
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._writer.close()
+
     def close(self) -> None:
         """Write what is held, and the footer."""
         if self._count:
             _write_group(self._writer, pa.concat_tables(self._held))
-        self._held = []
+        self._held, self._count = [], 0
         self._writer.close()
 
 
@@ -112,10 +124,9 @@ def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -
         HubFileDamaged, HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
     """
     groups = _groups_of_today(spec, content, name=name)
-    writer = FileWriter(spec, target)
-    for group in groups:
-        writer.add(group)
-    writer.close()
+    with FileWriter(spec, target) as writer:
+        for group in groups:
+            writer.add(group)
 
 
 def in_portions(spec: DatasetSpec, file: BinaryIO, target: BinaryIO, *, name: str) -> None:

@@ -32,7 +32,7 @@ def test_a_reader_never_sees_half_a_commit(hub: HubServer, workers: Workers, tmp
     shas: list[str] = []
     seen: list[tuple[str, float]] = []
     stop = threading.Event()
-    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="0.01") as client:
+    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="0.05") as client:
         newest = revision(client)
 
         def read() -> None:
@@ -150,7 +150,7 @@ def test_a_hub_that_hangs_is_told_before_its_request_is_given_up(
 ) -> None:
     monkeypatch.setattr(health, "LEAST_SILENCE_S", 0.5)
     with serving(hub, tmp_path / "home") as client:
-        hub.faults.slow(3.0, on="GET /api/datasets/.*/revision/", times=2)
+        hub.faults.slow(3.0, on="GET /api/datasets/.*ohlc-data/revision/", times=2)
         began_s = time.perf_counter()
         until(lambda: client.get("/api/hub/health").json()["datasets"]["ohlc"]["stale"])
         assert time.perf_counter() - began_s < 3.0

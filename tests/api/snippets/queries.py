@@ -4,6 +4,8 @@ AWKWARD_SQL = """SELECT symbol, count(*) AS "n", 'it''s `${x}` "quoted" \\n $HOM
 FROM ohlc WHERE interval = ? GROUP BY ALL ORDER BY 1"""
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "candles": ("/api/hub/ohlc?symbol=BTCUSDT,ETHUSDT&limit=6&order=desc", {}),
+    "blocks": ("/api/hub/blocks?chain=ethereum&finalized_only=true", {}),
+    "network": ("/api/hub/network?chain=bitcoin&limit=3", {}),
     "listings": ("/api/hub/listings?quote=USDT&status=TRADING", {}),
     "news": ("/api/hub/news?q=wallet heist&coins=tether&columns=*", {}),
     "prices": ("/api/hub/market", {"limit": "3", "format": "csv"}),
@@ -27,5 +29,5 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
 }
 MOVING = {"status", "health", "system", "pairs", "time"}
 """They answer with clocks and ages, so that no two answers are the same."""
-TABLES = {"candles", "listings", "news", "prices", "sql", "errors", "coins"}
+TABLES = {"blocks", "candles", "listings", "network", "news", "prices", "sql", "errors", "coins"}
 STREAM = "/api/hub/stream"

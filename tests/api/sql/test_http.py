@@ -12,6 +12,7 @@ import pytest
 
 from api.sql.sandbox.pool import SandboxPool
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.registry import DATASETS
 from tests.api.conftest import Client, until
 from tests.api.workers import Workers, candles
 
@@ -46,7 +47,9 @@ def test_get_and_post_agree_and_values_are_bound(client: Client) -> None:
 
 
 def test_all_tables_are_there(client: Client) -> None:
-    assert [row["name"] for row in post(client, "SHOW TABLES").json()] == ["corrections", "gaps", "market", "ohlc"]
+    assert [row["name"] for row in post(client, "SHOW TABLES").json()] == sorted(
+        [*DATASETS, "corrections", "gaps", "sources"]
+    )
     assert post(client, "FROM gaps").json() == []
 
 
