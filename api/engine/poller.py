@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from api.engine.engine import Engine
-from datahub_assets.domain.errors import HubError, HubRateLimited, HubUnavailable
+from datahub_assets.domain.errors import HubError, HubNotFound, HubRateLimited, HubUnavailable
 
 _LOG: Final = logging.getLogger(__name__)
 _TIDY_EVERY_S: Final = 10.0
 _LONGEST_WAIT_S: Final = 60.0
+_ABSENT_WAITS: Final = 10
+"""A repo that does not exist yet is looked for less and less often, until this many polls apart."""
 _LOOK_AGAIN_S: Final = (0.25, 0.5, 1.0, 2.0)
 """What huggingface.co says of its head may lag behind its webhook; so long it is asked again."""
 
@@ -100,7 +102,9 @@ class Poller:
         text = f"{type(error).__name__}: {error}"
         level = logging.DEBUG if self._said.get(what) == text else logging.WARNING
         self._said[what] = text
-        if isinstance(error, HubError):
+        if isinstance(error, HubNotFound) and self._sha(what) is None:
+            _LOG.log(min(level, logging.INFO), "%s: it is not on the Hub yet: %s", what, error)
+        elif isinstance(error, HubError):
             _LOG.log(level, "%s: the Hub could not be read: %s", what, error)
         else:
             _LOG.log(level, "%s failed: %s", what, text, exc_info=error)
@@ -108,6 +112,8 @@ class Poller:
     def _pause_s(self, error: Exception, *, after_s: float) -> float:
         if isinstance(error, HubRateLimited) and error.retry_after_s is not None:
             return max(error.retry_after_s, self._poll_s)
+        if isinstance(error, HubNotFound):
+            return min(after_s * 2, self._poll_s * _ABSENT_WAITS)
         if isinstance(error, HubUnavailable | HubRateLimited):
             return min(after_s * 2, max(_LONGEST_WAIT_S, self._poll_s))
         return self._poll_s

@@ -40,7 +40,7 @@ def test_it_is_open_to_all(client: Client) -> None:
         "/api/hub/sql?q=SELEC",
         "/api/hub/sql?q=COPY+ohlc+TO+%27x%27",
         "/api/hub/nothing",
-        "/api/hub/stream?dataset=news",
+        "/api/hub/stream?dataset=weather",
         "/api/hub/snippets?path=/x",
     ],
 )

@@ -20,6 +20,7 @@ from api.http import delivery
 from api.stream import subscribers
 from api.stream.feed import Feed
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.settings import Settings
 from localhub.testing import HubServer
 from tests.api.conftest import until
@@ -50,7 +51,7 @@ def served(hub: HubServer, home: Path) -> Iterator[Served]:
     app = create_app_with(settings, engine)
     feed = app.dependencies["feed"].dependency()  # type: ignore[union-attr]
     with serving(app, lifespan="on", on_stopping=feed.end) as (host, port):
-        until(lambda: len(feed.state) == 2)
+        until(lambda: len(feed.state) == len(DATASETS))
         yield Served(f"http://{host}:{port}", feed)
 
 

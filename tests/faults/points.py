@@ -6,7 +6,7 @@ What happens at a point is the caller's; the product has no switches for this.
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ class Observer:
 
     def _watch_network(self) -> None:
         around, reached = self._around, self._reached
-        real_send, real_get = httpx2.Client.send, httpx.AsyncClient.get
+        real_send, real_read = httpx2.Client.send, httpx.Response.aiter_bytes
         real_begin = httpx.AsyncHTTPTransport.handle_async_request
 
         def send(client: httpx2.Client, request: httpx2.Request, **options: Any) -> httpx2.Response:
@@ -109,14 +109,14 @@ class Observer:
             reached(f"first byte of {_asked(request.url)}")
             return answer
 
-        async def get(client: httpx.AsyncClient, url: str, **options: Any) -> httpx.Response:
-            answer = await real_get(client, url, **options)
+        async def read(answer: httpx.Response, **options: Any) -> AsyncIterator[bytes]:
+            async for part in real_read(answer, **options):
+                yield part
             reached(f"last byte of {_asked(answer.request.url)}")
-            return answer
 
         self._patch.setattr(httpx2.Client, "send", send)
         self._patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", begin)
-        self._patch.setattr(httpx.AsyncClient, "get", get)
+        self._patch.setattr(httpx.Response, "aiter_bytes", read)
 
 
 def _asked(url: httpx.URL) -> str:

@@ -52,8 +52,11 @@ def test_of_one_dataset_with_what_upstream_sent(home: Path) -> None:
     assert len(lines) == 6
     assert "coin-9" not in "".join(lines)
     assert lines[2:] == ["", "2025-11-24T12:00:01.000Z  ohlc  AUSDT 1h", "  high < low", "  [1]"]
-    unknown = look(home, "--dataset", "news")
-    assert (unknown.exit_code, unknown.output) == (1, "datahub: no dataset 'news'; there are market, ohlc\n")
+    unknown = look(home, "--dataset", "weather")
+    assert (unknown.exit_code, unknown.output) == (
+        1,
+        "datahub: no dataset 'weather'; there are market, ohlc, listings, news, blocks, network\n",
+    )
 
 
 def test_machines_get_one_document(home: Path) -> None:
@@ -80,7 +83,10 @@ def test_machines_get_one_document(home: Path) -> None:
 def test_an_empty_quarantine_says_so(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     fresh = tmp_path_factory.mktemp("fresh")
     Cache.open(fresh / "cache.sqlite3").close()
-    assert look(fresh).output == "the quarantine is empty: it holds no row of market or ohlc\n"
+    assert (
+        look(fresh).output
+        == "the quarantine is empty: it holds no row of market, ohlc, listings, news, blocks, network\n"
+    )
     assert json.loads(look(fresh, "--json", "--raw").output) == {"groups": [], "newest": []}
 
 

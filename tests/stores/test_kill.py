@@ -22,7 +22,7 @@ BEFORE_LANDED = [
     Moment("_write_durably", "return"),
 ]
 AFTER_LANDED = [
-    Moment("_sync_folder", "call"),
+    Moment("sync_folder", "call"),
     Moment("land", "return"),
     Moment("Database.open", "return"),
     Moment("read_landed", "return"),

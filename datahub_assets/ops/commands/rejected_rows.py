@@ -65,7 +65,7 @@ def as_json(found: Rejects) -> str:
 def as_text(found: Rejects) -> str:
     """A line for each subject and reason, then what upstream sent."""
     if not found.groups:
-        return f"the quarantine is empty: it holds no row of {' or '.join(found.datasets)}"
+        return f"the quarantine is empty: it holds no row of {', '.join(found.datasets)}"
     rows = [
         (
             iso(group.last_seen),

@@ -72,7 +72,9 @@ def tables(snapshots: list[Snapshot]) -> SqlSnapshot:
 
 def test_each_dataset_and_each_kind_of_ledger_is_a_table(sandbox: Sandbox, tables: SqlSnapshot) -> None:
     found = sandbox.rows("SHOW TABLES", snapshot=tables)
-    assert [row["name"] for row in found] == ["corrections", "gaps", "incidents", "market", "ohlc", "receipts"]
+    assert [row["name"] for row in found] == [
+        *("corrections", "gaps", "incidents", "market", "ohlc", "receipts", "sources")
+    ]
     counts = sandbox.rows(
         "SELECT (SELECT count(*) FROM incidents) AS i, (FROM receipts SELECT count(*)) AS r", snapshot=tables
     )
