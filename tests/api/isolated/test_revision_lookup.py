@@ -17,7 +17,7 @@ REVISION = "/api/hub/market?limit=1&revision="
 
 
 def has_looked(client: Client) -> bool:
-    """Whether the first look at each published dataset is over: branches and tags are asked for after rows are served."""
+    """Whether the first look at each published dataset is over: branches and tags come after rows are served."""
     datasets = client.get("/api/hub/health").json()["datasets"]
     return all(datasets[name]["hub_seen_age_s"] is not None for name in ("market", "ohlc"))
 
