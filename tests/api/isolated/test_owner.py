@@ -48,6 +48,12 @@ def shas(hub: HubServer, other: str, tmp_path: Path) -> dict[str, str]:
     return found
 
 
+def once_known(client: Client, url: str) -> int:
+    """The status once the index of commits is whole; until then nobody can say that there is no such commit."""
+    until(lambda: client.get(url).status_code != 503)
+    return client.get(url).status_code
+
+
 def test_a_changed_account_in_the_settings_counts(hub: HubServer, shas: dict[str, str], tmp_path: Path) -> None:
     with serving(hub, tmp_path / "home", HF_USERNAME="other") as client:
         assert served(client) == shas["other"]
@@ -64,7 +70,7 @@ def test_the_token_of_another_account_counts(hub: HubServer, other: str, shas: d
         until(lambda: served(client) == shas["other"])
         rows = client.get(f"/api/hub/market?revision={shas['other']}")
         assert rows.status_code == 200
-        assert client.get(f"/api/hub/market?revision={shas['local']}").status_code == 404
+        assert once_known(client, f"/api/hub/market?revision={shas['local']}") == 404
 
 
 def test_a_commit_of_the_account_before_is_answered_no_more_however_often_it_was(
@@ -77,7 +83,7 @@ def test_a_commit_of_the_account_before_is_answered_no_more_however_often_it_was
         pinned = f"/api/hub/market?revision={shas['local']}"
         assert [client.get(pinned).status_code for _ in range(2)] == [200, 200]
         until(lambda: served(client) == shas["other"])
-        assert client.get(pinned).status_code == 404
+        assert once_known(client, pinned) == 404
 
 
 def test_while_the_hub_cannot_be_asked_the_account_is_the_last_one(
