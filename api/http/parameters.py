@@ -14,7 +14,7 @@ from datahub_assets.datasets.registry import DATASETS
 
 MAX_LIMIT: Final = MOST_ROWS
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
-_TIME: Final = "ISO 8601, or epoch milliseconds"
+_TIME: Final = "ISO 8601, epoch milliseconds, `now`, or how long ago: `-90m`, `-1h`, `-7d`, `-2w`"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
 _NUMBERS: Final = (
     "`string` writes numbers with decimals as text, so that none is lost; Parquet and Arrow hold them whole anyway"
