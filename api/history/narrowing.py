@@ -15,7 +15,7 @@ from api.engine.latest import latest_rows
 from api.engine.snapshot import Snapshot
 from api.http.errors import ApiError, InvalidParameter, unknown_value
 from api.http.reading import is_count
-from datahub_assets.datasets.filters import SPELT, Filter
+from datahub_assets.datasets.filters import SPELT, Filter, in_capitals, in_small_letters
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
@@ -56,7 +56,7 @@ def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter)
     kind = spec.column(one.column).kind
     if kind is ColumnKind.FLAG:
         return ON if ON[0] in values else ()
-    forms = [form for value in values for form in (value, value.upper(), value.lower())]
+    forms = [form for value in values for form in (value, in_capitals(value), in_small_letters(value))]
     found = dict.fromkeys(forms if parameter == SYMBOL else map(SPELT[one.spelling], values))
     return tuple(value for value in found if kind is not ColumnKind.COUNT or is_count(value))
 

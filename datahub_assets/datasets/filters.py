@@ -14,10 +14,22 @@ class Spelling(StrEnum):
     LOWER = "lower"
 
 
+def in_capitals(text: str) -> str:
+    """A text in capital letters; as it is where it could not be had back from them, as `ı` and `ß`."""
+    capitals = text.upper()
+    return capitals if capitals.lower() == text.lower() else text
+
+
+def in_small_letters(text: str) -> str:
+    """A text in small letters; as it is where it could not be had back from them, as `İ`."""
+    small = text.lower()
+    return small if small.upper() == text.upper() else text
+
+
 SPELT: Final[Mapping[Spelling, Callable[[str], str]]] = {
     Spelling.EXACT: str,
-    Spelling.UPPER: str.upper,
-    Spelling.LOWER: str.lower,
+    Spelling.UPPER: in_capitals,
+    Spelling.LOWER: in_small_letters,
 }
 """Makes a value one of a column that is so spelt."""
 
