@@ -196,12 +196,12 @@ def test_hot_answers_keep_no_header_and_no_long_query() -> None:
     found = Repeatable(b'"1"', cast("Any", SimpleNamespace(serves=lambda *_, **__: True)), "a" * 40, True, "/x")
     for number in range(200):
         query = b"symbol=" + b"A," * 8_000 + b"%d" % number
-        cache.remember(("/x", query, b"text/csv, image/%d" % number, b"gzip, x%d" % number), found)
-        cache.remember(("/x", b"", b"text/csv, image/%d" % number, b"gzip, x%d" % number), found)
+        cache.remember(("/x", query, b"text/csv, image/%d" % number, b"gzip, x%d" % number, b""), found)
+        cache.remember(("/x", b"", b"text/csv, image/%d" % number, b"gzip, x%d" % number, b""), found)
     assert len(cache._known) == 201, "headers that come to the same are the same"
     assert max(len(part) for key in cache._known for part in key if part) <= 256
-    assert cache.repeated(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"gzip")) is not None
-    assert cache.repeated(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"zstd")) is None
+    assert cache.repeated(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"gzip", b"")) is not None
+    assert cache.repeated(("/x", b"symbol=" + b"A," * 8_000 + b"7", b"text/csv", b"zstd", b"")) is None
 
 
 def test_a_long_link_counts_for_the_room_an_answer_takes() -> None:

@@ -11,7 +11,8 @@ from datahub_assets.datasets.settings_base import RUN_LIMIT_S, env
 from datahub_assets.domain.history import Month
 from datahub_assets.setting_values import Url, Words, words
 
-_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
+_SYMBOL: Final = re.compile(r"(?:(?![a-z_])\w){2,30}")
+"""Letters of any script and digits; small Latin letters are a slip."""
 _MAJOR_PAIRS: Final = (
     "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
     "DOTUSDT,LTCUSDT,BCHUSDT,XLMUSDT,UNIUSDT,ATOMUSDT,NEARUSDT,APTUSDT,FILUSDT,ETCUSDT"
