@@ -19,6 +19,7 @@ from datahub_assets.domain.times import HOUR_MS, SECOND_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.footers import read_footer, see_that_it_can_be_rewritten
 from datahub_assets.stores.landing import NO_ROOM
 from datahub_assets.stores.publish.footers import footer, leave, whole
 from datahub_assets.stores.publish.work import Work
@@ -60,7 +61,7 @@ def see_that_nothing_is_lost(work: Work, base: RepoState) -> None:
         if not is_placed(work.spec, path) or _is_ready(work, base, path):
             continue
         with suppress(HubFileDamaged), work.hub.opened(work.spec, path, revision=base.head) as file:
-            layout.see_that_nothing_is_lost(work.spec, file, name=f"{path} at {base.head}")
+            see_that_it_can_be_rewritten(work.spec, file, name=f"{path} at {base.head}")
 
 
 def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
@@ -128,7 +129,7 @@ def _is_ready(work: Work, base: RepoState, path: str) -> bool:
     target = _target(work, base, path)
     try:
         with target.open("rb") as file:
-            return layout.footer(file, name=target.name).form == forms.todays_form(work.spec)
+            return read_footer(file, name=target.name).form == forms.todays_form(work.spec)
     except (OSError, HubContentInvalid):
         return False
 
