@@ -18,7 +18,7 @@ from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.footers import read_footer, see_that_it_can_be_rewritten
-from datahub_assets.stores.publish.footers import footer, leave, whole
+from datahub_assets.stores.publish.head_files import footer, leave, whole
 from datahub_assets.stores.publish.work import Work
 from datahub_system.files.private import private_folder
 from datahub_system.files.whole import NO_ROOM, write_whole

@@ -17,7 +17,7 @@ from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.hub.footers import count_until, last_time
 from datahub_assets.stores.publish import losses
 from datahub_assets.stores.publish.earlier_files import clear, see_that_nothing_is_lost, with_forms
-from datahub_assets.stores.publish.footers import footer
+from datahub_assets.stores.publish.head_files import footer
 from datahub_assets.stores.publish.work import Work
 
 

@@ -1,4 +1,4 @@
-"""The footers of the files of a head: how many rows each has and its form, or that it is damaged.
+"""The files of a head: what their footers tell, their content, and that one is damaged.
 
 A sealed file that is damaged is left as it is, and everything that does not need its rows goes on without them.
 """
