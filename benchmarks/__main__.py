@@ -16,7 +16,7 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"  # read at import; plain LFS, as the prod
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 from benchmarks.environment import HERE, RESULTS, prepare, program
-from benchmarks.results import Row, load, markdown, save, show
+from benchmarks.measuring.results import Row, load, markdown, save, show
 from benchmarks.soak import soak
 from benchmarks.suite import FULL_SUITE, QUICK_SUITE, Suite, names, run
 
@@ -55,7 +55,7 @@ def _measured(options: argparse.Namespace) -> Iterable[Row]:
 
 def _draw(results: Path) -> None:
     picture = results.with_suffix(".png")
-    subprocess.run([program("python"), str(HERE / "plot.py"), str(results), str(picture)], check=True)
+    subprocess.run([program("python"), str(HERE / "measuring" / "plot.py"), str(results), str(picture)], check=True)
     print(f"drawn as {picture.relative_to(HERE.parent)}")
 
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.accounting import RUNS, memory_mb, proportional
 from benchmarks.environment import RESULTS
-from benchmarks.fullstack import FullStack, full_stack
-from benchmarks.results import Row, against, ratio_at_most
-from benchmarks.rounds import FULL
+from benchmarks.measuring.accounting import RUNS, memory_mb, proportional
+from benchmarks.measuring.results import Row, against, ratio_at_most
+from benchmarks.measuring.rounds import FULL
+from benchmarks.measuring.watching import latencies, ticks, watch
 from benchmarks.rows import freshness, mixed
-from benchmarks.watching import latencies, ticks, watch
+from benchmarks.servers.fullstack import FullStack, full_stack
 
 _PAIRS: Final = 30
 _LATENCY_S: Final = 0.05

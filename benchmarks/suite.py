@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.results import Row
-from benchmarks.rounds import FULL, QUICK, Effort
+from benchmarks.measuring.results import Row
+from benchmarks.measuring.rounds import FULL, QUICK, Effort
 from benchmarks.rows import (
     bulk,
     cold,
@@ -20,7 +20,7 @@ from benchmarks.rows import (
     refresh,
     sql,
 )
-from benchmarks.world import World, world
+from benchmarks.servers.world import World, world
 
 WorldMeasure = Callable[[World, Effort], list[Row]]
 StackMeasure = Callable[[Effort], list[Row]]

@@ -217,7 +217,11 @@ class Settings(BaseModel):
     @property
     def collected(self) -> tuple[DatasetSpec, ...]:
         """The datasets that are collected, in the registry's order."""
-        return tuple(spec for spec in DATASETS.values() if not self.datasets or spec.name in self.datasets)
+        return tuple(spec for name, spec in DATASETS.items() if self.collects(name))
+
+    def collects(self, dataset: str) -> bool:
+        """Whether a dataset is collected: all are where none was chosen."""
+        return not self.datasets or dataset in self.datasets
 
     def tick_of(self, spec: DatasetSpec) -> int:
         """Seconds between two ticks of a dataset's chain."""

@@ -74,7 +74,7 @@ def hub_health(engine: Engine, settings: Settings) -> HubHealth:
             engine.datasets.get(name),
             silent_s=silent_s,
             unbound=engine.binding_error,
-            collected=not settings.datasets or name in settings.datasets,
+            collected=settings.collects(name),
         )
         for name in engine.specs
     }

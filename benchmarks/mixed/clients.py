@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.http1 import AnswerEnd
-from benchmarks.load import Server
+from benchmarks.measuring.http1 import AnswerEnd
+from benchmarks.measuring.load import Server
 from benchmarks.mixed.requests import KINDS, requests_of
 
 _BUFFER_BYTES: Final = 1 << 20

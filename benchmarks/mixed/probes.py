@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.ask import Refused, ask
-from benchmarks.load import Server, get
+from benchmarks.measuring.ask import Refused, ask
+from benchmarks.measuring.load import Server, get
 
 ASKED: Final = ("/api/hub/status", "/api/health", "/api/hub/health", "/metrics")
 FOLLOWED: Final = ("dataset=ohlc", "dataset=market", "dataset=ohlc&symbol=SYM007USDT", "dataset=market&symbol=C007")

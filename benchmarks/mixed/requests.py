@@ -6,10 +6,10 @@ from itertools import count, cycle
 from typing import Final
 from urllib.parse import urlencode
 
-from benchmarks.candles import INTERVALS, NOW_MS, SYMBOLS, symbol_name
-from benchmarks.load import Server, get
-from benchmarks.product import bulk_request, daily_request, newest_path
-from benchmarks.questions import HOT, Format, bulk, cold, daily
+from benchmarks.made.candles import INTERVALS, NOW_MS, SYMBOLS, symbol_name
+from benchmarks.made.questions import HOT, Format, bulk, cold, daily
+from benchmarks.measuring.load import Server, get
+from benchmarks.servers.product import bulk_request, daily_request, newest_path
 from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 KINDS: Final = {

@@ -7,11 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.accounting import anonymous_mb
+from benchmarks.measuring.accounting import anonymous_mb
 from benchmarks.mixed.clients import Seen, run_clients
 from benchmarks.mixed.probes import Noticed, run_probes
 from benchmarks.mixed.writer import Committed, commits
-from benchmarks.product import Product
+from benchmarks.servers.product import Product
 from datahub_assets.datasets.candles.spec import OHLC
 
 _AFTER_S: Final = 10.0

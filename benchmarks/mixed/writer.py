@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from benchmarks import data
-from benchmarks.candles import NOW_MS, SEED
-from benchmarks.hub import layout
-from benchmarks.product import Product
-from benchmarks.ticks import prices
+from benchmarks.made import data
+from benchmarks.made.candles import NOW_MS, SEED
+from benchmarks.made.ticks import prices
+from benchmarks.servers.hub import layout
+from benchmarks.servers.product import Product
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec

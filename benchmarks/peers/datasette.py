@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from benchmarks import data
 from benchmarks.environment import program, quiet_environment
-from benchmarks.load import Server, get
+from benchmarks.made import data
+from benchmarks.made.questions import COLUMNS, Bulk, Daily, Format, Newest
+from benchmarks.measuring.load import Server, get
 from benchmarks.peers.times import iso_text
-from benchmarks.processes import answers, free_port, running
-from benchmarks.questions import COLUMNS, Bulk, Daily, Format, Newest
+from benchmarks.servers.processes import answers, free_port, running
 
 NAME: Final = "Datasette 0.65"
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import data
 from benchmarks.environment import program, quiet_environment
-from benchmarks.load import Server, post
+from benchmarks.made import data
+from benchmarks.made.questions import COLUMNS, Bulk, Daily, Format, Newest
+from benchmarks.measuring.load import Server, post
 from benchmarks.peers.times import iso_text
-from benchmarks.processes import answers, free_port, running
-from benchmarks.questions import COLUMNS, Bulk, Daily, Format, Newest
+from benchmarks.servers.processes import answers, free_port, running
 
 NAME: Final = "ROAPI 0.12.7"
 

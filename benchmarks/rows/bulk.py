@@ -7,13 +7,13 @@ from typing import Final
 
 import psutil
 
-from benchmarks.ask import body_of
-from benchmarks.contestant import Contestant
-from benchmarks.equal import must_agree
-from benchmarks.questions import BULK_ROWS, Bulk, Format, bulk
-from benchmarks.results import Row, against, ratio_at_least, ratio_at_most
-from benchmarks.rounds import Effort, alternate
-from benchmarks.world import World
+from benchmarks.made.questions import BULK_ROWS, Bulk, Format, bulk
+from benchmarks.measuring.ask import body_of
+from benchmarks.measuring.equal import must_agree
+from benchmarks.measuring.results import Row, against, ratio_at_least, ratio_at_most
+from benchmarks.measuring.rounds import Effort, alternate
+from benchmarks.servers.contestant import Contestant
+from benchmarks.servers.world import World
 
 _MEMORY: Final = "after the first round"
 

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from benchmarks.equal import must_agree
-from benchmarks.questions import Format, cold
-from benchmarks.results import Row, against, ours_at_most, ratio_at_least
-from benchmarks.rounds import Asker, Effort, contest, new_each, rates
-from benchmarks.world import World
+from benchmarks.made.questions import Format, cold
+from benchmarks.measuring.equal import must_agree
+from benchmarks.measuring.results import Row, against, ours_at_most, ratio_at_least
+from benchmarks.measuring.rounds import Asker, Effort, contest, new_each, rates
+from benchmarks.servers.world import World
 
 _PER_ROUND: Final = 25_000
 """More than anybody answers in a turn, so that no question comes twice."""

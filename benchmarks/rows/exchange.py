@@ -3,13 +3,13 @@
 import time
 from typing import Final
 
-from benchmarks.accounting import cpu_s, peak_of_runs_mb
-from benchmarks.fullstack import FIRST_DATA_S, FullStack, full_stack
-from benchmarks.results import Row, alone, ours_at_most
-from benchmarks.rounds import Effort
+from benchmarks.measuring.accounting import cpu_s, peak_of_runs_mb
+from benchmarks.measuring.results import Row, alone, ours_at_most
+from benchmarks.measuring.rounds import Effort
+from benchmarks.measuring.watching import PROBES, Seen, ticks, watch
 from benchmarks.rows.fetch import LATENCY_S, PAIRS
 from benchmarks.rows.freshness import SENSORS
-from benchmarks.watching import PROBES, Seen, ticks, watch
+from benchmarks.servers.fullstack import FIRST_DATA_S, FullStack, full_stack
 
 _SETTINGS: Final = {"DATAHUB_SYMBOLS": "all:USDT", "DATAHUB_HISTORY_CANDLES": "200"}
 """The first fill is not what is measured, so it is kept short."""

@@ -16,11 +16,11 @@ from typing import Final
 import httpx
 import polars as pl
 
-from benchmarks.candles import INTERVALS
 from benchmarks.environment import HERE, program, quiet_environment
-from benchmarks.results import Row, against, ratio_at_least
-from benchmarks.rounds import Effort
-from benchmarks.upstreams import Upstreams, upstreams
+from benchmarks.made.candles import INTERVALS
+from benchmarks.measuring.results import Row, against, ratio_at_least
+from benchmarks.measuring.rounds import Effort
+from benchmarks.servers.upstreams import Upstreams, upstreams
 from datahub_assets.datasets.candles.client import fetch_candles
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.settings import CandleSettings

@@ -3,11 +3,11 @@
 import statistics
 from typing import Final
 
-from benchmarks.fullstack import FIRST_DATA_S, full_stack
-from benchmarks.load import percentile
-from benchmarks.results import Row, spread
-from benchmarks.rounds import Effort
-from benchmarks.watching import PROBES, Seen, latencies, ticks, watch
+from benchmarks.measuring.load import percentile
+from benchmarks.measuring.results import Row, spread
+from benchmarks.measuring.rounds import Effort
+from benchmarks.measuring.watching import PROBES, Seen, latencies, ticks, watch
+from benchmarks.servers.fullstack import FIRST_DATA_S, full_stack
 from datahub_assets.datasets.registry import DATASETS
 
 SENSORS: Final = {f"{spec.source_asset}_sensor": name for name, spec in DATASETS.items()}

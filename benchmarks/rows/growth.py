@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from benchmarks.candles import NOW_MS, SEED, candles
 from benchmarks.environment import quiet_environment
-from benchmarks.hub import Hub, embedded_hub, layout
-from benchmarks.processes import free_port
-from benchmarks.results import Row, against, ratio_at_most
-from benchmarks.rounds import FULL, Effort
-from benchmarks.ticks import candle_tick, prices
+from benchmarks.made.candles import NOW_MS, SEED, candles
+from benchmarks.made.ticks import candle_tick, prices
+from benchmarks.measuring.results import Row, against, ratio_at_most
+from benchmarks.measuring.rounds import FULL, Effort
+from benchmarks.servers.hub import Hub, embedded_hub, layout
+from benchmarks.servers.processes import free_port
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec

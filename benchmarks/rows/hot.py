@@ -1,13 +1,13 @@
 """One hot query: the newest 500 candles of one symbol, again and again, against peers and against a bare handler."""
 
-from benchmarks.ask import body_of
-from benchmarks.bare import NAME, bare
-from benchmarks.equal import must_agree
-from benchmarks.load import get
-from benchmarks.questions import HOT, Format
-from benchmarks.results import Row, against, ratio_at_least
-from benchmarks.rounds import Asker, Effort, always, contest, rates
-from benchmarks.world import World
+from benchmarks.made.questions import HOT, Format
+from benchmarks.measuring.ask import body_of
+from benchmarks.measuring.equal import must_agree
+from benchmarks.measuring.load import get
+from benchmarks.measuring.results import Row, against, ratio_at_least
+from benchmarks.measuring.rounds import Asker, Effort, always, contest, rates
+from benchmarks.servers.bare import NAME, bare
+from benchmarks.servers.world import World
 
 
 def measure(world: World, effort: Effort) -> list[Row]:

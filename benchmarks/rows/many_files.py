@@ -15,15 +15,15 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from benchmarks.ask import ask, body_of
-from benchmarks.candles import SEED
-from benchmarks.equal import NotEqual
-from benchmarks.hub import layout
-from benchmarks.load import get
-from benchmarks.product import NAME, Product, product
-from benchmarks.results import Row, against, ratio_at_most
-from benchmarks.rounds import Effort, alternate
-from benchmarks.ticks import COINS, prices
+from benchmarks.made.candles import SEED
+from benchmarks.made.ticks import COINS, prices
+from benchmarks.measuring.ask import ask, body_of
+from benchmarks.measuring.equal import NotEqual
+from benchmarks.measuring.load import get
+from benchmarks.measuring.results import Row, against, ratio_at_most
+from benchmarks.measuring.rounds import Effort, alternate
+from benchmarks.servers.hub import layout
+from benchmarks.servers.product import NAME, Product, product
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 

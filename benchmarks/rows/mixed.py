@@ -11,15 +11,15 @@ from tempfile import TemporaryDirectory
 from time import sleep
 from typing import Final
 
-from benchmarks import data
-from benchmarks.ask import ask, body_of
-from benchmarks.hub import cached_layout, layout
-from benchmarks.load import get, percentile
+from benchmarks.made import data
+from benchmarks.measuring.ask import ask, body_of
+from benchmarks.measuring.load import get, percentile
+from benchmarks.measuring.results import Row, against, ours_at_most, ratio_at_most, spread
+from benchmarks.measuring.rounds import Effort
 from benchmarks.mixed.run import Mixed, mixed_load
 from benchmarks.mixed.writer import price_history
-from benchmarks.product import Product, product
-from benchmarks.results import Row, against, ours_at_most, ratio_at_most, spread
-from benchmarks.rounds import Effort
+from benchmarks.servers.hub import cached_layout, layout
+from benchmarks.servers.product import Product, product
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 

@@ -1,13 +1,13 @@
 """A client that has the answer already: 304 on its ETag, against a handler that answers 304 and does nothing else."""
 
-from benchmarks.ask import ask
-from benchmarks.bare import UNCHANGED, bare
-from benchmarks.load import Server, get
-from benchmarks.product import newest_path
-from benchmarks.questions import HOT
-from benchmarks.results import Row, against, ratio_at_least
-from benchmarks.rounds import Asker, Effort, always, contest, rates
-from benchmarks.world import World
+from benchmarks.made.questions import HOT
+from benchmarks.measuring.ask import ask
+from benchmarks.measuring.load import Server, get
+from benchmarks.measuring.results import Row, against, ratio_at_least
+from benchmarks.measuring.rounds import Asker, Effort, always, contest, rates
+from benchmarks.servers.bare import UNCHANGED, bare
+from benchmarks.servers.product import newest_path
+from benchmarks.servers.world import World
 
 
 def measure(world: World, effort: Effort) -> list[Row]:

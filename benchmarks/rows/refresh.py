@@ -10,15 +10,15 @@ from typing import Final
 
 import polars as pl
 
-from benchmarks import data
-from benchmarks.ask import ask
-from benchmarks.hub import layout
-from benchmarks.load import get
+from benchmarks.made import data
+from benchmarks.measuring.ask import ask
+from benchmarks.measuring.load import get
+from benchmarks.measuring.results import Row, against, ours_at_most, ratio_at_most
+from benchmarks.measuring.rounds import Effort, alternate
 from benchmarks.peers.roapi import roapi
-from benchmarks.product import PROBE, Product, product
-from benchmarks.results import Row, against, ours_at_most, ratio_at_most
-from benchmarks.rounds import Effort, alternate
-from benchmarks.world import World
+from benchmarks.servers.hub import layout
+from benchmarks.servers.product import PROBE, Product, product
+from benchmarks.servers.world import World
 from datahub_assets.datasets.candles.spec import OHLC
 
 _OPEN: Final = "data/1h/open.parquet"

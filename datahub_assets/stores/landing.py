@@ -1,12 +1,10 @@
 """Landing files: what one fetch brought, made durable before anything else happens to it."""
 
-import errno
 import json
-import os
 import secrets
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import polars as pl
 import pyarrow as pa
@@ -18,10 +16,10 @@ from datahub_assets.domain.rows import Checked, Rejected
 from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores import forms
 from datahub_system.files.private import private_folder
+from datahub_system.files.whole import NO_ROOM, write_whole
 
 _REJECTED: Final = b"datahub.rejected"
 _ABANDONED_MS: Final = HOUR_MS
-NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> Path:
@@ -35,18 +33,15 @@ def land(folder: Path, spec: DatasetSpec, checked: Checked, *, now_ms: int) -> P
     """
     home = folder / spec.name
     target = home / f"{now_ms:015d}-{secrets.token_hex(4)}.parquet"
-    partial = target.with_suffix(".partial")
     rejected = json.dumps([asdict(row) for row in checked.rejected]).encode()
-    table = checked.frame.to_arrow().cast(spec.arrow_schema())
+    table = checked.frame.to_arrow().cast(spec.arrow_schema()).replace_schema_metadata({_REJECTED: rejected})
+
+    def write(file: BinaryIO) -> None:
+        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+
     try:
         private_folder(home)
-        try:
-            _write_durably(partial, table.replace_schema_metadata({_REJECTED: rejected}))
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-        partial.replace(target)
-        sync_folder(home)
+        write_whole(target, write)
     except OSError as error:
         if error.errno in NO_ROOM:
             raise CacheFull(f"no space left for {target}: free some space; the next tick fetches again") from error
@@ -97,19 +92,3 @@ def discard(path: Path) -> None:
 def set_aside(path: Path) -> Path:
     """Rename a damaged landing file so that it no longer stands in the way; returns where it is kept."""
     return path.replace(path.with_suffix(".damaged"))
-
-
-def _write_durably(path: Path, table: pa.Table) -> None:
-    with path.open("wb") as file:
-        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename durable: the entry of a new name lives in the folder, not in the file."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,7 +5,6 @@ Its schema is `domain.worker_status`.
 
 import fcntl
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from datahub_assets.domain.worker_status import (
     encode,
 )
 from datahub_system.files.private import make
+from datahub_system.files.whole import write_whole
 
 _MESSAGE_LENGTH = 500
 _LOG = logging.getLogger(__name__)
@@ -127,12 +127,8 @@ class WorkerStatusFile:
             if problem is not None:
                 _LOG.warning("%s; it is written anew", problem)
             chains = {**status.chains, chain: change(status.chains.get(chain, Chain()))}
-            partial = self.path.with_suffix(".partial")
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(encode(WorkerStatus(chains=chains, written_at=utc_datetime(now_ms))))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path)
+            content = encode(WorkerStatus(chains=chains, written_at=utc_datetime(now_ms))).encode()
+            write_whole(self.path, lambda file: file.write(content))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
-"""What every process of this project does to keep its files from other users of the machine.
+"""What every process of this project does with its files: kept from other users of the machine, written whole.
 
 private                 folders and files of this user's own
+whole                   write a file whole
 home                    the folder DATAHUB_HOME names
 """

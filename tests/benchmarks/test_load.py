@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.http1 import AnswerEnd
-from benchmarks.load import Server, WrongAnswer, get, percentile, run
+from benchmarks.measuring.http1 import AnswerEnd
+from benchmarks.measuring.load import Server, WrongAnswer, get, percentile, run
 
 ANSWERS = {
     "length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",

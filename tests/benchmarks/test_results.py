@@ -3,7 +3,16 @@
 import json
 from pathlib import Path
 
-from benchmarks.results import against, alone, load, markdown, ours_at_most, ratio_at_least, ratio_at_most, save
+from benchmarks.measuring.results import (
+    against,
+    alone,
+    load,
+    markdown,
+    ours_at_most,
+    ratio_at_least,
+    ratio_at_most,
+    save,
+)
 
 
 def test_rates_are_compared_with_the_fastest_peer() -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.definitions import build
-from datahub_assets.defs import chain
+from datahub_assets.defs import chain, error_mapping
 from datahub_assets.defs.resources import KEY, DataHubResource
 from datahub_assets.settings import Settings
 from datahub_assets.stores.hub.client import Hub
@@ -114,3 +116,29 @@ def bench(
 def key() -> str:
     """The resource's name, for contexts built by hand."""
     return KEY
+
+
+@pytest.fixture(params=(MARKET, OHLC), ids=lambda spec: str(spec.name))
+def spec(request: pytest.FixtureRequest) -> DatasetSpec:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(error_mapping, "FIRST_WAIT_S", 0.01)
+
+
+def materialized(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, object]:
+    """Metadata of an asset's materialization, as plain values."""
+    (event,) = [event for event in result.get_asset_materialization_events() if event.asset_key == key]
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | None]]:
+    return {e.check_name: (e.passed, e.description) for e in result.get_asset_check_evaluations()}
+
+
+def on_hub(bench: Bench, spec: DatasetSpec) -> int:
+    with bench.datahub.cache() as cache:
+        seen = cache.repo(spec).load()
+    return 0 if seen is None or seen.rows is None else seen.rows

@@ -10,45 +10,17 @@ from huggingface_hub import HfApi
 from pydantic import SecretStr
 
 from datahub_assets.datasets.candles.intervals import interval
-from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.defs import chain, error_mapping
-from datahub_assets.domain.files.data_files import is_sealed, is_small
+from datahub_assets.defs import chain
 from datahub_assets.domain.ledgers import named_text
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.domain.times import DAY_MS, MINUTE_MS, iso, utc_datetime
+from datahub_assets.domain.times import MINUTE_MS, utc_datetime
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache import quarantine
-from tests.defs.conftest import Bench
-
-
-@pytest.fixture(params=(MARKET, OHLC), ids=lambda spec: str(spec.name))
-def spec(request: pytest.FixtureRequest) -> DatasetSpec:
-    return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(error_mapping, "FIRST_WAIT_S", 0.01)
-
-
-def materialized(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, object]:
-    """Metadata of an asset's materialization, as plain values."""
-    (event,) = [event for event in result.get_asset_materialization_events() if event.asset_key == key]
-    return {name: value.value for name, value in event.materialization.metadata.items()}
-
-
-def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | None]]:
-    return {e.check_name: (e.passed, e.description) for e in result.get_asset_check_evaluations()}
-
-
-def on_hub(bench: Bench, spec: DatasetSpec) -> int:
-    with bench.datahub.cache() as cache:
-        seen = cache.repo(spec).load()
-    return 0 if seen is None or seen.rows is None else seen.rows
+from tests.defs.conftest import Bench, materialized, on_hub, verdicts
 
 
 def test_a_run_brings_rows_from_upstream_to_the_hub(bench: Bench, spec: DatasetSpec) -> None:
@@ -225,107 +197,6 @@ def test_a_gap_is_asked_for_again_and_heals(bench: Bench) -> None:
     assert verdicts(result)["no_gaps_unasked"][0]
 
 
-def test_what_the_hub_lost_is_found_out(bench: Bench) -> None:
-    bench.run(MARKET)
-    hub = bench.hub
-    api = HfApi(endpoint=bench.server.url, token=bench.datahub.settings.owner_token())
-    path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
-    api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
-    with bench.datahub.cache() as cache:  # as if that commit had been ours
-        seen = cache.repo(MARKET).load()
-        assert seen is not None
-        files = {name: file for name, file in seen.files.items() if name != path}
-        cache.repo(MARKET).save(replace(seen, head=hub.head(MARKET), files=files))
-    bench.coingecko.hold()
-    result = bench.run(MARKET)
-    passed, description = verdicts(result)["hub_equals_cache"]
-    assert not passed
-    assert "20 rows are not on the Hub" in (description or "")
-
-
-def test_lost_rows_fail_the_check_while_they_are_gone_and_not_once_they_are_back(bench: Bench) -> None:
-    bench.run(MARKET)
-    bench.clock.advance(MINUTE_MS)
-    hub = bench.hub
-    api = HfApi(endpoint=bench.server.url, token=bench.datahub.settings.owner_token())
-    path = next(path for path in hub.files(MARKET, revision="main") if "/live/" in path)
-    api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
-    result = bench.run(MARKET)
-    assert result.success
-    assert verdicts(result)["rows_never_shrink"] == (True, None), "the cache had them"
-    assert on_hub(bench, MARKET) == 40
-
-    with bench.datahub.cache() as cache:
-        cache.table(MARKET).delete("commit_id IS NOT NULL")
-    for path in [path for path in hub.files(MARKET, revision="main") if "/live/" in path]:
-        api.delete_file(path, hub.repo_id(MARKET), repo_type="dataset")
-    for _ in range(4):
-        bench.clock.advance(MINUTE_MS)
-        passed, description = verdicts(bench.run(MARKET))["rows_never_shrink"]
-        assert not passed, "new rows do not make up for those that are gone"
-        assert "40 rows that were there are gone" in (description or "")
-    assert on_hub(bench, MARKET) > 40
-
-
-def test_a_card_a_person_rewrote_fails_no_check(bench: Bench) -> None:
-    bench.run(MARKET)
-    bench.server.commit(bench.hub.repo_id(MARKET), {"README.md": b"# My notes\n"})
-    for ticks in (2, 3):
-        bench.clock.advance(MINUTE_MS)
-        result = bench.run(MARKET)
-        assert result.success
-        assert verdicts(result)["rows_never_shrink"] == (True, None)
-        assert bench.status(MARKET)["rows"] == on_hub(bench, MARKET) == 20 * ticks
-
-
-def test_a_damaged_sealed_file_is_named_and_rows_go_out_without_it(bench: Bench) -> None:
-    bench.run(MARKET)
-    bench.clock.advance(DAY_MS)
-    assert bench.run(MARKET).success
-    (path,) = (path for path in bench.hub.files(MARKET, revision="main") if is_sealed(MARKET, path))
-    bench.server.commit(bench.hub.repo_id(MARKET), {path: b"PAR1"})
-    bench.clock.advance(MINUTE_MS)
-    result = bench.run(MARKET)
-    assert result.success
-    assert verdicts(result)["hub_equals_cache"] == (True, None)
-    passed, description = verdicts(result)["files_readable"]
-    assert not passed
-    assert (description or "").startswith("1 files are damaged, and readers fail on them; put back an earlier version")
-    assert (description or "").endswith(path)
-
-
-def test_a_copy_of_a_file_is_named_left_alone_and_not_counted(bench: Bench, spec: DatasetSpec) -> None:
-    bench.run(spec)
-    hub = bench.hub
-    path = next(path for path in hub.files(spec, revision="main") if is_small(spec, path))
-    extra = f"{path.rpartition('/')[0]}/extra.parquet"
-    content = hub.read(spec, path, revision="main")
-    bench.server.commit(hub.repo_id(spec), {extra: content, "data/notes.txt": b"mine", "data/broken.parquet": b"PAR1"})
-    for tick in (1, 2):
-        before = on_hub(bench, spec)
-        bench.clock.advance(60 * MINUTE_MS)
-        result = bench.run(spec)
-        assert result.success
-        passed, description = verdicts(result)["no_foreign_files"]
-        assert not passed
-        assert "2 files below data/ are not of this dataset" in (description or "")
-        assert (description or "").endswith(
-            f"delete them on the Hub: {', '.join(sorted([extra, 'data/broken.parquet']))}"
-        )
-        assert on_hub(bench, spec) - before == (20 if spec is MARKET else 2), f"tick {tick}: copies are not counted"
-        assert verdicts(result)["rows_never_shrink"] == (True, None)
-        assert hub.read(spec, extra, revision="main") == content
-
-    api = HfApi(endpoint=bench.server.url, token=bench.datahub.settings.owner_token())
-    for gone in (extra, "data/broken.parquet"):
-        api.delete_file(gone, hub.repo_id(spec), repo_type="dataset")
-    bench.clock.advance(60 * MINUTE_MS)
-    result = bench.run(spec)
-    assert all(passed for passed, _ in verdicts(result).values())
-    said = [entry.user_message for entry in bench.instance.all_logs(result.run_id)]
-    assert not any("lost files" in line for line in said), "nothing of ours is gone"
-
-
 def test_a_candle_corrected_many_hours_later_is_noticed_though_four_of_five_ticks_are_missed(bench: Bench) -> None:
     bench.run(OHLC)
     old = bench.clock.now_ms() - 20 * 60 * MINUTE_MS
@@ -342,46 +213,3 @@ def test_a_candle_corrected_many_hours_later_is_noticed_though_four_of_five_tick
         named_text({"symbol": "BTCUSDT", "interval": name, "timestamp": utc_datetime(interval(name).floor(old))})
         for name in ("1h", "4h")
     }
-
-
-def told(bench: Bench, result: dg.ExecuteInProcessResult) -> list[str]:
-    """The lines of a run that a person sees as warnings, errors or their end."""
-    lines = bench.instance.all_logs(result.run_id)
-    return [
-        line.user_message
-        for line in lines
-        if not line.is_dagster_event and (int(line.level) >= logging.WARNING or line.user_message.startswith("over, "))
-    ]
-
-
-def test_a_pair_the_exchange_does_not_know_is_told_once_and_when_it_is_gone(bench: Bench) -> None:
-    settings = bench.datahub.settings
-    own = settings.of(CandleSettings)
-    wrong = own.model_copy(update={"symbols": ("BTCUSDT", "NOSUCHUSDT")})
-    changed = settings.model_copy(update={"of_datasets": {**settings.of_datasets, CandleSettings: wrong}})
-    misspelt = replace(bench, datahub=replace(bench.datahub, settings=changed))
-    said = []
-    for _ in range(3):
-        bench.clock.advance(MINUTE_MS)
-        said.append(told(misspelt, misspelt.materialize(OHLC, chain.source_key(OHLC))))
-    assert [len(lines) for lines in said] == [1, 0, 0]
-    assert "Binance refuses NOSUCHUSDT (delisted or misspelt?" in said[0][0]
-    (warning,) = bench.datahub.status.chain("ohlc").warnings
-    assert warning == said[0][0]
-    (over,) = told(bench, bench.materialize(OHLC, chain.source_key(OHLC)))
-    assert over.startswith("over, since 2025-11-24 12:01")
-    assert bench.datahub.status.chain("ohlc").warnings == []
-
-
-@pytest.mark.usefixtures("impatient")
-def test_an_outage_is_told_once_and_when_it_is_over(bench: Bench) -> None:
-    bench.coingecko.fail("server_error", times=None)
-    said = []
-    for _ in range(3):
-        bench.clock.advance(MINUTE_MS)
-        said.append(told(bench, bench.materialize(MARKET, chain.source_key(MARKET))))
-    assert [len(lines) for lines in said] == [2, 0, 0], "that it is tried again, and that it was in vain"
-    assert bench.status(MARKET)["last_error"]["at"] == iso(bench.clock.now_ms()), "the status follows"
-    bench.coingecko.recover()
-    (over,) = told(bench, bench.materialize(MARKET, chain.source_key(MARKET)))
-    assert over.startswith("over, since 2025-11-24 12:01")

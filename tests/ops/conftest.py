@@ -53,3 +53,7 @@ def system(tmp_path: Path) -> Iterator[System]:
         }
         (tmp_path / "home").mkdir()
         yield System(environ, coingecko, binance, server)
+
+
+def settings_of(home: Path, **values: str) -> Settings:
+    return Settings.from_env({"DATAHUB_HOME": str(home), **values})

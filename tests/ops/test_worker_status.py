@@ -99,7 +99,7 @@ def test_a_disk_that_refuses_the_change_is_no_error_of_the_chain(
 ) -> None:
     status = WorkerStatusFile(tmp_path)
     status.ticked("market", now_ms=NOON_MS)
-    status.path.with_suffix(".partial").symlink_to("/dev/full")
+    status.path.with_name(f"{status.path.name}.partial").symlink_to("/dev/full")
     status.failed("market", code="cache_full", message="no space left", now_ms=NOON_MS + 1)
     assert "No space left" in caplog.text
     assert status.chain("market").last_tick == utc_datetime(NOON_MS)

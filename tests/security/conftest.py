@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from localhub.testing import HubServer
 from tests.api.conftest import client, hub, seeded, workers
+from tests.api.process import serving_process
+from tests.api.workers import Workers
 from tests.fakes.proxy import HttpProxy, SocksProxy
 from tests.fakes.server import Answer, LoopbackServer, Request
+from tests.security.dagster_ui import DagsterUi
 
 __all__ = ("client", "hub", "seeded", "workers")
 
@@ -105,3 +109,16 @@ def wide_umask() -> Iterator[None]:
 def elsewhere(request: pytest.FixtureRequest, short: Path) -> Path:
     """A home whose own path cannot hold the sockets."""
     return short / ("d" * 120 if request.param == "long" else request.param)
+
+
+@pytest.fixture(scope="module")
+def url(hub: HubServer, seeded: Workers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving_process(hub, tmp_path_factory.mktemp("home")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUi]:
+    """Listens on loopback, as by default; that the API may be asked for under any name changes nothing."""
+    with DagsterUi(tmp_path_factory.mktemp("home"), DATAHUB_ALLOWED_HOSTS="*") as ui:
+        yield ui

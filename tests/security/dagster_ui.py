@@ -115,3 +115,7 @@ class DagsterUi:
             return connection.getresponse().status
         finally:
             connection.close()
+
+
+def sent(ui: DagsterUi, *headers: tuple[str, str], method: str = "GET") -> httpx.Response:
+    return ui.client.request(method, "/server_info", headers=headers)

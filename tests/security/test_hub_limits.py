@@ -4,8 +4,6 @@ import os
 
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # read by huggingface_hub at import
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-import hashlib
 import shutil
 import socket
 import sqlite3
@@ -16,22 +14,17 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-import yaml
 from huggingface_hub import HfApi
 
 from localhub.app.requests.cache import BoundedCache
-from localhub.errors import LocalHubError
-from localhub.protocol.card import read_card
 from localhub.protocol.patterns import matching_paths
-from localhub.protocol.yaml_block import _Loader
-from localhub.store.disk.space import Space, StorageLimits
 from localhub.store.siblings import Siblings, siblings
 from localhub.store.trees import View
 from localhub.testing import HubServer
 from tests.localhub.process import HubProcess
 from tests.localhub.wire import NDJSON, commit, post_commit
+from tests.security.hub_requests import REPO, batch, readme
 
-REPO = "local/prices"
 BOMB = "a0: &a0 {x: 1}\n" + "".join(
     f"a{level}: &a{level} {{<<: *a{level - 1}, b: [{', '.join([f'*a{level - 1}'] * 9)}]}}\n" for level in range(1, 10)
 )
@@ -71,10 +64,6 @@ def hub(tmp_path: Path) -> Iterator[HubServer]:
         yield hub
 
 
-def readme(block: str) -> str:
-    return f"---\n{block}---\n# Prices\n"
-
-
 class Answer(NamedTuple):
     status: int
     text: str
@@ -112,56 +101,6 @@ def test_a_card_of_an_older_version_hurts_nobody(hub: HubServer) -> None:
         answer = httpx.get(hub.url + url)
         assert answer.status_code == 200
         assert '"cardData":null' in answer.text
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "1" + ":1" * 31_000,
-        "-1" + ":59" * 30,
-        "1" + ":1" * 31_000 + ".5",
-        "1" * 60_000,
-        "+" + "9" * 80,
-        "1." + "1" * 60_000,
-        "0x" + "f" * 60_000,
-        "0b" + "1" * 60_000,
-        "0" + "7" * 60_000,
-        "1" + "_" * 60_000 + "1",
-        "1" * 60_000 + "e+5",
-        "." + "5" * 60_000,
-        "2001-01-01" + " " * 60_000 + "12:00:00",
-        "2001-01-01T12:00:00." + "1" * 60_000,
-        "2001-01-01 12:00:00" + "\t" * 60_000 + "Z",
-    ],
-    ids=lambda value: value[:24],
-)
-def test_long_numbers_and_times_are_refused_before_they_are_computed(value: str) -> None:
-    for block in (f"a: {value}\n", f"- {value}\n", f"{{a: [{value}]}}\n"):
-        error = read_card(readme(block)).error
-        assert error is not None
-        assert "more than 80 characters" in error
-    assert read_card(readme(f'a: "{value}"\n')).data == {"a": value}
-
-
-def test_long_texts_that_are_no_numbers_are_read() -> None:
-    texts = ["0123456789abcdef" * 8, "https://example.org/" + "1" * 100, "1 of " + "word " * 30 + "end", "9" * 79 + "g"]
-    card = read_card(readme("".join(f"k{number}: {text}\n" for number, text in enumerate(texts))))
-    assert list(card.data.values()) == texts
-    assert read_card(readme("a: 1" + ":1" * 9 + "\nb: 2001-12-14 21:59:43.1 -05:00\nc: 1e3\n")).error is None
-
-
-def test_numbers_as_keys_cannot_be_chosen_to_collide() -> None:
-    """Python's hash of an integer is its rest modulo 2**61 - 1: such keys in a dict cost the square of their number."""
-
-    assert yaml.load("{1: {2: 3}, 2.5: a}", Loader=_Loader) == {"1": {"2": 3}, "2.5": "a"}  # noqa: S506 - a SafeLoader
-    block = "{" + "".join(f"0x{number * (2**61 - 1):x}," for number in range(1, 3001)) + "}\n"
-    assert len(read_card(readme(block)).data) == 3000
-
-
-def test_cards_hold_what_json_can_say() -> None:
-    card = read_card(readme("day: 2024-01-02\nsize: .inf\n1: {null: yes}\nnested: [{a: [1, 2.5]}]\n"))
-    assert card.error is None
-    assert card.data == {"day": "2024-01-02", "size": None, "1": {"null": True}, "nested": [{"a": [1, 2.5]}]}
 
 
 def test_checking_a_card_takes_a_token_and_json(server: HubProcess, http: httpx.Client) -> None:
@@ -242,11 +181,6 @@ def test_texts_that_are_not_utf8_are_refused(http: httpx.Client, where: str) -> 
     assert answer.status_code == 400
 
 
-def batch(http: httpx.Client, *sizes: int) -> httpx.Response:
-    objects = [{"oid": hashlib.sha256(str(size).encode()).hexdigest(), "size": size} for size in sizes]
-    return http.post(f"/datasets/{REPO}.git/info/lfs/objects/batch", json={"operation": "upload", "objects": objects})
-
-
 def test_uploads_of_any_size_are_not_promised(http: httpx.Client) -> None:
     refused = batch(http, 10**15)
     assert refused.status_code == 413
@@ -263,28 +197,6 @@ def test_the_disk_is_never_filled(hub: HubServer, monkeypatch: pytest.MonkeyPatc
         assert (refused.status_code, "kept free" in refused.json()["error"]) == (507, True)
         assert commit(http, REPO, [("a.txt", b"12345")]).status_code == 507
         assert commit(http, REPO, [("a.txt", b"1234")]).status_code == 200
-
-
-def test_unfinished_uploads_count_against_the_quota(tmp_path: Path) -> None:
-    space = Space(tmp_path, StorageLimits(quota_bytes=100, reserve_bytes=0))
-    with space.reserve(60) as first:
-        with pytest.raises(LocalHubError, match="quota"):
-            space.reserve(50)
-        first.written(10)
-        with pytest.raises(LocalHubError, match="on their way"):
-            space.reserve(50)
-    with space.reserve(90), pytest.raises(LocalHubError, match="quota"):
-        space.take(1)
-
-
-def test_the_quota_is_an_option_of_the_server(tmp_path: Path) -> None:
-    with HubProcess(tmp_path / "hub", "--quota-gib", "0.01") as server, server.http() as http:
-        server.api().create_repo(REPO, repo_type="dataset")
-        assert batch(http, 2 * 10**7).status_code == 507
-        assert "quota" in batch(http, 2 * 10**7).json()["error"]
-        assert batch(http, 10**6).status_code == 200
-    with HubProcess(tmp_path / "hub") as server, server.http() as http:
-        assert batch(http, 2 * 10**7).status_code == 200
 
 
 def test_the_list_of_files_is_whole_and_made_once(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from datahub_assets.domain.rows import Checked
 from datahub_assets.stores import forms, landing
 from datahub_assets.stores.forms import OtherForm
 from datahub_assets.stores.hub import layout
+from datahub_assets.stores.hub.footers import Footer, read_footer
 from tests.datasets.foreign import INCIDENTS
 from tests.earlier_form import IN_MS, earlier, schema_with_times
 from tests.stores.world import GAPS, START_MS, candles, market
@@ -25,8 +26,8 @@ SCHEMA = pa.schema([pa.field("a", pa.string(), nullable=False), pa.field("b", pa
 @pytest.mark.parametrize("part", [OHLC, MARKET, INCIDENTS, GAPS], ids=lambda part: part.name)
 def test_a_file_of_ours_is_of_todays_form_and_one_of_another_unit_is_not(part) -> None:  # type: ignore[no-untyped-def]
     written = layout.write(part, pl.DataFrame(schema=part.polars_schema()))
-    assert layout.footer(io.BytesIO(written), name="x") == layout.Footer(0, forms.todays_form(part))
-    assert layout.footer(io.BytesIO(earlier(written)), name="x").form != forms.todays_form(part)
+    assert read_footer(io.BytesIO(written), name="x") == Footer(0, forms.todays_form(part))
+    assert read_footer(io.BytesIO(earlier(written)), name="x").form != forms.todays_form(part)
 
 
 @pytest.mark.parametrize(

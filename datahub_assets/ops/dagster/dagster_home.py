@@ -13,6 +13,7 @@ from datahub_assets.ops.dagster import runtime_folder
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
 from datahub_system.files.private import UnsafePath, private_folder
+from datahub_system.files.whole import write_whole
 
 LOCATION = "datahub"
 CODE_MODULE = "datahub_assets.definitions"
@@ -150,6 +151,4 @@ def _write(path: Path, config: dict[str, Any]) -> None:
     text = "# Written by `datahub up` from the settings; changes here are lost.\n" + yaml.safe_dump(
         config, sort_keys=False
     )
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, lambda file: file.write(text.encode()))

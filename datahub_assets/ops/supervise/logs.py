@@ -1,6 +1,5 @@
 """Writes the lines of a process to a rotated file, with secrets removed."""
 
-import errno
 import logging
 import re
 import sys
@@ -11,6 +10,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from datahub_system.files.private import private_folder
+from datahub_system.files.whole import NO_ROOM
 
 _FILE_BYTES = 5 * 1024 * 1024
 _KEPT_FILES = 4
@@ -137,6 +137,6 @@ class FailureNotice:
         if now < self._next:
             return
         self._next = now + _NOTICE_EVERY_S
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        full = error.errno in NO_ROOM
         why = f"no space left in {self._folder}: free some" if full else f"{self._folder}: {error.strerror}"
         self._say(f"lines of the logs are being lost, {why}")

@@ -13,6 +13,7 @@ from datahub_assets.domain.errors import StorageFailed
 from datahub_assets.stores.fill.wishes import Wish
 from datahub_assets.stores.history.reports import FOLDER
 from datahub_system.files.private import private_folder
+from datahub_system.files.whole import write_whole
 
 OF_SETTINGS: Final = "settings"
 """The request that the settings make."""
@@ -105,12 +106,9 @@ def _path(home: Path, name: str) -> Path:
 
 def _write(home: Path, name: str, content: bytes) -> None:
     target = _path(home, name)
-    partial = target.with_name(f"{name}.{secrets.token_hex(4)}.partial")
     try:
         private_folder(target.parent.parent)
         private_folder(target.parent)
-        partial.write_bytes(content)
-        partial.replace(target)
+        write_whole(target, lambda file: file.write(content), by_several=True)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise StorageFailed(f"cannot write {target}: {error}") from error

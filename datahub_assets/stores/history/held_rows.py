@@ -13,8 +13,8 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubUnavailable
 from datahub_assets.domain.files.hub_files import HubFile, content_hash
 from datahub_assets.domain.rows import frame_of
-from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.hub.portions import in_portions, series_runs
 
 PATH: Final = "__path"
 """Column of the rows that says which file they are in."""
@@ -37,9 +37,9 @@ class HeldRows:
             target, portions = folder / f"{number}.held", folder / f"{number}.portions"
             _fetch(spec, file, hub=hub, revision=revision, target=target)
             with target.open("rb") as content, portions.open("wb") as stream:
-                layout.in_portions(spec, content, stream, name=f"{file.path} at {revision}")
+                in_portions(spec, content, stream, name=f"{file.path} at {revision}")
             target.unlink()
-            runs = layout.series_runs(spec, self._open.enter_context(portions.open("rb")))
+            runs = series_runs(spec, self._open.enter_context(portions.open("rb")))
             portions.unlink()
             self._walks.append(_HeldFile(file.path, runs))
 

@@ -4,7 +4,6 @@ A report tells everything a committer needs, whichever machine it runs on: the c
 """
 
 import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,8 +18,8 @@ from datahub_assets.domain.files.data_files import files_between
 from datahub_assets.domain.files.hub_files import HubFile
 from datahub_assets.domain.history import Month
 from datahub_assets.domain.rows import Rejected
-from datahub_assets.stores.landing import NO_ROOM, sync_folder
 from datahub_system.files.private import private_folder
+from datahub_system.files.whole import NO_ROOM, write_whole
 
 FOLDER: Final = "history"
 """In the home, beside the cache."""
@@ -92,16 +91,11 @@ def save(home: Path, report: Report) -> Path:
     folder = home / FOLDER / _REPORTS
     name = "-".join([f"{report.made_at:015d}", report.dataset, report.group or "all", report.month])
     target = folder / f"{name}-{secrets.token_hex(4)}.json"
-    partial = target.with_suffix(".partial")
+    content = json.dumps(asdict(report), ensure_ascii=False).encode()
     try:
         private_folder(folder.parent)
         private_folder(folder)
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(report), file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-        sync_folder(folder)
+        write_whole(target, lambda file: file.write(content))
     except OSError as error:
         if error.errno in NO_ROOM:
             raise CacheFull(f"no space left for {target}: free some space") from error

@@ -5,5 +5,8 @@ http                    bounds on its HTTP calls
 account                 the Hub of the settings, and whose account it is
 card                    the README.md of a repo
 layout                  frames to parquet bytes and back
+footers                 what a file's footer tells, without its rows
+portions                a large file, series by series
+parquet_faults          what is wrong with a parquet file, with its name
 history                 how long a repo's history is, and making it short
 """

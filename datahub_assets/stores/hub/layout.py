@@ -2,38 +2,22 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datahub_assets.datasets.spec import DatasetSpec
-from datahub_assets.domain.errors import HubContentInvalid, HubFileDamaged
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec
-from datahub_assets.domain.times import epoch_ms, utc_datetime
 from datahub_assets.stores import forms
-from datahub_assets.stores.forms import OtherForm
+from datahub_assets.stores.hub.parquet_faults import frame_of_table, named, read_from
 
 ROW_GROUP_ROWS: Final = 50_000
 """Fixed row groups: a sorted file that grows at its end keeps its leading bytes, which the Hub stores once."""
 
-_PORTION_ROWS: Final = 4_096
-
 _OPTIONS: Final = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
-
-
-@dataclass(frozen=True, slots=True)
-class Footer:
-    """What the footer of a parquet file tells: how many rows it has, and its form."""
-
-    rows: int
-    form: str
 
 
 def write(part: DatasetSpec | LedgerSpec, frame: pl.DataFrame) -> bytes:
@@ -59,14 +43,14 @@ def read(part: DatasetSpec | LedgerSpec, content: bytes, *, name: str, to_rewrit
         HubFileDamaged: it is no whole parquet file.
         HubContentInvalid: it cannot be read as this form without a loss; see `forms`.
     """
-    with _named(name):
-        with _read_from(name):
+    with named(name):
+        with read_from(name):
             table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         if isinstance(part, LedgerSpec) and part.is_earlier(table.column_names):
             return _upgraded(part, table)
         if to_rewrite:
             forms.refuse_other_columns(part, table.schema)
-        return _frame(forms.as_today(part, table))
+        return frame_of_table(forms.as_today(part, table))
 
 
 class FileWriter:
@@ -129,135 +113,16 @@ def rewrite(spec: DatasetSpec, content: bytes, target: BinaryIO, *, name: str) -
             writer.add(group)
 
 
-def in_portions(spec: DatasetSpec, file: BinaryIO, target: BinaryIO, *, name: str) -> None:
-    """Write the rows of a file as an Arrow stream of small portions, by their series and in today's form.
-
-    A parquet file can be read a row group at a time at best; of dozens that are walked through together that is much.
-
-    Raises:
-        HubFileDamaged, HubContentInvalid: as `read` to rewrite.        OSError: the target cannot be written.
-    """
-    with _named(name):
-        with _read_from(name):
-            source = pq.ParquetFile(file, page_checksum_verification=True)
+def _groups_of_today(spec: DatasetSpec, content: bytes, *, name: str) -> Iterator[pa.Table]:
+    """The rows of a file in today's form, a row group at a time."""
+    with named(name):
+        with read_from(name):
+            source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         forms.refuse_other_columns(spec, source.schema_arrow)
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_stream(target, spec.arrow_schema(), options=options) as stream:
-            for group in _in_order(spec, source, name=name):
-                stream.write_table(forms.as_today(spec, group).combine_chunks(), max_chunksize=_PORTION_ROWS)
-
-
-def series_runs(spec: DatasetSpec, portions: BinaryIO) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The rows of such a stream by their series, in order; a series may take several turns. One portion is held.
-
-    Where rows form no series, all are of the series "".
-    """
-    for portion in pa.ipc.open_stream(portions):
-        rows = _frame(pa.Table.from_batches([portion]))
-        if spec.series is None:
-            yield "", rows
-            continue
-        for (series,), part in rows.partition_by(spec.series, as_dict=True, maintain_order=True).items():
-            yield str(series), part
-
-
-def _in_order(spec: DatasetSpec, source: pq.ParquetFile, *, name: str) -> Iterator[pa.Table]:
-    """The row groups of a file, if they are in the order of their series; else all of it at once, sorted."""
-    series = spec.series
-    if series is None or _frame(source.read(columns=[series]))[series].is_sorted():
         for number in range(source.num_row_groups):
-            with _read_from(name):
+            with read_from(name):
                 group = source.read_row_group(number)
-            yield group
-    else:
-        with _read_from(name):
-            table = source.read()
-        yield table.sort_by([(column, "ascending") for column in spec.sort])
-
-
-def see_that_nothing_is_lost(spec: DatasetSpec, file: BinaryIO, *, name: str) -> None:
-    """See by its footer that a file can be rewritten in today's form; its rows are not fetched.
-
-    Raises:
-        HubFileDamaged: it is no parquet file.        HubContentInvalid: it would lose a column, or bend its values.
-    """
-    with _named(name):
-        with _read_from(name):
-            schema = pq.read_schema(file)
-        forms.refuse_other_columns(spec, schema)
-        forms.as_today(spec, schema.empty_table())
-
-
-def footer(file: BinaryIO, *, name: str) -> Footer:
-    """What the footer of a parquet file tells.
-
-    Raises:
-        HubFileDamaged: it is no parquet file; the message says which file.
-    """
-    with _named(name), _read_from(name):
-        metadata = pq.read_metadata(file)
-        return Footer(int(metadata.num_rows), forms.form_of(metadata.schema.to_arrow_schema()))
-
-
-def keys(spec: DatasetSpec, file: BinaryIO, *, name: str) -> pl.DataFrame:
-    """The keys of the rows in a file of this dataset; the other columns are not fetched.
-
-    Raises:
-        HubContentInvalid: it is no parquet file of the dataset; the message says which file.
-    """
-    with _named(name):
-        frame = _frame(pq.ParquetFile(file).read(columns=list(spec.key)))
-    if set(frame.columns) != set(spec.key):
-        raise HubContentInvalid(f"{name} lacks columns of the key {', '.join(spec.key)}")
-    return frame
-
-
-def count_until(file: BinaryIO, *, time: str, until: int, name: str) -> int:
-    """How many rows of a parquet file are not later than `until` (epoch ms); mostly told by its footer as well.
-
-    Raises:
-        HubContentInvalid: it is no parquet file of a dataset; the message says which file.
-    """
-    with _named(name):
-        parquet = pq.ParquetFile(file)
-        groups = range(parquet.num_row_groups)
-        return sum(_group_until(parquet, group, time=time, moment=utc_datetime(until)) for group in groups)
-
-
-def last_time(file: BinaryIO, *, time: str, name: str) -> int | None:
-    """The latest time (epoch ms) in a parquet file, None where it has no rows; mostly told by its footer.
-
-    Raises:
-        HubContentInvalid: it is no parquet file of a dataset; the message says which file.
-    """
-    with _named(name):
-        parquet = pq.ParquetFile(file)
-        groups = range(parquet.num_row_groups)
-        ends = [
-            known.max if (known := _span(parquet, group, time=time)) else pc.max(_times(parquet, group, time)).as_py()
-            for group in groups
-        ]
-    return max((epoch_ms(end) for end in ends if end is not None), default=None)
-
-
-def _group_until(parquet: pq.ParquetFile, group: int, *, time: str, moment: datetime) -> int:
-    known = _span(parquet, group, time=time)
-    if known is not None and (known.max <= moment or known.min > moment):
-        return parquet.metadata.row_group(group).num_rows if known.max <= moment else 0
-    times = _times(parquet, group, time)
-    return int(pc.sum(pc.less_equal(times, pa.scalar(moment, times.type))).as_py() or 0)
-
-
-def _span(parquet: pq.ParquetFile, group: int, *, time: str) -> pq.Statistics | None:
-    """The first and the last time of a row group, None where its writer did not say."""
-    told = parquet.metadata.row_group(group)
-    columns = map(told.column, range(told.num_columns))
-    known = next((column.statistics for column in columns if column.path_in_schema == time), None)
-    return known if known is not None and known.has_min_max else None
-
-
-def _times(parquet: pq.ParquetFile, group: int, time: str) -> pa.ChunkedArray:
-    return parquet.read_row_group(group, columns=[time])[time]
+            yield forms.as_today(spec, group)
 
 
 def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
@@ -265,49 +130,6 @@ def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
     writer.write_table(rows.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
 
 
-def _groups_of_today(spec: DatasetSpec, content: bytes, *, name: str) -> Iterator[pa.Table]:
-    """The rows of a file in today's form, a row group at a time."""
-    with _named(name):
-        with _read_from(name):
-            source = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        forms.refuse_other_columns(spec, source.schema_arrow)
-        for number in range(source.num_row_groups):
-            with _read_from(name):
-                group = source.read_row_group(number)
-            yield forms.as_today(spec, group)
-
-
 def _upgraded(ledger: LedgerSpec, table: pa.Table) -> pl.DataFrame:
     """The lines of a file of version 0.1; all in it are of this dataset."""
-    return ledger.today(_frame(table)).with_columns(pl.lit(ledger.dataset).alias(DATASET))
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    if not isinstance(frame, pl.DataFrame):
-        raise OtherForm("is not a table")
-    return frame
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """What is wrong with a file, with its name."""
-    try:
-        yield
-    except OtherForm as error:
-        raise HubContentInvalid(f"{name} {error}") from error
-    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
-        raise HubContentInvalid(f"{name} cannot be read as parquet of this dataset: {error}") from error
-
-
-@contextmanager
-def _read_from(name: str) -> Iterator[None]:
-    """What goes wrong in here is the file's own fault, whatever its columns are."""
-    try:
-        yield
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        why = " ".join(str(error).split()).rstrip(".")
-        raise HubFileDamaged(
-            f"{name} is damaged, it cannot be read as parquet: {why}. Put back an earlier version of it on the Hub, or "
-            "delete it there"
-        ) from error
+    return ledger.today(frame_of_table(table)).with_columns(pl.lit(ledger.dataset).alias(DATASET))

@@ -8,7 +8,7 @@ draft                   what the next commit would hold
 carried                 months of history that go with a commit
 plans                   which files change when rows arrive, or a window or a period is over
 folds                   the windows that are due to become one file
-footers                 the footers of the files of a head, and which of them are damaged
+head_files              files of a head: their footers, their content, and which of them are damaged
 earlier_files           files of an earlier form, found and written anew
 moved_keys              finds the sealed files that hold the keys of rows
 losses                  what others removed from a repo, and what is sent again for it

@@ -5,8 +5,6 @@ none of an earlier form behind, however many there are. Rewritten files wait on 
 larger than the memory, and a process that is killed goes on where it was.
 """
 
-import os
-import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import replace
@@ -19,10 +17,11 @@ from datahub_assets.domain.times import HOUR_MS, SECOND_MS
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
-from datahub_assets.stores.landing import NO_ROOM
-from datahub_assets.stores.publish.footers import footer, leave, whole
+from datahub_assets.stores.hub.footers import read_footer, see_that_it_can_be_rewritten
+from datahub_assets.stores.publish.head_files import footer, leave, whole
 from datahub_assets.stores.publish.work import Work
 from datahub_system.files.private import private_folder
+from datahub_system.files.whole import NO_ROOM, write_whole
 
 FOOTERS_NOTED: Final = 20
 """So many footers are asked for before they are noted, for a process that is killed meanwhile."""
@@ -60,7 +59,7 @@ def see_that_nothing_is_lost(work: Work, base: RepoState) -> None:
         if not is_placed(work.spec, path) or _is_ready(work, base, path):
             continue
         with suppress(HubFileDamaged), work.hub.opened(work.spec, path, revision=base.head) as file:
-            layout.see_that_nothing_is_lost(work.spec, file, name=f"{path} at {base.head}")
+            see_that_it_can_be_rewritten(work.spec, file, name=f"{path} at {base.head}")
 
 
 def rewritten(work: Work, base: RepoState, paths: list[str]) -> dict[str, Path]:
@@ -128,7 +127,7 @@ def _is_ready(work: Work, base: RepoState, path: str) -> bool:
     target = _target(work, base, path)
     try:
         with target.open("rb") as file:
-            return layout.footer(file, name=target.name).form == forms.todays_form(work.spec)
+            return read_footer(file, name=target.name).form == forms.todays_form(work.spec)
     except (OSError, HubContentInvalid):
         return False
 
@@ -136,15 +135,8 @@ def _is_ready(work: Work, base: RepoState, path: str) -> bool:
 def _rewrite(work: Work, base: RepoState, path: str, target: Path) -> None:
     """Complete and on the disk, or not there at all."""
     content = whole(work, base, path)
-    partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("wb") as file:
-            layout.rewrite(work.spec, content, file, name=f"{path} at {base.head}")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    name = f"{path} at {base.head}"
+    write_whole(target, lambda file: layout.rewrite(work.spec, content, file, name=name), by_several=True)
 
 
 def _see_that_there_is_room(work: Work, size: int) -> None:

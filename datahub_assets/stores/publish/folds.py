@@ -16,7 +16,7 @@ from datahub_assets.domain.files.data_files import folds_into
 from datahub_assets.domain.files.partitions import may_hold
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
-from datahub_assets.stores.publish.footers import leave, whole
+from datahub_assets.stores.publish.head_files import leave, whole
 from datahub_assets.stores.publish.work import Work
 
 MOST_BYTES: Final = 32 * 1024 * 1024

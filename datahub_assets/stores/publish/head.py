@@ -12,11 +12,12 @@ from datahub_assets.domain.files.data_files import SealedFile, is_placed, sealed
 from datahub_assets.domain.files.hub_files import is_content
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.hub import card, layout
+from datahub_assets.stores.hub import card
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.hub.footers import count_until, last_time
 from datahub_assets.stores.publish import losses
 from datahub_assets.stores.publish.earlier_files import clear, see_that_nothing_is_lost, with_forms
-from datahub_assets.stores.publish.footers import footer
+from datahub_assets.stores.publish.head_files import footer
 from datahub_assets.stores.publish.work import Work
 
 
@@ -141,7 +142,7 @@ def counted_until(
             counts[name] = known[name]
             continue
         with hub.opened(spec, path, revision=seen.head) as content:
-            counts[name] = layout.count_until(content, time=spec.time, until=until, name=f"{path} at {seen.head}")
+            counts[name] = count_until(content, time=spec.time, until=until, name=f"{path} at {seen.head}")
     return counts
 
 
@@ -150,7 +151,7 @@ def _sealed_until(spec: DatasetSpec, seen: RepoState, hub: Hub) -> int:
     begins = [0]
     for path, file in _newest_sealed(spec, seen).items():
         with hub.opened(spec, path, revision=seen.head) as content:
-            last = layout.last_time(content, time=spec.time, name=f"{path} at {seen.head}")
+            last = last_time(content, time=spec.time, name=f"{path} at {seen.head}")
         if last is not None:
             begins.append(spec.period_of(file.group).window.end(last))
     return max(begins)

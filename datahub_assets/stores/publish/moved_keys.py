@@ -9,8 +9,8 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.files.data_files import is_sealed
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
+from datahub_assets.stores.hub.footers import keys_in
 from datahub_assets.stores.publish.plans import Plan
 
 
@@ -29,7 +29,7 @@ def held_in(spec: DatasetSpec, rows: pl.DataFrame, *, base: RepoState, cache: Ca
     noted = cache.sealed_keys(spec)
     for path in noted.unknown({path: sealed[path] for path in sealed.keys() - base.unreadable}):
         with hub.opened(spec, path, revision=base.head) as file:
-            keys = layout.keys(spec, file, name=f"{path} at {base.head}")
+            keys = keys_in(spec, file, name=f"{path} at {base.head}")
         noted.note(path, content_id=sealed[path], rows=keys)
     return noted.holding(rows, files=sealed)
 

@@ -18,8 +18,8 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
-from datahub_assets.stores.publish.footers import leave, whole
 from datahub_assets.stores.publish.head import look
+from datahub_assets.stores.publish.head_files import leave, whole
 from datahub_assets.stores.publish.work import Work
 from datahub_assets.stores.recovery.salvage import carry_over
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from datahub_system.files.whole import sync_folder
 from localhub.errors import bad_request
 
 
@@ -24,8 +25,8 @@ class Blobs:
         self._incoming.mkdir(parents=True, exist_ok=True)
         for prefix in range(256):
             (self._root / f"{prefix:02x}").mkdir(parents=True, exist_ok=True)
-        _fsync_folder(self._root)
-        _fsync_folder(home)
+        sync_folder(self._root)
+        sync_folder(home)
 
     def path(self, sha256: str) -> Path:
         """Where the blob of this hash is, or would be."""
@@ -124,7 +125,7 @@ class Upload:
         self._file.close()
         target = self._blobs.path(sha256)
         self._path.rename(target)
-        _fsync_folder(target.parent)
+        sync_folder(target.parent)
         return sha256
 
     def discard(self) -> None:
@@ -143,11 +144,3 @@ def _remove(file: Path, *, before_ns: int) -> int | None:
     except FileNotFoundError:  # somebody else did
         return None
     return info.st_size
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

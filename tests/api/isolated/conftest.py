@@ -10,6 +10,7 @@ from api.engine.hub.reader import HubReader
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from localhub.testing import HubServer
+from tests.api.conftest import Client
 from tests.api.workers import Workers, candles, prices
 
 
@@ -36,3 +37,7 @@ def engine(hub: HubServer, tmp_path: Path) -> Iterator[Engine]:
     made = Engine(hub=reader, root=tmp_path / "snapshots", endpoint=hub.url, namespace=lambda: "local")
     yield made
     made.close()
+
+
+def revision(client: Client, url: str = "/api/hub/market") -> str:
+    return client.get(url).headers["x-revision"]

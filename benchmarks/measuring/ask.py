@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
 
-from benchmarks.load import Server
+from benchmarks.measuring.load import Server
 
 
 class Refused(Exception):

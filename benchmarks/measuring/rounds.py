@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from benchmarks.load import Load, Server, run
+from benchmarks.measuring.load import Load, Server, run
 
 CONNECTIONS: Final = 8
 

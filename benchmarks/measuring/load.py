@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Final
 
-from benchmarks.http1 import AnswerEnd
+from benchmarks.measuring.http1 import AnswerEnd
 
 _BUFFER_BYTES: Final = 1 << 20
 

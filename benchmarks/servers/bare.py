@@ -14,8 +14,8 @@ from litestar import Litestar, Response
 from litestar import get as route
 
 from benchmarks.environment import HERE, quiet_environment
-from benchmarks.load import Server
-from benchmarks.processes import answers, free_port, running
+from benchmarks.measuring.load import Server
+from benchmarks.servers.processes import answers, free_port, running
 from datahub_system.net.server import Server as HttpServer
 from datahub_system.net.server import listening_socket
 
@@ -44,7 +44,7 @@ def bare(body: bytes, *, folder: Path, log: Path) -> Iterator[Server]:
     port = free_port()
     path = folder / "body"
     path.write_bytes(body)
-    argv = [sys.executable, "-m", "benchmarks.bare", str(port)]
+    argv = [sys.executable, "-m", "benchmarks.servers.bare", str(port)]
     env = quiet_environment(BARE_BODY=str(path), PYTHONPATH=str(HERE.parent))
     with running(argv, log=log, env=env, ready=answers(f"http://127.0.0.1:{port}/bytes")):
         yield Server(port, {})

@@ -10,11 +10,11 @@ from typing import Final
 
 import psutil
 
-from benchmarks.ask import status_of
 from benchmarks.environment import quiet_environment
-from benchmarks.load import Server, get
-from benchmarks.processes import answers, free_port, running
-from benchmarks.upstreams import upstreams
+from benchmarks.measuring.ask import status_of
+from benchmarks.measuring.load import Server, get
+from benchmarks.servers.processes import answers, free_port, running
+from benchmarks.servers.upstreams import upstreams
 
 FIRST_DATA_S: Final = 600.0
 _PROGRAM: Final = str(Path(sys.executable).with_name("datahub"))

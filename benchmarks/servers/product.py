@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 import psutil
 
-from benchmarks.ask import status_of
 from benchmarks.environment import quiet_environment
-from benchmarks.hub import Hub, embedded_hub
-from benchmarks.load import Server, get, post
-from benchmarks.processes import free_port, running
-from benchmarks.questions import COLUMNS, Bulk, Daily, Newest
+from benchmarks.made.questions import COLUMNS, Bulk, Daily, Newest
+from benchmarks.measuring.ask import status_of
+from benchmarks.measuring.load import Server, get, post
+from benchmarks.servers.hub import Hub, embedded_hub
+from benchmarks.servers.processes import free_port, running
 from datahub_assets.datasets.spec import DatasetSpec
 
 NAME: Final = "Data Hub"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.ask import ask
-from benchmarks.fullstack import FullStack
-from benchmarks.load import get
+from benchmarks.measuring.ask import ask
+from benchmarks.measuring.load import get
+from benchmarks.servers.fullstack import FullStack
 
 PROBES: Final = {"market": "/api/hub/market?limit=1", "ohlc": "/api/hub/ohlc?symbol=BTCUSDT&interval=1h&limit=1"}
 _POLL_S: Final = 0.1

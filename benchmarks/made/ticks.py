@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from benchmarks.candles import INTERVALS, typed
+from benchmarks.made.candles import INTERVALS, typed
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from benchmarks.load import Server
-from benchmarks.questions import Bulk, Daily, Newest
+from benchmarks.made.questions import Bulk, Daily, Newest
+from benchmarks.measuring.load import Server
 
 
 class Contestant(Protocol):

@@ -9,8 +9,8 @@ from typing import Final
 import polars as pl
 import pyarrow.parquet as pq
 
-from benchmarks.candles import NOW_MS, SEED, candles
 from benchmarks.environment import FOLDER
+from benchmarks.made.candles import NOW_MS, SEED, candles
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.columns import ColumnKind
 

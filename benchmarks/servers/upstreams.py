@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.environment import HERE, quiet_environment
-from benchmarks.processes import running
+from benchmarks.servers.processes import running
 
 
 @dataclass(frozen=True, slots=True)

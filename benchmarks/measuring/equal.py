@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from benchmarks.ask import body_of
-from benchmarks.contestant import Contestant
-from benchmarks.questions import Format
+from benchmarks.made.questions import Format
+from benchmarks.measuring.ask import body_of
+from benchmarks.servers.contestant import Contestant
 
 Row = tuple[object, ...]
 _TIMES: Final = frozenset({"timestamp", "day"})

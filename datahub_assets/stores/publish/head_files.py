@@ -1,4 +1,4 @@
-"""The footers of the files of a head: how many rows each has and its form, or that it is damaged.
+"""The files of a head: what their footers tell, their content, and that one is damaged.
 
 A sealed file that is damaged is left as it is, and everything that does not need its rows goes on without them.
 """
@@ -10,8 +10,7 @@ from datahub_assets.domain.files.data_files import is_sealed
 from datahub_assets.domain.files.hub_files import is_content
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
-from datahub_assets.stores.hub import layout
-from datahub_assets.stores.hub.layout import Footer
+from datahub_assets.stores.hub.footers import Footer, read_footer
 from datahub_assets.stores.publish.work import Work
 
 
@@ -25,13 +24,13 @@ def footer(work: Work, base: RepoState, path: str) -> Footer:
     name = f"{path} at {base.head}"
     try:
         with work.hub.opened(work.spec, path, revision=base.head) as file:
-            return layout.footer(file, name=name)
+            return read_footer(file, name=name)
     except HubFileDamaged:
         if not is_sealed(work.spec, path):
             raise
     content = whole(work, base, path)  # an answer that came in part must not be taken for a damaged file
     try:
-        return layout.footer(io.BytesIO(content), name=name)
+        return read_footer(io.BytesIO(content), name=name)
     except HubFileDamaged as error:
         leave(work, base, path, error)
         return Footer(rows=0, form=forms.UNREADABLE)

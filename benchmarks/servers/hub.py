@@ -10,8 +10,8 @@ import polars as pl
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.hf_api import RepoFile
 
-from benchmarks.candles import NOW_MS
-from benchmarks.processes import answers, running
+from benchmarks.made.candles import NOW_MS
+from benchmarks.servers.processes import answers, running
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.files.partitions import live_name, window_start_at
 from datahub_assets.stores.hub.layout import write

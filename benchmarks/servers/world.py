@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import data
-from benchmarks.contestant import Contestant
-from benchmarks.hub import cached_layout, layout
+from benchmarks.made import data
 from benchmarks.peers.datasette import Datasette, datasette
 from benchmarks.peers.roapi import Roapi, roapi
-from benchmarks.product import Product, product
+from benchmarks.servers.contestant import Contestant
+from benchmarks.servers.hub import cached_layout, layout
+from benchmarks.servers.product import Product, product
 from datahub_assets.datasets.candles.spec import OHLC
 
 

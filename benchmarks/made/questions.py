@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import cycle
 from typing import Final, TypeVar
 
-from benchmarks.candles import INTERVALS, NOW_MS, SYMBOLS, age_days, symbol_name
+from benchmarks.made.candles import INTERVALS, NOW_MS, SYMBOLS, age_days, symbol_name
 from datahub_assets.domain.times import DAY_MS, HOUR_MS
 
 COLUMNS: Final = ("symbol", "interval", "timestamp", "open", "high", "low", "close", "volume", "provider", "closed")
