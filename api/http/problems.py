@@ -12,7 +12,14 @@ from api.http.context import RequestContext
 from api.http.errors import UNKNOWN_VALUES, ApiError, InvalidParameter, RequestTooLarge, SqlError, UnknownValue
 from api.http.reading import public_name
 from api.http.token_form import cut_tokens
-from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
+from datahub_assets.domain.errors import (
+    DataHubError,
+    HubContentInvalid,
+    HubError,
+    HubNotFound,
+    HubRateLimited,
+    Transient,
+)
 from datahub_system.net.bodies import ENDED_EARLY
 
 _LOG: Final = logging.getLogger(__name__)
@@ -127,7 +134,7 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
 def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[str, str]]:
     headers = dict(getattr(error, "headers", {}))
     fields = dict(getattr(error, "fields", {}))
-    if isinstance(error, HubError):
+    if isinstance(error, HubError) and isinstance(error, Transient):
         wait_s = error.retry_after_s if isinstance(error, HubRateLimited) else None
         headers["Retry-After"] = str(round(wait_s or 5))
     position = getattr(error, "position", None)

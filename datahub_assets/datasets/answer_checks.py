@@ -92,6 +92,9 @@ def _lookup(spec: "DatasetSpec", one: Filter, kind: ColumnKind) -> Iterator[str]
         yield "looks up newest rows, which `newest` must rank (NewestOfEach)"
     if (one.newest or one.names_row) and kind is not ColumnKind.TEXT:
         yield "names rows or series, so it must mean a column of kind text"
+    odd = [name for name in one.mistaken_for if name not in spec.column_names]
+    if odd or (one.mistaken_for and not is_of_each(spec)):
+        yield f"is mistaken for {', '.join(one.mistaken_for)}, which must be columns of newest rows (NewestOfEach)"
     if one.unknown is None:
         return
     if one.column not in {spec.series, spec.group} and not one.newest:

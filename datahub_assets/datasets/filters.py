@@ -62,6 +62,8 @@ class Filter:
             series to the choice; all other filters narrow it.
         names_row: the column is what rows go by, so that the parameter `symbol` of coverage and stream means it too.
         words: the value is words, all of which must stand in the text, in any order and case.
+        mistaken_for: columns whose values callers may give instead; of such a one the value that is meant is suggested.
+            (Of a dataset whose `newest` is NewestOfEach.)
         unknown: what is told of a value that no row has (of a series or the group only, whose values are all known);
             None where such a value has an empty answer.
     """
@@ -77,4 +79,5 @@ class Filter:
     newest: bool = False
     names_row: bool = False
     words: bool = False
+    mistaken_for: tuple[str, ...] = ()
     unknown: Unknown | None = None

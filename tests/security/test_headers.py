@@ -17,7 +17,7 @@ from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.dropin.coingecko.queries import Lookup, ask_prices
 from api.http.errors import UnknownParameter, UnknownValue
 from api.http.form import coding_accepted, format_accepted
-from api.sql.sandbox.worker.admission import Unparsable, admit
+from api.sql.sandbox.worker.admission import Invalid, admit
 from datahub_assets.datasets.candles.spec import OHLC
 from localhub.testing import HubServer
 from tests.api.conftest import Client
@@ -243,5 +243,5 @@ def test_many_comments_take_no_longer_than_few() -> None:
     def serialize(_: str) -> str:
         return '{"error": true, "error_type": "parser", "error_message": "no", "position": "0"}'
 
-    with pytest.raises(Unparsable):  # with a backtracking pattern this would not end
+    with pytest.raises(Invalid):  # with a backtracking pattern this would not end
         admit("/**/" * 20_000 + "SELEC", tables=(), serialize=serialize)

@@ -2,8 +2,8 @@
 
 DataHubError
 └── SqlError
-    ├── SqlInvalid        400  DuckDB cannot parse, bind or evaluate the statement; carries the place
-    ├── SqlRejected       403  a statement, table or function that is not open to callers; carries the place
+    ├── SqlInvalid        400  DuckDB cannot parse, bind or evaluate it, or no such table; carries the place
+    ├── SqlRejected       403  a statement, file or function that is not open to callers; carries the place
     ├── SqlTimeout        408  over the time limit; the worker was killed
     ├── SqlTooLarge       413  more rows or bytes than an answer may have, or too long a statement
     ├── SqlMemory         413  over the memory limit
@@ -32,7 +32,7 @@ class SqlPlaced(SqlError):
 
 
 class SqlInvalid(Terminal, SqlPlaced):
-    """DuckDB cannot parse, bind or evaluate the statement; the message is DuckDB's."""
+    """DuckDB cannot parse, bind or evaluate the statement, in its own words; or there is no such table."""
 
     code = "sql_invalid"
     status = 400
