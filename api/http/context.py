@@ -17,6 +17,8 @@ from litestar.connection import ASGIConnection
 from litestar.types import HTTPScope, Scope
 
 _KEY: Final = "request_context"
+PUBLIC_URL: Final = "public_url"
+"""In the state of a request's scope: the URL that callers know this server by."""
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROCESS: Final = secrets.token_hex(4).encode()
 _numbers: Final = itertools.count(secrets.randbelow(1 << 24))
@@ -54,6 +56,7 @@ class RequestContext:
         authorization, if_none_match, accept, accept_encoding: the headers of these names.
         time_unit: the header of Binance's drop-in.
         path, query: of the URL, as it came in, but for API keys.
+        public_url: what the URLs of this server begin with for callers; "" where that is not known.
         principal: who asks, once that is known.        allowance: what is left of its rate, where there is a limit.
         timings: what took how long, as `Server-Timing` has it.
     """
@@ -68,6 +71,7 @@ class RequestContext:
         "if_none_match",
         "path",
         "principal",
+        "public_url",
         "query",
         "request_id",
         "time_unit",
@@ -79,6 +83,7 @@ class RequestContext:
         self.principal: Principal | None = None
         self.allowance: Allowance | None = None
         self.timings: list[str] = []
+        self.public_url: str = scope.get("state", {}).get(PUBLIC_URL, "")
         self.take(scope, dict(cast("Headers", scope["headers"])))
         named = self.headers.get(b"x-request-id")
         if named is not None and _REQUEST_ID.fullmatch(named):

@@ -190,7 +190,7 @@ class Front:
 
     async def _send_refusal(self, error: ApiError, context: RequestContext, scope: HTTPScope, send: Send) -> None:
         """Answer a request that goes no further."""
-        refusal = refusal_of(error, path=scope["path"], request_id=context.request_id.decode())
+        refusal = refusal_of(error, path=scope["path"], context=context)
         length = (b"content-length", b"%d" % len(refusal.body))
         headers = [*refusal.headers, length, *_ALWAYS, *context.answer_headers()]
         await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

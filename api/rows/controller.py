@@ -94,7 +94,7 @@ def _page(
 
 
 def _next_url(request: Request[Any, Any, Any], form: Form, place: str, relative: Mapping[str, int]) -> str:
-    """The same request with the cursor, relative to this server (RFC 8288 allows it; only callers know its name).
+    """The same request with the cursor; relative to this server where it is not known what callers call it.
 
     It names the format, however this caller did: those who ask for the same in other words get the same answer. And it
     names the times that relative ones came to, as the next page is of the same query.
@@ -102,4 +102,5 @@ def _next_url(request: Request[Any, Any, Any], form: Form, place: str, relative:
     given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     at = {name: iso_short(at_ms) for name, at_ms in relative.items()}
     kept = [(name, at.get(name, value)) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
-    return f"{request.scope['path']}?{urlencode([*kept, ('format', form.format.name), ('cursor', place)])}"
+    query = urlencode([*kept, ("format", form.format.name), ("cursor", place)])
+    return f"{RequestContext.of(request.scope).public_url}{request.scope['path']}?{query}"

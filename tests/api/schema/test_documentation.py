@@ -14,7 +14,7 @@ def test_the_documentation_needs_no_other_host(client: Client) -> None:
             asset = client.get(source)
             assert asset.status_code == 200
             assert len(asset.content) > 100_000
-    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+    assert client.get("/", follow_redirects=False).headers["location"] == "docs"
 
 
 def test_links_to_pages_may_carry_anything(client: Client) -> None:
