@@ -9,8 +9,8 @@ from litestar.testing import TestClient
 from api.asgi import create_app_with
 from api.engine.create import create_engine
 from datahub_assets.datasets.blocks.spec import BLOCKS
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.datasets.network.spec import NETWORK
-from datahub_assets.datasets.node_settings import NodeSettings
 from datahub_assets.defs.resources import DataHubResource
 from tests.dataset_settings import changed
 from tests.defs.conftest import NOON_MS, Bench

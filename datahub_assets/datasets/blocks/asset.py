@@ -4,7 +4,7 @@ from typing import Final
 
 from datahub_assets.datasets.blocks.client.fetch import fetch_blocks
 from datahub_assets.datasets.blocks.spec import BLOCKS
-from datahub_assets.datasets.node_settings import NodeSettings
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.defs.source_assets import SourceRun, asset_of
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.sources.fetched import Fetched

@@ -3,7 +3,7 @@
 from typing import Final
 
 from datahub_assets.datasets.filters import Filter, Spelling, Unknown
-from datahub_assets.datasets.node_settings import NodeSettings
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, Licence
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByRange

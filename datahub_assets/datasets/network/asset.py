@@ -1,8 +1,8 @@
 """`chain_network`: ask a node of each chain how it is. Everything after the answer is shared by all chains."""
 
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.datasets.network.client import fetch_network
 from datahub_assets.datasets.network.spec import NETWORK
-from datahub_assets.datasets.node_settings import NodeSettings
 from datahub_assets.defs.source_assets import SourceRun, asset_of
 from datahub_assets.sources.fetched import Fetched
 

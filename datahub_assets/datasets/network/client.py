@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.datasets.items import check_items
 from datahub_assets.datasets.network.rows import network_row
 from datahub_assets.datasets.network.spec import BITCOIN, BLOCKS_LOOKED_AT, ETHEREUM, NETWORK, PERCENTILES
-from datahub_assets.datasets.node_settings import NodeSettings
 from datahub_assets.domain.errors import SourceError, SourceMalformed
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched, report_rejected

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from datahub_assets.datasets.node_settings import NodeSettings
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.sources.ask import probe
 
 FIX: Final = "check network and proxy; DATAHUB_ETHEREUM_RPC_URLS and DATAHUB_BITCOIN_API_URLS name other nodes"

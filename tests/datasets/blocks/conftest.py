@@ -8,7 +8,7 @@ import pytest
 
 from datahub_assets.datasets.blocks.client.fetch import fetch_blocks
 from datahub_assets.datasets.blocks.spec import BLOCKS
-from datahub_assets.datasets.node_settings import NodeSettings
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.domain.rows import merge
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched

@@ -14,8 +14,8 @@ from datahub_assets.datasets.blocks.client.ethereum import EthereumNode
 from datahub_assets.datasets.blocks.linked import Known, StoredBlock, first_wanted, is_replaced, whole_part
 from datahub_assets.datasets.blocks.rows import block_row, hashes_of, told
 from datahub_assets.datasets.blocks.spec import BITCOIN, BLOCKS, ETHEREUM
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.datasets.items import check_items
-from datahub_assets.datasets.node_settings import NodeSettings
 from datahub_assets.domain.errors import SourceError, SourceMalformed
 from datahub_assets.domain.rows import Checked, from_epoch_ms
 from datahub_assets.domain.tables import FETCHED
