@@ -16,7 +16,7 @@ from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched, report_rejected
 from datahub_assets.sources.http import Http
 from datahub_assets.sources.nodes.belief import Node, believed, first_of
-from datahub_assets.sources.nodes.esplora import Esplora
+from datahub_assets.sources.nodes.bitcoin import Esplora
 from datahub_assets.sources.nodes.json_rpc import JsonRpc, quantity
 
 Item = Mapping[str, object]

@@ -1,6 +1,6 @@
 """Public nodes of blockchains, of which each may be down, behind, or wrong.
 
 json_rpc                a node that is called by JSON-RPC, as Ethereum's are
-esplora                 an explorer of Bitcoin that is asked by GET
+bitcoin                 an explorer of Bitcoin that is asked by GET
 belief                  which of several nodes is believed
 """

@@ -9,7 +9,7 @@ from datahub_assets.datasets.blocks.spec import BITCOIN
 from datahub_assets.domain.errors import SourceMalformed, SourceUnavailable
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http
-from datahub_assets.sources.nodes.esplora import Esplora
+from datahub_assets.sources.nodes.bitcoin import Esplora
 
 CONFIRMATIONS: Final = 6
 """A block counts as final once it and those on top of it are so many."""
