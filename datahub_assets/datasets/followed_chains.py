@@ -1,9 +1,31 @@
-"""Settings of the datasets that ask nodes of blockchains: which ones."""
+"""The chains that are followed, and what datasets of them have in common: names, column, filter, terms, nodes."""
+
+from typing import Final
 
 from pydantic import Field
 
+from datahub_assets.datasets.filters import Filter, Spelling, Unknown
 from datahub_assets.datasets.settings_base import DatasetSettings, env
+from datahub_assets.datasets.spec import Licence
+from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.setting_values import Urls
+
+ETHEREUM: Final = "ethereum"
+BITCOIN: Final = "bitcoin"
+
+CHAIN: Final = Column("chain", ColumnKind.TEXT, f"`{ETHEREUM}` or `{BITCOIN}`", example=ETHEREUM)
+CHAIN_FILTER: Final = Filter(
+    parameter=CHAIN.name,
+    column=CHAIN.name,
+    doc=f"which chain: `{ETHEREUM}`, `{BITCOIN}`",
+    example=(ETHEREUM,),
+    spelling=Spelling.LOWER,
+    names_row=True,
+    unknown=Unknown("unknown_chain", CHAIN.name),
+)
+PROVIDER: Final = "public-nodes"
+LICENCE: Final = Licence("cc0-1.0", "cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/")
+"""What chains tell is nobody's."""
 
 
 class NodeSettings(DatasetSettings):

@@ -8,6 +8,7 @@ from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.defs.source_assets import SourceRun, asset_of
 from datahub_assets.domain.times import DAY_MS
 from datahub_assets.sources.fetched import Fetched
+from datahub_assets.sources.nodes.chain_proofs import NOTE
 
 _LOOKED_BACK_MS: Final = DAY_MS
 """Of final blocks those of this time are compared with what nodes tell."""
@@ -18,4 +19,6 @@ def source_asset(run: SourceRun) -> Fetched:
     """Ask for what is new on each chain."""
     since_ms = min(run.cache.series(BLOCKS).last_times().values(), default=0) - _LOOKED_BACK_MS
     held = run.cache.open_or_since(BLOCKS, since_ms=since_ms)
-    return fetch_blocks(run.settings.of(NodeSettings), held=held, clock=run.clock, log=run.log)
+    return fetch_blocks(
+        run.settings.of(NodeSettings), held=held, clock=run.clock, log=run.log, noted=run.cache.note(BLOCKS, NOTE)
+    )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from datahub_assets.datasets.blocks.spec import BITCOIN, ETHEREUM
+from datahub_assets.datasets.followed_chains import BITCOIN, ETHEREUM
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField
 

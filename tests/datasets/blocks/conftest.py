@@ -12,6 +12,7 @@ from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.domain.rows import merge
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched
+from datahub_assets.sources.nodes.chain_proofs import NOTE
 from tests.fakes.nodes import FakeBitcoin, FakeEthereum, MadeChain
 
 NOW_MS = 1_763_800_015_000  # 2025-11-22T08:26:55Z
@@ -25,12 +26,19 @@ class Followed:
         self.settings = settings
         self.rows = pl.DataFrame(schema=BLOCKS.polars_schema())
         self.now_ms = NOW_MS
+        self.notes: dict[str, object] = {}
 
     def fetch(self) -> Fetched:
         self.now_ms += 60_000
         fetched = fetch_blocks(
-            self.settings, held=self.rows, clock=lambda: self.now_ms, log=LOG, backoff=Backoff(attempts=1)
+            self.settings,
+            held=self.rows,
+            clock=lambda: self.now_ms,
+            log=LOG,
+            noted=self.notes.get(NOTE),
+            backoff=Backoff(attempts=1),
         )
+        self.notes |= fetched.notes
         self.rows = merge(BLOCKS, [self.rows, fetched.checked.frame])
         return fetched
 

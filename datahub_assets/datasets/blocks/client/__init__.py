@@ -1,6 +1,6 @@
 """Asking nodes for blocks.
 
-ethereum                a node of Ethereum
-bitcoin                 an explorer of Bitcoin
+ethereum                those of a node of Ethereum
+bitcoin                 those of an explorer of Bitcoin
 fetch                   one fetch of what is new on both chains
 """

@@ -3,26 +3,28 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import polars as pl
 
-from datahub_assets.datasets.blocks.client.bitcoin import BitcoinNode
-from datahub_assets.datasets.blocks.client.ethereum import EthereumNode
+from datahub_assets.datasets.blocks.client.bitcoin import BitcoinBlocks
+from datahub_assets.datasets.blocks.client.ethereum import EthereumBlocks
 from datahub_assets.datasets.blocks.linked import Known, StoredBlock, first_wanted, is_replaced, whole_part
 from datahub_assets.datasets.blocks.rows import block_row, hashes_of, told
-from datahub_assets.datasets.blocks.spec import BITCOIN, BLOCKS, ETHEREUM
-from datahub_assets.datasets.followed_chains import NodeSettings
+from datahub_assets.datasets.blocks.spec import BLOCKS
+from datahub_assets.datasets.followed_chains import BITCOIN, ETHEREUM, NodeSettings
 from datahub_assets.datasets.items import check_items
 from datahub_assets.domain.errors import SourceError, SourceMalformed
 from datahub_assets.domain.rows import Checked, from_epoch_ms
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.fetched import Fetched, report_rejected
+from datahub_assets.sources.fetched import Fetched, report_failed, report_rejected
 from datahub_assets.sources.http import Http
-from datahub_assets.sources.nodes.belief import Believed, Node, believed, first_of
+from datahub_assets.sources.nodes.belief import Believed, Node, ask_believed
+from datahub_assets.sources.nodes.chain_proofs import NOTE, ChainProofs
+from datahub_assets.sources.nodes.followed import FollowedNodes
 
 MOST_BLOCKS: Final = 100
 """In one fetch, which keeps a minute's requests to a node below 120 while it catches up; else a handful are new."""
@@ -32,11 +34,14 @@ _FILLED: Final = 10
 """Blocks that were left out once (their node told nonsense) and are asked for again in one fetch."""
 
 
-class ChainNode(Node, Protocol):
-    """A node that tells blocks."""
+N = TypeVar("N", bound=Node)
+
+
+class ChainBlocks(Protocol):
+    """The blocks of a chain, as one node tells them."""
 
     chain: str
-    behind: int
+    host: str
 
     async def newest_final(self, head: int) -> int:
         """The number of the newest block that stays."""
@@ -63,6 +68,7 @@ def fetch_blocks(
     held: pl.DataFrame,
     clock: Callable[[], int],
     log: logging.Logger,
+    noted: object = None,
     backoff: Backoff | None = None,
 ) -> Fetched:
     """Ask the nodes of both chains for what is new; runs an event loop of its own.
@@ -70,13 +76,17 @@ def fetch_blocks(
     Args:
         held: the stored blocks that are not final, and the last final ones; rows of the dataset.
         clock: this machine's time, epoch milliseconds UTC.
+        noted: the note `chain_proofs.NOTE` of the fetch before.
         backoff: attempts and pauses.
 
     Raises:
         SourceError: neither chain could be asked.
     """
     started = time.perf_counter()
-    told_by, failed, requests = asyncio.run(_ask(settings, held, clock=clock, backoff=backoff or Backoff(attempts=2)))
+    proofs = ChainProofs(noted, now_ms=clock())
+    asking = _ChainsAsked(held, proofs)
+    requests = asyncio.run(asking.all(settings, clock=clock, backoff=backoff))
+    told_by, failed = asking.told_by, asking.failed
     if not told_by:
         raise next(iter(failed.values()))
     now_ms = clock()
@@ -88,14 +98,17 @@ def fetch_blocks(
     checked = check_items(BLOCKS, items, block_row, named="chain", now_ms=now_ms)
     settled = [_settled(held, checked.frame, chain, final=new.final, now_ms=now_ms) for chain, new in told_by.items()]
     frame = pl.concat([checked.frame, *settled])
-    for new in told_by.values():
-        failed |= new.failed
     elapsed_s = time.perf_counter() - started
     log.info("fetched %d blocks from %s in %.1f s", checked.frame.height, " and ".join(sorted(told_by)), elapsed_s)
     report_rejected(checked.rejected, log=log)
-    for named, error in failed.items():
-        log.warning("%s: %s", " ".join(named), error)
-    return Fetched(Checked(frame, checked.rejected), requests=requests, elapsed_s=elapsed_s, failed=failed)
+    report_failed(failed, log=log)
+    return Fetched(
+        Checked(frame, checked.rejected),
+        requests=requests,
+        elapsed_s=elapsed_s,
+        failed=failed,
+        notes={NOTE: proofs.noted()},
+    )
 
 
 def _settled(held: pl.DataFrame, fetched: pl.DataFrame, chain: str, *, final: int, now_ms: int) -> pl.DataFrame:
@@ -112,41 +125,42 @@ def known_of(held: pl.DataFrame, chain: str) -> Known:
     return Known({number: StoredBlock(digest, final) for number, digest, final in rows.iter_rows()})
 
 
-async def _ask(
-    settings: NodeSettings, held: pl.DataFrame, *, clock: Callable[[], int], backoff: Backoff
-) -> tuple[dict[str, _New], dict[tuple[str, ...], SourceError], int]:
-    async with Http() as http:
-        nodes: dict[str, list[ChainNode]] = {
-            ETHEREUM: [EthereumNode(http, url, clock=clock, backoff=backoff) for url in settings.ethereum_rpc_urls],
-            BITCOIN: [BitcoinNode(http, url, clock=clock, backoff=backoff) for url in settings.bitcoin_api_urls],
-        }
-        found = await asyncio.gather(
-            *(_of_chain(of_chain, known_of(held, chain)) for chain, of_chain in nodes.items()), return_exceptions=True
-        )
-        told_by: dict[str, _New] = {}
-        failed: dict[tuple[str, ...], SourceError] = {}
-        for chain, new in zip(nodes, found, strict=True):
-            if isinstance(new, SourceError):
-                failed[(chain,)] = new
-            elif isinstance(new, BaseException):
-                raise new
-            else:
-                told_by[chain] = new
-        return told_by, failed, http.requests
+@dataclass(slots=True)
+class _ChainsAsked:
+    """Both chains being asked, and what came of it."""
+
+    held: pl.DataFrame
+    proofs: ChainProofs
+    told_by: dict[str, _New] = field(default_factory=dict)
+    failed: dict[tuple[str, ...], SourceError] = field(default_factory=dict)
+
+    async def all(self, settings: NodeSettings, *, clock: Callable[[], int], backoff: Backoff | None) -> int:
+        """Ask for all that is new; returns how many requests it took."""
+        async with Http() as http, asyncio.TaskGroup() as tasks:
+            nodes = FollowedNodes.of(settings, http, clock=clock, backoff=backoff)
+            tasks.create_task(self._chain(ETHEREUM, nodes.ethereum, EthereumBlocks))
+            tasks.create_task(self._chain(BITCOIN, nodes.bitcoin, BitcoinBlocks))
+        return http.requests
+
+    async def _chain(self, chain: str, nodes: Sequence[N], blocks_of: Callable[[N], ChainBlocks]) -> None:
+        """What is new on a chain, as the first node tells it that is believed and can."""
+        known = known_of(self.held, chain)
+        try:
+            answer: Believed[_New] = await ask_believed(
+                nodes,
+                lambda node, head: _new(blocks_of(node), known, head=head),
+                proofs=self.proofs,
+                at_least=known.newest or 0,
+            )
+        except SourceError as error:
+            self.failed[(chain,)] = error
+        else:
+            self.told_by[chain] = answer.told
+            self.failed |= {(chain, host): error for host, error in answer.failed.items()}
+            self.failed |= answer.told.failed
 
 
-async def _of_chain(nodes: list[ChainNode], known: Known) -> _New:
-    """What is new on a chain, as the first node tells it that is believed and can."""
-    good: Believed[ChainNode] = await believed(nodes, behind=nodes[0].behind, at_least=known.newest or 0)
-    new, gave_up = await first_of(good, lambda node, head: _new(node, known, head=head))
-    chain = nodes[0].chain
-    refused: dict[tuple[str, ...], SourceError] = {
-        (chain, host): error for host, error in {**good.refused, **gave_up}.items()
-    }
-    return _New(new.host, new.blocks, new.final, {**refused, **new.failed})
-
-
-async def _new(node: ChainNode, known: Known, *, head: int) -> _New:
+async def _new(node: ChainBlocks, known: Known, *, head: int) -> _New:
     final = await node.newest_final(head)
     first = first_wanted(known, head=head, final=final)
     asked: dict[int, object] = {}
