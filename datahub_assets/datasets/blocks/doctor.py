@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from datahub_assets.datasets.followed_chains import BITCOIN, ETHEREUM, NodeSettings
 from datahub_assets.domain.errors import SourceError, SourceUnavailable
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http
-from datahub_assets.sources.nodes.belief import heads_of
+from datahub_assets.sources.nodes.belief import Believed, Node, believed
 from datahub_assets.sources.nodes.chain_proofs import ChainProofs
 from datahub_assets.sources.nodes.followed import FollowedNodes
 
+N = TypeVar("N", bound=Node)
 FIX: Final = "check network and proxy; DATAHUB_ETHEREUM_RPC_URLS and DATAHUB_BITCOIN_API_URLS name other nodes"
 
 
@@ -34,9 +35,13 @@ async def _heads(settings: NodeSettings) -> dict[str, Mapping[str, int | SourceE
         nodes = FollowedNodes.of(settings, http, clock=_now_ms, backoff=Backoff(attempts=1))
         proofs = ChainProofs(now_ms=_now_ms())
         return {
-            ETHEREUM: await heads_of(nodes.ethereum, proofs=proofs),
-            BITCOIN: await heads_of(nodes.bitcoin, proofs=proofs),
+            ETHEREUM: _by_host(await believed(nodes.ethereum, proofs=proofs)),
+            BITCOIN: _by_host(await believed(nodes.bitcoin, proofs=proofs)),
         }
+
+
+def _by_host(nodes: Believed[N]) -> Mapping[str, int | SourceError]:
+    return {**{node.host: head for node, head in nodes.heads}, **nodes.refused}
 
 
 def _told(chain: str, heads: Mapping[str, int | SourceError]) -> str:

@@ -4,11 +4,13 @@ from typing import Final
 
 from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.followed_chains import CHAIN, CHAIN_FILTER, LICENCE, PROVIDER, NodeSettings
-from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec
+from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, NumberGapRule
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByRange
-from datahub_assets.domain.times import DAY_MS, MINUTE_MS
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 
+AHEAD_MS: Final = 2 * HOUR_MS
+"""Bitcoin takes blocks that are stamped up to two hours ahead (Bitcoin Core, MAX_FUTURE_BLOCK_TIME)."""
 _RANGE: Final = 100_000
 """Blocks in a file: two weeks of Ethereum, two years of Bitcoin."""
 
@@ -89,11 +91,13 @@ BLOCKS: Final = DatasetSpec(
         Filter(parameter="number", column="number", doc="numbers of blocks", example=("21800000",)),
         Filter(parameter="finalized_only", column="finalized", doc="leave out blocks that may still be replaced"),
     ),
+    gaps=NumberGapRule("number", noun="blocks"),
     corrections=CorrectionRule(
         noticed="A block whose place another one took is one of them, whether it was final or not: its hash changed.",
         before_final=("hash",),
     ),
     stamped_at_begin=True,
+    ahead_ms=AHEAD_MS,
     retention_ms=30 * DAY_MS,
     stale_warn_ms=15 * MINUTE_MS,
     stale_fail_ms=120 * MINUTE_MS,

@@ -28,56 +28,39 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Believed(Generic[T]):
-    """What the node that is believed says, and by host why others were not asked, or did not say it."""
+class Believed(Generic[N]):
+    """The nodes that may be asked, each with its newest block; and by host why the others may not."""
+
+    heads: list[tuple[N, int]] = field(default_factory=list)
+    refused: dict[str, SourceError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnswer(Generic[T]):
+    """What a node that is believed says, and by host why others were not asked, or did not say it."""
 
     told: T
     failed: Mapping[str, SourceError]
 
 
 async def ask_believed(
-    nodes: Sequence[N], ask: Callable[[N, int], Awaitable[T]], *, proofs: ChainProofs, at_least: int = 0
-) -> Believed[T]:
-    """Ask the first node that is believed, and the next where it cannot say.
+    nodes: Sequence[N], ask: Callable[[N, int], Awaitable[T]], *, proofs: ChainProofs
+) -> NodeAnswer[T]:
+    """Ask the first of these nodes that is believed, and the next where it cannot say; raises as `ask_in_turn`."""
+    return await ask_in_turn(await believed(nodes, proofs=proofs), ask)
+
+
+async def believed(nodes: Sequence[N], *, proofs: ChainProofs, at_least: int = 0) -> Believed[N]:
+    """See which nodes may be asked.
 
     Args:
         nodes: in the order they are to be asked.
-        ask: asks a node, given the number of the newest block it knows.
         proofs: which chain nodes are of.
         at_least: a block that is known already; a node that knows less is behind as well.
-
-    Raises:
-        SourceError: no node is believed, or none of those could say it.
     """
-    candidates = await _candidates(nodes, proofs=proofs, at_least=at_least)
-    failed = dict(candidates.refused)
-    for node, head in candidates.heads:
-        try:
-            return Believed(await ask(node, head), failed)
-        except SourceError as error:
-            failed[node.host] = last = error
-    if not candidates.heads:
-        last = next(iter(failed.values()))
-    raise last
-
-
-async def heads_of(nodes: Sequence[N], *, proofs: ChainProofs) -> dict[str, int | SourceError]:
-    """By host, the number of the newest block each knows, or why it is not believed."""
-    found = await _candidates(nodes, proofs=proofs, at_least=0)
-    return {**{node.host: head for node, head in found.heads}, **found.refused}
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidates(Generic[N]):
-    heads: list[tuple[N, int]] = field(default_factory=list)
-    refused: dict[str, SourceError] = field(default_factory=dict)
-
-
-async def _candidates(nodes: Sequence[N], *, proofs: ChainProofs, at_least: int) -> _Candidates[N]:
-    """The nodes that may be asked, each with its newest block, and why the others may not."""
     told = await asyncio.gather(*(_head(node, proofs) for node in nodes))
     newest = max((one for one in told if isinstance(one, int)), default=0)
-    found: _Candidates[N] = _Candidates()
+    found: Believed[N] = Believed()
     for node, one in zip(nodes, told, strict=True):
         if isinstance(one, SourceError):
             found.refused[node.host] = one
@@ -88,6 +71,26 @@ async def _candidates(nodes: Sequence[N], *, proofs: ChainProofs, at_least: int)
         else:
             found.heads.append((node, one))
     return found
+
+
+async def ask_in_turn(nodes: Believed[N], ask: Callable[[N, int], Awaitable[T]]) -> NodeAnswer[T]:
+    """What the first node says that can.
+
+    Args:
+        ask: asks a node, given the number of the newest block it knows.
+
+    Raises:
+        SourceError: no node is believed, or none of those could say it.
+    """
+    failed: dict[str, SourceError] = {}
+    for node, head in nodes.heads:
+        try:
+            return NodeAnswer(await ask(node, head), {**nodes.refused, **failed})
+        except SourceError as error:
+            failed[node.host] = last = error
+    if not nodes.heads:
+        last = next(iter(nodes.refused.values()))
+    raise last
 
 
 async def _head(node: Node, proofs: ChainProofs) -> int | SourceError:

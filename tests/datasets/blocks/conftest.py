@@ -27,17 +27,20 @@ class Followed:
         self.rows = pl.DataFrame(schema=BLOCKS.polars_schema())
         self.now_ms = NOW_MS
         self.notes: dict[str, object] = {}
+        self.missing: dict[str, list[int]] = {}
 
     def fetch(self) -> Fetched:
         self.now_ms += 60_000
-        fetched = fetch_blocks(
+        self.asked = fetch_blocks(
             self.settings,
             held=self.rows,
+            missing=self.missing,
             clock=lambda: self.now_ms,
             log=LOG,
             noted=self.notes.get(NOTE),
             backoff=Backoff(attempts=1),
         )
+        fetched = self.asked.fetched
         self.notes |= fetched.notes
         self.rows = merge(BLOCKS, [self.rows, fetched.checked.frame])
         return fetched

@@ -4,7 +4,7 @@ from typing import Final
 
 from datahub_assets.datasets.blocks.rows import number_of
 from datahub_assets.datasets.followed_chains import BITCOIN
-from datahub_assets.domain.errors import SourceMalformed, SourceUnavailable
+from datahub_assets.domain.errors import SourceMalformed
 from datahub_assets.sources.nodes.bitcoin import BitcoinNode
 
 CONFIRMATIONS: Final = 6
@@ -25,18 +25,16 @@ class BitcoinBlocks:
         """The number of the newest block with enough on top of it."""
         return max(0, head + 1 - CONFIRMATIONS)
 
-    async def block(self, number: int) -> object:
-        """The block of that number; those of its page are remembered.
+    async def block(self, number: int) -> object | None:
+        """The block of that number; None where the explorer does not have it. Those of its page are remembered.
 
         Raises:
-            SourceError: the explorer does not have it.
+            SourceError: it cannot be asked.
         """
         if number not in self._seen:
             page = await self._page(number)
             self._seen |= {found: block for block in page if (found := number_of(BITCOIN, block)) is not None}
-        if number not in self._seen:
-            raise SourceUnavailable(f"{self.host} does not have block {number}")
-        return self._seen[number]
+        return self._seen.get(number)
 
     async def _page(self, number: int) -> list[object]:
         page = await self._node.find(f"/v1/blocks/{number}")

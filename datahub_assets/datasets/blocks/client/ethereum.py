@@ -4,7 +4,7 @@ from typing import Final
 
 from datahub_assets.datasets.blocks.rows import number_of
 from datahub_assets.datasets.followed_chains import ETHEREUM
-from datahub_assets.domain.errors import SourceMalformed, SourceUnavailable
+from datahub_assets.domain.errors import SourceMalformed
 from datahub_assets.sources.nodes.ethereum import EthereumNode
 
 _WITH_TRANSACTIONS: Final = False
@@ -28,15 +28,13 @@ class EthereumBlocks:
             raise SourceMalformed(f"{self.host} knows no finalized block")
         return number
 
-    async def block(self, number: int) -> object:
-        """The block of that number.
+    async def block(self, number: int) -> object | None:
+        """The block of that number; None where the node does not have it.
 
         Raises:
-            SourceError: the node does not have it, or another under its number.
+            SourceError: it cannot be asked, or has another under that number.
         """
         block = await self._node.call("eth_getBlockByNumber", hex(number), _WITH_TRANSACTIONS)
-        if block is None:
-            raise SourceUnavailable(f"{self.host} does not have block {number}")
-        if number_of(ETHEREUM, block) != number:
+        if block is not None and number_of(ETHEREUM, block) != number:
             raise SourceMalformed(f"{self.host} answered another block than {number}")
         return block
