@@ -26,7 +26,7 @@ TAKEN_COLUMNS: Final = frozenset({"id", "version", "commit_id", "rowid", "oid"})
 TAKEN_TABLES: Final = frozenset(
     {
         *("versions", "notes", "quarantine", "series", "commits", "remote", "remote_files", "file_forms", "hub_facts"),
-        *("sealed_files", "sealed_keys", "gaps", "corrections", "rechecks"),
+        *("sealed_files", "sealed_keys", "gaps", "number_gaps", "corrections", "rechecks"),
     }
 )
 """Of cache tables: the tables the cache has besides those of the datasets."""

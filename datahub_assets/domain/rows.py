@@ -22,7 +22,7 @@ class Rejected:
     Attributes:
         subject: what it was about; of a dataset with gaps its series, the values joined by a space.
         reason: why it failed.        raw: what upstream sent, JSON text.
-        at_ms: the time it would have had, epoch ms; None where it does not say.
+        at_ms: the time it would have had, epoch ms, or its number where gaps go by number; None where it does not say.
     """
 
     dataset: str

@@ -43,3 +43,11 @@ def report_rejected(rejected: Sequence[Rejected], *, log: logging.Logger) -> Non
         log.warning("set aside a row of %s: %s", one.subject, one.reason)
     if len(rejected) > _LINES_LIMIT:
         log.warning("set aside %d more rows", len(rejected) - _LINES_LIMIT)
+
+
+def report_failed(failed: Mapping[tuple[str, ...], SourceError], *, log: logging.Logger) -> None:
+    """One line per thing that could not be fetched, the first few of them."""
+    for named, error in list(failed.items())[:_LINES_LIMIT]:
+        log.warning("%s: %s", " ".join(named), error)
+    if len(failed) > _LINES_LIMIT:
+        log.warning("%d more could not be fetched", len(failed) - _LINES_LIMIT)

@@ -140,7 +140,7 @@ class _Reading:
     async def _one(self, http: Http, name: str, url: str) -> None:
         state = self.states[url]
         try:
-            reply = await _asked(http, url, state, now_ms=self.clock())
+            reply = await ask_feed(http, url, state, now_ms=self.clock())
             found = [] if reply is None else await asyncio.to_thread(items, reply.content, host=reply.host)
         except SourceError as error:
             self.failed[name] = error
@@ -157,7 +157,7 @@ class _Reading:
         self.rejected.extend(checked.rejected)
 
 
-async def _asked(http: Http, url: str, state: FeedState, *, now_ms: int) -> HttpReply | None:
+async def ask_feed(http: Http, url: str, state: FeedState, *, now_ms: int) -> HttpReply | None:
     """The feed; None where it has nothing new. It may have moved to another address of the same host.
 
     Raises:

@@ -1,6 +1,7 @@
 """Which rows of a series are missing: found from the rows that arrive, without scanning history.
 
-For series with a row at every step of a grid that starts at the epoch; a step is given in ms. A `GridCoverage` (first
+For series with a row at every step of a grid that starts at the epoch; a step is given in ms. Where rows go by number,
+numbers take the place of times, and the step is 1. A `GridCoverage` (first
 row, last expected one, open gaps between) says exactly which rows are there; each arrival, each passing step and each
 answer of upstream turns it into the next one.
 """
@@ -33,7 +34,8 @@ class GridGap:
     """Missing rows that follow each other; all times are epoch ms.
 
     Attributes:
-        first_time, last_time: times of the first and the last missing row, on the grid.
+        first_time, last_time: times of the first and the last missing row, on the grid; their numbers where rows go by
+            number.
         healed_at: when they arrived after all; None while they are missing.
     """
 

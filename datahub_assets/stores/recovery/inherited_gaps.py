@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from datahub_assets.datasets.ledgers import gap_line, gap_of, gaps_of, series_named
-from datahub_assets.datasets.spec import DatasetSpec, GapRule, Series
+from datahub_assets.datasets.spec import DatasetSpec, GapRule, NumberGapRule, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.errors import HubNotFound, HubRateLimited
 from datahub_assets.domain.gaps import GridGap
@@ -57,12 +57,12 @@ def _open(spec: DatasetSpec, published: pl.DataFrame) -> dict[Series, list[GridG
     told = defaultdict(list)
     lines = published.filter(pl.col("healed_at").is_null()).with_columns(pl.selectors.datetime().dt.epoch("ms"))
     for line in lines.iter_rows(named=True):
-        told[series_named(spec, line["series"])].append(gap_of(line))
+        told[series_named(spec, line["series"])].append(gap_of(spec, line))
     return told
 
 
 def _closed(
-    spec: DatasetSpec, rule: GapRule, told: dict[Series, list[GridGap]], *, cache: Cache, now_ms: int
+    spec: DatasetSpec, rule: GapRule | NumberGapRule, told: dict[Series, list[GridGap]], *, cache: Cache, now_ms: int
 ) -> list[dict[str, Any]]:
     coverages = cache.gaps(spec).coverages()
     return [
@@ -70,6 +70,6 @@ def _closed(
         for series, found in told.items()
         if series in coverages
         for gap in found
-        for healed in [gaps.refuted(coverages[series], gap, step_ms=rule.step_ms(series), now_ms=now_ms)]
+        for healed in [gaps.refuted(coverages[series], gap, step_ms=rule.step(series), now_ms=now_ms)]
         if healed is not None
     ]

@@ -10,6 +10,9 @@ from tests.fakes.nodes.chain import MadeBlock, MadeChain
 from tests.fakes.server import Answer, Request
 from tests.fakes.upstream import Upstream
 
+MAINNET: Final = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
+TESTNET: Final = "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943"
+"""Hashes of block 0 of the main network and of testnet3."""
 _PAGE: Final = 15
 _ESPLORA_PAGE: Final = 10
 _ROOT: Final = "/api"
@@ -24,13 +27,14 @@ _SAID: Final = {
 class FakeBitcoin(Upstream):
     """An explorer of the chain, `lag` blocks behind it; `extras`: it has what only mempool.space has."""
 
-    commands = (*Upstream.commands, "grow", "replace", "set_lag", "set_block")
+    commands = (*Upstream.commands, "grow", "replace", "set_lag", "set_block", "set_chain")
 
     def __init__(self, *, chain: MadeChain, extras: bool = True, clock: Clock | None = None, port: int = 0) -> None:
         super().__init__(clock=clock, port=port)
         self.chain = chain
         self.extras = extras
         self.lag = 0
+        self.genesis = MAINNET
         self.changes: dict[int, dict[str, Any] | None] = {}
 
     def grow(self, *, blocks: int = 1) -> None:
@@ -45,6 +49,10 @@ class FakeBitcoin(Upstream):
         """Know so many blocks fewer."""
         self.lag = blocks
 
+    def set_chain(self, *, genesis: str) -> None:
+        """Be an explorer of the chain that begins with this block."""
+        self.genesis = genesis
+
     def set_block(self, *, number: int, fields: dict[str, Any] | None) -> None:
         """Answer with these fields for a block, whatever they hold; None: do not know it."""
         self.changes[number] = fields
@@ -55,6 +63,8 @@ class FakeBitcoin(Upstream):
         head = self.chain.head - self.lag
         if path == "/blocks/tip/height":
             return Answer.of(head)
+        if path == "/block-height/0":
+            return Answer(status=200, body=self.genesis.encode(), content_type="text/plain")
         if path.startswith("/v1/") and not self.extras:
             return _NOT_FOUND
         if path.startswith(("/v1/blocks/", "/blocks/")):

@@ -77,7 +77,7 @@ class StatementRunner:
     def run(
         self, sql: str, params: Params, tables: Mapping[str, SnapshotTable], *, flat: bool = False
     ) -> StatementResult:
-        """Admit, run and bound one statement; `flat` turns lists and structs into JSON text.
+        """Admit, run and bound one statement; `flat` turns structs and lists, but those of texts, into JSON text.
 
         Raises:
             Failure: what the caller is to be told.
