@@ -57,6 +57,7 @@ class Filter:
         required: whether a caller must give one.
         default: the value of a caller who gives none.
         spelling: how the column spells its values.
+        separators: characters that callers may write between the parts of a value, and the column does not: `BTC/USDT`.
         newest: the value is looked up among the newest rows of all series, and the largest of those that have it is
             meant (of a dataset whose `newest` is NewestOfEach). Such a filter and one of the series itself each add
             series to the choice; all other filters narrow it.
@@ -76,8 +77,13 @@ class Filter:
     required: bool = False
     default: str | None = None
     spelling: Spelling = Spelling.EXACT
+    separators: str = ""
     newest: bool = False
     names_row: bool = False
     words: bool = False
     mistaken_for: tuple[str, ...] = ()
     unknown: Unknown | None = None
+
+    def spelt(self, value: str) -> str:
+        """A value that a caller gave, as the column spells it."""
+        return SPELT[self.spelling]("".join(letter for letter in value if letter not in self.separators))

@@ -69,3 +69,18 @@ def test_the_settings_take_it() -> None:
     for slip in ("btcusdt", "BTC/USDT", "B", "币安人生usdt"):
         with pytest.raises(ValidationError, match="must be a list of pairs"):
             CandleSettings(DATAHUB_SYMBOLS=slip)
+
+
+@pytest.mark.parametrize("pair", ["BTC/USDT", "BTC-USDT", "btcusdt", "btc/usdt", "Btc-Usdt", "币安人生/usdt"])
+def test_a_pair_may_be_written_as_people_write_it(client: Client, pair: str) -> None:
+    plain = pair.replace("/", "").replace("-", "").upper()
+    for path in ("/api/hub/ohlc?limit=2", "/api/hub/coverage?dataset=ohlc"):
+        assert client.get(path, params={"symbol": pair}).json() == client.get(path, params={"symbol": plain}).json()
+    assert [row["symbol"] for row in client.get("/api/hub/ohlc?limit=1", params={"symbol": pair}).json()] == [plain]
+    listed = client.get("/api/hub/listings", params={"symbol": "btc/usdt"})
+    assert [row["symbol"] for row in listed.json()] == ["BTCUSDT"]
+
+
+@pytest.mark.parametrize("pair", ["BTC USDT", "BTC_USDT", "/", "BTC//USDT/X"])
+def test_what_nobody_writes_is_no_pair(client: Client, pair: str) -> None:
+    assert client.get("/api/hub/ohlc", params={"symbol": pair}).status_code in {400, 404}
