@@ -28,7 +28,7 @@ from api.http.disconnects import unless_disconnected
 from api.http.form import INLINE_ROWS, Form, Written, choose_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
-from api.sql.sandbox.errors import SqlRejected, SqlUnavailable
+from api.sql.sandbox.errors import SqlUnavailable, SqlUnknownTable
 from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.ledgers import published_parts_of
@@ -82,7 +82,7 @@ class SqlAnswers:
         running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
         try:
             result = await unless_disconnected(request.receive, running)
-        except SqlRejected:
+        except SqlUnknownTable:
             self._check_there(statement, pinned)
             raise
         used = _used(pinned, result.tables)

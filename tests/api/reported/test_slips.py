@@ -20,7 +20,7 @@ from tests.api.conftest import Client
 def test_a_table_that_is_not_there_is_a_bad_statement(client: Client, statement: str, meant: str | None) -> None:
     answer = client.get("/api/hub/sql", params={"q": statement})
     problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (400, "sql_invalid")
+    assert (answer.status_code, problem["code"]) == (400, "sql_unknown_table")
     assert "tables: " in problem["detail"]
     assert "market" in problem["detail"].split("tables: ")[1]
     assert ("did you mean" in problem["detail"]) == (meant is not None)

@@ -71,11 +71,15 @@ class Refused(Exception):
 
 
 class Invalid(Exception):
-    """The statement is not valid: DuckDB cannot parse it, or it names a table that is not there; `offset` as above."""
+    """DuckDB cannot parse the statement; `offset` as in `Refused`."""
 
     def __init__(self, message: str, *, offset: int | None = None) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class NoTable(Invalid):
+    """The statement names a table that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def admit(sql: str, *, tables: Collection[str], serialize: Callable[[str], str])
 
     Raises:
         Refused: it is more than one statement, not a SELECT, or uses what is not open to callers.
-        Invalid: DuckDB's parser says so, or there is no such table.
+        Invalid: DuckDB's parser says so.        NoTable: it names a table that is not there.
     """
     prefix, skipped = _explain_prefix(sql)
     body = sql[skipped:]
@@ -180,13 +184,13 @@ class _Walk:
             elif name not in self._own_names:
                 raise self._no_table(name, offset)
 
-    def _no_table(self, name: str, offset: int | None) -> Refused | Invalid:
+    def _no_table(self, name: str, offset: int | None) -> Refused | NoTable:
         """A slip, or something that only DuckDB on its own would have: a file, or a view of its catalog."""
         near = difflib.get_close_matches(name, self._tables, n=1, cutoff=_NEAR)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
         message = f"there is no table {name!r}{meant}; tables: {', '.join(sorted(self._tables))}"
         is_plain = _PLAIN_NAME.fullmatch(name) is not None and not name.startswith(RESERVED_PREFIXES)
-        return (Invalid if is_plain else Refused)(message, offset=offset)
+        return (NoTable if is_plain else Refused)(message, offset=offset)
 
     def _node(self, node: dict[str, Any]) -> None:
         if "class" in node:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from api.arrow_bytes import nothing_under_nulls, of_equal_size
 from api.sql.sandbox.limits import SqlLimits
-from api.sql.sandbox.worker.admission import Admitted, Invalid, Refused, admit
+from api.sql.sandbox.worker.admission import Admitted, Invalid, NoTable, Refused, admit
 from api.sql.sandbox.worker.error_messages import Failure, byte_offset_of, clean, failure_of, place_of
 from api.sql.sandbox.worker.result_columns import Unpresentable, presentable, settled
 from api.sql.sandbox.worker.tables import SnapshotTable
@@ -118,7 +118,8 @@ class StatementRunner:
         except Refused as refused:
             raise Failure("sql_rejected", str(refused), place=place_of(sql, refused.offset)) from None
         except Invalid as invalid:
-            raise Failure("sql_invalid", clean(str(invalid)), place=place_of(sql, invalid.offset)) from None
+            code = "sql_unknown_table" if isinstance(invalid, NoTable) else "sql_invalid"
+            raise Failure(code, clean(str(invalid)), place=place_of(sql, invalid.offset)) from None
         except (RecursionError, json.JSONDecodeError, MemoryError):
             raise Failure("sql_crashed", "the statement is nested too deeply") from None
         except duckdb.Error as error:
