@@ -154,19 +154,19 @@ class DocsController(Controller):
         return Redirect(f"{public_url}/docs" if public_url else "docs")
 
     @get("/docs")
-    async def swagger(self) -> Response[str]:
+    async def swagger(self, request: Request[Any, Any, Any]) -> Response[str] | Redirect:
         """Swagger UI."""
-        return Response(_SWAGGER_PAGE, media_type=MediaType.HTML, headers=_STRICT)
+        return _page(request, _SWAGGER_PAGE, _STRICT)
 
     @get("/scalar")
-    async def scalar(self) -> Response[str]:
+    async def scalar(self, request: Request[Any, Any, Any]) -> Response[str] | Redirect:
         """Scalar."""
-        return Response(_SCALAR_PAGE, media_type=MediaType.HTML, headers=_WITH_STYLES)
+        return _page(request, _SCALAR_PAGE, _WITH_STYLES)
 
     @get("/errors")
-    async def errors(self) -> Response[str]:
+    async def errors(self, request: Request[Any, Any, Any]) -> Response[str] | Redirect:
         """The catalogue of errors, which every problem's `type` points into."""
-        return Response(_errors_page(), media_type=MediaType.HTML, headers=_STRICT)
+        return _page(request, _errors_page(), _STRICT)
 
     @get("/docs/assets/{name:str}", sync_to_thread=True)
     def asset(self, name: FromPath[str]) -> Response[bytes]:
@@ -175,6 +175,14 @@ class DocsController(Controller):
             raise NotFoundException(f"no such asset; there are {', '.join(_ASSETS)}")
         headers = {"Content-Encoding": "gzip", "Cache-Control": "public, max-age=86400"}
         return Response(_asset(name), media_type=_ASSETS[name].media_type, headers=headers)
+
+
+def _page(request: Request[Any, Any, Any], html: str, headers: dict[str, str]) -> Response[str] | Redirect:
+    """The page; what it loads is named relative to its address without a slash at the end."""
+    path = request.scope["path"]
+    if path.endswith("/"):
+        return Redirect(f"../{path.strip('/')}")
+    return Response(html, media_type=MediaType.HTML, headers=headers)
 
 
 @lru_cache(maxsize=1)

@@ -73,6 +73,12 @@ def test_pages_load_what_they_need_from_under_it(client: Client, under: str, pat
             assert document["servers"] == [{"url": PUBLIC}]
 
 
+@pytest.mark.parametrize("path", ["/docs", "/scalar", "/errors"])
+def test_a_slash_at_the_end_leads_to_the_page(client: Client, under: str, path: str) -> None:
+    answer = client.get(f"{under}{path}/", follow_redirects=False)
+    assert urljoin(f"{PUBLIC}{path}/", answer.headers["location"]) == f"{PUBLIC}{path}"
+
+
 def test_the_root_leads_to_the_documentation(client: Client, under: str) -> None:
     answer = client.get(f"{under}/", follow_redirects=False)
     assert inside(answer.headers["location"]) == "/docs"
