@@ -179,7 +179,7 @@ class DocsController(Controller):
 
 def _page(request: Request[Any, Any, Any], html: str, headers: dict[str, str]) -> Response[str] | Redirect:
     """The page; what it loads is named relative to its address without a slash at the end."""
-    path = request.scope["path"]
+    path = RequestContext.of(request.scope).path  # as it was asked for
     if path.endswith("/"):
         return Redirect(f"../{path.strip('/')}")
     return Response(html, media_type=MediaType.HTML, headers=headers)
