@@ -39,11 +39,16 @@ from api.http.errors import ApiError
 from api.http.metrics import Metrics
 from api.middleware.bounds import MOST_FIELD_BYTES, MOST_HEADERS, SHORT_URL, check_closely
 from api.middleware.query_cache import FEW_PARAMETERS, SMALL_BYTES, forget_queries
+from api.middleware.ranges import PartSend
 from api.middleware.refusals import refusal_of
 
 _OK: Final = 200
 _UNCHANGED: Final = 304
 EXPOSED_HEADERS: Final = (
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
     "ETag",
     "Link",
     "X-Repeatable",
@@ -119,6 +124,9 @@ class Front:
             return
         request = cast("HTTPScope", scope)
         context = RequestContext(request)
+        asked = context.headers.get(b"range")
+        if asked is not None and request["method"] == "GET":
+            send = PartSend(send, asked=asked, condition=context.headers.get(b"if-range"))
         if not _is_plain(request, context):
             try:
                 check_closely(request, context)

@@ -52,7 +52,7 @@ def _handler(spec: DatasetSpec) -> HTTPRouteHandler:
     )
 
     async def answer(request: Request[Any, Any, Any], asked: NamedDependency[Asked]) -> Response[bytes] | Stream:
-        form = choose_form(request, asked.format, asked.numbers)
+        form = choose_form(request, asked.form)
         page = partial(_page, request=request, asked=asked, form=form)
         return await Answers.of(request.app).of_commit(
             request, spec.name, asked.rows, choice=asked.choice, form=form, compute=page, lasts=not asked.relative
@@ -87,10 +87,11 @@ def _page(
         page = rows_of(snapshot, query, resident_only=resident_only)
     with context.timed("encode"):
         written = form.write(page.frame)
+    headers = form.headers(f"{snapshot.spec.name}-{snapshot.sha[:8]}")
     if page.next is None:
-        return written, {}
+        return written, headers
     url = _next_url(request, form, cursor(snapshot.sha, query, page.next), asked.relative)
-    return written, {"Link": f'<{url}>; rel="next"'}
+    return written, {**headers, "Link": f'<{url}>; rel="next"'}
 
 
 def _next_url(request: Request[Any, Any, Any], form: Form, place: str, relative: Mapping[str, int]) -> str:

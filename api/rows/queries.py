@@ -15,6 +15,7 @@ import msgspec
 
 from api.engine.selection.query import Position, RowQuery
 from api.http.errors import InvalidCursor, InvalidParameter
+from api.http.form import AskedForm
 from api.http.parameters import LIMIT_BOUNDS
 from api.http.reading import (
     COUNTS,
@@ -53,7 +54,7 @@ class _PackedCursor(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All a caller asked: which rows, of which commit, in which format (None: as `Accept` says).
+    """All a caller asked: which rows, of which commit, in which form.
 
     Attributes:
         relative: the times that were told by how long ago they are, by parameter, as epoch milliseconds.
@@ -61,8 +62,7 @@ class Asked:
 
     rows: RowQuery
     choice: RevisionChoice
-    format: str | None
-    numbers: str | None
+    form: AskedForm
     relative: Mapping[str, int]
 
 
@@ -93,7 +93,8 @@ def ask(spec: DatasetSpec, given: Mapping[str, Any]) -> Asked:
         choice = _pinned(rows, choice)
     times = {"start": start_ms, "end": end_ms}
     relative = {name: at_ms for name, at_ms in times.items() if at_ms is not None and is_relative(given[name])}
-    return Asked(rows, choice, given["format"], given["numbers"], relative)
+    form = AskedForm(given["format"], given["numbers"], given["spreadsheet"], given["delimiter"])
+    return Asked(rows, choice, form, relative)
 
 
 def _pinned(rows: RowQuery, choice: RevisionChoice) -> RevisionChoice:

@@ -39,7 +39,7 @@ def test_the_schema_has_the_bearer_scheme_and_every_parameter(client: Client) ->
     named = {parameter["name"] for parameter in ohlc["parameters"]}
     assert named == {
         "symbol", "interval", "limit", "start", "end", "order", "columns", "closed_only", "cursor",
-        "revision", "as_of", "format", "numbers",
+        "revision", "as_of", "format", "numbers", "spreadsheet", "delimiter",
     }  # fmt: skip
     assert all(parameter.get("description") for parameter in ohlc["parameters"])
     assert set(ohlc["responses"]) == {"200", "304", "400", "401", "403", "404", "406", "429", "502", "503"}
