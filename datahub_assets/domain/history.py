@@ -60,6 +60,11 @@ class Month:
         return self.next.start_ms
 
     @property
+    def previous(self) -> "Month":
+        """The month before it."""
+        return Month.at(self.start_ms - 1)
+
+    @property
     def next(self) -> "Month":
         """The month after it."""
         return Month(self.year + self.month // _MONTHS, self.month % _MONTHS + 1)
@@ -87,6 +92,11 @@ class Verdict(StrEnum):
     """Its content is not what the source's own checksum says, or the source has no checksum for it."""
     DISAGREES = "disagrees"
     """It could be read, and another source that counts more says otherwise; what that one says was taken."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self in (Verdict.COMPLETE, Verdict.NO_FILE)
 
 
 @dataclass(frozen=True, slots=True)

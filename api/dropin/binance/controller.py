@@ -1,6 +1,5 @@
 """Endpoints of Binance's spot API, answered from the Hub's candles."""
 
-import time
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +22,7 @@ from api.http.parameters import choose_revision
 from api.http.reading import ANYTHING, known_parameters_only
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.settings import Settings
+from datahub_system.clock import now_ms
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _SERVED: Final = ("ping", "time", "exchangeInfo", "klines")
@@ -60,7 +60,7 @@ class BinanceController(Controller):
     @get("/time", summary="The server's clock", responses=_GUARDED)
     async def time(self) -> Response[ServerTime]:
         """The clock of this hub, not of Binance."""
-        return Response(ServerTime(_now_ms()), headers=_NO_STORE)
+        return Response(ServerTime(now_ms()), headers=_NO_STORE)
 
     @get(
         "/exchangeInfo",
@@ -82,7 +82,7 @@ class BinanceController(Controller):
         """
         snapshot = await snapshot_at(engine, OHLC.name, asked.choice)
         limit = settings.rate_limit_per_min
-        found = exchange_info(snapshot, asked.wanted, now_ms=_now_ms(), requests_per_min=limit)
+        found = exchange_info(snapshot, asked.wanted, now_ms=now_ms(), requests_per_min=limit)
         return Response(found, headers={**_NO_STORE, "X-Revision": snapshot.sha})
 
     @get(
@@ -104,7 +104,3 @@ class BinanceController(Controller):
     async def other(self, path: FromPath[str]) -> None:
         """Say what there is."""
         raise NotFoundException(f"{path.strip('/')[:100]!r} is not served here; the hub has {', '.join(_SERVED)}")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

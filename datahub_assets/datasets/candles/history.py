@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable
 
-from datahub_assets.datasets.candles.archive import CandleHistory
+from datahub_assets.datasets.candles.archive import CandleHistory, Upstream
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.settings import Settings
 
 
 def history_source(settings: Settings, *, clock: Callable[[], int], log: logging.Logger) -> CandleHistory:
     """Binance's archive and its REST."""
-    return CandleHistory(settings.of(CandleSettings), clock=clock, log=log)
+    mine = settings.of(CandleSettings)
+    return CandleHistory(Upstream(mine, clock=clock, log=log), settings=mine, log=log)

@@ -12,7 +12,7 @@ from datahub_assets.datasets.ledgers import gap_line, gap_of, gaps_of, series_na
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, CoverageChange, GridCoverage, GridGap
-from datahub_assets.domain.rows import frame_of
+from datahub_assets.domain.rows import frame_of, in_epoch_ms
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.tables import Table
@@ -218,7 +218,7 @@ class SeriesGaps:
     def _numbered(self, lines: pl.DataFrame) -> dict[Series, list[tuple[int, GridGap]]]:
         """Lines of the ledger as gaps by their series, each with the number of its row."""
         found: dict[Series, list[tuple[int, GridGap]]] = {}
-        plain = lines.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+        plain = in_epoch_ms(lines)
         for row, line in enumerate(plain.iter_rows(named=True)):
             found.setdefault(series_named(self.spec, line["series"]), []).append((row, gap_of(line)))
         return found

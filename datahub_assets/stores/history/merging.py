@@ -9,7 +9,7 @@ from datahub_assets.datasets.ledgers import corrected_values
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import SourceMalformed
 from datahub_assets.domain.history import Month
-from datahub_assets.domain.rows import content_columns, merge, overlay, supersede
+from datahub_assets.domain.rows import content_columns, in_epoch_ms, merge, overlay, supersede
 from datahub_assets.stores.history.held_rows import PATH
 from datahub_assets.stores.history.month_files import MonthFiles
 
@@ -51,7 +51,7 @@ class MonthMerge:
         if self._forming.height:
             key = list(self._spec.key)
             final = self._forming.join(rows, on=key, how="semi").select(key)
-            self.superseded += [list(one) for one in final.with_columns(pl.selectors.datetime().dt.epoch("ms")).rows()]
+            self.superseded += [list(one) for one in in_epoch_ms(final).rows()]
 
     def _kept_apart(self, held: pl.DataFrame) -> pl.DataFrame:
         """The held rows of the month, in order; those of other months stay where they are."""
@@ -80,7 +80,7 @@ class MonthMerge:
             return changes
         if spec.corrections is not None:
             lines = corrected_values(spec, before=stored.join(changes, on=list(spec.key), how="semi"), after=changes)
-            self.corrections += lines.with_columns(pl.selectors.datetime().dt.epoch("ms")).to_dicts()
+            self.corrections += in_epoch_ms(lines).to_dicts()
         return overlay(spec, stored=stored, changes=changes)
 
     def _changes(self, stored: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 A report tells everything a committer needs, whichever machine it runs on: the contents lie on the Hub already.
 """
 
+import glob
 import json
 import os
 import secrets
@@ -25,6 +26,8 @@ from datahub_system.files.private import private_folder
 FOLDER: Final = "history"
 """In the home, beside the cache."""
 _REPORTS: Final = "reports"
+_DIGITS: Final = 15
+"""Of the time that a report's name begins with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +93,8 @@ def save(home: Path, report: Report) -> Path:
         CacheFull: the disk has no room.        StorageFailed: it failed.
     """
     folder = home / FOLDER / _REPORTS
-    name = "-".join([f"{report.made_at:015d}", report.dataset, report.group or "all", report.month])
-    target = folder / f"{name}-{secrets.token_hex(4)}.json"
+    name = f"{report.made_at:0{_DIGITS}d}{_named(report.dataset, report.group, report.month)}"
+    target = folder / f"{name}{secrets.token_hex(4)}.json"
     partial = target.with_suffix(".partial")
     try:
         private_folder(folder.parent)
@@ -109,10 +112,16 @@ def save(home: Path, report: Report) -> Path:
     return target
 
 
+def pending(home: Path, spec: DatasetSpec, *, group: str | None = None, month: Month | None = None) -> int:
+    """How many reports of a dataset wait for their commit, or of a month of a group; told by their names alone."""
+    named = _named(spec.name) if group is None else _named(spec.name, group, str(month))
+    return sum(1 for _ in (home / FOLDER / _REPORTS).glob("?" * _DIGITS + glob.escape(named) + "*.json"))
+
+
 def waiting(home: Path, spec: DatasetSpec) -> Sequence[WaitingReport]:
     """The reports of a dataset that wait for their commit, oldest first; one that cannot be read is removed."""
     found = []
-    for path in sorted((home / FOLDER / _REPORTS).glob("*.json")):
+    for path in sorted((home / FOLDER / _REPORTS).glob("?" * _DIGITS + glob.escape(_named(spec.name)) + "*.json")):
         try:
             report = msgspec.json.decode(path.read_bytes(), type=Report)
         except FileNotFoundError:
@@ -120,9 +129,13 @@ def waiting(home: Path, spec: DatasetSpec) -> Sequence[WaitingReport]:
         except msgspec.MsgspecError:  # of another version: its month is due again
             discard(path)
             continue
-        if report.dataset == spec.name:
-            found.append(WaitingReport(path, report))
+        found.append(WaitingReport(path, report))
     return found
+
+
+def _named(dataset: str, *rest: str) -> str:
+    """What the name of a report's file says of what it is of; no name of a dataset has a hyphen."""
+    return "-".join(["", dataset, *(word or "all" for word in rest), ""])
 
 
 def discard(path: Path) -> None:

@@ -13,13 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-import polars as pl
-
 from datahub_assets.datasets.ledgers import CORRECTIONS, GAPS, SOURCES, gap_line, source_line
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain.errors import SourceError
-from datahub_assets.domain.history import HistorySource, Month, SeriesMonth, SourceLine, Verdict
-from datahub_assets.domain.rows import Rejected
+from datahub_assets.domain.history import HistorySource, Month, SeriesMonth, SourceLine
+from datahub_assets.domain.rows import Rejected, in_epoch_ms
 from datahub_assets.stores.history import reports
 from datahub_assets.stores.history.base import Base, forming_rows
 from datahub_assets.stores.history.held_rows import HeldRows
@@ -33,7 +31,6 @@ FETCHES: Final = 3
 MOST_FAILURES: Final = 5
 """So many series that fail one after another, and the source counts as out of order."""
 _BUILDING: Final = "building"
-_WELL: Final = frozenset({Verdict.COMPLETE, Verdict.NO_FILE})
 
 
 @dataclass(slots=True)
@@ -147,12 +144,12 @@ class _Building:
         read_at = max((line.fetched_at for line in found.sources), default=0)  # one time for all that belongs together
         lines = [replace(line, fetched_at=read_at) for line in found.sources]
         self.sources += [source_line(spec, line, done=found.done) for line in lines]
-        self.bad += [line for line in found.sources if line.verdict not in _WELL]
+        self.bad += [line for line in found.sources if not line.verdict.is_well]
         self.rejected += found.rejected
         if spec.gaps is not None:
             self.gaps += [gap_line(spec, found.series, gap) for gap in found.gaps]
         if spec.corrections is not None and found.corrections is not None:
-            self.corrections += in_epoch_ms(found.corrections)
+            self.corrections += in_epoch_ms(found.corrections).to_dicts()
         self._work.fetched(found.rows.height)
 
     def fail(self, series: Series, error: SourceError) -> None:
@@ -166,11 +163,6 @@ class _Building:
         self._work.log.warning("%s %s is left for later: %s", " ".join(series), self._work.month, error)
         if self._failures >= MOST_FAILURES:
             raise error
-
-
-def in_epoch_ms(lines: pl.DataFrame) -> list[dict[str, object]]:
-    """Lines of a ledger as JSON can hold them: times in epoch milliseconds."""
-    return lines.with_columns(pl.selectors.datetime().dt.epoch("ms")).to_dicts()
 
 
 def _in_order(

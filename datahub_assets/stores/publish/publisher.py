@@ -114,7 +114,7 @@ def reason_to_wait(work: Work, limits: CommitLimits) -> str | None:
     spec, cache = work.spec, work.cache
     known = cache.repo(spec).load()
     waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
-    is_idle = not any(waiting.values()) and not reports.waiting(cache.folder, spec)
+    is_idle = not any(waiting.values()) and not reports.pending(cache.folder, spec)
     if is_idle and (known is None or not _changes_by_itself(work, known)):
         return "nothing changed since the last commit"
     wait = cache.budget.wait(spec, limits=limits, now_ms=work.now_ms)

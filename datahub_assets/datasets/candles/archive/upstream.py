@@ -79,6 +79,8 @@ class Upstream:
         )
         self._loop = LoopThread("history")
         self._months: dict[str, tuple[int, Mapping[Month, str]]] = {}
+        self._symbols: tuple[str, ...] = ()
+        self._symbols_at: int | None = None
         self._pairs: dict[str, Pair] = {}
         self._pairs_at: int | None = None
         self._ahead_ms = 0
@@ -130,12 +132,16 @@ class Upstream:
         return names.days_in(self._loop.run(listing.keys(self._page, prefix)))
 
     def symbols(self) -> tuple[str, ...]:
-        """All pairs the archive has a folder for.
+        """All pairs the archive has a folder for; at most an hour old.
 
         Raises:
             SourceError: the listing could not be had.
         """
-        return self._loop.run(listing.folders(self._page, names.MONTHLY))
+        now_ms = self.clock()
+        if self._symbols_at is None or now_ms - self._symbols_at > _HOLD_MS:
+            self._symbols = self._loop.run(listing.folders(self._page, names.MONTHLY))
+            self._symbols_at = now_ms
+        return self._symbols
 
     def pairs(self) -> Mapping[str, Pair]:
         """What the exchange says of its pairs, by name; at most an hour old.

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from datahub_assets.defs.history.history_sources import OpenSource
-from datahub_assets.ops.commands.history.options import dataset_with_source, groups_asked, months_asked, now_ms
+from datahub_assets.ops.commands.history.options import dataset_with_source, groups_asked, months_asked
 from datahub_assets.ops.commands.maintenance import hub_for_commands
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.supervise import home_lock
@@ -25,6 +25,7 @@ from datahub_assets.stores.fill.room import see_that_there_is_room
 from datahub_assets.stores.fill.wishes import Wish
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish.publisher import publish
+from datahub_system.clock import now_ms
 
 _LOG: Final = logging.getLogger(__name__)
 _LINE_EVERY_S: Final = 10.0

@@ -12,14 +12,14 @@ from datahub_assets.datasets.ledgers import series_named
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.history import Month, Verdict
-from datahub_assets.ops.commands.history.options import dataset_with_source, now_ms
+from datahub_assets.ops.commands.history.options import dataset_with_source
 from datahub_assets.ops.commands.maintenance import hub_for_commands
 from datahub_assets.settings import Settings
 from datahub_assets.stores.fill import tellings, verifying
 from datahub_assets.stores.history import told_sources
 from datahub_assets.stores.history.told_sources import ToldSources
+from datahub_system.clock import now_ms
 
-_WELL: Final = (Verdict.COMPLETE, Verdict.NO_FILE)
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -54,7 +54,9 @@ def _by_year(spec: DatasetSpec, told: ToldSources) -> list[str]:
 
 
 def _bad(told: ToldSources) -> list[str]:
-    bad = told.lines.filter(~pl.col("verdict").is_in([str(one) for one in _WELL])).sort("month", "series")
+    bad = told.lines.filter(pl.col("verdict").is_in([str(one) for one in Verdict if not one.is_well])).sort(
+        "month", "series"
+    )
     if bad.is_empty():
         return []
     named = [
