@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -170,6 +170,20 @@ class SeriesGaps:
             if coverage is not None:
                 change = gaps.refused(coverage, question.gap, now_ms=now_ms)
                 self._store({question.series: change}, version=self.database.next_version())
+
+    def heal(self, there: Mapping[Series, Sequence[gaps.Run]], *, now_ms: int) -> None:
+        """Rows that never were in the cache are on the Hub: gaps that they fill are none any more."""
+        known = self.coverages() if there else {}
+        changes = {}
+        for series, runs in there.items():
+            if series not in known:
+                continue
+            step_ms, coverage = self._step_ms(series), known[series]
+            came = gaps.came_within(coverage.gaps, runs, step_ms=step_ms)
+            left, lines = gaps.heal(coverage.gaps, came, step_ms=step_ms, now_ms=now_ms)
+            changes[series] = CoverageChange(replace(coverage, gaps=left), lines)
+        if any(change.lines for change in changes.values()):
+            self._store(changes, version=self.database.next_version())
 
     def confirmed(self, lines: pl.DataFrame, *, version: int, now_ms: int) -> pl.DataFrame:
         """Of published lines those that still hold after the state was derived anew from rows.

@@ -35,8 +35,8 @@ class MonthMerge:
         self.superseded: list[list[str | int]] = []
         self.corrections: list[dict[str, object]] = []
 
-    def add(self, held: pl.DataFrame, fetched: pl.DataFrame | None) -> None:
-        """The rows of the next series: those that the files have, with their paths, and those that came.
+    def add(self, held: pl.DataFrame, fetched: pl.DataFrame | None) -> pl.DataFrame:
+        """The rows of the next series: those that the files have, with their paths, and those that came; gives all.
 
         Raises:
             SourceMalformed: those that came are not of this month, not in order of time, or not final.
@@ -52,6 +52,7 @@ class MonthMerge:
             key = list(self._spec.key)
             final = self._forming.join(rows, on=key, how="semi").select(key)
             self.superseded += [list(one) for one in in_epoch_ms(final).rows()]
+        return rows
 
     def _kept_apart(self, held: pl.DataFrame) -> pl.DataFrame:
         """The held rows of the month, in order; those of other months stay where they are."""

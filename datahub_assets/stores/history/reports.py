@@ -18,6 +18,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import CacheFull, StorageFailed
 from datahub_assets.domain.files.data_files import files_between
 from datahub_assets.domain.files.hub_files import HubFile
+from datahub_assets.domain.gaps import Run
 from datahub_assets.domain.history import Month
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.stores.landing import NO_ROOM, sync_folder
@@ -42,6 +43,7 @@ class Report:
         first, newest: times of the oldest and the newest row (epoch ms); None without rows.
         forming: keys (times in epoch ms) of rows at the head that were not final and have a final version now.
         lines: lines for the ledgers, by name; times in epoch ms.
+        there: by series, as ledgers name them, the rows that it has now: runs on its grid, the first and last time.
         rejected: rows that failed a check.
     """
 
@@ -60,6 +62,7 @@ class Report:
     forming: list[list[str | int]] = field(default_factory=list)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    there: dict[str, list[Run]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

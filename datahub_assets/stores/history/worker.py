@@ -13,9 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from datahub_assets.datasets.ledgers import CORRECTIONS, GAPS, SOURCES, gap_line, source_line
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from datahub_assets.datasets.ledgers import CORRECTIONS, GAPS, SOURCES, gap_line, series_text, source_line
 from datahub_assets.datasets.spec import DatasetSpec, Series
 from datahub_assets.domain.errors import SourceError
+from datahub_assets.domain.gaps import Run, without_rows
 from datahub_assets.domain.history import HistorySource, Month, SeriesMonth, SourceLine
 from datahub_assets.domain.rows import Rejected, in_epoch_ms
 from datahub_assets.stores.history import reports
@@ -98,7 +103,9 @@ def _built(work: MonthWork, series: Sequence[Series], folder: Path) -> Built:
     ):
         merge = MonthMerge(spec, month=work.month, files=files, forming=forming)
         for name, found in _in_order(work, series, held, built):
-            merge.add(held.take(name), None if found is None else found.rows)
+            rows = merge.add(held.take(name), None if found is None else found.rows)
+            if found is not None:
+                built.note_gaps(found, rows)
         made = files.close()
         written = {path: made[path] for path in made if path in merge.changed or path not in bases}
         work.hub.upload(spec, {path: file for path, (_, file) in written.items()})
@@ -118,6 +125,7 @@ def _built(work: MonthWork, series: Sequence[Series], folder: Path) -> Built:
         forming=merge.superseded,
         lines={SOURCES: built.sources, GAPS: built.gaps, CORRECTIONS: [*built.corrections, *merge.corrections]},
         rejected=built.rejected,
+        there=built.there,
     )
     return Built(report, rows=built.rows, bad=built.bad, failed=built.failed)
 
@@ -130,6 +138,7 @@ class _Building:
         self.rows = 0
         self.sources: list[dict[str, object]] = []
         self.gaps: list[dict[str, object]] = []
+        self.there: dict[str, list[Run]] = {}
         self.corrections: list[dict[str, object]] = []
         self.rejected: list[Rejected] = []
         self.bad: list[SourceLine] = []
@@ -146,11 +155,20 @@ class _Building:
         self.sources += [source_line(spec, line, done=found.done) for line in lines]
         self.bad += [line for line in found.sources if not line.verdict.is_well]
         self.rejected += found.rejected
-        if spec.gaps is not None:
-            self.gaps += [gap_line(spec, found.series, gap) for gap in found.gaps]
         if spec.corrections is not None and found.corrections is not None:
             self.corrections += in_epoch_ms(found.corrections).to_dicts()
         self._work.fetched(found.rows.height)
+
+    def note_gaps(self, found: SeriesMonth, rows: pl.DataFrame) -> None:
+        """What the source misses is a gap where nobody else has brought it; what is there fills gaps known so far."""
+        spec = self._work.spec
+        if spec.gaps is None:
+            return
+        step_ms = spec.gaps.step_ms(found.series)
+        there = _runs(rows.select(spec.time_ms()).to_series().to_numpy(), step_ms=step_ms)
+        left = without_rows(found.gaps, there, step_ms=step_ms)
+        self.gaps += [gap_line(spec, found.series, gap) for gap in left]
+        self.there[series_text(spec, found.series)] = there
 
     def fail(self, series: Series, error: SourceError) -> None:
         """A series could not be asked for.
@@ -208,6 +226,16 @@ def _fetched(work: MonthWork, series: Sequence[Series]) -> Iterator[tuple[Series
                 yield ahead.popleft()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _runs(times: npt.NDArray[np.int64], *, step_ms: int) -> list[Run]:
+    """Times as runs on the grid; one off the grid counts for the step that covers it."""
+    steps = np.unique(times // step_ms)
+    if not len(steps):
+        return []
+    ends = np.flatnonzero(np.diff(steps) != 1)
+    first, last = steps[np.append(0, ends + 1)] * step_ms, steps[np.append(ends, len(steps) - 1)] * step_ms
+    return list(zip(first.tolist(), last.tolist(), strict=True))
 
 
 def _name_of(spec: DatasetSpec, series: Series) -> str:
