@@ -60,6 +60,11 @@ class Month:
         return self.next.start_ms
 
     @property
+    def span(self) -> "TimeRange":
+        """All of it."""
+        return TimeRange(self.start_ms, self.end_ms - 1)
+
+    @property
     def previous(self) -> "Month":
         """The month before it."""
         return Month.at(self.start_ms - 1)
@@ -68,6 +73,14 @@ class Month:
     def next(self) -> "Month":
         """The month after it."""
         return Month(self.year + self.month // _MONTHS, self.month % _MONTHS + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A time, both ends included (epoch ms)."""
+
+    first_ms: int
+    last_ms: int
 
 
 def months(first: Month, last: Month) -> Iterator[Month]:

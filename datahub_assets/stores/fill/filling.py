@@ -155,6 +155,9 @@ class _Filling:
         self._tell(doing=f"{group} {month}".strip())
         self._wait(lambda: reports.pending(fill.home, spec, group=group, month=month) > 0)
         found = base.look(spec, hub=fill.hub, now_ms=fill.clock())
+        if found.is_shared(spec, group=group, month=month):  # what waits may split the file that has this month too
+            self.settle(0)
+            found = base.look(spec, hub=fill.hub, now_ms=fill.clock())
         if not found.has_rolled(spec, group=group, month=month):
             self.filled.left.append((group, month))
             self._finish(group, month)

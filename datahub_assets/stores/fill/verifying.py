@@ -47,7 +47,7 @@ def wrong_counts(
     """
     files = hub.files(spec, revision=revision)
     for (group, month), wanted in told.items():
-        paths = list(reports.holding(spec, files, group=group, month=month))
+        paths = list(reports.holding(spec, files, group=group, span=month.span))
         rows = _keys(spec, hub=hub, revision=revision, month=month, paths=paths)
         counted = rows.group_by(spec.series_columns or spec.key[:1]).agg(
             n=pl.len(), keys=pl.struct(spec.key).n_unique()
@@ -78,7 +78,7 @@ def other_values(
     files = hub.files(spec, revision=revision)
     for series, month in sample:
         tell(f"{' '.join(series)} {month}")
-        paths = list(reports.holding(spec, files, group=group_of(spec, series), month=month))
+        paths = list(reports.holding(spec, files, group=group_of(spec, series), span=month.span))
         held = _rows(spec, hub=hub, revision=revision, paths=paths, columns=list(spec.column_names))
         missing = source.fetch(series, month).rows.join(held, on=content_columns(spec), how="anti", nulls_equal=True)
         if missing.height:

@@ -19,7 +19,7 @@ from datahub_assets.domain.errors import CacheFull, StorageFailed
 from datahub_assets.domain.files.data_files import files_between
 from datahub_assets.domain.files.hub_files import HubFile
 from datahub_assets.domain.gaps import Run
-from datahub_assets.domain.history import Month
+from datahub_assets.domain.history import Month, TimeRange
 from datahub_assets.domain.rows import Rejected
 from datahub_assets.stores.landing import NO_ROOM, sync_folder
 from datahub_system.files.private import private_folder
@@ -37,7 +37,9 @@ class Report:
 
     Attributes:
         repo: URL of the repo it was built for.        made_at: epoch ms.
-        bases: every sealed file of the head that may have rows of the month, and its content id: what was merged from.
+        span: the time whose files are written anew together: the month, or as long as a file of an earlier layout has
+            rows of it and is split; None, as earlier versions wrote it: the month.
+        bases: every sealed file of the head that may have rows of this time, and its content id: what was merged from.
         files: those that change, uploaded.        deletes: those of `bases` that have no rows left.
         rows_added: by how many rows the dataset grows.        rows_changed: how many are new or say something else.
         first, newest: times of the oldest and the newest row (epoch ms); None without rows.
@@ -63,11 +65,16 @@ class Report:
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     there: dict[str, list[Run]] = field(default_factory=dict)
+    span: TimeRange | None = None
 
     @property
     def name(self) -> str:
         """What it is of, in words: `1h 2024-11`."""
         return f"{self.group} {self.month}".strip()
+
+    def held_by(self, spec: DatasetSpec, files: Mapping[str, HubFile]) -> dict[str, str]:
+        """What a commit has of all that it is about: content ids by path."""
+        return holding(spec, files, group=self.group, span=self.span or Month.parse(self.month).span)
 
     def results(self) -> dict[str, str]:
         """What becomes of `bases`: content ids by path."""
@@ -83,9 +90,9 @@ class WaitingReport:
     report: Report
 
 
-def holding(spec: DatasetSpec, files: Mapping[str, HubFile], *, group: str, month: Month) -> dict[str, str]:
-    """The sealed files of a commit that may have rows of a month of a group; content ids by path."""
-    paths = files_between(spec, files, group=group, first_ms=month.start_ms, last_ms=month.end_ms - 1)
+def holding(spec: DatasetSpec, files: Mapping[str, HubFile], *, group: str, span: TimeRange) -> dict[str, str]:
+    """The sealed files of a commit that may have rows of a group in this time; content ids by path."""
+    paths = files_between(spec, files, group=group, first_ms=span.first_ms, last_ms=span.last_ms)
     return {path: files[path].content_id for path in sorted(paths)}
 
 

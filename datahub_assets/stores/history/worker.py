@@ -94,14 +94,15 @@ def build(work: MonthWork, series: Sequence[Series]) -> Built:
 
 def _built(work: MonthWork, series: Sequence[Series], folder: Path) -> Built:
     spec, base = work.spec, work.base
-    bases = reports.holding(spec, base.files, group=work.group, month=work.month)
+    span = base.span(spec, group=work.group, month=work.month)
+    bases = reports.holding(spec, base.files, group=work.group, span=span)
     forming = forming_rows(spec, base, group=work.group, month=work.month, hub=work.hub)
     built = _Building(work)
     with (
         HeldRows(spec, [base.files[path] for path in bases], hub=work.hub, revision=base.head, folder=folder) as held,
-        MonthFiles(spec, group=work.group, month=work.month, folder=folder) as files,
+        MonthFiles(spec, group=work.group, span=span, folder=folder) as files,
     ):
-        merge = MonthMerge(spec, month=work.month, files=files, forming=forming)
+        merge = MonthMerge(spec, month=work.month, span=span, files=files, forming=forming)
         for name, found in _in_order(work, series, held, built):
             rows = merge.add(held.take(name), None if found is None else found.rows)
             if found is not None:
@@ -126,6 +127,7 @@ def _built(work: MonthWork, series: Sequence[Series], folder: Path) -> Built:
         lines={SOURCES: built.sources, GAPS: built.gaps, CORRECTIONS: [*built.corrections, *merge.corrections]},
         rejected=built.rejected,
         there=built.there,
+        span=span,
     )
     return Built(report, rows=built.rows, bad=built.bad, failed=built.failed)
 

@@ -110,7 +110,7 @@ def choose(work: Work, base: RepoState, *, plan: Plan, most: int | None = None) 
     for one in waiting:
         report = one.report
         month = Month.parse(report.month)
-        held = reports.holding(work.spec, files, group=report.group, month=month)
+        held = report.held_by(work.spec, files)
         is_landed = held == report.results()
         if report.repo != base.repo or not (is_landed or held == report.bases):
             work.log.warning("%s: %s was changed elsewhere meanwhile, and is due again", base.repo, report.name)
