@@ -144,6 +144,8 @@ class SeriesMonth:
         gaps: what is missing between the first and the last row, and why.
         corrections: lines of the ledger of corrections, where two sources disagreed; the later value is the one taken.
         done: whether there is nothing more to be had: asking again would bring the same.
+        undecided: times without a row of which the source does not say that there is none: it could not be asked, or
+            the row it has failed its check. One that somebody else has may be right.
     """
 
     series: Series
@@ -154,6 +156,7 @@ class SeriesMonth:
     gaps: tuple[GridGap, ...]
     corrections: "pl.DataFrame | None"
     done: bool
+    undecided: tuple[TimeRange, ...] = ()
 
 
 class HistorySource(Protocol):

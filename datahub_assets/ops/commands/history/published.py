@@ -70,7 +70,7 @@ def faults(settings: Settings, name: str | None, *, sample: int, tell: Callable[
     """Months of series whose rows are not what they should be, in lines.
 
     Args:
-        sample: so many are compared with the source, chosen at random.
+        sample: so many are compared with the source, chosen at random; those with more rows than came are as well.
     """
     spec, open_source = dataset_with_source(name)
     with hub_for_commands(settings) as hub, open_source(settings, clock=now_ms, log=_LOG) as source:
@@ -78,9 +78,12 @@ def faults(settings: Settings, name: str | None, *, sample: int, tell: Callable[
         told = told_sources.read_all(spec, hub=hub, revision=head)
         months = verifying.told_months(spec, told.lines)
         tell(f"counting rows of {len(months):,} months at {head[:12]}")
-        found = list(verifying.wrong_counts(spec, hub=hub, revision=head, told=months))
+        counted = list(verifying.counted(spec, hub=hub, revision=head, told=months))
+        found = [one.fault for one in counted if one.fault is not None]
         there = sorted({(series, month) for (_, month), counts in months.items() for series in counts})
         chosen: list[tuple[tuple[str, ...], Month]] = random.sample(there, min(sample, len(there)))
+        larger = [(one.series, one.month) for one in counted if one.keys > one.came]
+        chosen += [one for one in larger if one not in chosen]
         tell(f"comparing {len(chosen):,} months of series with the source")
         found += verifying.other_values(spec, hub=hub, revision=head, source=source, sample=chosen)
     return [f"{' '.join(one.series)} {one.month}: {one.what}" for one in found]
