@@ -170,6 +170,10 @@ class HistorySource(Protocol):
         """
         ...
 
+    def at_once(self, group: str) -> int:
+        """How many series of a group are best fetched at once: their answers wait in memory."""
+        ...
+
     def fetch(self, series: Series, month: Month) -> SeriesMonth:
         """All there is of it.
 

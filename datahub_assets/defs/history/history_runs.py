@@ -47,7 +47,7 @@ def opened_fill(
 ) -> Iterator[Fill]:
     """A fill whose commits the chain makes, or the job that commits between ticks."""
     settings = datahub.settings
-    with datahub.cache() as cache, open_source(settings, clock=datahub.clock, log=log) as source:
+    with datahub.cache() as cache, open_source(settings, clock=datahub.clock, log=log, beside_live=True) as source:
         yield Fill(
             wish=wish,
             source=source,

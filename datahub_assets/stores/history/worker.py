@@ -31,8 +31,6 @@ from datahub_assets.stores.history.month_files import MonthFiles
 from datahub_assets.stores.hub.client import Hub
 from datahub_system.files.private import private_folder
 
-FETCHES: Final = 3
-"""Series that are fetched at once, while another is merged and written."""
 MOST_FAILURES: Final = 5
 """So many series that fail one after another, and the source counts as out of order."""
 _BUILDING: Final = "building"
@@ -219,10 +217,11 @@ def _outcome(asked: tuple[Series, Future[SeriesMonth]] | None, built: _Building)
 def _fetched(work: MonthWork, series: Sequence[Series]) -> Iterator[tuple[Series, Future[SeriesMonth]]]:
     """The series in order, each with its answer to come; a few are fetched ahead."""
     left, ahead = deque(series), deque[tuple[Series, Future[SeriesMonth]]]()
-    with ThreadPoolExecutor(FETCHES, thread_name_prefix="history") as pool:
+    at_once = work.source.at_once(work.group)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="history") as pool:
         try:
             while left or ahead:
-                while left and len(ahead) < FETCHES:
+                while left and len(ahead) < at_once:
                     one = left.popleft()
                     ahead.append((one, pool.submit(work.source.fetch, one, work.month)))
                 yield ahead.popleft()

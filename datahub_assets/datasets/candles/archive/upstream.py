@@ -52,6 +52,7 @@ class Upstream:
 
     Args:
         clock: this machine's time, epoch milliseconds UTC.
+        beside_live: whether the settings' pairs are polled at the same time: their request weight is left to them.
         backoff: attempts and pauses.
         silence_timeout_s, answer_timeout_s: for how long an answer may be silent, and take in all.
     """
@@ -62,6 +63,7 @@ class Upstream:
         *,
         clock: Callable[[], int],
         log: logging.Logger,
+        beside_live: bool = True,
         backoff: Backoff | None = None,
         silence_timeout_s: float = 8.0,
         answer_timeout_s: float = 120.0,
@@ -75,7 +77,12 @@ class Upstream:
             connections=_CONNECTIONS, silence_timeout_s=silence_timeout_s, answer_timeout_s=answer_timeout_s
         )
         self._binance = Binance(
-            self._http, base_urls=settings.binance_base_urls, clock=clock, backoff=self._backoff, log=log
+            self._http,
+            base_urls=settings.binance_base_urls,
+            clock=clock,
+            backoff=self._backoff,
+            log=log,
+            left_to_live=settings.weight_of_a_tick if beside_live else 0,
         )
         self._loop = LoopThread("history")
         self._months: dict[str, tuple[int, Mapping[Month, str]]] = {}

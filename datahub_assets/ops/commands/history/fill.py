@@ -79,7 +79,7 @@ def fill(settings: Settings, asked: FillOptions) -> bool:
 def _see_that_it_is_known(settings: Settings, wish: Wish, open_source: OpenSource) -> None:
     """Ask for the series of the last month, so that a symbol that is none is told before anything is begun."""
     try:
-        with open_source(settings, clock=now_ms, log=_LOG) as source:
+        with open_source(settings, clock=now_ms, log=_LOG, beside_live=True) as source:
             for group, month in wish.partitions()[-1:]:
                 source.series(group, month, wanted=wish.wanted, with_delisted=wish.with_delisted)
     except ValueError as error:
@@ -91,7 +91,7 @@ def _alone(settings: Settings, wish: Wish, open_source: OpenSource, tell: Tell) 
         home_lock.held(settings.home),
         hub_for_commands(settings) as hub,
         Cache.open(settings.cache_path) as cache,
-        open_source(settings, clock=now_ms, log=_LOG) as source,
+        open_source(settings, clock=now_ms, log=_LOG, beside_live=False) as source,
     ):
         fill = filling.Fill(
             wish=wish,

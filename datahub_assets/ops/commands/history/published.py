@@ -73,7 +73,7 @@ def faults(settings: Settings, name: str | None, *, sample: int, tell: Callable[
         sample: so many are compared with the source, chosen at random; those with more rows than came are as well.
     """
     spec, open_source = dataset_with_source(name)
-    with hub_for_commands(settings) as hub, open_source(settings, clock=now_ms, log=_LOG) as source:
+    with hub_for_commands(settings) as hub, open_source(settings, clock=now_ms, log=_LOG, beside_live=True) as source:
         head = hub.head(spec)
         told = told_sources.read_all(spec, hub=hub, revision=head)
         months = verifying.told_months(spec, told.lines)
