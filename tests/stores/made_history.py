@@ -99,7 +99,14 @@ class MadeHistory:
 
 
 def build(
-    site: Site, source: MadeHistory, group: str, month: str, *, now_ms: int, pairs: Iterable[str] | None = None
+    site: Site,
+    source: MadeHistory,
+    group: str,
+    month: str,
+    *,
+    now_ms: int,
+    pairs: Iterable[str] | None = None,
+    most_file_bytes: int = worker.MOST_FILE_BYTES,
 ) -> worker.Built:
     """Build a month of all pairs, or of these, and leave its report for the next publish."""
     found = base.look(OHLC, hub=site.hub, now_ms=now_ms)
@@ -113,6 +120,7 @@ def build(
         home=site.home,
         clock=lambda: now_ms,
         log=site.work(OHLC, cache=None, now_ms=now_ms).log,  # type: ignore[arg-type]  # the log alone is wanted
+        most_file_bytes=most_file_bytes,
     )
     site.home.mkdir(exist_ok=True)
     built = worker.build(work, [(pair, group) for pair in pairs or source.pairs])

@@ -174,6 +174,14 @@ def test_no_commit_carries_more_than_forty_files(site: Site) -> None:
     assert max(counts) <= carried.MOST_FILES
 
 
+@pytest.mark.parametrize(("most_bytes", "told"), [(10_000, ["2025-10"]), (10_000_000, [])])
+def test_a_file_that_is_too_large_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture, most_bytes: int, told: list[str]
+) -> None:
+    build(site, MadeHistory(), "1h", OCTOBER, now_ms=START_MS, most_file_bytes=most_bytes)
+    assert [one.getMessage()[8:15] for one in caplog.records if "a file should have" in one.getMessage()] == told
+
+
 def test_a_series_that_cannot_be_asked_for_is_left_for_later(site: Site) -> None:
     source = MadeHistory(errors={"BBBUSDT": SourceUnavailable("down")}, undone={"CCCUSDT"})
     built = build(site, source, "1h", OCTOBER, now_ms=START_MS)
