@@ -78,7 +78,7 @@ class MonthMerge:
         if changes.is_empty():
             return stored
         self.rows_changed += changes.height
-        self.changed |= set(self._files.path_of(changes))
+        self.changed |= self._files.paths_of(changes)
         self._note_times(changes)
         if stored.is_empty():
             return changes

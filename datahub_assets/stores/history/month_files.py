@@ -66,8 +66,11 @@ class MonthFiles:
 
     def path_of(self, rows: pl.DataFrame) -> pl.Series:
         """For each row of this time the file it belongs in."""
-        places = np.searchsorted(np.array(self._starts), self._times(rows), side="right") - 1
-        return pl.Series([self._paths[place] for place in places.tolist()], dtype=pl.String)
+        return pl.Series([self._paths[place] for place in self._places(rows).tolist()], dtype=pl.String)
+
+    def paths_of(self, rows: pl.DataFrame) -> set[str]:
+        """The files that rows of this time belong in."""
+        return {self._paths[place] for place in np.flatnonzero(np.bincount(self._places(rows))).tolist()}
 
     def close(self) -> dict[str, tuple[HubFile, Path]]:
         """Complete the files; each with where it lies, by its path in the repo."""
@@ -75,6 +78,10 @@ class MonthFiles:
             writer.close()
         self._open.close()
         return {path: (_described(path, file), file) for path, (_, file) in self._writers.items()}
+
+    def _places(self, rows: pl.DataFrame) -> npt.NDArray[np.int64]:
+        places: npt.NDArray[np.int64] = np.searchsorted(np.array(self._starts), self._times(rows), side="right") - 1
+        return places
 
     def _times(self, rows: pl.DataFrame) -> npt.NDArray[np.int64]:
         return rows.select(self._spec.time_ms()).to_series().to_numpy()

@@ -245,11 +245,11 @@ def _fetched(work: MonthWork, series: Sequence[Series]) -> Iterator[tuple[Series
 
 
 def _runs(times: npt.NDArray[np.int64], *, step_ms: int) -> list[Run]:
-    """Times as runs on the grid; one off the grid counts for the step that covers it."""
-    steps = np.unique(times // step_ms)
-    if not len(steps):
+    """Sorted times as runs on the grid; one off the grid counts for the step that covers it."""
+    if not len(times):
         return []
-    ends = np.flatnonzero(np.diff(steps) != 1)
+    steps = times // step_ms
+    ends = np.flatnonzero(np.diff(steps) > 1)
     first, last = steps[np.append(0, ends + 1)] * step_ms, steps[np.append(ends, len(steps) - 1)] * step_ms
     return list(zip(first.tolist(), last.tolist(), strict=True))
 
