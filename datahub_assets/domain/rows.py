@@ -56,6 +56,11 @@ def from_epoch_ms(values: pl.Expr) -> pl.Expr:
     return values.cast(EPOCH_MS).cast(ColumnKind.TIME.polars)
 
 
+def in_epoch_ms(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with their times as integers, epoch milliseconds: as JSON, SQLite and the functions of gaps take them."""
+    return rows.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+
+
 def merge(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """One row per key, sorted by the spec's order: final beats open, then the version fetched later wins.
 

@@ -16,6 +16,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import gaps_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.rows import in_epoch_ms
 from datahub_assets.settings import Settings
 from tests.faults.hubview import Commit, HubView, Rows, keyed
 from tests.faults.witness import CONTENT, Key, Row, Versions
@@ -139,7 +140,7 @@ def _ledger_against_cache(head: Commit, settings: Settings, findings: Findings) 
     names = ", ".join(f'"{name}"' for name in ledger.column_names)
     with closing(sqlite3.connect(settings.cache_path)) as database:
         stored = set(database.execute(f"SELECT {names} FROM gaps").fetchall())
-    published = set(head.ledgers[ledger.path].with_columns(pl.selectors.datetime().dt.epoch("ms")).rows())
+    published = set(in_epoch_ms(head.ledgers[ledger.path]).rows())
     findings.note(findings.wrong, "gaps: cache and Hub differ", stored ^ published)
 
 

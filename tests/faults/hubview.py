@@ -16,6 +16,7 @@ import yaml
 
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.rows import in_epoch_ms
 
 Rows = dict[tuple[object, ...], tuple[object, ...]]
 """By key, whole rows; times in epoch ms."""
@@ -61,7 +62,7 @@ class Commit:
 
 def keyed(spec: DatasetSpec, frame: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
     """(key, whole row) of each row, times in epoch ms."""
-    plain = frame.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+    plain = in_epoch_ms(frame)
     return zip(plain.select(spec.key).rows(), plain.rows(), strict=True)
 
 

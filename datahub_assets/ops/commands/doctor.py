@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +31,7 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
 from datahub_assets.stores.hub.history import MANY_COMMITS, MANY_COMMITS_FIX
 from datahub_assets.stores.worker_status import WorkerStatusFile
+from datahub_system.clock import now_ms
 from datahub_system.net import clients
 
 _TIMEOUT_S = 10.0
@@ -228,7 +228,7 @@ def _warnings(settings: Settings) -> str:
 
 
 def _ticks(settings: Settings) -> str:
-    silence = ticks.silence(settings, now_ms=time.time_ns() // 1_000_000)
+    silence = ticks.silence(settings, now_ms=now_ms())
     if silence is not None:
         raise CheckFailed(silence)
     told, names = WorkerStatusFile(settings.home), [spec.name for spec in settings.collected]

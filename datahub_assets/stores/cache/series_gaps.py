@@ -4,7 +4,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -13,7 +13,7 @@ from datahub_assets.datasets.ledgers import GAPS, gap_line, gap_of, gap_places_o
 from datahub_assets.datasets.spec import DatasetSpec, NumberGapRule, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, CoverageChange, GridCoverage, GridGap
-from datahub_assets.domain.rows import frame_of
+from datahub_assets.domain.rows import frame_of, in_epoch_ms
 from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.stores.cache.database import Database
@@ -176,6 +176,20 @@ class SeriesGaps:
                 change = gaps.refused(coverage, question.gap, now_ms=now_ms)
                 self._store({question.series: change}, version=self.database.next_version())
 
+    def heal(self, there: Mapping[Series, Sequence[gaps.Run]], *, now_ms: int) -> None:
+        """Rows that never were in the cache are on the Hub: gaps that they fill are none any more."""
+        known = self.coverages() if there else {}
+        changes = {}
+        for series, runs in there.items():
+            if series not in known:
+                continue
+            step_ms, coverage = self._step(series), known[series]
+            came = gaps.came_within(coverage.gaps, runs, step_ms=step_ms)
+            left, lines = gaps.heal(coverage.gaps, came, step_ms=step_ms, now_ms=now_ms)
+            changes[series] = CoverageChange(replace(coverage, gaps=left), lines)
+        if any(change.lines for change in changes.values()):
+            self._store(changes, version=self.database.next_version())
+
     def confirmed(self, lines: pl.DataFrame, *, version: int, now_ms: int) -> pl.DataFrame:
         """Of published lines those that still hold after the state was derived anew from rows.
 
@@ -223,7 +237,7 @@ class SeriesGaps:
     def _numbered(self, lines: pl.DataFrame) -> dict[Series, list[tuple[int, GridGap]]]:
         """Lines of the ledger as gaps by their series, each with the number of its row."""
         found: dict[Series, list[tuple[int, GridGap]]] = {}
-        plain = lines.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+        plain = in_epoch_ms(lines)
         for row, line in enumerate(plain.iter_rows(named=True)):
             found.setdefault(series_named(self.spec, line["series"]), []).append((row, gap_of(self.spec, line)))
         return found

@@ -13,6 +13,7 @@ from datahub_assets.datasets.spec import DatasetSpec, GapRule, NumberGapRule, Se
 from datahub_assets.domain import gaps
 from datahub_assets.domain.errors import HubNotFound, HubRateLimited
 from datahub_assets.domain.gaps import GridGap
+from datahub_assets.domain.rows import in_epoch_ms
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
@@ -55,7 +56,7 @@ def close(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
 def _open(spec: DatasetSpec, published: pl.DataFrame) -> dict[Series, list[GridGap]]:
     """The open gaps of the ledger, by series."""
     told = defaultdict(list)
-    lines = published.filter(pl.col("healed_at").is_null()).with_columns(pl.selectors.datetime().dt.epoch("ms"))
+    lines = in_epoch_ms(published.filter(pl.col("healed_at").is_null()))
     for line in lines.iter_rows(named=True):
         told[series_named(spec, line["series"])].append(gap_of(spec, line))
     return told
