@@ -5,6 +5,7 @@ import pytest
 from datahub_assets.stores.cache.cache import Cache
 from tests.faults.conftest import OpenWorld
 from tests.faults.processes import start
+from tests.faults.subjects import GROUPS
 from tests.faults.world import MINUTE_MS, World
 
 
@@ -19,23 +20,39 @@ def settled(world: World, twin: World) -> None:
     assert findings.clean, str(findings)
 
 
-@pytest.mark.parametrize("scene", ["plain", pytest.param("roll", marks=pytest.mark.slow)])
-def test_by_turns(open_world: OpenWorld, scene: str) -> None:
-    world = open_world(scene)
+MOVES = {"prices": "market", "news": "market", "chains": "network"}
+"""A dataset of the group that has something new at each tick."""
+
+
+@pytest.mark.parametrize(
+    ("group", "scene"),
+    [
+        pytest.param(group, scene, marks=[] if (group, scene) == ("prices", "plain") else pytest.mark.slow)
+        for group in GROUPS
+        for scene in ("plain", "roll")
+    ],
+)
+def test_by_turns(open_world: OpenWorld, group: str, scene: str) -> None:
+    world = open_world(scene, group=group)
     twin = world.twin()
     for _ in range(3):
         for one in (world, twin):
-            before = len(world.history("market"))
+            before = _commits(world, group)
             one.light_tick()
             world.clock.advance(MINUTE_MS // 2)
-            assert len(world.history("market")) > before, "each makes progress"
+            assert _commits(world, group) > before or group not in MOVES, "each makes progress"
     settled(world, twin)
 
 
+def _commits(world: World, group: str) -> int:
+    return len(world.history(MOVES[group])) if group in MOVES else 0
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("group", list(GROUPS))
 @pytest.mark.parametrize("scene", ["first", "plain", "roll"])
-def test_at_the_same_time(open_world: OpenWorld, scene: str) -> None:
-    world = open_world(scene)
+def test_at_the_same_time(open_world: OpenWorld, group: str, scene: str) -> None:
+    world = open_world(scene, group=group)
     twin = world.twin()
     for _ in range(4):
         for process in [start(world), start(twin)]:

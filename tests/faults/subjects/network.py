@@ -32,9 +32,9 @@ def _told(heard: Sequence[Heard]) -> Iterator[Told]:
         path = one.path.removeprefix("/api")
         last[path] = one.value
         if path == _ETHEREUM[-1]:
-            yield from readable(_of_ethereum, *(last[asked] for asked in _ETHEREUM))
+            yield from readable(_of_ethereum, *(last.get(asked) for asked in _ETHEREUM))
         elif path == _BITCOIN[-1]:
-            yield from readable(_of_bitcoin, *(last[asked] for asked in _BITCOIN))
+            yield from readable(_of_bitcoin, *(last.get(asked) for asked in _BITCOIN))
 
 
 def _of_ethereum(head: Any, fees: Any) -> Told:

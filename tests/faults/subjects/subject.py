@@ -30,7 +30,7 @@ MOVED_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A whole answer that an upstream gave, at a time of its clock."""
+    """A whole answer that an upstream gave, at a time of its clock; one that there is nothing (404) has no body."""
 
     path: str
     params: Mapping[str, str]
@@ -39,9 +39,10 @@ class Heard:
 
     @classmethod
     def of(cls, request: Request, answer: Answer, *, at_ms: int) -> "Heard | None":
-        """None where no whole answer with status 200 was given."""
-        is_whole = answer.status == 200 and not answer.dropped and answer.sent_bytes is None
-        return cls(request.path, request.params, answer.body, at_ms) if is_whole else None
+        """None where no whole answer with one of these two statuses was given."""
+        if answer.status not in {200, 404} or answer.dropped or answer.sent_bytes is not None:
+            return None
+        return cls(request.path, request.params, answer.body if answer.status == 200 else b"", at_ms)
 
     @property
     def value(self) -> Any:
