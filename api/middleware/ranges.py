@@ -18,7 +18,7 @@ _NAMED: Final = (ACCEPTED[0].lower().encode(), ACCEPTED[1].encode())
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _ByteRange:
     """The bytes from `first` up to `end`, of a body of `size`; none where there are no such bytes."""
 
     first: int
@@ -49,7 +49,7 @@ class PartSend:
         self._send = send
         self._asked = asked
         self._condition = condition
-        self._part: _Part | None = None
+        self._part: _ByteRange | None = None
         self._at = 0
 
     async def __call__(self, message: Message) -> None:
@@ -61,7 +61,7 @@ class PartSend:
             message = self._cut(message, self._part)
         await self._send(message)
 
-    def _part_of(self, message: HTTPResponseStartEvent) -> _Part | None:
+    def _part_of(self, message: HTTPResponseStartEvent) -> _ByteRange | None:
         headers = dict(message["headers"])
         found = _RANGE.fullmatch(self._asked)
         if message["status"] != _OK or headers.get(_NAMED[0]) != _NAMED[1] or b"content-length" not in headers:
@@ -71,10 +71,10 @@ class PartSend:
         size = int(headers[b"content-length"])
         first, last = found.groups()
         if not first:  # `-500`: the last 500
-            return _Part(max(size - int(last), 0), size, size)
-        return _Part(int(first), min(int(last) + 1, size) if last else size, size)
+            return _ByteRange(max(size - int(last), 0), size, size)
+        return _ByteRange(int(first), min(int(last) + 1, size) if last else size, size)
 
-    def _cut(self, message: HTTPResponseBodyEvent, part: _Part) -> HTTPResponseBodyEvent:
+    def _cut(self, message: HTTPResponseBodyEvent, part: _ByteRange) -> HTTPResponseBodyEvent:
         body = message.get("body", b"")
         first, end = max(part.first - self._at, 0), max(part.end - self._at, 0)
         self._at += len(body)

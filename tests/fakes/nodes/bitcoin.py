@@ -19,20 +19,34 @@ _ROOT: Final = "/api"
 _NOT_FOUND: Final = Answer(status=404, body=b"Not Found", content_type="text/plain")
 _SAID: Final = {
     "/v1/fees/recommended": {"fastestFee": 9, "halfHourFee": 7, "hourFee": 5, "economyFee": 2, "minimumFee": 1},
-    "/mempool": {"count": 3169, "vsize": 1_891_542, "total_fee": 20_317_481, "fee_histogram": []},
     "/v1/mining/hashrate/3d": {"currentHashrate": 6.5e20, "currentDifficulty": 9.1e13, "hashrates": []},
 }
+_MEMPOOL: Final[dict[str, Any]] = {
+    "count": 3169, "vsize": 1_891_542, "total_fee": 20_317_481, "fee_histogram": [],
+}  # fmt: skip
 
 
 class FakeBitcoin(Upstream):
-    """An explorer of the chain, `lag` blocks behind it; `extras`: it has what only mempool.space has."""
+    """An explorer of the chain, `lag` blocks behind it; `extras`: it has what only mempool.space has.
+
+    `moving`: the mempool follows the clock.
+    """
 
     commands = (*Upstream.commands, "grow", "replace", "set_lag", "set_block", "set_chain")
 
-    def __init__(self, *, chain: MadeChain, extras: bool = True, clock: Clock | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        chain: MadeChain,
+        extras: bool = True,
+        moving: bool = False,
+        clock: Clock | None = None,
+        port: int = 0,
+    ) -> None:
         super().__init__(clock=clock, port=port)
         self.chain = chain
         self.extras = extras
+        self.moving = moving
         self.lag = 0
         self.genesis = MAINNET
         self.changes: dict[int, dict[str, Any] | None] = {}
@@ -72,7 +86,12 @@ class FakeBitcoin(Upstream):
             numbers = range(min(begin, head), max(begin - size, self.chain.first - 1), -1)
             shapes = (self._block(number, extras=path.startswith("/v1")) for number in numbers)
             return Answer.of([one for one in shapes if one is not None])
+        if path == "/mempool":
+            return Answer.of(self._mempool())
         return Answer.of(_SAID[path]) if path in _SAID else _NOT_FOUND
+
+    def _mempool(self) -> dict[str, Any]:
+        return _MEMPOOL | ({"count": self.clock.now_ms() // 1000 % 10_000} if self.moving else {})
 
     def _block(self, number: int, *, extras: bool) -> dict[str, Any] | None:
         block = self.chain.block(number)

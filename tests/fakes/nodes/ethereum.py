@@ -12,7 +12,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.faults import Breakage
 from tests.fakes.nodes.chain import MadeBlock, MadeChain
 from tests.fakes.server import Answer, Request
-from tests.fakes.upstream import Upstream
+from tests.fakes.upstream import DOOR, Upstream
 
 UNFINAL: Final = 64
 MAINNET: Final = 1
@@ -32,8 +32,8 @@ class FakeEthereum(Upstream):
         self.changes: dict[int, dict[str, Any] | None] = {}
 
     def own_faults(self) -> Mapping[str, Callable[..., Breakage]]:
-        """An error in an answer with status 200."""
-        return {"rpc_error": _rpc_error}
+        """An error in an answer with status 200, an answer that says there is nothing, and one to another call."""
+        return {"rpc_error": _rpc_error, "null_result": _null_result, "other_call": _other_call}
 
     def grow(self, *, blocks: int = 1) -> None:
         """So many blocks more."""
@@ -54,6 +54,13 @@ class FakeEthereum(Upstream):
     def set_block(self, *, number: int, fields: dict[str, Any] | None) -> None:
         """Answer with these fields for a block, whatever they hold; None: do not know it."""
         self.changes[number] = fields
+
+    def _handle(self, request: Request) -> Answer:
+        """A call is known by its method, as if that were its path: faults and counts ask for it."""
+        if request.path.startswith(DOOR):
+            return super()._handle(request)
+        asked = json.loads(request.body)
+        return super()._handle(replace(request, path="/batch" if isinstance(asked, list) else f"/{asked['method']}"))
 
     def route(self, request: Request) -> Answer:
         """Answer one call."""
@@ -118,3 +125,11 @@ def _rpc_error(code: int = -32000, message: str = "missing trie node") -> Breaka
         return replace(_error(asked, code, message), delay_s=answer.delay_s)
 
     return broken
+
+
+def _null_result() -> Breakage:
+    return lambda answer: replace(answer, body=json.dumps({**json.loads(answer.body), "result": None}).encode())
+
+
+def _other_call() -> Breakage:
+    return lambda answer: replace(answer, body=json.dumps({**json.loads(answer.body), "id": 999}).encode())
