@@ -19,7 +19,7 @@ from datahub_assets.datasets.news.spec import NEWS
 from datahub_assets.domain.errors import SourceError, SourceMalformed, SourceRateLimited, SourceUnavailable
 from datahub_assets.domain.rows import Checked, Rejected, merge
 from datahub_assets.domain.times import DAY_MS, MINUTE_MS, readable
-from datahub_assets.sources.fetched import Fetched, report_rejected
+from datahub_assets.sources.fetched import Fetched, report_failed, report_rejected
 from datahub_assets.sources.http import Http, HttpReply
 
 FEEDS_NOTE: Final = "feeds"
@@ -105,11 +105,13 @@ def fetch_news(
     read = len(settings.feeds) - len(reading.failed)
     log.info("read %d of %d feeds, %d items", read, len(settings.feeds), rows.height)
     report_rejected(reading.rejected, log=log)
+    failed: dict[tuple[str, ...], SourceError] = {(name,): error for name, error in reading.failed.items()}
+    report_failed(failed, log=log)
     return Fetched(
         checked=Checked(merge(NEWS, [rows, filled]), tuple(reading.rejected)),
         requests=requests,
         elapsed_s=time.perf_counter() - started,
-        failed={(name,): error for name, error in reading.failed.items()},
+        failed=failed,
         notes={FEEDS_NOTE: {url: state.noted() for url, state in reading.states.items()}},
     )
 

@@ -25,7 +25,7 @@ class BitcoinNode:
 
     def __init__(self, http: Http, url: str, *, clock: Callable[[], int], backoff: Backoff) -> None:
         self.url = url
-        self.host = urlsplit(url).hostname or url
+        self.host = urlsplit(url).netloc or url
         self._http = http
         self._clock = clock
         self._backoff = backoff

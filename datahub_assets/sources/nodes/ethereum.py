@@ -21,7 +21,7 @@ class EthereumNode:
 
     def __init__(self, http: Http, url: str, *, clock: Callable[[], int], backoff: Backoff) -> None:
         self.url = url
-        self.host = urlsplit(url).hostname or url
+        self.host = urlsplit(url).netloc or url
         self._node = JsonRpc(http, url, clock=clock)
         self._backoff = backoff
 

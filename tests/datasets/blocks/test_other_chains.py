@@ -1,5 +1,7 @@
 """Nodes of another chain, such as a testnet whose URL was given by mistake: told by name, and not believed."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from datahub_assets.datasets.blocks import doctor
@@ -24,7 +26,8 @@ def test_no_row_of_a_testnet_lands(followed: Followed, ethereum: FakeEthereum, b
     assert (len(followed.of("ethereum")), len(followed.of("bitcoin"))) == (0, 6)
     error = fetched.failed[("ethereum",)]
     assert isinstance(error, SourceRejected)
-    assert "127.0.0.1 is a node of chain 11155111, not of 1: it is not believed" in str(error)
+    at = urlsplit(ethereum.url).netloc
+    assert f"{at} is a node of chain 11155111, not of 1: it is not believed" in str(error)
     ethereum.set_chain(chain_id=1)
     bitcoin.set_chain(genesis=TESTNET)
     followed.notes.clear()
@@ -38,12 +41,11 @@ def test_the_next_node_is_asked_in_its_place(
 ) -> None:
     with FakeEthereum(chain=MadeChain(first=0, head=30_000_000, begin_s=0, every_s=12, prefix="0x")) as testnet:
         testnet.set_chain(chain_id=SEPOLIA)
-        urls = (testnet.url.replace("127.0.0.1", "localhost"), ethereum.url)
-        followed.settings = followed.settings.model_copy(update={"ethereum_rpc_urls": urls})
+        followed.settings = followed.settings.model_copy(update={"ethereum_rpc_urls": (testnet.url, ethereum.url)})
         fetched = followed.fetch()
         assert [request.body.count(b"eth_chainId") for request in testnet.requests] == [1], "nothing else is asked"
     assert max(followed.of("ethereum")) == ethereum_chain.head, "a testnet's head makes no other node late"
-    assert set(fetched.failed) == {("ethereum", "localhost")}
+    assert set(fetched.failed) == {("ethereum", urlsplit(testnet.url).netloc)}
 
 
 def test_it_is_asked_once_an_hour(followed: Followed, ethereum: FakeEthereum, bitcoin: FakeBitcoin) -> None:
@@ -80,11 +82,12 @@ def test_networks_of_another_chain(followed: Followed, ethereum: FakeEthereum, b
 
 
 def test_the_doctor_asks_nodes_of_both_chains(followed: Followed, ethereum: FakeEthereum, bitcoin: FakeBitcoin) -> None:
+    one, other = urlsplit(ethereum.url).netloc, urlsplit(bitcoin.url).netloc
     assert doctor.look(followed.settings) == (
-        "ethereum: 127.0.0.1 is at block 21,000,400; bitcoin: 127.0.0.1 is at block 900,040"
+        f"ethereum: {one} is at block 21,000,400; bitcoin: {other} is at block 900,040"
     )
     bitcoin.set_chain(genesis=TESTNET)
-    with pytest.raises(SourceUnavailable, match=f"21,000,400; bitcoin: 127.0.0.1 is a node of chain {TESTNET}"):
+    with pytest.raises(SourceUnavailable, match=f"21,000,400; bitcoin: {other} is a node of chain {TESTNET}"):
         doctor.look(followed.settings)
     bitcoin.recover()
     ethereum.fail("server_error", times=None)

@@ -29,9 +29,8 @@ from datahub_assets.sources.nodes.chain_proofs import NOTE, ChainProofs
 from datahub_assets.sources.nodes.followed import FollowedNodes
 
 MOST_BLOCKS: Final = 100
-"""In one fetch, which keeps a minute's requests to a node below 120 while it catches up; else a handful are new."""
-_DEEPEST: Final = 100
-"""So many blocks a reorganisation is followed down in one fetch."""
+"""In one fetch, those of a reorganisation that is followed down included: that keeps a minute's requests to a node
+below 120 while it catches up; else a handful are new."""
 
 Missing = Mapping[str, Sequence[int]]
 """By chain, the numbers of blocks to ask for again."""
@@ -163,19 +162,9 @@ class _ChainsAsked:
 async def _new(node: ChainBlocks, known: Known, *, head: int) -> _New:
     final = await node.newest_final(head)
     first = first_wanted(known, head=head, final=final)
-    asked: dict[int, object] = {}
     failed: dict[tuple[str, ...], SourceError] = {}
-    for number in range(first, min(head, first + MOST_BLOCKS - 1) + 1):
-        try:
-            asked[number] = await _there(node, number)
-        except SourceError as error:
-            if not asked:
-                raise  # another node may have it
-            failed[node.chain, str(number)] = error
-            break
-    blocks = whole_part(node.chain, asked)
-    deepest = min(blocks) - _DEEPEST
-    while (replaced := is_replaced(node.chain, known, blocks)) is not None and replaced > deepest:
+    blocks = {first: await _there(node, first)}  # where it is not there, another node may have it
+    while len(blocks) < MOST_BLOCKS and (replaced := is_replaced(node.chain, known, blocks)) is not None:
         if known.blocks[replaced].final:
             failed[node.chain, "reorganisation"] = SourceMalformed(
                 f"{node.host} has another block {replaced} than the final one stored, {known.blocks[replaced].hash}"
@@ -183,6 +172,13 @@ async def _new(node: ChainBlocks, known: Known, *, head: int) -> _New:
         blocks[replaced] = await _there(node, replaced)
         if hashes_of(node.chain, blocks[replaced + 1])[1] != hashes_of(node.chain, blocks[replaced])[0]:
             raise SourceMalformed(f"{node.host} changed its chain at block {replaced} while it was asked")
+    for number in range(first + 1, min(head, first + MOST_BLOCKS - len(blocks)) + 1):
+        try:
+            blocks[number] = await _there(node, number)
+        except SourceError as error:
+            failed[node.chain, str(number)] = error
+            break
+    blocks = whole_part(node.chain, blocks)
     # Only what is below the newest block that was taken in is known to be of this chain.
     return _New(node.host, blocks, min(final, max(blocks)), failed)
 
