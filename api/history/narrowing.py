@@ -5,6 +5,7 @@ spelling: the filters a spec says `names_row` of.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -15,7 +16,7 @@ from api.engine.latest import latest_rows
 from api.engine.snapshot import Snapshot
 from api.http.errors import ApiError, InvalidParameter, unknown_value
 from api.http.reading import is_count
-from datahub_assets.datasets.filters import Filter, in_capitals, in_small_letters
+from datahub_assets.datasets.filters import Filter, as_spelt, in_capitals, in_small_letters
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
@@ -56,7 +57,8 @@ def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter)
     kind = spec.column(one.column).kind
     if kind is ColumnKind.FLAG:
         return ON if ON[0] in values else ()
-    spellings = (str, in_capitals, in_small_letters, one.spelt) if parameter == SYMBOL else (one.spelt,)
+    own = partial(as_spelt, one)
+    spellings = (str, in_capitals, in_small_letters, own) if parameter == SYMBOL else (own,)
     found = dict.fromkeys(spell(value) for value in values for spell in spellings)
     return tuple(value for value in found if kind is not ColumnKind.COUNT or is_count(value))
 

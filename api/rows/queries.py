@@ -28,7 +28,7 @@ from api.http.reading import (
     words,
 )
 from datahub_assets.datasets.answer_checks import MOST_AGE_S
-from datahub_assets.datasets.filters import Filter, in_small_letters
+from datahub_assets.datasets.filters import Filter, as_spelt, in_small_letters
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.files.hub_files import FULL_SHA
@@ -157,7 +157,7 @@ def _values(spec: DatasetSpec, one: Filter, given: list[str] | str | None) -> tu
         raise InvalidParameter.of(one.parameter, f"{len(named)} of them", valid=f"at most {MOST_VALUES} at once")
     if spec.by_name[one.column].kind is ColumnKind.COUNT:
         return tuple(sorted({_whole(one, word) for word in named}))
-    return tuple(sorted({one.spelt(word) for word in named}))
+    return tuple(sorted({as_spelt(one, word) for word in named}))
 
 
 def _whole(one: Filter, word: str) -> str:

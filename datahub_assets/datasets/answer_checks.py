@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from datahub_assets.datasets.filters import Filter
+from datahub_assets.datasets.filters import Filter, as_spelt
 from datahub_assets.datasets.table_checks import NAME, NUMBERS, repeated
 from datahub_assets.datasets.taken_names import COMMON_PARAMETERS, TAKEN_CODES
 from datahub_assets.domain.columns import ColumnKind
@@ -53,7 +53,7 @@ def _filter(spec: "DatasetSpec", one: Filter) -> Iterator[str]:
     kind = spec.column(one.column).kind
     if kind not in _FILTERED:
         yield f"means {one.column!r}, and only texts, lists of them, counts and flags can be filtered by"
-    if one.column == spec.group and (lost := [group for group in spec.groups if one.spelt(group) != group]):
+    if one.column == spec.group and (lost := [group for group in spec.groups if as_spelt(one, group) != group]):
         yield f"spells values {one.spelling}, so that nobody could ask for the groups {', '.join(lost)}"
     if one.words and (kind is not ColumnKind.TEXT or one.many or one.default is not None or one.names_row):
         yield "looks for words, so it must mean a column of kind text, take one value, name no row and have no default"
@@ -82,8 +82,8 @@ def _is_valid(spec: "DatasetSpec", one: Filter, kind: ColumnKind, value: str) ->
     if kind is ColumnKind.COUNT:
         return re.fullmatch(r"-?[0-9]{1,18}", value) is not None
     if one.column == spec.group:
-        return one.spelt(value) in spec.groups
-    return one.spelt(value) == value
+        return as_spelt(one, value) in spec.groups
+    return as_spelt(one, value) == value
 
 
 def _lookup(spec: "DatasetSpec", one: Filter, kind: ColumnKind) -> Iterator[str]:

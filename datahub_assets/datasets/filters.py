@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -84,6 +85,8 @@ class Filter:
     mistaken_for: tuple[str, ...] = ()
     unknown: Unknown | None = None
 
-    def spelt(self, value: str) -> str:
-        """A value that a caller gave, as the column spells it."""
-        return SPELT[self.spelling]("".join(letter for letter in value if letter not in self.separators))
+
+@lru_cache(maxsize=1024)
+def as_spelt(one: Filter, value: str) -> str:
+    """A value that a caller gave, as the filter's column spells it. Kept, as most requests are for the same few."""
+    return SPELT[one.spelling]("".join(letter for letter in value if letter not in one.separators))

@@ -1,6 +1,7 @@
 """The chains that are followed, and what datasets of them have in common: names, column, filter, terms, nodes."""
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -41,3 +42,8 @@ class NodeSettings(DatasetSettings):
         validation_alias=env("DATAHUB_BITCOIN_API_URLS"),
         description="comma-separated Bitcoin explorers (mempool.space's or Esplora's API), tried in order",
     )
+
+
+def provider_of(host: object) -> str:
+    """What rows call the node that told them: its name, whatever port it is asked at."""
+    return urlsplit(f"//{host}").hostname or str(host)

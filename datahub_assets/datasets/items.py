@@ -7,7 +7,7 @@ from datahub_assets.domain import fields
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.fields import BadField
 from datahub_assets.domain.rows import Checked, Rejected, frame_of
-from datahub_assets.domain.tables import FETCHED
+from datahub_assets.domain.tables import FETCHED, PROVIDER
 from datahub_assets.domain.times import YEAR_1_MS, YEAR_9999_MS
 
 ReadRow = Callable[[Mapping[str, object], int], dict[str, object]]
@@ -47,7 +47,7 @@ def check_items(
         try:
             if not isinstance(item, Mapping):
                 raise BadField(f"item is not an object but a {type(item).__name__}")  # noqa: TRY301 - as those of `read`
-            row = {"provider": spec.provider, **read(item, now_ms), FETCHED: now_ms}
+            row = {PROVIDER: spec.provider, **read(item, now_ms), FETCHED: now_ms}
             _see_that_it_is_placed(spec, row)
         except BadField as reason:
             subject = item.get(named) if isinstance(item, Mapping) else None

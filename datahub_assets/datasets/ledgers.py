@@ -12,7 +12,7 @@ from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.gaps import Cause, GridGap
 from datahub_assets.domain.history import SourceLine
 from datahub_assets.domain.ledgers import DATASET, LedgerSpec, named_text, value_text
-from datahub_assets.domain.tables import FETCHED
+from datahub_assets.domain.tables import FETCHED, PROVIDER
 
 GAPS: Final = "gaps"
 CORRECTIONS: Final = "corrections"
@@ -264,7 +264,7 @@ def _lines(spec: DatasetSpec, row: Mapping[str, Any], early: tuple[str, ...]) ->
     key = named_text({name: row[name] for name in spec.key})
     was_final = spec.final is None or (row[spec.final] and row[spec.final + _NOW])
     looked_at = spec.column_names if was_final else early
-    names = [name for name in looked_at if name not in {*spec.key, spec.final, FETCHED}]
+    names = [name for name in looked_at if name not in {*spec.key, spec.final, FETCHED, PROVIDER}]
     return [
         (spec.name, key, name, value_text(row[name]), value_text(row[name + _NOW]), row[FETCHED + _NOW])
         for name in names

@@ -171,6 +171,8 @@ class DatasetSpec(TableSpec):
         looks_up: columns of texts that its source looks up in whichever dataset has them all, to tell what its own rows
             are about. No dataset has to have them.
         rules: what must hold for a row besides the bounds of its columns.
+        told_once: rows say when something was first seen, so an installation that knows none takes in what the Hub has
+            before it asks its upstream; else it would tell all of it anew.
         stamped_at_begin: rows are stamped with the begin of the time they cover, so that the newest one is old by
             nature: the commit's age counts instead.
         ahead_ms: so far ahead of this machine's clock a row may be stamped.
@@ -202,6 +204,7 @@ class DatasetSpec(TableSpec):
     history: History | None = None
     looks_up: tuple[str, ...] = ()
     rules: tuple[RowRule, ...] = ()
+    told_once: bool = False
     stamped_at_begin: bool = False
     ahead_ms: int = 5 * MINUTE_MS
     retention_ms: int

@@ -17,7 +17,7 @@ from datahub_assets.datasets.taken_names import (
     TAKEN_TABLES,
 )
 from datahub_assets.domain.columns import Column, ColumnKind, Value
-from datahub_assets.domain.tables import FETCHED, ByRange, ByTime, Period
+from datahub_assets.domain.tables import FETCHED, PROVIDER, ByRange, ByTime, Period
 from datahub_assets.domain.times import DAY_MS
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _column_name(name: str) -> Iterator[str]:
 
 def shape(spec: "DatasetSpec") -> Iterator[str]:
     """Faults of its columns, its rules for rows, and its files."""
-    for name, kind in ((FETCHED, ColumnKind.TIME), ("provider", ColumnKind.TEXT)):
+    for name, kind in ((FETCHED, ColumnKind.TIME), (PROVIDER, ColumnKind.TEXT)):
         if name not in spec.column_names or spec.column(name).kind is not kind:
             yield f"it must have a column {name!r} of kind {kind}: every row says when it was fetched, and from whom"
     if spec.column(spec.time).kind is not ColumnKind.TIME or spec.time == FETCHED:

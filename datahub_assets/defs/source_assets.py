@@ -24,6 +24,7 @@ from datahub_assets.settings import Settings
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
+from datahub_assets.stores.recovery.rebuild import from_hub
 
 ACCEPTED = "all_rows_accepted"
 """Check of every source asset; it only warns: rejected rows wait in quarantine and the good ones go on."""
@@ -108,6 +109,7 @@ def asset_of(
             datahub: DataHubResource = context.resources.datahub
             datahub.status.ticked(spec.name, now_ms=datahub.clock())
             with raised_for_dagster(context, datahub, spec=spec) as log, datahub.cache() as cache:
+                _know_what_is_told(spec, datahub, cache, log)
                 not_before_ms = int(cache.note(spec, PAUSE_NOTE, default=0))
                 run = SourceRun(spec, datahub, cache, log, not_before_ms)
                 fetched = _fetched(spec, run, ask)
@@ -122,6 +124,12 @@ def asset_of(
         return asset
 
     return made
+
+
+def _know_what_is_told(spec: DatasetSpec, datahub: DataHubResource, cache: Cache, log: logging.Logger) -> None:
+    """Before the first fetch of an installation: what another, or an earlier one, has told already. Raises HubError."""
+    if spec.told_once and cache.repo(spec).load() is None and cache.table(spec).count() == 0:
+        from_hub(spec, cache=cache, hub=datahub.hub(cache), now_ms=datahub.clock(), log=log)
 
 
 def _accepted_check(spec: DatasetSpec) -> dg.AssetCheckSpec:

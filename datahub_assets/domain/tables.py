@@ -18,6 +18,8 @@ ROLL_DELAY_MS: Final = 10 * MINUTE_MS
 """A window rolls this long after its end, so that late stamps still find it."""
 FETCHED: Final = "ingested_at"
 """The column of every dataset that says when this version of a row was fetched."""
+PROVIDER: Final = "provider"
+"""The column of every dataset that says who told a row; the same told by another corrects nothing."""
 
 
 class Period(StrEnum):

@@ -23,20 +23,14 @@ MOVES = {"prices": "market", "news": "market", "chains": "network"}
 """A dataset of the group that has something new at each tick."""
 
 
-ANEW = pytest.mark.xfail(
-    reason="an installation with an empty home takes what it sees first for new", raises=AssertionError
-)
-"""Listings are told again, and news are first seen later: nobody looks at what the Hub has of them already."""
-
-
 @pytest.mark.parametrize(
     ("group", "scene"),
     [
         ("prices", "plain"),
         pytest.param("prices", "roll", marks=pytest.mark.slow),
         pytest.param("chains", "plain", marks=pytest.mark.slow),
-        pytest.param("news", "plain", marks=[pytest.mark.slow, ANEW]),
-        pytest.param("listings", "plain", marks=[pytest.mark.slow, ANEW]),
+        pytest.param("news", "plain", marks=pytest.mark.slow),
+        pytest.param("listings", "plain", marks=pytest.mark.slow),
     ],
 )
 def test_by_turns(open_world: OpenWorld, group: str, scene: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from datahub_assets.datasets.blocks.spec import AHEAD_MS
-from datahub_assets.datasets.followed_chains import BITCOIN, ETHEREUM
+from datahub_assets.datasets.followed_chains import BITCOIN, ETHEREUM, provider_of
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField
 
@@ -47,7 +47,7 @@ def block_row(item: Mapping[str, object], now_ms: int) -> dict[str, object]:
         "timestamp": fields.plausible("timestamp", made_ms, latest_ms=now_ms + AHEAD_MS),
         "chain": item["chain"],
         "finalized": item["finalized"],
-        "provider": item["host"],
+        "provider": provider_of(item["host"]),
     }
 
 

@@ -104,6 +104,7 @@ LISTINGS: Final = DatasetSpec(
     ),
     default_limit=500,
     newest=NewestOfEach(rank="changed_at", max_age_s=_YEARS_S),
+    told_once=True,
     stamped_at_begin=True,
     retention_ms=_YEARS_S * 1000,  # what the exchange says is compared with the newest row of each pair
     stale_warn_ms=4 * DAY_MS,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final
 
-from datahub_assets.datasets.followed_chains import BITCOIN
+from datahub_assets.datasets.followed_chains import BITCOIN, provider_of
 from datahub_assets.datasets.network.spec import PERCENTILES
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField
@@ -30,7 +30,12 @@ def network_row(item: Mapping[str, object], now_ms: int) -> dict[str, object]:
         BadField: one of them cannot be used.
     """
     row = _of_bitcoin(item) if item["chain"] == BITCOIN else _of_ethereum(_object("feeHistory", item.get("fees")))
-    same = {"chain": item["chain"], "timestamp": now_ms, "block_number": item["head"], "provider": item["host"]}
+    same = {
+        "chain": item["chain"],
+        "timestamp": now_ms,
+        "block_number": item["head"],
+        "provider": provider_of(item["host"]),
+    }
     return {**same, **row}
 
 

@@ -104,6 +104,7 @@ NEWS: Final = DatasetSpec(
         noticed="Changes are noticed while an item is in its feed: a title that is edited is one of them."
     ),
     looks_up=COIN_COLUMNS,
+    told_once=True,
     retention_ms=400 * DAY_MS,
     stale_warn_ms=6 * HOUR_MS,
     stale_fail_ms=DAY_MS,

@@ -50,7 +50,7 @@ def rebuild(
     _remove(fresh)
     try:
         with Cache.open(fresh) as cache:
-            taken = {spec.name: _from_hub(spec, cache=cache, hub=hub, now_ms=now_ms, log=log) for spec in specs}
+            taken = {spec.name: from_hub(spec, cache=cache, hub=hub, now_ms=now_ms, log=log) for spec in specs}
             if path.exists():
                 carry_over(path, specs, cache=cache, hub=hub, landing=landing, now_ms=now_ms, log=log)
     except DataHubError:
@@ -82,8 +82,14 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _from_hub(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int, log: logging.Logger) -> int:
-    """Rows taken in; none when there is no such dataset yet."""
+def from_hub(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int, log: logging.Logger) -> int:
+    """Take what the Hub holds of a dataset into a cache that knows nothing of it; returns the rows taken in.
+
+    There are none when there is no such dataset yet.
+
+    Raises:
+        HubError: the Hub could not be read.        CacheError: the cache cannot be written.
+    """
     try:
         hub.head(spec)
     except HubNotFound:
