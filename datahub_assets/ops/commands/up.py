@@ -17,6 +17,7 @@ from datahub_assets.settings import Settings
 from datahub_assets.settings_typos import unknown_settings
 from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_system.net.clients import environment_proxies
+from datahub_system.processes import handle
 
 _NAME_WIDTH = 8
 
@@ -41,9 +42,7 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
 
 def _exit_on_stop_signals() -> None:
     """Make a stop signal before the supervisor runs exit with clean-up, as Ctrl-C does by itself."""
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(signum) is signal.SIG_DFL:  # one that is ignored stays so
-            signal.signal(signum, lambda number, _: sys.exit(128 + number))
+    handle((signal.SIGTERM, signal.SIGHUP), lambda number, _: sys.exit(128 + number))
 
 
 def _run(settings: Settings) -> None:
