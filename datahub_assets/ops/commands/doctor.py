@@ -73,7 +73,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
             yield Finding(check.name, ok=True, seen=check.look())
         except CheckFailed as unwell:
             yield Finding(check.name, ok=False, seen=str(unwell), fix=unwell.fix or check.fix)
-        except (HubError, CacheError, OSError, httpx.HTTPError) as error:
+        except (HubError, CacheError, OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             yield Finding(check.name, ok=False, seen=f"{error}" or type(error).__name__, fix=check.fix)
 
 

@@ -1,6 +1,7 @@
 """`datahub up`: everything that has to be right before the first process starts, then the supervisor until it ends."""
 
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -99,7 +100,7 @@ def _print_lines(lines: list[str]) -> None:
 
 
 def _token_word(settings: Settings) -> str:
-    return f"$(cat {settings.token_path})" if settings.embedded_hub else "$HF_TOKEN"
+    return f"$(cat {shlex.quote(str(settings.token_path))})" if settings.embedded_hub else "$HF_TOKEN"
 
 
 def _logs(settings: Settings) -> Path:
