@@ -1,8 +1,8 @@
 """The one table of settings: environment in, frozen typed values out. No other module reads the environment.
 
 The settings of a dataset are told by its spec; all are read here, and no default lives anywhere else. Proxies are no
-settings of ours, nor are certificates: `datahub_system.net.proxies` and `.certificates` read those variables, and here
-is only seen that they can be used.
+settings of ours, nor are certificates: `net.proxies` and `certificates` of `datahub_system` read those variables, and
+here is only seen that they can be used.
 """
 
 import os
@@ -18,7 +18,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.setting_values import Account, Home, Networks, Port, Secret, Url, Words
 from datahub_assets.settings_faults import explain, refuse_shared
-from datahub_system.net import certificates
+from datahub_system import certificates
 from datahub_system.net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"

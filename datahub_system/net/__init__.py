@@ -10,7 +10,6 @@ forwarded               whom a request that came through a proxy is from
 log_limit               a log that nobody can fill with repeats
 clients                 the one place that makes HTTP clients
 hub_sessions            the same for huggingface_hub
-certificates            which authorities vouch for a server's certificate
 proxies                 which proxy a URL is asked through
 no_proxy                which hosts are asked directly
 addresses               hosts made comparable, and what counts as one client's address

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from datahub_system.net.certificates import tls_context
+from datahub_system.certificates import tls_context
 from datahub_system.net.proxies import Proxies, Proxy
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 from huggingface_hub import set_async_client_factory, set_client_factory
 
-from datahub_system.net.certificates import tls_context
+from datahub_system.certificates import tls_context
 from datahub_system.net.clients import Routes, environment_proxies, keep_secrets_home, no_cookies
 from datahub_system.net.proxies import Proxies
 

@@ -11,7 +11,7 @@ import pytest
 
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.settings import Settings
-from datahub_system.net import certificates
+from datahub_system import certificates
 from tests.ops.cli import datahub
 
 FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
