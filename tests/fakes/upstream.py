@@ -85,7 +85,7 @@ class Upstream(LoopbackServer):
             return self._command(request.path.removeprefix(DOOR), request.body)
         self.requests.append(request)
         breakage = self.faults.breakage(request)
-        answer = self.route(request).later(self.latency_s)
+        answer = self.route(request).later(self.latency_s).dated(self.clock.now_ms())
         return answer if breakage is None else breakage(answer)
 
     def _command(self, name: str, body: bytes) -> Answer:

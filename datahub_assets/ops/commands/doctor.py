@@ -28,6 +28,7 @@ from datahub_assets.ops.commands.trial_publish import publish_and_read_back
 from datahub_assets.ops.dagster.web.access import needs_login
 from datahub_assets.ops.supervise import home_lock, stack
 from datahub_assets.settings import Settings
+from datahub_assets.sources.clocks import CLOCK_FIX, CLOCKS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
 from datahub_assets.stores.hub.history import MANY_COMMITS, MANY_COMMITS_FIX
@@ -80,12 +81,14 @@ def findings(settings: Settings) -> Iterator[Finding]:
 def checks(settings: Settings) -> list[Check]:
     """All checks for these settings."""
     hub = HubAsked(settings)
+    CLOCKS.forget()
     logs = settings.home / "logs"
     return [
         Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
         Check("disk", lambda: _disk(settings), _room_fix(settings)),
         Check("cache", lambda: _cache(settings), "datahub cache rebuild makes a new one from the Hub"),
         *(Check(probe.name, partial(_upstream, probe, settings), probe.fix) for probe in datasets.probes(settings)),
+        Check("clock", _clock, CLOCK_FIX),
         Check("hub account", lambda: _account(settings, hub), _hub_fix(settings)),
         Check(
             "publish and read back",
@@ -151,6 +154,15 @@ def _upstream(probe: datasets.Probe, settings: Settings) -> str:
         raise CheckFailed(str(error)) from error
     except Exception as error:  # somebody else's code: whatever it raises
         raise CheckFailed(f"{type(error).__name__}: {error}") from error
+
+
+def _clock() -> str:
+    """This machine's clock against those of the upstreams that answered just now."""
+    problem = CLOCKS.problem(now_ms=time.time_ns() // 1_000_000)
+    if problem is not None:
+        raise CheckFailed(problem)
+    told = ", ".join(CLOCKS.hosts)
+    return f"this machine's agrees with {told}" if told else "no upstream told the time"
 
 
 def _account(settings: Settings, hub: HubAsked) -> str:
