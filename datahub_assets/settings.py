@@ -130,6 +130,12 @@ class Settings(BaseModel):
         validation_alias=env("DATAHUB_ALLOWED_USERS"),
         description="comma-separated Hub accounts that may use the API; unset: any the Hub knows",
     )
+    public_url: Url | None = Field(
+        None,
+        validation_alias=env("DATAHUB_PUBLIC_URL"),
+        description="what the API's URLs begin with for its callers, where a proxy in front of it has another name or "
+        "serves it under a path, such as https://example.org/hub; unset: what they ask for",
+    )
     trusted_proxies: Networks = Field(
         (),
         validation_alias=env("DATAHUB_TRUSTED_PROXIES"),

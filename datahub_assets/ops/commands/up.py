@@ -66,12 +66,14 @@ def _run(settings: Settings) -> None:
 
 def welcome(settings: Settings) -> list[str]:
     """What a person needs once everything serves: addresses, the token's place, a command to try."""
-    api, token = stack.api_url(settings), _token_word(settings)
+    here, token = stack.api_url(settings), _token_word(settings)
+    api = settings.public_url or here
+    behind = "" if api == here else f"  (on this machine: {here})"
     login = "  (log in with the token)" if needs_login(settings) else ""
     where = f"embedded Hub, {settings.hub_endpoint}" if settings.embedded_hub else settings.hub_endpoint
     return [
         "",
-        f"  API       {api}  (docs: {api}/docs)",
+        f"  API       {api}  (docs: {api}/docs){behind}",
         f"  Dagster   {stack.dagster_url(settings)}{login}",
         f"  Datasets  {where}",
         f"  Token     {settings.token_path.resolve() if settings.embedded_hub else 'your HF_TOKEN'}",
