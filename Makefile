@@ -35,7 +35,7 @@ lint: $(VENV)/.ready-dev ## style, types, and who may import whom
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.ready-dev ## measure against peers; under 45 minutes
+bench: $(VENV)/.ready-dev ## measure against peers; more than an hour
 	$(BIN)/python -m benchmarks full
 
 bench-quick: $(VENV)/.ready-dev ## a quick subset; under 3 minutes

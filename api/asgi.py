@@ -34,6 +34,7 @@ from api.http.reading import known_parameters_only
 from api.http.work_threads import WorkThreads
 from api.memory import MemoryKeeper
 from api.middleware.front import Application, Front
+from api.middleware.public_url import PublicUrl
 from api.middleware.refusals import body_refusal
 from api.rows.controller import rows_router
 from api.sql.controller import SqlController
@@ -102,6 +103,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
     return Application(
         layers=[
             partial(behind_proxies, trusted=settings.trusted_proxies),
+            *([] if settings.public_url is None else [partial(PublicUrl, url=settings.public_url)]),
             partial(Front, admission=admission, cache=cache, metrics=metrics),
         ],
         route_handlers=[
@@ -114,7 +116,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
         ],
         dependencies={name: Provide(_always(part), sync_to_thread=False) for name, part in parts.items()},
         exception_handlers={ClientDisconnected: nobody_there, Exception: problem_response},
-        openapi_config=openapi_config(version("crypto-data-hub")),
+        openapi_config=openapi_config(version("crypto-data-hub"), public_url=settings.public_url),
         state=State({"answers": answers, "feed": feed}),
         lifespan=[_keeping(MemoryKeeper([cache, feed])), _running(engine, poller, pool, feed, threads)],
         logging_config=None,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.history import history_beside_live, history_fill, history_rest
 from benchmarks.measuring.results import Row
 from benchmarks.measuring.rounds import FULL, QUICK, Effort
 from benchmarks.rows import (
@@ -46,25 +47,43 @@ FULL_SUITE: Final = Suite(
     "full",
     FULL,
     (hot.measure, cold.measure, sql.measure, bulk.measure, not_modified.measure, refresh.measure),
-    (many_files.measure, growth.measure, fetch.measure, mixed.measure, exchange.measure, freshness.measure),
+    (
+        many_files.measure,
+        growth.measure,
+        fetch.measure,
+        mixed.measure,
+        exchange.measure,
+        freshness.measure,
+        history_fill.measure,
+        history_rest.measure,
+        history_beside_live.measure,
+    ),
 )
 
 
 def run(suite: Suite, *, only: frozenset[str] = frozenset()) -> Iterator[Row]:
-    """All rows of the suite, or those of the modules named in `only`, each as soon as it is measured."""
-    worldly = _chosen(suite.worldly, only)
+    """All rows of the suite, or those of the modules named in `only`, each as soon as it is measured.
+
+    Those that are named may also be the full suite's: with this one's effort.
+    """
+    worldly = _chosen(suite.worldly, FULL_SUITE.worldly, only)
     if worldly:
         with world() as everybody:
             for measure in worldly:
                 _say(measure)
                 yield from measure(everybody, suite.effort)
-    for stacked in _chosen(suite.stacked, only):
+    for stacked in _chosen(suite.stacked, FULL_SUITE.stacked, only):
         _say(stacked)
         yield from stacked(suite.effort)
 
 
-def _chosen(measures: Sequence[Callable[..., list[Row]]], only: frozenset[str]) -> list[Callable[..., list[Row]]]:
-    return [measure for measure in measures if not only or _name(measure) in only]
+def _chosen(
+    measures: Sequence[Callable[..., list[Row]]], others: Sequence[Callable[..., list[Row]]], only: frozenset[str]
+) -> list[Callable[..., list[Row]]]:
+    if not only:
+        return list(measures)
+    mine = {_name(measure): measure for measure in measures}
+    return [mine.get(_name(measure), measure) for measure in others if _name(measure) in only]
 
 
 def _name(measure: Callable[..., list[Row]]) -> str:

@@ -74,7 +74,11 @@ def status(settings: Settings, *, name: str | None) -> None:
 @_names
 @ends_well
 def verify(settings: Settings, *, sample: int, name: str | None) -> None:
-    """Count published rows against the ledger of sources, and a sample with the source. Exits 1 if one is wrong."""
+    """Count published rows against the ledger of sources, and compare a sample with the source.
+
+    Months with more rows than the ledger tells are compared too. Exits 1 if a row is missing, doubled, another one, or
+    one the source does not have.
+    """
     from datahub_assets.ops.commands.history import published  # noqa: PLC0415
 
     _see_that_there_is_a_hub(settings)

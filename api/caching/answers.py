@@ -135,10 +135,13 @@ class Answers:
         choice: RevisionChoice,
         form: Form,
         compute: Compute,
+        lasts: bool = True,
+        vary: str = VARY,
     ) -> Answer:
         """What `compute` makes of the commit that is meant, in that form; 304 when the caller has it already.
 
-        A GET that names the commit, or means the newest whichever that is, is answered by `repeated` from then on.
+        A GET that names the commit, or means the newest whichever that is, is answered by `repeated` from then on,
+        unless the same words mean another query later (`lasts` is false).
         `query` names all that `compute` depends on besides the route, the snapshot and the form.
 
         Raises:
@@ -150,8 +153,8 @@ class Answers:
         commit = await dataset.commit(choice)
         route = request.scope["path_template"]
         etag = etag_of(route, commit.sha, query, *form.named)
-        validator = Validator(etag, commit.sha, immutable=choice.is_immutable)
-        if choice.is_current or validator.immutable:
+        validator = Validator(etag, commit.sha, immutable=lasts and choice.is_immutable, vary=vary)
+        if lasts and (choice.is_current or validator.immutable):
             repeatable = Repeatable(etag.encode(), dataset, commit.sha, validator.immutable, route)
             self._cache.remember(words_of(RequestContext.of(request.scope)), repeatable)
         found = self.find(request, validator)
@@ -168,6 +171,7 @@ class Answers:
         *,
         choice: RevisionChoice,
         make: MakeJson,
+        vary: str = JSON_VARY,
     ) -> Answer:
         """The same for JSON that is made whole. Raises as `of_commit`."""
         form, context = json_form(request), RequestContext.of(request.scope)
@@ -176,7 +180,7 @@ class Answers:
             with context.timed("rows"):
                 return written(make(snapshot, resident_only=resident_only), form.coding), {}
 
-        return await self.of_commit(request, dataset_name, query, choice=choice, form=form, compute=compute)
+        return await self.of_commit(request, dataset_name, query, choice=choice, form=form, compute=compute, vary=vary)
 
     def find(self, request: Request[Any, Any, Any], validator: Validator) -> Response[bytes] | None:
         """The 304 or the finished answer, when there is one."""

@@ -17,10 +17,11 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 _REMEMBERED: Final = 4096
 _KEPT_BYTES: Final = 256
-RequestWords = tuple[str, bytes, bytes, bytes]
-"""Path, query string, Accept and Accept-Encoding: all of a request that an answer depends on."""
-_NormalWords = tuple[str, bytes | str, str | None, str]
-"""The same with what the two headers come to; a long query is named by its digest, which is text."""
+_UNITS: Final = {b"": "", b"MILLISECOND": "", b"MICROSECOND": "microseconds"}
+RequestWords = tuple[str, bytes, bytes, bytes, bytes]
+"""Path, query string, Accept, Accept-Encoding and Binance's unit: all of a request that an answer depends on."""
+_NormalWords = tuple[str, bytes | str, str | None, str, str]
+"""The same with what the headers come to; a long query is named by its digest, which is text."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,16 @@ class ResponseCache:
 
 def words_of(context: RequestContext) -> RequestWords:
     """The words of a request."""
-    return context.path, context.query, context.accept, context.accept_encoding
+    return context.path, context.query, context.accept, context.accept_encoding, context.time_unit
 
 
 def _normal(words: RequestWords) -> _NormalWords:
-    path, query, accept, accept_encoding = words
+    path, query, accept, accept_encoding, time_unit = words
     short = query if len(query) <= _KEPT_BYTES else hashlib.blake2b(query).hexdigest()
-    return path, short, format_accepted(accept), coding_accepted(accept_encoding)
+    return (
+        path,
+        short,
+        format_accepted(accept),
+        coding_accepted(accept_encoding),
+        _UNITS.get(time_unit.upper(), "another"),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 
-from api.caching.answers import Answer, Answers, MakeJson
+from api.caching.answers import JSON_VARY, Answer, Answers, MakeJson
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
@@ -23,6 +23,7 @@ class DropInQuery:
         normal: the query in its normal form, which names all that `make` depends on besides the snapshot.
         make: makes the answer.
         check: raises what `make` would about values that are asked for; blocks. None where it raises nothing.
+        vary: the headers an answer depends on.
     """
 
     dataset: str
@@ -30,11 +31,14 @@ class DropInQuery:
     choice: RevisionChoice
     make: MakeJson
     check: Callable[[Snapshot], None] | None = None
+    vary: str = JSON_VARY
 
     async def answer(self, request: Request[Any, Any, Any]) -> Answer:
         """The answer; 304 when the caller has it already. Raises as `Answers.json_of_commit`."""
         answers = Answers.of(request.app)
-        return await answers.json_of_commit(request, self.dataset, self.normal, choice=self.choice, make=self.make)
+        return await answers.json_of_commit(
+            request, self.dataset, self.normal, choice=self.choice, make=self.make, vary=self.vary
+        )
 
 
 async def describe_drop_in(request: Request[Any, Any, Any], engine: Engine, asked: DropInQuery) -> Description:

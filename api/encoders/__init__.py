@@ -23,6 +23,10 @@ Encode = Callable[[pl.DataFrame], Iterator[bytes]]
 class Format:
     """A format: its name in `format=`, its media type, and how a frame becomes chunks of bytes.
 
+    Attributes:
+        suffix: of files of that format.
+        is_file: whether people keep answers of it as files, rather than have programs read them at once.
+
     `textual` formats write times and numbers as text, so they take part in `numbers=string`, and are worth compressing.
     """
 
@@ -30,16 +34,18 @@ class Format:
     media_type: str
     encode: Encode
     textual: bool
+    suffix: str
+    is_file: bool = False
 
 
 FORMATS: Final[dict[str, Format]] = {
     entry.name: entry
     for entry in (
-        Format("json", "application/json", text.json, textual=True),
-        Format("columns", "application/vnd.datahub.columns+json", text.columns, textual=True),
-        Format("ndjson", "application/x-ndjson", text.ndjson, textual=True),
-        Format("csv", "text/csv", text.csv, textual=True),
-        Format("parquet", parquet.MEDIA_TYPE, parquet.encode, textual=False),
-        Format("arrow", arrow.MEDIA_TYPE, arrow.encode, textual=False),
+        Format("json", "application/json", text.json, textual=True, suffix="json"),
+        Format("columns", "application/vnd.datahub.columns+json", text.columns, textual=True, suffix="json"),
+        Format("ndjson", "application/x-ndjson", text.ndjson, textual=True, suffix="ndjson"),
+        Format("csv", "text/csv", text.csv, textual=True, suffix="csv", is_file=True),
+        Format("parquet", parquet.MEDIA_TYPE, parquet.encode, textual=False, suffix="parquet", is_file=True),
+        Format("arrow", arrow.MEDIA_TYPE, arrow.encode, textual=False, suffix="arrows", is_file=True),
     )
 }

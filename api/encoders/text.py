@@ -3,6 +3,7 @@
 In all of them times are ISO 8601 with Z, and numbers are text on demand.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -10,6 +11,9 @@ import msgspec
 import polars as pl
 
 BATCH_ROWS: Final = 5_000
+_UTF8_MARK: Final = b"\xef\xbb\xbf"
+_FORMULA: Final = r"^[=+\-@\t\r\n]"
+"""What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection")."""
 _ISO: Final = "%Y-%m-%dT%H:%M:%S%.f"
 Change = Callable[[pl.Expr], pl.Expr]
 Rule = Callable[[Any], Change | None]
@@ -45,16 +49,34 @@ def ndjson(frame: pl.DataFrame) -> Iterator[bytes]:
         yield batch.write_ndjson().encode()
 
 
-def csv(frame: pl.DataFrame) -> Iterator[bytes]:
+def csv(frame: pl.DataFrame, *, delimiter: str = ",", for_spreadsheets: bool = False) -> Iterator[bytes]:
     """Chunks of whole lines, the header first (RFC 4180); missing values are empty.
 
     Lists of texts are joined by `|`, of which one within a text, like a backslash, has a backslash before it; other
     lists are JSON.
+
+    `for_spreadsheets`: with the mark that tells spreadsheets it is UTF-8, and with an apostrophe before texts that they
+    would take for formulas and run.
     """
     header = True
+    if for_spreadsheets:
+        yield _UTF8_MARK
+        frame = frame.rename(_harmless_name)
     for batch in _batches(frame):
-        yield _flat(batch).write_csv(include_header=header).encode()
+        flat = _flat(batch)
+        flat = changed(flat, _harmless) if for_spreadsheets else flat
+        yield flat.write_csv(include_header=header, separator=delimiter).encode()
         header = False
+
+
+def _harmless(own: Any) -> Change | None:
+    if own != pl.String:
+        return None
+    return lambda texts: pl.when(texts.str.contains(_FORMULA)).then("'" + texts).otherwise(texts)
+
+
+def _harmless_name(name: str) -> str:
+    return f"'{name}" if re.match(_FORMULA, name) else name
 
 
 def times_as_text(frame: pl.DataFrame) -> pl.DataFrame:

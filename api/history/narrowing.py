@@ -15,7 +15,7 @@ from api.engine.latest import latest_rows
 from api.engine.snapshot import Snapshot
 from api.http.errors import ApiError, InvalidParameter, unknown_value
 from api.http.reading import is_count
-from datahub_assets.datasets.filters import SPELT, Filter
+from datahub_assets.datasets.filters import Filter, in_capitals, in_small_letters
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
@@ -56,8 +56,8 @@ def spelt(spec: DatasetSpec, parameter: str, values: Sequence[str], one: Filter)
     kind = spec.column(one.column).kind
     if kind is ColumnKind.FLAG:
         return ON if ON[0] in values else ()
-    forms = [form for value in values for form in (value, value.upper(), value.lower())]
-    found = dict.fromkeys(forms if parameter == SYMBOL else map(SPELT[one.spelling], values))
+    spellings = (str, in_capitals, in_small_letters, one.spelt) if parameter == SYMBOL else (one.spelt,)
+    found = dict.fromkeys(spell(value) for value in values for spell in spellings)
     return tuple(value for value in found if kind is not ColumnKind.COUNT or is_count(value))
 
 

@@ -64,10 +64,12 @@ class Diff(msgspec.Struct, frozen=True, rename={"earlier": "from", "later": "to"
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Rows that should exist and do not (or did not, if healed)."""
+    """Rows that should exist and do not (or did not, if healed): which, by their times or by their numbers."""
 
-    first_time: str
+    first_time: str | None
     last_time: str | None
+    first_number: int | None
+    last_number: int | None
     missing: int
     cause: str | None
     first_seen: str | None

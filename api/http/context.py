@@ -17,9 +17,14 @@ from litestar.connection import ASGIConnection
 from litestar.types import HTTPScope, Scope
 
 _KEY: Final = "request_context"
+PUBLIC_URL: Final = "public_url"
+"""In the state of a request's scope: the URL that callers know this server by."""
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _PROCESS: Final = secrets.token_hex(4).encode()
 _numbers: Final = itertools.count(secrets.randbelow(1 << 24))
+TIME_UNIT_HEADER: Final = "X-MBX-TIME-UNIT"
+"""Binance's header for the unit of times, on which answers of its drop-in depend."""
+_TIME_UNIT: Final = TIME_UNIT_HEADER.lower().encode()
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -49,7 +54,9 @@ class RequestContext:
         request_id: the caller's, or one of ours.
         headers: all of them by name.
         authorization, if_none_match, accept, accept_encoding: the headers of these names.
+        time_unit: the header of Binance's drop-in.
         path, query: of the URL, as it came in, but for API keys.
+        public_url: what the URLs of this server begin with for callers; "" where that is not known.
         principal: who asks, once that is known.        allowance: what is left of its rate, where there is a limit.
         timings: what took how long, as `Server-Timing` has it.
     """
@@ -64,8 +71,10 @@ class RequestContext:
         "if_none_match",
         "path",
         "principal",
+        "public_url",
         "query",
         "request_id",
+        "time_unit",
         "timings",
     )
 
@@ -74,6 +83,7 @@ class RequestContext:
         self.principal: Principal | None = None
         self.allowance: Allowance | None = None
         self.timings: list[str] = []
+        self.public_url: str = scope.get("state", {}).get(PUBLIC_URL, "")
         self.take(scope, dict(cast("Headers", scope["headers"])))
         named = self.headers.get(b"x-request-id")
         if named is not None and _REQUEST_ID.fullmatch(named):
@@ -91,6 +101,7 @@ class RequestContext:
         self.if_none_match: bytes | None = given(b"if-none-match")
         self.accept: bytes = given(b"accept", b"")
         self.accept_encoding: bytes = given(b"accept-encoding", b"")
+        self.time_unit: bytes = given(_TIME_UNIT, b"")
 
     @classmethod
     def of(cls, scope: Scope) -> "RequestContext":

@@ -13,7 +13,7 @@ ApiError
 """
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Final
 
@@ -215,13 +215,15 @@ class UnknownValue(ApiError):
     title = "The dataset has no such value"
 
     @classmethod
-    def of(cls, name: str, unknown: Iterable[str], *, known: Collection[str], where: str) -> "UnknownValue":
-        """Name the unknown values, and list the known ones; of many those that are near."""
+    def of(
+        cls, name: str, unknown: Iterable[str], *, known: Collection[str], where: str, meant: Sequence[str] = ()
+    ) -> "UnknownValue":
+        """Name the unknown values, and list the known ones: of many those near, after what is `meant` by it."""
         missing = [value[:_SHOWN] for value in unknown]
         near: list[str] = []
         if len(known) > _LISTED:
             near = difflib.get_close_matches(missing[0], _comparable(missing[0], known), n=_LISTED, cutoff=0.5)
-        near = near or sorted(known)[:_LISTED]
+        near = list(dict.fromkeys([*meant, *near]))[:_LISTED] or sorted(known)[:_LISTED]
         detail = (
             f"{name}={', '.join(missing[:_LISTED])!r} is not in {where}; near or valid: {', '.join(near) or 'none'}"
         )

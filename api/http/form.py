@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 import zstandard
 from litestar import Request
 
 from api.encoders import FORMATS, Format
-from api.encoders.text import BATCH_ROWS, numbers_as_text
+from api.encoders.text import BATCH_ROWS, csv, numbers_as_text
 from api.http.context import RequestContext
 from api.http.disconnects import until_left
 from api.http.errors import InvalidParameter, NotAcceptable
@@ -26,6 +27,7 @@ _OFFERED: Final[Mapping[str, str]] = {
 """By media type, other names of one included: the format's name."""
 _DEFAULT: Final = "json"
 NUMBERS: Final = ("number", "string")
+DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _CODINGS: Final = ("zstd", "gzip")
 _MOST_ENTRIES: Final = 32
 """Of a longer Accept or Accept-Encoding the rest is ignored; clients send ten at most."""
@@ -56,6 +58,28 @@ class Written:
     media_type: str
 
 
+class AskedForm(msgspec.Struct, frozen=True):
+    """What a caller says of the form of an answer besides its headers; None for what is not said.
+
+    Attributes:
+        format: a format's name.        numbers: `number` or `string`.
+        spreadsheet: whether the CSV is for a spreadsheet.        delimiter: between the cells of CSV.
+    """
+
+    format: str | None = None
+    numbers: str | None = None
+    spreadsheet: bool = False
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CsvStyle:
+    """What stands between cells, and whether it is for people with a spreadsheet rather than for programs."""
+
+    delimiter: str = ","
+    for_spreadsheets: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How rows are to be written: the format, whether floats become text, and the content coding ("" for none)."""
@@ -63,15 +87,35 @@ class Form:
     format: Format
     numbers_as_text: bool
     coding: str
+    csv_style: CsvStyle = CsvStyle()
 
     @property
-    def named(self) -> tuple[str, bool, str]:
+    def named(self) -> tuple[str, bool, str, str, bool]:
         """What the bytes of an answer depend on besides its rows."""
-        return self.format.name, self.numbers_as_text, self.coding
+        return (
+            self.format.name,
+            self.numbers_as_text,
+            self.coding,
+            self.csv_style.delimiter,
+            self.csv_style.for_spreadsheets,
+        )
+
+    def headers(self, name: str) -> dict[str, str]:
+        """What is said of an answer as a file of that name, for formats that people keep as files."""
+        told = {}
+        if self.format.is_file:
+            told["Content-Disposition"] = f'attachment; filename="{name}.{self.format.suffix}"'
+        if not self.format.textual and not self.coding:
+            told["Accept-Ranges"] = "bytes"
+        return told
 
     def write(self, frame: pl.DataFrame) -> Written:
         """The rows in this form; a large text in chunks, so that it takes no more memory than a batch of rows."""
-        chunks = self.format.encode(numbers_as_text(frame) if self.numbers_as_text else frame)
+        rows = numbers_as_text(frame) if self.numbers_as_text else frame
+        if self.format.name == "csv":
+            chunks = csv(rows, delimiter=self.csv_style.delimiter, for_spreadsheets=self.csv_style.for_spreadsheets)
+        else:
+            chunks = self.format.encode(rows)
         if frame.height > INLINE_ROWS:
             chunks = until_left(chunks)
         if frame.height > STREAMED_ROWS and self.format.textual:
@@ -94,32 +138,43 @@ def said_of(coding: str) -> dict[str, str]:
     return {"Content-Encoding": coding} if coding else {}
 
 
-def choose_form(request: Request[Any, Any, Any], format_name: str | None = None, numbers: str | None = None) -> Form:
+def choose_form(request: Request[Any, Any, Any], asked: AskedForm) -> Form:
     """How the caller of a request wants rows written. Raises as `form_of`."""
     context = RequestContext.of(request.scope)
-    return form_of(
-        format_name=format_name, numbers=numbers, accept=context.accept, accept_encoding=context.accept_encoding
-    )
+    return form_of(asked, accept=context.accept, accept_encoding=context.accept_encoding)
 
 
 def json_form(request: Request[Any, Any, Any]) -> Form:
     """JSON, whatever `Accept` says, in the content coding the caller wants."""
-    return form_of(
-        format_name="json", numbers=None, accept=b"", accept_encoding=RequestContext.of(request.scope).accept_encoding
-    )
+    accept_encoding = RequestContext.of(request.scope).accept_encoding
+    return form_of(AskedForm("json"), accept=b"", accept_encoding=accept_encoding)
 
 
-def form_of(*, format_name: str | None, numbers: str | None, accept: bytes, accept_encoding: bytes) -> Form:
-    """The form of an answer; `format=` beats the Accept header.
+def form_of(asked: AskedForm, *, accept: bytes, accept_encoding: bytes) -> Form:
+    """The form of an answer; `format=` beats the Accept header, and `spreadsheet=` does where no format is named.
 
     Raises:
-        InvalidParameter: there is no such format or form of numbers.        NotAcceptable: nothing fits.
+        InvalidParameter: there is no such format, form of numbers or delimiter, or only CSV can have it.
+        NotAcceptable: nothing fits.
     """
-    chosen = _format(format_name, accept)
-    if numbers not in {None, *NUMBERS}:
-        raise InvalidParameter.of("numbers", numbers, valid=NUMBERS)
+    chosen = _format(asked.format or ("csv" if asked.spreadsheet else None), accept)
+    if asked.numbers not in {None, *NUMBERS}:
+        raise InvalidParameter.of("numbers", asked.numbers, valid=NUMBERS)
+    style = _csv_style(asked, chosen)
     coding = coding_accepted(accept_encoding) if chosen.textual or chosen.name == "arrow" else ""
-    return Form(chosen, numbers_as_text=numbers == "string" and chosen.textual, coding=coding)
+    return Form(chosen, asked.numbers == "string" and chosen.textual, coding, style)
+
+
+def _csv_style(asked: AskedForm, chosen: Format) -> CsvStyle:
+    if chosen.name != "csv" and (asked.spreadsheet or asked.delimiter is not None):
+        name, value = ("spreadsheet", "true") if asked.spreadsheet else ("delimiter", asked.delimiter)
+        raise InvalidParameter.of(name, value, valid=f"for CSV only, and not for {chosen.name}")
+    if asked.delimiter is None:
+        return CsvStyle(for_spreadsheets=asked.spreadsheet)
+    delimiter = DELIMITERS.get(asked.delimiter, asked.delimiter)
+    if delimiter not in DELIMITERS.values():
+        raise InvalidParameter.of("delimiter", asked.delimiter, valid=[*DELIMITERS, "or the character itself"])
+    return CsvStyle(delimiter, asked.spreadsheet)
 
 
 def format_accepted(accept: bytes) -> str | None:

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Final
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
+from api.http.form import DELIMITERS, AskedForm
 from api.http.reading import RevisionChoice, revision_or_time
 from datahub_assets.datasets.answer_checks import MOST_ROWS
 from datahub_assets.datasets.registry import DATASETS
 
 MAX_LIMIT: Final = MOST_ROWS
 LIMIT_BOUNDS: Final = {"minimum": 1, "maximum": MAX_LIMIT}
-_TIME: Final = "ISO 8601, or epoch milliseconds"
+_TIME: Final = "ISO 8601, epoch milliseconds, `now`, or how long ago: `-90m`, `-1h`, `-7d`, `-2w`"
 _FORMATS: Final = "`json` (default), `columns`, `ndjson`, `csv`, `parquet` or `arrow`; beats `Accept`"
 _NUMBERS: Final = (
     "`string` writes numbers with decimals as text, so that none is lost; Parquet and Arrow hold them whole anyway"
@@ -47,6 +48,16 @@ PageCursor = Annotated[
 ]
 FormatName = Annotated[str | None, QueryParameter(description=_FORMATS)]
 Numbers = Annotated[str | None, QueryParameter(description=_NUMBERS)]
+Spreadsheet = Annotated[
+    bool,
+    QueryParameter(
+        description="CSV for a spreadsheet: it says that it is UTF-8, and texts that would be run as formulas have an "
+        "apostrophe before them"
+    ),
+]
+Delimiter = Annotated[
+    str | None, QueryParameter(description=f"between the cells of CSV: `{'`, `'.join(DELIMITERS)}`, or the character")
+]
 DATASET_NAMES: Final = ", ".join(f"`{name}`" for name in DATASETS)
 """The names of all datasets, as descriptions list them."""
 DatasetName = Annotated[
@@ -57,3 +68,14 @@ DatasetName = Annotated[
 def choose_revision(revision: Revision = None, as_of: AsOf = None) -> RevisionChoice:
     """The commit a request means. Raises as `revision_or_time`."""
     return revision_or_time(revision, as_of, names=("revision", "as_of"))
+
+
+def ask_form(
+    *,
+    format: FormatName = None,  # noqa: A002 - the parameter's public name
+    numbers: Numbers = None,
+    spreadsheet: Spreadsheet = False,
+    delimiter: Delimiter = None,
+) -> AskedForm:
+    """What a request says of the form of its answer; `choose_form` checks it."""
+    return AskedForm(format, numbers, spreadsheet, delimiter)

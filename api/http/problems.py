@@ -12,7 +12,14 @@ from api.http.context import RequestContext
 from api.http.errors import UNKNOWN_VALUES, ApiError, InvalidParameter, RequestTooLarge, SqlError, UnknownValue
 from api.http.reading import public_name
 from api.http.token_form import cut_tokens
-from datahub_assets.domain.errors import DataHubError, HubContentInvalid, HubError, HubNotFound, HubRateLimited
+from datahub_assets.domain.errors import (
+    DataHubError,
+    HubContentInvalid,
+    HubError,
+    HubNotFound,
+    HubRateLimited,
+    Transient,
+)
 from datahub_system.net.bodies import ENDED_EARLY
 
 _LOG: Final = logging.getLogger(__name__)
@@ -91,11 +98,18 @@ def catalogue() -> list[ErrorKind]:
     return [found[code] for code in sorted(found)]
 
 
-def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
+def problem_of(
+    error: Exception, *, context: RequestContext, given: Mapping[str, Any]
+) -> tuple[Problem, dict[str, str]]:
     """The problem details of an error, and the headers that go with it. Unexpected errors disclose nothing.
 
     `given` are the request's query parameters.
     """
+    problem, headers = _problem_of(error, request_id=context.request_id.decode(), given=given)
+    return msgspec.structs.replace(problem, type=f"{context.public_url}{problem.type}"), headers
+
+
+def _problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -> tuple[Problem, dict[str, str]]:
     if isinstance(error, DataHubError):
         return _expected(error, request_id=request_id)
     if isinstance(error, HTTPException):
@@ -105,11 +119,11 @@ def problem_of(error: Exception, *, request_id: str, given: Mapping[str, Any]) -
 
 def explain(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
     """What an error of a request means to its caller, as `problem_of`; an unexpected error is logged."""
-    request_id = RequestContext.of(request.scope).request_id.decode()
-    problem, headers = problem_of(error, request_id=request_id, given=request.query_params)
+    context = RequestContext.of(request.scope)
+    problem, headers = problem_of(error, context=context, given=request.query_params)
     is_expected = isinstance(error, DataHubError) or request.scope.get(ENDED_EARLY, False)
     if problem.status >= _SERVER_ERROR and not is_expected:
-        _LOG.error("request %s failed", request_id, exc_info=error)
+        _LOG.error("request %s failed", problem.request_id, exc_info=error)
     return problem, headers
 
 
@@ -127,7 +141,7 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
 def _expected(error: DataHubError, *, request_id: str) -> tuple[Problem, dict[str, str]]:
     headers = dict(getattr(error, "headers", {}))
     fields = dict(getattr(error, "fields", {}))
-    if isinstance(error, HubError):
+    if isinstance(error, HubError) and isinstance(error, Transient):
         wait_s = error.retry_after_s if isinstance(error, HubRateLimited) else None
         headers["Retry-After"] = str(round(wait_s or 5))
     position = getattr(error, "position", None)

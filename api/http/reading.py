@@ -17,7 +17,16 @@ from litestar.params import HeaderParameter
 
 from api.http.errors import InvalidParameter, RepeatedParameter, UnknownParameter
 from datahub_assets.domain.files.hub_files import FULL_SHA
-from datahub_assets.domain.times import YEAR_1_MS, YEAR_9999_MS, iso_to_ms
+from datahub_assets.domain.times import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    YEAR_1_MS,
+    YEAR_9999_MS,
+    iso_to_ms,
+)
+from datahub_system.clock import now_ms
 
 T = TypeVar("T")
 ANYTHING: Final = "any_parameters"
@@ -35,7 +44,13 @@ _MOST_LEVELS: Final = 32
 _MOST_REVISION: Final = 1000
 """What the Hub does not know is remembered by its name."""
 _FULL_NAME: Final = re.compile(rf"(?:[a-z_]+@)?{FULL_SHA.pattern}")
-_VALID_TIME: Final = "ISO 8601 such as 2025-11-25T10:30:00Z (UTC when it names no offset), or epoch milliseconds"
+_VALID_TIME: Final = (
+    "ISO 8601 such as 2025-11-25T10:30:00Z (UTC when it names no offset), epoch milliseconds, or `now`, `-90m`, `-1h`, "
+    "`-7d`, `-2w`"
+)
+_AGO_MS: Final = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+_AGO: Final = re.compile(rf"-([0-9]{{1,9}})([{''.join(_AGO_MS)}])")
+_NOW: Final = "now"
 _EPOCH_MS: Final = re.compile(r"-?\d{1,15}")
 _EPOCH_S: Final = re.compile(r"\d{9,10}")
 """1973 to 2286 in seconds; as milliseconds it would be a day of early 1970, long before any data."""
@@ -174,11 +189,23 @@ def is_count(word: str) -> bool:
     return _WHOLE.fullmatch(word) is not None and int(word) in COUNTS
 
 
+def is_relative(value: str | None) -> bool:
+    """Whether a time is told by how long ago it was, so that it is another one each time it is asked for."""
+    return value is not None and (value == _NOW or _AGO.fullmatch(value) is not None)
+
+
+def _before_now(value: str) -> int:
+    """The epoch millisecond of a relative time, to the second: who asks often gets the same answer meanwhile."""
+    now = now_ms() // SECOND_MS * SECOND_MS
+    ago = _AGO.fullmatch(value)
+    return now if ago is None else now - int(ago[1]) * _AGO_MS[ago[2]]
+
+
 def parse_time(name: str, value: str | None) -> int | None:
     """Epoch milliseconds of a time parameter, None when it is not given.
 
     Raises:
-        InvalidParameter: it is neither form, or outside the years 1 to 9999, or looks like epoch seconds.
+        InvalidParameter: it is of no known form, or outside the years 1 to 9999, or looks like epoch seconds.
     """
     if value is None:
         return None
@@ -186,7 +213,9 @@ def parse_time(name: str, value: str | None) -> int | None:
         raise InvalidParameter.of(
             name, value, valid=f"{_VALID_TIME}; this looks like seconds, which are {value}000 here"
         )
-    if _EPOCH_MS.fullmatch(value) and not _DATE.fullmatch(value):
+    if is_relative(value):
+        at_ms = _before_now(value)
+    elif _EPOCH_MS.fullmatch(value) and not _DATE.fullmatch(value):
         at_ms = int(value)
     else:
         try:

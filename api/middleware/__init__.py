@@ -2,6 +2,8 @@
 
 bounds                  a close look at requests with a header twice, a long URL, or an API key
 front                   the request's context, HEAD, answers to repeated requests, metrics
+public_url              the URL callers know the server by
 query_cache             keeps Litestar from keeping large queries
+ranges                  parts of binary answers
 refusals                refusals before a handler, in the form of the API they belong to
 """

@@ -7,6 +7,7 @@ any other; whatever is not plainly fine goes the long way, where errors are made
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -31,18 +32,23 @@ from api.access.admission import Admission
 from api.access.api_keys import DROP_INS, KEY_HEADERS
 from api.caching.answers import COMPARED_TO, IMMUTABLE, REVALIDATE, matches
 from api.caching.response_cache import ResponseCache, words_of
-from api.http.context import RequestContext
+from api.http.context import TIME_UNIT_HEADER, RequestContext
 from api.http.delivery import PIECE_BYTES, send_in_pieces
 from api.http.disconnects import CLOSED_STATUS
 from api.http.errors import ApiError
 from api.http.metrics import Metrics
 from api.middleware.bounds import MOST_FIELD_BYTES, MOST_HEADERS, SHORT_URL, check_closely
 from api.middleware.query_cache import FEW_PARAMETERS, SMALL_BYTES, forget_queries
+from api.middleware.ranges import PartSend
 from api.middleware.refusals import refusal_of
 
 _OK: Final = 200
 _UNCHANGED: Final = 304
 EXPOSED_HEADERS: Final = (
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
     "ETag",
     "Link",
     "X-Repeatable",
@@ -62,13 +68,16 @@ _ALWAYS: Final = [
 ]
 _PREFLIGHT: Final = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
-    (
-        b"access-control-allow-headers",
-        b"Accept, Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id, "
-        + ", ".join(KEY_HEADERS).encode(),
-    ),
     (b"access-control-max-age", b"86400"),
 ]
+_USUAL_HEADERS: Final = (
+    *("Accept", "Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-Request-Id"),
+    *KEY_HEADERS,
+    TIME_UNIT_HEADER,
+)
+_HEADER_NAMES: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
+"""A list of tokens (RFC 9110, 5.6.2)."""
+_MOST_ASKED_BYTES: Final = 2048
 _IMMUTABLE: Final = (b"cache-control", IMMUTABLE.encode())
 _REVALIDATE: Final = (b"cache-control", REVALIDATE.encode())
 _LOG: Final = logging.getLogger(__name__)
@@ -115,6 +124,9 @@ class Front:
             return
         request = cast("HTTPScope", scope)
         context = RequestContext(request)
+        asked = context.headers.get(b"range")
+        if asked is not None and request["method"] == "GET":
+            send = PartSend(send, asked=asked, condition=context.headers.get(b"if-range"))
         if not _is_plain(request, context):
             try:
                 check_closely(request, context)
@@ -186,7 +198,7 @@ class Front:
 
     async def _send_refusal(self, error: ApiError, context: RequestContext, scope: HTTPScope, send: Send) -> None:
         """Answer a request that goes no further."""
-        refusal = refusal_of(error, path=scope["path"], request_id=context.request_id.decode())
+        refusal = refusal_of(error, path=scope["path"], context=context)
         length = (b"content-length", b"%d" % len(refusal.body))
         headers = [*refusal.headers, length, *_ALWAYS, *context.answer_headers()]
         await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
@@ -238,7 +250,19 @@ def _with_head(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 
 async def _send_preflight(context: RequestContext, send: Send) -> None:
-    """Let pages of any origin send what our clients send; tokens come in a header, never in a cookie."""
-    headers = [*_ALWAYS, *context.answer_headers(), *_PREFLIGHT]
+    """Let pages of any origin send what they ask to: a header that means nothing here does nothing, and tokens come in
+    one, never in a cookie. Libraries add more of them (tracing, caching) than any list could name.
+    """
+    asked = context.headers.get(b"access-control-request-headers", b"").strip()
+    allowed = ", ".join(_USUAL_HEADERS).encode()
+    if len(asked) <= _MOST_ASKED_BYTES and _HEADER_NAMES.fullmatch(asked):
+        allowed += b", " + asked
+    headers = [
+        *_ALWAYS,
+        *context.answer_headers(),
+        *_PREFLIGHT,
+        (b"access-control-allow-headers", allowed),
+        (b"vary", b"Access-Control-Request-Headers"),
+    ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

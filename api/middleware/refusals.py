@@ -29,9 +29,9 @@ class Refusal:
     body: bytes
 
 
-def refusal_of(error: ApiError, *, path: str, request_id: str) -> Refusal:
+def refusal_of(error: ApiError, *, path: str, context: RequestContext) -> Refusal:
     """How an error is answered to a request for that path."""
-    problem, headers = problem_of(error, request_id=request_id, given={})
+    problem, headers = problem_of(error, context=context, given={})
     media_type, status, body = "application/json", problem.status, b""
     if path.startswith(BINANCE):
         status, body = binance_body(problem, error)
@@ -46,6 +46,5 @@ def refusal_of(error: ApiError, *, path: str, request_id: str) -> Refusal:
 def body_refusal(scope: Scope, refusal: BodyRefusal) -> RefusalResponse:
     """How a body that is too large or too slow is answered."""
     error = _OF_BODIES[refusal.status](refusal.detail)
-    request_id = RequestContext.of(cast("HTTPScope", scope)).request_id.decode()
-    found = refusal_of(error, path=scope["path"], request_id=request_id)
+    found = refusal_of(error, path=scope["path"], context=RequestContext.of(cast("HTTPScope", scope)))
     return RefusalResponse(found.status, found.headers, found.body)

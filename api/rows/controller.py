@@ -1,6 +1,6 @@
 """Rows of the datasets: an endpoint for each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode
@@ -26,6 +26,7 @@ from api.rows.parameters import asked_of
 from api.rows.queries import Asked, cursor
 from api.rows.schemas import example_row, row_struct
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.times import iso_short
 
 _NOT_IN_NEXT_PAGE: Final = frozenset({"cursor", "revision", "as_of", "format"})
 _NEXT_PAGE: Final = 'Where there is more, `Link: rel="next"` leads to the next page, which is of the same commit.'
@@ -51,10 +52,10 @@ def _handler(spec: DatasetSpec) -> HTTPRouteHandler:
     )
 
     async def answer(request: Request[Any, Any, Any], asked: NamedDependency[Asked]) -> Response[bytes] | Stream:
-        form = choose_form(request, asked.format, asked.numbers)
+        form = choose_form(request, asked.form)
         page = partial(_page, request=request, asked=asked, form=form)
         return await Answers.of(request.app).of_commit(
-            request, spec.name, asked.rows, choice=asked.choice, form=form, compute=page
+            request, spec.name, asked.rows, choice=asked.choice, form=form, compute=page, lasts=not asked.relative
         )
 
     answer.__name__ = spec.name
@@ -86,17 +87,21 @@ def _page(
         page = rows_of(snapshot, query, resident_only=resident_only)
     with context.timed("encode"):
         written = form.write(page.frame)
+    headers = form.headers(f"{snapshot.spec.name}-{snapshot.sha[:8]}")
     if page.next is None:
-        return written, {}
-    url = _next_url(request, form, cursor(snapshot.sha, query, page.next))
-    return written, {"Link": f'<{url}>; rel="next"'}
+        return written, headers
+    url = _next_url(request, form, cursor(snapshot.sha, query, page.next), asked.relative)
+    return written, {**headers, "Link": f'<{url}>; rel="next"'}
 
 
-def _next_url(request: Request[Any, Any, Any], form: Form, place: str) -> str:
-    """The same request with the cursor, relative to this server (RFC 8288 allows it; only callers know its name).
+def _next_url(request: Request[Any, Any, Any], form: Form, place: str, relative: Mapping[str, int]) -> str:
+    """The same request with the cursor; relative to this server where it is not known what callers call it.
 
-    It names the format, however this caller did: those who ask for the same in other words get the same answer.
+    It names the format, however this caller did: those who ask for the same in other words get the same answer. And it
+    names the times that relative ones came to, as the next page is of the same query.
     """
     given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    kept = [(name, value) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
-    return f"{request.scope['path']}?{urlencode([*kept, ('format', form.format.name), ('cursor', place)])}"
+    at = {name: iso_short(at_ms) for name, at_ms in relative.items()}
+    kept = [(name, at.get(name, value)) for name, value in given if name not in _NOT_IN_NEXT_PAGE]
+    query = urlencode([*kept, ("format", form.format.name), ("cursor", place)])
+    return f"{RequestContext.of(request.scope).public_url}{request.scope['path']}?{query}"

@@ -19,7 +19,7 @@ async def describe_rows(request: Request[Any, Any, Any], engine: Engine, asked: 
     Raises:
         ApiError, HubError: said by name.
     """
-    form = choose_form(request, asked.format, asked.numbers)
+    form = choose_form(request, asked.form)
     dataset = engine.dataset(asked.rows.dataset)
     commit = await dataset.commit(asked.choice)
     check = partial(check_filters, await dataset.at(commit), asked.rows)

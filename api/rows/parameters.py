@@ -9,11 +9,13 @@ from litestar.params import QueryParameter
 from api.http.parameters import (
     LIMIT_BOUNDS,
     AsOf,
+    Delimiter,
     End,
     FormatName,
     Numbers,
     PageCursor,
     Revision,
+    Spreadsheet,
     Start,
     WordList,
     example,
@@ -55,6 +57,8 @@ def _parameters(spec: DatasetSpec) -> Iterator[tuple[str, Any, Any]]:
     yield "as_of", AsOf, None
     yield "format", FormatName, None
     yield "numbers", Numbers, None
+    yield "spreadsheet", Spreadsheet, False
+    yield "delimiter", Delimiter, None
 
 
 def _of_filter(spec: DatasetSpec, one: Filter) -> tuple[Any, Any]:

@@ -15,10 +15,20 @@ import msgspec
 
 from api.engine.selection.query import Position, RowQuery
 from api.http.errors import InvalidCursor, InvalidParameter
+from api.http.form import AskedForm
 from api.http.parameters import LIMIT_BOUNDS
-from api.http.reading import COUNTS, RevisionChoice, check_range, is_count, parse_time, revision_or_time, words
+from api.http.reading import (
+    COUNTS,
+    RevisionChoice,
+    check_range,
+    is_count,
+    is_relative,
+    parse_time,
+    revision_or_time,
+    words,
+)
 from datahub_assets.datasets.answer_checks import MOST_AGE_S
-from datahub_assets.datasets.filters import SPELT, Filter
+from datahub_assets.datasets.filters import Filter, in_small_letters
 from datahub_assets.datasets.spec import DatasetSpec, NewestOfEach
 from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.files.hub_files import FULL_SHA
@@ -44,12 +54,16 @@ class _PackedCursor(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All a caller asked: which rows, of which commit, in which format (None: as `Accept` says)."""
+    """All a caller asked: which rows, of which commit, in which form.
+
+    Attributes:
+        relative: the times that were told by how long ago they are, by parameter, as epoch milliseconds.
+    """
 
     rows: RowQuery
     choice: RevisionChoice
-    format: str | None
-    numbers: str | None
+    form: AskedForm
+    relative: Mapping[str, int]
 
 
 def ask(spec: DatasetSpec, given: Mapping[str, Any]) -> Asked:
@@ -77,7 +91,10 @@ def ask(spec: DatasetSpec, given: Mapping[str, Any]) -> Asked:
     if given["cursor"] is not None:
         rows = _continued(spec, rows, given["cursor"])
         choice = _pinned(rows, choice)
-    return Asked(rows, choice, given["format"], given["numbers"])
+    times = {"start": start_ms, "end": end_ms}
+    relative = {name: at_ms for name, at_ms in times.items() if at_ms is not None and is_relative(given[name])}
+    form = AskedForm(given["format"], given["numbers"], given["spreadsheet"], given["delimiter"])
+    return Asked(rows, choice, form, relative)
 
 
 def _pinned(rows: RowQuery, choice: RevisionChoice) -> RevisionChoice:
@@ -132,7 +149,7 @@ def _filters(spec: DatasetSpec, given: Mapping[str, Any]) -> tuple[tuple[str, tu
 def _values(spec: DatasetSpec, one: Filter, given: list[str] | str | None) -> tuple[str, ...]:
     """The values of a filter as its column spells them, each once."""
     if one.words:
-        return tuple(sorted({word.lower() for word in str(given or "").split()}))
+        return tuple(sorted({in_small_letters(word) for word in str(given or "").split()}))
     named = (given,) if isinstance(given, str) else words(given)
     if not named and one.default is not None:
         named = (one.default,)
@@ -140,7 +157,7 @@ def _values(spec: DatasetSpec, one: Filter, given: list[str] | str | None) -> tu
         raise InvalidParameter.of(one.parameter, f"{len(named)} of them", valid=f"at most {MOST_VALUES} at once")
     if spec.by_name[one.column].kind is ColumnKind.COUNT:
         return tuple(sorted({_whole(one, word) for word in named}))
-    return tuple(sorted({SPELT[one.spelling](word) for word in named}))
+    return tuple(sorted({one.spelt(word) for word in named}))
 
 
 def _whole(one: Filter, word: str) -> str:

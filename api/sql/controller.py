@@ -11,8 +11,9 @@ from litestar.response import Stream
 
 from api.caching.descriptions import DESCRIBE
 from api.http.errors import InvalidParameter, RequestTooLarge
+from api.http.form import AskedForm
 from api.http.openapi import QUERIED, RowsOperation, problems
-from api.http.parameters import FormatName, Numbers, choose_revision
+from api.http.parameters import ask_form, choose_revision
 from api.sql.queries import ONE_ANSWER, PARAMS_BOUNDS, TABLES, Values, ask_sql, check_values, describe_sql
 from api.sql.service import SqlAnswers, Statement
 from datahub_assets.datasets.registry import DATASETS
@@ -74,6 +75,7 @@ class SqlController(Controller):
 
     path = "/api/hub/sql"
     tags = ["SQL"]
+    dependencies = {"form": Provide(ask_form, sync_to_thread=False)}
     security = [{"bearer": []}]
 
     @get(
@@ -106,9 +108,8 @@ class SqlController(Controller):
         request: Request[Any, Any, Any],
         statements: NamedDependency[SqlAnswers],
         data: Annotated[SqlRequest, Body(description="the statement and its values")],
-        format: FormatName = None,  # noqa: A002
-        numbers: Numbers = None,
+        form: NamedDependency[AskedForm],
     ) -> Response[bytes] | Stream:
         """The rows of a statement."""
         choice = choose_revision(data.revision, data.as_of)
-        return await statements.answer(request, Statement(data.sql, data.params, choice, format, numbers))
+        return await statements.answer(request, Statement(data.sql, data.params, choice, form))

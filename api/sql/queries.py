@@ -5,14 +5,15 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from api.caching.descriptions import Description
 from api.caching.revisions import EACH_COMMIT, snapshots_at
 from api.engine.engine import Engine
 from api.http.errors import InvalidParameter
-from api.http.form import choose_form
-from api.http.parameters import AsOf, FormatName, Numbers, choose_revision
+from api.http.form import AskedForm, choose_form
+from api.http.parameters import AsOf, choose_revision
 from api.http.reading import check_depth
 from api.sql.service import Statement
 from datahub_assets.datasets.ledgers import published_parts_of
@@ -41,6 +42,7 @@ _REVISION: Final = (
 
 def ask_sql(
     *,
+    form: NamedDependency[AskedForm],
     q: Annotated[str, QueryParameter(description="the statement: a SELECT, or EXPLAIN of one")],
     params: Annotated[
         str | None,
@@ -51,15 +53,13 @@ def ask_sql(
     ] = None,
     revision: Annotated[str | None, QueryParameter(description=_REVISION)] = None,
     as_of: AsOf = None,
-    format: FormatName = None,  # noqa: A002 - the parameter's public name
-    numbers: Numbers = None,
 ) -> Statement:
     """The statement of a GET.
 
     Raises:
         InvalidParameter: said by name.
     """
-    return Statement(q, _values(params), choose_revision(revision, as_of), format, numbers)
+    return Statement(q, _values(params), choose_revision(revision, as_of), form)
 
 
 async def describe_sql(request: Request[Any, Any, Any], engine: Engine, asked: Statement) -> Description:
@@ -68,7 +68,7 @@ async def describe_sql(request: Request[Any, Any, Any], engine: Engine, asked: S
     Raises:
         ApiError, HubError: said by name.
     """
-    form = choose_form(request, asked.format, asked.numbers)
+    form = choose_form(request, asked.form)
     snapshots = [pinned.snapshot for pinned in await snapshots_at(engine, asked.choice)]
     # With its dataset's name even where there is one only: a lone sha would be looked for in each dataset.
     revision = ",".join(f"{snapshot.spec.name}@{snapshot.sha}" for snapshot in snapshots)

@@ -25,10 +25,10 @@ from api.engine.engine import Engine
 from api.engine.snapshot import Snapshot
 from api.http.context import RequestContext, principal_of
 from api.http.disconnects import unless_disconnected
-from api.http.form import INLINE_ROWS, Form, Written, choose_form, said_of, written
+from api.http.form import INLINE_ROWS, AskedForm, Form, Written, choose_form, said_of, written
 from api.http.metrics import Metrics
 from api.http.reading import RevisionChoice
-from api.sql.sandbox.errors import SqlRejected, SqlUnavailable
+from api.sql.sandbox.errors import SqlUnavailable, SqlUnknownTable
 from api.sql.sandbox.pool import SandboxPool, SqlResult
 from api.sql.snapshot_tables import SqlTables
 from datahub_assets.datasets.ledgers import published_parts_of
@@ -48,8 +48,7 @@ class Statement:
     sql: str
     params: Params
     choice: RevisionChoice
-    format: str | None
-    numbers: str | None
+    form: AskedForm
 
 
 class SqlAnswers:
@@ -70,7 +69,7 @@ class SqlAnswers:
         Raises:
             SqlError, ApiError, HubError: said by name.        ClientDisconnected: the caller went first.
         """
-        form = choose_form(request, statement.format, statement.numbers)
+        form = choose_form(request, statement.form)
         pinned = await snapshots_at(self._engine, statement.choice)
         digest = _digest(statement)
         known = self._uses.get(digest)
@@ -82,7 +81,7 @@ class SqlAnswers:
         running = self._run(request, statement, [entry.snapshot for entry in pinned], form)
         try:
             result = await unless_disconnected(request.receive, running)
-        except SqlRejected:
+        except SqlUnknownTable:
             self._check_there(statement, pinned)
             raise
         used = _used(pinned, result.tables)
@@ -138,8 +137,9 @@ class SqlAnswers:
         threads, body = self._answers.threads, partial(_body, result, form)
         made = await (threads.large(request.receive, body) if _is_large(result, form) else threads.small(body))
         if validator is not None:
-            return self._answers.keep(request, validator, made)
-        return self._answers.not_kept(made, _passing(used) | said_of(made.coding))
+            return self._answers.keep(request, validator, made, **form.headers("sql"))
+        passing = {name: value for name, value in form.headers("sql").items() if name != "Accept-Ranges"}
+        return self._answers.not_kept(made, _passing(used) | passing | said_of(made.coding))
 
     def _remember(self, digest: bytes, tables: tuple[str, ...]) -> None:
         self._uses[digest] = tables

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
-from litestar import Controller, MediaType, Response, get
+from litestar import Controller, MediaType, Request, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from api.access.api_keys import SCHEMES
+from api.http.context import RequestContext
 from api.http.problems import catalogue
 from datahub_assets.datasets.registry import DATASETS
 
-SCHEMA_URL: Final = "/schema/openapi.json"
+SCHEMA_URL: Final = "schema/openapi.json"
+"""As the pages name it, and all they load: relative to themselves, so that a proxy may serve them under a path."""
 _LISTED: Final = "\n".join(f"- `{spec.name}`: {spec.title}. {spec.summary}" for spec in DATASETS.values())
 _DESCRIPTION: Final = f"""
 Live data, served from versioned Hugging Face datasets. Every answer names the commit it was computed from in
@@ -28,7 +30,7 @@ Live data, served from versioned Hugging Face datasets. Every answer names the c
 {_LISTED}
 
 Send `Authorization: Bearer <token>` with this server's own token or a Hugging Face token (the button *Authorize* here).
-Errors are problem details (RFC 9457) with a stable `code`; the [catalogue](/errors) lists them.
+Errors are problem details (RFC 9457) with a stable `code`; the [catalogue](errors) lists them.
 """
 _SWAGGER: Final = ("flask_openapi_swagger", "templates/swagger")
 _SCALAR: Final = ("flask_openapi_scalar", "templates/scalar")
@@ -79,16 +81,16 @@ _PAGE: Final = """<!doctype html>
 
 
 def _style(name: str) -> str:
-    return f'<link rel="stylesheet" href="/docs/assets/{name}">'
+    return f'<link rel="stylesheet" href="docs/assets/{name}">'
 
 
 _SWAGGER_PAGE: Final = _PAGE.format(
     head=_style("swagger-ui.css") + _style("page.css"),
-    body='<div id="docs"></div><script src="/docs/assets/swagger-ui.js"></script>',
+    body='<div id="docs"></div><script src="docs/assets/swagger-ui.js"></script>',
 )
 _SCALAR_PAGE: Final = _PAGE.format(
     head=_style("page.css"),
-    body='<div id="docs"></div><script src="/docs/assets/scalar.js"></script>',
+    body='<div id="docs"></div><script src="docs/assets/scalar.js"></script>',
 )
 
 
@@ -114,8 +116,8 @@ _WITH_STYLES: Final = _page_headers(styles=" 'unsafe-inline'")
 """For Scalar, which writes styles of its own into the page."""
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """The schema's frame: who we are, and the bearer scheme."""
+def openapi_config(version: str, *, public_url: str | None = None) -> OpenAPIConfig:
+    """The schema's frame: who we are and where, and the bearer scheme."""
     bearer = SecurityScheme(
         type="http", scheme="bearer", description="this server's own token, or a Hugging Face token"
     )
@@ -124,6 +126,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
         version=version,
         description=_DESCRIPTION,
         path="/schema",
+        servers=[Server(url=public_url or "/")],
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         components=Components(security_schemes={"bearer": bearer, **SCHEMES}),
         tags=[
@@ -145,24 +148,25 @@ class DocsController(Controller):
     include_in_schema = False
 
     @get("/")
-    async def root(self) -> Redirect:
+    async def root(self, request: Request[Any, Any, Any]) -> Redirect:
         """Lead to the documentation."""
-        return Redirect("/docs")
+        public_url = RequestContext.of(request.scope).public_url
+        return Redirect(f"{public_url}/docs" if public_url else "docs")
 
     @get("/docs")
-    async def swagger(self) -> Response[str]:
+    async def swagger(self, request: Request[Any, Any, Any]) -> Response[str] | Redirect:
         """Swagger UI."""
-        return Response(_SWAGGER_PAGE, media_type=MediaType.HTML, headers=_STRICT)
+        return _page(request, _SWAGGER_PAGE, _STRICT)
 
     @get("/scalar")
-    async def scalar(self) -> Response[str]:
+    async def scalar(self, request: Request[Any, Any, Any]) -> Response[str] | Redirect:
         """Scalar."""
-        return Response(_SCALAR_PAGE, media_type=MediaType.HTML, headers=_WITH_STYLES)
+        return _page(request, _SCALAR_PAGE, _WITH_STYLES)
 
     @get("/errors")
-    async def errors(self) -> Response[str]:
+    async def errors(self, request: Request[Any, Any, Any]) -> Response[str] | Redirect:
         """The catalogue of errors, which every problem's `type` points into."""
-        return Response(_errors_page(), media_type=MediaType.HTML, headers=_STRICT)
+        return _page(request, _errors_page(), _STRICT)
 
     @get("/docs/assets/{name:str}", sync_to_thread=True)
     def asset(self, name: FromPath[str]) -> Response[bytes]:
@@ -171,6 +175,14 @@ class DocsController(Controller):
             raise NotFoundException(f"no such asset; there are {', '.join(_ASSETS)}")
         headers = {"Content-Encoding": "gzip", "Cache-Control": "public, max-age=86400"}
         return Response(_asset(name), media_type=_ASSETS[name].media_type, headers=headers)
+
+
+def _page(request: Request[Any, Any, Any], html: str, headers: dict[str, str]) -> Response[str] | Redirect:
+    """The page; what it loads is named relative to its address without a slash at the end."""
+    path = RequestContext.of(request.scope).path  # as it was asked for
+    if path.endswith("/"):
+        return Redirect(f"../{path.strip('/')}")
+    return Response(html, media_type=MediaType.HTML, headers=headers)
 
 
 @lru_cache(maxsize=1)

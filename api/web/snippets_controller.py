@@ -122,6 +122,8 @@ def _endpoints(request: Request[Any, Any, Any]) -> dict[str, Endpoint]:
 
 def _base(request: Request[Any, Any, Any], settings: Settings) -> str:
     """How the caller reaches this server."""
+    if settings.public_url is not None:
+        return settings.public_url
     named = request.headers.get("host", "")
     host = _HOST.fullmatch(named)
     if host is None or int(host[1] or 0) > _LAST_PORT:

@@ -8,7 +8,6 @@ that counts for nothing but its time.
 import json
 import logging
 import subprocess
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -25,6 +24,7 @@ from datahub_assets.datasets.candles.client import fetch_candles
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.settings import Settings
+from datahub_system.clock import now_ms
 
 PAIRS: Final = 430
 LATENCY_S: Final = 0.05
@@ -58,8 +58,8 @@ def measure(effort: Effort) -> list[Row]:
 
 
 def _current_opens() -> dict[str, int]:
-    now_ms = time.time_ns() // 1_000_000
-    return {name: interval(name).floor(now_ms) for name in INTERVALS}
+    at_ms = now_ms()
+    return {name: interval(name).floor(at_ms) for name in INTERVALS}
 
 
 def _ours(there: Upstreams, starts: dict[str, int]) -> float:
@@ -71,7 +71,7 @@ def _ours(there: Upstreams, starts: dict[str, int]) -> float:
         tick_s=settings.tick_s,
         last_open_times={(symbol, name): start for symbol in symbols for name, start in starts.items()},
         rechecks={},  # as many have their turn as in any tick
-        clock=lambda: time.time_ns() // 1_000_000,
+        clock=now_ms,
         log=logging.getLogger("benchmarks.fetch"),
     )
     first = {name: start - interval(name).length_ms for name, start in starts.items()}

@@ -8,7 +8,7 @@ answer_checks           the same of its filters and its endpoint
 taken_names             names no dataset may use
 settings_base           what the settings of one dataset have in common
 binance_settings        what those that ask Binance have in common besides
-node_settings           what those that ask nodes of blockchains have in common besides
+followed_chains         the chains that are followed, and what datasets of them have in common
 ledgers                 which ledgers a dataset has, and what their lines say
 row_bounds              the bounds of rows as expressions
 items                   items of an upstream become rows, or are set aside

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from datahub_assets.datasets.filters import SPELT, Filter
+from datahub_assets.datasets.filters import Filter
 from datahub_assets.datasets.table_checks import NAME, NUMBERS, repeated
 from datahub_assets.datasets.taken_names import COMMON_PARAMETERS, TAKEN_CODES
 from datahub_assets.domain.columns import ColumnKind
@@ -53,7 +53,7 @@ def _filter(spec: "DatasetSpec", one: Filter) -> Iterator[str]:
     kind = spec.column(one.column).kind
     if kind not in _FILTERED:
         yield f"means {one.column!r}, and only texts, lists of them, counts and flags can be filtered by"
-    if one.column == spec.group and (lost := [group for group in spec.groups if SPELT[one.spelling](group) != group]):
+    if one.column == spec.group and (lost := [group for group in spec.groups if one.spelt(group) != group]):
         yield f"spells values {one.spelling}, so that nobody could ask for the groups {', '.join(lost)}"
     if one.words and (kind is not ColumnKind.TEXT or one.many or one.default is not None or one.names_row):
         yield "looks for words, so it must mean a column of kind text, take one value, name no row and have no default"
@@ -82,8 +82,8 @@ def _is_valid(spec: "DatasetSpec", one: Filter, kind: ColumnKind, value: str) ->
     if kind is ColumnKind.COUNT:
         return re.fullmatch(r"-?[0-9]{1,18}", value) is not None
     if one.column == spec.group:
-        return SPELT[one.spelling](value) in spec.groups
-    return SPELT[one.spelling](value) == value
+        return one.spelt(value) in spec.groups
+    return one.spelt(value) == value
 
 
 def _lookup(spec: "DatasetSpec", one: Filter, kind: ColumnKind) -> Iterator[str]:
@@ -92,6 +92,9 @@ def _lookup(spec: "DatasetSpec", one: Filter, kind: ColumnKind) -> Iterator[str]
         yield "looks up newest rows, which `newest` must rank (NewestOfEach)"
     if (one.newest or one.names_row) and kind is not ColumnKind.TEXT:
         yield "names rows or series, so it must mean a column of kind text"
+    odd = [name for name in one.mistaken_for if name not in spec.column_names]
+    if odd or (one.mistaken_for and not is_of_each(spec)):
+        yield f"is mistaken for {', '.join(one.mistaken_for)}, which must be columns of newest rows (NewestOfEach)"
     if one.unknown is None:
         return
     if one.column not in {spec.series, spec.group} and not one.newest:

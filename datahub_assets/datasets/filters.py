@@ -14,10 +14,22 @@ class Spelling(StrEnum):
     LOWER = "lower"
 
 
+def in_capitals(text: str) -> str:
+    """A text in capital letters; as it is where it could not be had back from them, as `ı` and `ß`."""
+    capitals = text.upper()
+    return capitals if capitals.lower() == text.lower() else text
+
+
+def in_small_letters(text: str) -> str:
+    """A text in small letters; as it is where it could not be had back from them, as `İ`."""
+    small = text.lower()
+    return small if small.upper() == text.upper() else text
+
+
 SPELT: Final[Mapping[Spelling, Callable[[str], str]]] = {
     Spelling.EXACT: str,
-    Spelling.UPPER: str.upper,
-    Spelling.LOWER: str.lower,
+    Spelling.UPPER: in_capitals,
+    Spelling.LOWER: in_small_letters,
 }
 """Makes a value one of a column that is so spelt."""
 
@@ -45,11 +57,14 @@ class Filter:
         required: whether a caller must give one.
         default: the value of a caller who gives none.
         spelling: how the column spells its values.
+        separators: characters that callers may write between the parts of a value, and the column does not: `BTC/USDT`.
         newest: the value is looked up among the newest rows of all series, and the largest of those that have it is
             meant (of a dataset whose `newest` is NewestOfEach). Such a filter and one of the series itself each add
             series to the choice; all other filters narrow it.
         names_row: the column is what rows go by, so that the parameter `symbol` of coverage and stream means it too.
         words: the value is words, all of which must stand in the text, in any order and case.
+        mistaken_for: columns whose values callers may give instead; of such a one the value that is meant is suggested.
+            (Of a dataset whose `newest` is NewestOfEach.)
         unknown: what is told of a value that no row has (of a series or the group only, whose values are all known);
             None where such a value has an empty answer.
     """
@@ -62,7 +77,13 @@ class Filter:
     required: bool = False
     default: str | None = None
     spelling: Spelling = Spelling.EXACT
+    separators: str = ""
     newest: bool = False
     names_row: bool = False
     words: bool = False
+    mistaken_for: tuple[str, ...] = ()
     unknown: Unknown | None = None
+
+    def spelt(self, value: str) -> str:
+        """A value that a caller gave, as the column spells it."""
+        return SPELT[self.spelling]("".join(letter for letter in value if letter not in self.separators))

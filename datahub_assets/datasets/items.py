@@ -13,8 +13,19 @@ from datahub_assets.domain.times import YEAR_1_MS, YEAR_9999_MS
 ReadRow = Callable[[Mapping[str, object], int], dict[str, object]]
 """Reads the columns of a row from an item, given the time of fetching; raises BadField for what it cannot use."""
 
+Placed = Callable[[Mapping[str, object]], int | None]
+"""Gives the place of an item in its series, as gaps are counted."""
 
-def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, named: str, now_ms: int) -> Checked:
+
+def check_items(
+    spec: DatasetSpec,
+    items: Iterable[object],
+    read: ReadRow,
+    *,
+    named: str,
+    now_ms: int,
+    placed: Placed | None = None,
+) -> Checked:
     """Sort items into rows and rejected ones; each ends in one of the two, whatever it holds.
 
     An item is rejected for the first field that cannot be used, and where it says nothing of the key, of the time or of
@@ -28,6 +39,7 @@ def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, na
             gives none.
         named: the field of an item that says what it is of, for people who look at the rejected ones.
         now_ms: the time of fetching, epoch milliseconds UTC; becomes `ingested_at`.
+        placed: gives the place of an item in its series, for a dataset with gaps; None where it says none.
     """
     rows: dict[tuple[object, ...], dict[str, object]] = {}
     rejected: list[Rejected] = []
@@ -39,7 +51,8 @@ def check_items(spec: DatasetSpec, items: Iterable[object], read: ReadRow, *, na
             _see_that_it_is_placed(spec, row)
         except BadField as reason:
             subject = item.get(named) if isinstance(item, Mapping) else None
-            rejected.append(fields.rejected(spec, subject=subject, reason=reason, raw=item))
+            at = placed(item) if placed is not None and isinstance(item, Mapping) else None
+            rejected.append(fields.rejected(spec, subject=subject, reason=reason, raw=item, at_ms=at))
         else:
             rows[tuple(row[name] for name in spec.key)] = row
     return Checked(frame_of(spec, list(rows.values())), tuple(rejected))

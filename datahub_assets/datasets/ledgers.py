@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from datahub_assets.datasets.spec import DatasetSpec, Series
+from datahub_assets.datasets.spec import DatasetSpec, NumberGapRule, Series
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.gaps import Cause, GridGap
 from datahub_assets.domain.history import SourceLine
@@ -17,12 +17,14 @@ from datahub_assets.domain.tables import FETCHED
 GAPS: Final = "gaps"
 CORRECTIONS: Final = "corrections"
 SOURCES: Final = "sources"
+_NUMBER_GAPS: Final = "number_gaps"
+"""Table of the cache for gaps by number, whose key is another one than that of gaps by time."""
 
 _GAP_COLUMNS: Final = (
     Column(DATASET, ColumnKind.TEXT, "the dataset the line is about"),
     Column("series", ColumnKind.TEXT, "the series, as JSON: its columns and their values"),
-    Column("first_time", ColumnKind.TIME, "time of the first missing row, UTC"),
-    Column("last_time", ColumnKind.TIME, "time of the last missing row, UTC"),
+    Column("first_time", ColumnKind.TIME, "time of the first missing row, UTC; null where rows go by number"),
+    Column("last_time", ColumnKind.TIME, "time of the last missing row, UTC; null where rows go by number"),
     Column("missing", ColumnKind.COUNT, "how many rows are missing"),
     Column(
         "cause",
@@ -35,6 +37,8 @@ _GAP_COLUMNS: Final = (
     Column("asks", ColumnKind.COUNT, "how often upstream was asked for it"),
     Column("healed_at", ColumnKind.TIME, "when the rows arrived after all, UTC; null while they are missing"),
     Column("updated_at", ColumnKind.TIME, "when this line last changed, UTC"),
+    Column("first_number", ColumnKind.COUNT, "number of the first missing row; null where rows go by time"),
+    Column("last_number", ColumnKind.COUNT, "number of the last missing row; null where rows go by time"),
 )
 _CORRECTION_COLUMNS: Final = (
     Column(DATASET, ColumnKind.TEXT, "the dataset the line is about"),
@@ -68,7 +72,7 @@ def gaps_of(spec: DatasetSpec) -> LedgerSpec | None:
     """The ledger of a dataset's gaps; None where it keeps none."""
     if spec.gaps is None:
         return None
-    noun = spec.gaps.noun
+    noun, by_number = spec.gaps.noun, isinstance(spec.gaps, NumberGapRule)
     return LedgerSpec(
         name=GAPS,
         dataset=spec.name,
@@ -76,24 +80,39 @@ def gaps_of(spec: DatasetSpec) -> LedgerSpec | None:
         summary=f"{noun.capitalize()} that should exist between the first and the last one of a series, and do not (or "
         "did not).",
         columns=_GAP_COLUMNS,
-        key=(DATASET, "series", "first_time"),
+        key=(DATASET, "series", gap_places_of(spec)[0]),
         latest="updated_at",
+        cache_table=_NUMBER_GAPS if by_number else None,
         upgrade=spec.gaps.upgrade,
-        remember=_remembered_causes,
+        remember=_remembered_by_number if by_number else _remembered_by_time,
     )
 
 
-def _remembered_causes(lines: pl.DataFrame) -> pl.DataFrame:
+def gap_places_of(spec: DatasetSpec) -> tuple[str, str]:
+    """The columns of the ledger of gaps that say which rows of this dataset are missing: the first and the last."""
+    kind = "number" if isinstance(spec.gaps, NumberGapRule) else "time"
+    return f"first_{kind}", f"last_{kind}"
+
+
+def _remembered_by_time(lines: pl.DataFrame) -> pl.DataFrame:
+    return _remembered_causes(lines, "first_time", "last_time")
+
+
+def _remembered_by_number(lines: pl.DataFrame) -> pl.DataFrame:
+    return _remembered_causes(lines, "first_number", "last_number")
+
+
+def _remembered_causes(lines: pl.DataFrame, first_place: str, last_place: str) -> pl.DataFrame:
     """Lines of gaps, each key's earlier ones before the later: of the same gap, a cause known once stays known.
 
     The same: the earlier line tells of all its rows, and was open still when the later one saw it. So two installations
     that write one ledger, of which one has asked upstream and the other has not, do not undo each other's knowledge.
     """
-    key, known = [DATASET, "series", "first_time"], pl.col("cause") != Cause.NOT_FETCHED
+    key, known = [DATASET, "series", first_place], pl.col("cause") != Cause.NOT_FETCHED
     if not lines.select(key).is_duplicated().any():
         return lines
     told = ("cause", "asked_at", "asks")
-    last, healed = pl.col("last_time"), pl.col("healed_at").fill_null(pl.datetime(9999, 1, 1, time_zone="UTC"))
+    last, healed = pl.col(last_place), pl.col("healed_at").fill_null(pl.datetime(9999, 1, 1, time_zone="UTC"))
     named = {**{name: pl.col(name) for name in told}, "last": last, "healed": healed}
     earlier = {f"earlier_{name}": pl.when(known).then(value).forward_fill().over(key) for name, value in named.items()}
     same = (pl.col("earlier_last") >= last) & (pl.col("earlier_healed") >= pl.col("first_seen"))
@@ -187,12 +206,14 @@ def gap_line(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:
     """A gap as a line of the ledger."""
     if spec.gaps is None:
         raise ValueError(f"{spec.name} keeps no gaps")
+    first, last = gap_places_of(spec)
     return {
         DATASET: spec.name,
         "series": series_text(spec, series),
-        "first_time": gap.first_time,
-        "last_time": gap.last_time,
-        "missing": gap.missing(spec.gaps.step_ms(series)),
+        **dict.fromkeys(("first_time", "last_time", "first_number", "last_number")),
+        first: gap.first_time,
+        last: gap.last_time,
+        "missing": gap.missing(spec.gaps.step(series)),
         "cause": str(gap.cause),
         "first_seen": gap.first_seen,
         "asked_at": gap.asked_at,
@@ -202,11 +223,12 @@ def gap_line(spec: DatasetSpec, series: Series, gap: GridGap) -> dict[str, Any]:
     }
 
 
-def gap_of(line: Mapping[str, Any]) -> GridGap:
+def gap_of(spec: DatasetSpec, line: Mapping[str, Any]) -> GridGap:
     """What a line of the ledger says; its times are epoch ms."""
+    first, last = gap_places_of(spec)
     return GridGap(
-        line["first_time"],
-        line["last_time"],
+        line[first],
+        line[last],
         Cause(line["cause"]),
         first_seen=line["first_seen"],
         updated_at=line["updated_at"],

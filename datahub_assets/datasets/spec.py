@@ -67,6 +67,28 @@ class GapRule:
     noun: str
     upgrade: Upgrade | None = None
 
+    def step(self, series: Series) -> int:
+        """The length of a step of a series, in ms."""
+        return self.step_ms(series)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberGapRule:
+    """Each series has a row for every number, from its first row to its last final one; what is not there is a gap.
+
+    Attributes:
+        column: the column of the key that counts up.        noun: what one missing row is called, in the plural.
+    """
+
+    column: str
+    noun: str
+    upgrade: Upgrade | None = None
+
+    def step(self, series: Series) -> int:
+        """From one row to the next."""
+        del series
+        return 1
+
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRule:
@@ -151,6 +173,7 @@ class DatasetSpec(TableSpec):
         rules: what must hold for a row besides the bounds of its columns.
         stamped_at_begin: rows are stamped with the begin of the time they cover, so that the newest one is old by
             nature: the commit's age counts instead.
+        ahead_ms: so far ahead of this machine's clock a row may be stamped.
         retention_ms: published rows older than this leave the local cache.
         stale_warn_ms, stale_fail_ms: age of the newest row that deserves a warning, a failure.
         tick_s: least seconds between two ticks of its chain; the longer of this and the setting counts.
@@ -174,12 +197,13 @@ class DatasetSpec(TableSpec):
     default_columns: tuple[str, ...] = ()
     default_limit: int = 100
     newest: NewestRows | NewestOfEach = field(default_factory=NewestRows)
-    gaps: GapRule | None = None
+    gaps: GapRule | NumberGapRule | None = None
     corrections: CorrectionRule | None = None
     history: History | None = None
     looks_up: tuple[str, ...] = ()
     rules: tuple[RowRule, ...] = ()
     stamped_at_begin: bool = False
+    ahead_ms: int = 5 * MINUTE_MS
     retention_ms: int
     stale_warn_ms: int = 3 * MINUTE_MS
     stale_fail_ms: int = 10 * MINUTE_MS
@@ -199,6 +223,12 @@ class DatasetSpec(TableSpec):
         """Whether it has the newest row of each series, and these columns of texts in it."""
         kinds = {self.by_name[name].kind if name in self.by_name else None for name in columns}
         return kinds == {ColumnKind.TEXT} and bool(self.series) and set(self.key) == {*self.series_columns, self.time}
+
+    def gap_places(self) -> "pl.Expr":
+        """Where each row stands in its series, as gaps are counted: its number, or its time in epoch milliseconds."""
+        import polars as pl  # noqa: PLC0415 - specs are loaded by commands that should not wait for it
+
+        return pl.col(self.gaps.column) if isinstance(self.gaps, NumberGapRule) else self.time_ms()
 
     @cached_property
     def shown_columns(self) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from datahub_assets.datasets import answer_checks, table_checks
 from datahub_assets.datasets.settings_base import DatasetSettings, variables_of
+from datahub_assets.domain.columns import ColumnKind
 from datahub_assets.domain.errors import DatasetInvalid
 from datahub_assets.domain.times import DAY_MS
 
 if TYPE_CHECKING:
-    from datahub_assets.datasets.spec import DatasetSpec
+    from datahub_assets.datasets.spec import DatasetSpec, GapRule
 
 _REPO: Final = re.compile(r"(?!.*(?:--|\.\.|\.git$))[a-z0-9](?:[a-z0-9._-]{0,94}[a-z0-9])?")
 _TERMS: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
@@ -57,10 +58,13 @@ def _texts(spec: "DatasetSpec") -> Iterator[str]:
 def _ages(spec: "DatasetSpec") -> Iterator[str]:
     if not 0 < spec.stale_warn_ms < spec.stale_fail_ms:
         yield "stale_warn_ms must be above 0, and stale_fail_ms longer than it"
-    if max(spec.stale_fail_ms, spec.retention_ms, 1000 * max(spec.tick_s, spec.publish_interval_s)) > _LONGEST_MS:
-        yield "stale_fail_ms, retention_ms, tick_s and publish_interval_s must be shorter than a hundred years"
-    if min(spec.tick_s, spec.publish_interval_s) < 0:
-        yield "tick_s and publish_interval_s must be 0 or more"
+    seconds = max(spec.tick_s, spec.publish_interval_s)
+    if max(spec.stale_fail_ms, spec.retention_ms, spec.ahead_ms, 1000 * seconds) > _LONGEST_MS:
+        yield (
+            "stale_fail_ms, retention_ms, ahead_ms, tick_s and publish_interval_s must be shorter than a hundred years"
+        )
+    if min(spec.ahead_ms, spec.tick_s, spec.publish_interval_s) < 0:
+        yield "ahead_ms, tick_s and publish_interval_s must be 0 or more"
 
 
 def _ledgers(spec: "DatasetSpec") -> Iterator[str]:
@@ -70,12 +74,28 @@ def _ledgers(spec: "DatasetSpec") -> Iterator[str]:
         return
     if not spec.gaps.noun.strip():
         yield "gaps must say what the missing rows are called"
+    if hasattr(spec.gaps, "column"):
+        yield from _number_gaps(spec, spec.gaps.column)
+    else:
+        yield from _time_gaps(spec, spec.gaps)
+
+
+def _number_gaps(spec: "DatasetSpec", column: str) -> Iterator[str]:
+    counts = column in spec.by_name and spec.column(column).kind is ColumnKind.COUNT
+    if spec.series is None or spec.final is None or set(spec.key) != {*spec.series_columns, column} or not counts:
+        yield (
+            "gaps by number are of series that have a final row for every number: series, final, and no more in the "
+            f"key than the series and {column!r}, a column of whole numbers"
+        )
+
+
+def _time_gaps(spec: "DatasetSpec", rule: "GapRule") -> Iterator[str]:
     if spec.series is None or spec.final is None or spec.time not in spec.key:
         yield "gaps are of series that have a final row at each step of time: series, final, and time in the key"
         return
     series = tuple(str(spec.column(name).example) for name in spec.series_columns)
     try:
-        step_ms = spec.gaps.step_ms(series)
+        step_ms = rule.step_ms(series)
     except Exception as error:  # noqa: BLE001 - somebody else's function
         yield f"the gap rule fails for the series {' '.join(series)}: {type(error).__name__}: {error}"
     else:

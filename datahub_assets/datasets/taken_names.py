@@ -15,6 +15,7 @@ TAKEN_GROUPS: Final = frozenset({"live", "default", "gaps", "corrections", "sour
 COMMON_PARAMETERS: Final = frozenset(
     {
         *("start", "end", "limit", "order", "cursor", "columns", "format", "numbers", "revision", "as_of", "max_age"),
+        *("spreadsheet", "delimiter"),
         *("dataset", "from", "to", "from_as_of", "to_as_of", "last_event_id"),
     }
 )
@@ -26,7 +27,7 @@ TAKEN_COLUMNS: Final = frozenset({"id", "version", "commit_id", "rowid", "oid"})
 TAKEN_TABLES: Final = frozenset(
     {
         *("versions", "notes", "quarantine", "series", "commits", "remote", "remote_files", "file_forms", "hub_facts"),
-        *("sealed_files", "sealed_keys", "gaps", "corrections", "rechecks"),
+        *("sealed_files", "sealed_keys", "gaps", "number_gaps", "corrections", "rechecks"),
     }
 )
 """Of cache tables: the tables the cache has besides those of the datasets."""

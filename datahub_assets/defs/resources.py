@@ -3,7 +3,6 @@
 A plain object on purpose: the fields of a ConfigurableResource show in Dagster's UI, and tokens must not.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,9 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.account import hub_of
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.worker_status import WorkerStatusFile
+from datahub_system.clock import now_ms
 
 KEY = "datahub"
-
-
-def now_ms() -> int:
-    """This machine's time, epoch milliseconds UTC."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

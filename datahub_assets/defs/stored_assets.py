@@ -7,6 +7,7 @@ import dagster as dg
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.defs import chain, metadata
 from datahub_assets.defs.error_mapping import raised_for_dagster
+from datahub_assets.defs.history.history_sources import source_of
 from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.times import DAY_MS, datetime_iso
 from datahub_assets.stores.cache import quarantine
@@ -74,12 +75,12 @@ def _tell_losses(spec: DatasetSpec, drained: Drained, forgotten: quarantine.Drop
 
 
 def hub_asset(spec: DatasetSpec) -> dg.AssetsDefinition:
-    """`hf_dataset/…`: brings what waits to the Hub in one commit."""
+    """`hf_dataset/…`: brings what waits to the Hub in one commit, rows of the cache and months of history."""
 
     @chain.chain_asset(
         spec,
         key=chain.hub_key(spec),
-        deps=[chain.cache_key(spec)],
+        deps=[chain.cache_key(spec), *([chain.history_key(spec)] if source_of(spec) is not None else [])],
         description=f"{spec.summary} The dataset on the Hub that clients read.",
         kinds={"huggingface", "parquet"},
     )

@@ -60,9 +60,27 @@ class Month:
         return self.next.start_ms
 
     @property
+    def span(self) -> "TimeRange":
+        """All of it."""
+        return TimeRange(self.start_ms, self.end_ms - 1)
+
+    @property
+    def previous(self) -> "Month":
+        """The month before it."""
+        return Month.at(self.start_ms - 1)
+
+    @property
     def next(self) -> "Month":
         """The month after it."""
         return Month(self.year + self.month // _MONTHS, self.month % _MONTHS + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A time, both ends included (epoch ms)."""
+
+    first_ms: int
+    last_ms: int
 
 
 def months(first: Month, last: Month) -> Iterator[Month]:
@@ -87,6 +105,11 @@ class Verdict(StrEnum):
     """Its content is not what the source's own checksum says, or the source has no checksum for it."""
     DISAGREES = "disagrees"
     """It could be read, and another source that counts more says otherwise; what that one says was taken."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self in (Verdict.COMPLETE, Verdict.NO_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,8 @@ class SeriesMonth:
         gaps: what is missing between the first and the last row, and why.
         corrections: lines of the ledger of corrections, where two sources disagreed; the later value is the one taken.
         done: whether there is nothing more to be had: asking again would bring the same.
+        undecided: times without a row of which the source does not say that there is none: it could not be asked, or
+            the row it has failed its check. One that somebody else has may be right.
     """
 
     series: Series
@@ -131,6 +156,7 @@ class SeriesMonth:
     gaps: tuple[GridGap, ...]
     corrections: "pl.DataFrame | None"
     done: bool
+    undecided: tuple[TimeRange, ...] = ()
 
 
 class HistorySource(Protocol):
@@ -142,6 +168,10 @@ class HistorySource(Protocol):
         Raises:
             SourceError: the source could not be asked.        ValueError: one of the wanted is not known: which one.
         """
+        ...
+
+    def at_once(self, group: str) -> int:
+        """How many series of a group are best fetched at once: their answers wait in memory."""
         ...
 
     def fetch(self, series: Series, month: Month) -> SeriesMonth:

@@ -24,9 +24,10 @@ class LedgerSpec:
     """A side table of a dataset: one parquet file outside `data/`, or several; a config of its own on the card.
 
     Attributes:
-        name: config on the card, SQL table of the API, table of the cache; the same for all datasets.
+        name: config on the card and SQL table of the API; the same for all datasets.
         dataset: whose lines these are.
         path: its file in the repo; of a ledger in parts the pattern of its files, with a `*` in place of each name.
+        cache_table: table of the cache; None: it has the ledger's name.
         key: columns that identify a line.        latest: of two lines with one key, the later by this column counts.
         upgrade: turns lines as an earlier version wrote them into lines of this form; None where there was none.
         remember: given all lines with their keys' earlier versions before them, gives them with what a later one does
@@ -40,6 +41,7 @@ class LedgerSpec:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     latest: str
+    cache_table: str | None = None
     upgrade: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     remember: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
@@ -70,7 +72,7 @@ class LedgerSpec:
         return self.upgrade is not None and DATASET not in set(columns)
 
     def today(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """Lines of this dataset in today's form, whichever version of the project wrote them.
+        """Lines of this dataset in today's form, whichever version of the project wrote them: nulls in later columns.
 
         Times are of any unit, or epoch milliseconds.
 
@@ -79,6 +81,8 @@ class LedgerSpec:
         """
         if self.upgrade is not None and self.is_earlier(lines.columns):
             lines = self.upgrade(lines)
+        absent = [column for column in self.columns if column.name not in {*lines.columns, *self.key}]
+        lines = lines.with_columns(pl.lit(None, dtype=column.kind.polars).alias(column.name) for column in absent)
         moments = [column.name for column in self.columns if column.kind is ColumnKind.TIME]
         lines = lines.with_columns(pl.col(moments).cast(pl.Datetime("ms", "UTC")))  # no ledger has finer ones
         return lines.select(self.column_names).cast(pl.Schema(self.polars_schema()))

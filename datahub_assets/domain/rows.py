@@ -22,7 +22,7 @@ class Rejected:
     Attributes:
         subject: what it was about; of a dataset with gaps its series, the values joined by a space.
         reason: why it failed.        raw: what upstream sent, JSON text.
-        at_ms: the time it would have had, epoch ms; None where it does not say.
+        at_ms: the time it would have had, epoch ms, or its number where gaps go by number; None where it does not say.
     """
 
     dataset: str
@@ -54,6 +54,11 @@ def frame_of(spec: TableSpec | LedgerSpec, rows: Sequence[Mapping[str, Any]]) ->
 def from_epoch_ms(values: pl.Expr) -> pl.Expr:
     """Integers that are epoch milliseconds as values of a column of times."""
     return values.cast(EPOCH_MS).cast(ColumnKind.TIME.polars)
+
+
+def in_epoch_ms(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with their times as integers, epoch milliseconds: as JSON, SQLite and the functions of gaps take them."""
+    return rows.with_columns(pl.selectors.datetime().dt.epoch("ms"))
 
 
 def merge(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 """Units of time in milliseconds, and times as epoch milliseconds, `datetime` and text. All are UTC."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final, overload
 
@@ -25,13 +26,24 @@ def epoch_ms(time: datetime) -> int:
     return (time.replace(tzinfo=time.tzinfo or UTC) - EPOCH) // MILLISECOND
 
 
+_LEAP_SECOND: Final = re.compile(r"(?<=[0-9]{2}:[0-5][0-9]:)60(?![0-9])|(?<=T[0-9]{2}[0-5][0-9])60(?![0-9])")
+_MIDNIGHT_AFTER: Final = re.compile(r"(?<=[T ])24(?=(?::?00(?::?00(?:[.,]0+)?)?)?(?:Z|[+-][0-9:]+)?$)")
+"""The hour 24, which ISO 8601 allows at the very end of a day."""
+
+
 def iso_to_ms(text: str) -> int:
     """The epoch millisecond an ISO 8601 time lies in; one without an offset is UTC.
+
+    Letters may be small, as RFC 3339 allows (5.6); a leap second 60 is the second after 59, as POSIX counts; and hour
+    24 is the next day's beginning, as ISO 8601 has it.
 
     Raises:
         ValueError: it is no such time.
     """
-    return epoch_ms(datetime.fromisoformat(text))
+    text = text.upper()
+    plain, leap_seconds = _LEAP_SECOND.subn("59", text)
+    plain, ended_days = _MIDNIGHT_AFTER.subn("00", plain)
+    return epoch_ms(datetime.fromisoformat(plain)) + leap_seconds * SECOND_MS + ended_days * DAY_MS
 
 
 @overload

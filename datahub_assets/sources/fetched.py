@@ -52,3 +52,11 @@ def report_warnings(warnings: Iterable[str], *, log: logging.Logger) -> None:
     """A line for each, marked as what does not pass by itself."""
     for warning in warnings:
         log.warning("%s", warning, extra={"stands": True})
+
+
+def report_failed(failed: Mapping[tuple[str, ...], SourceError], *, log: logging.Logger) -> None:
+    """One line per thing that could not be fetched, the first few of them."""
+    for named, error in list(failed.items())[:_LINES_LIMIT]:
+        log.warning("%s: %s", " ".join(named), error)
+    if len(failed) > _LINES_LIMIT:
+        log.warning("%d more could not be fetched", len(failed) - _LINES_LIMIT)

@@ -4,11 +4,11 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from datahub_system.clock import now_ms
 from localhub.errors import conflict
 from localhub.names import check_namespace
 from localhub.store.disk.secretfile import secret_in
@@ -70,8 +70,7 @@ def add_token(con: sqlite3.Connection, *, name: str, user: str, role: Role) -> s
     if con.execute("SELECT 1 FROM tokens WHERE user = ? AND name = ?", (user, name)).fetchone():
         raise conflict(f"There is a token '{name}' already")
     token = new_token()
-    now_ms = time.time_ns() // 1_000_000
-    con.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)", (digest(token), user, name, role, now_ms))
+    con.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)", (digest(token), user, name, role, now_ms()))
     return token
 
 

@@ -7,10 +7,10 @@ and ref.
 import hashlib
 import json
 import sqlite3
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from datahub_system.clock import now_ms
 from localhub.errors import bad_request, entry_not_found
 from localhub.names import shown
 from localhub.store import trees
@@ -108,7 +108,7 @@ def add(
     if not words.title.strip():
         raise bad_request("The commit needs a summary")
     effective = trees.effective(con, line, changes)
-    created_ms = time.time_ns() // 1_000_000
+    created_ms = now_ms()
     identity = {
         "repo": repo.public_id,
         "line": line,

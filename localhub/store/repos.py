@@ -2,9 +2,9 @@
 
 import secrets
 import sqlite3
-import time
 from dataclasses import dataclass
 
+from datahub_system.clock import now_ms
 from localhub.names import check_kind, check_name
 
 
@@ -42,7 +42,7 @@ def create(con: sqlite3.Connection, *, kind: str, namespace: str, name: str, pri
     )
     con.execute(
         "INSERT INTO repos (public_id, kind, namespace, name, private, created_ms) VALUES (?, ?, ?, ?, ?, ?)",
-        (secrets.token_hex(12), kind, namespace, name, private, time.time_ns() // 1_000_000),
+        (secrets.token_hex(12), kind, namespace, name, private, now_ms()),
     )
     return _by_current_name(con, kind=kind, namespace=namespace, name=name)
 

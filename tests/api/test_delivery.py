@@ -47,7 +47,7 @@ def front() -> Front:
     """The front over two large answers, and a third that is hot."""
     cache = ResponseCache(1 << 30)
     cache.put(CachedAnswer(etag=b'"1"', body=LARGE, headers={"ETag": '"1"'}, media_type="application/octet-stream"))
-    cache.remember(("/hot", b"", b"*/*", b"identity"), Repeatable(b'"1"', SERVED, "a" * 40, True, "/hot"))
+    cache.remember(("/hot", b"", b"*/*", b"identity", b""), Repeatable(b'"1"', SERVED, "a" * 40, True, "/hot"))
     authenticator = Authenticator(owner_token=lambda: TOKEN, whoami=lambda _: Account("nobody", ()))
     admission = Admission(authenticator, RateLimiter(0))
     return Front(Litestar([whole, chunks]), admission=admission, cache=cache, metrics=Metrics())

@@ -16,7 +16,7 @@ ASSETS = {
     "hf_dataset/crypto_market_data": ("market_prices", ["sqlite_cache/cached_market_data"]),
     "ohlc_candles": ("ohlc_candles", []),
     "sqlite_cache/cached_ohlc": ("ohlc_candles", ["ohlc_candles"]),
-    "hf_dataset/crypto_ohlc_data": ("ohlc_candles", ["sqlite_cache/cached_ohlc"]),
+    "hf_dataset/crypto_ohlc_data": ("ohlc_candles", ["ohlc_candles_history", "sqlite_cache/cached_ohlc"]),
     "ohlc_candles_history": ("ohlc_candles", []),
 }
 TWO = {"DATAHUB_DATASETS": "market,ohlc"}

@@ -1,5 +1,6 @@
 """What must hold for rows before they are published, and how long an error is worth waiting for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -118,6 +119,14 @@ def test_a_group_without_files_is_named() -> None:
 
 def test_five_minutes_ahead_is_still_fine() -> None:
     assert broken(MARKET, frame(MARKET, {**PRICE, "timestamp": NOW_MS + 300_000})) == {}
+
+
+def test_a_dataset_says_how_far_ahead_is_fine() -> None:
+    spec = replace(RECEIPTS, ahead_ms=7_200_000)
+    (rule,) = (one for one in rules.of(spec) if one.name == "not_ahead")
+    assert rule.description == "No row is stamped more than 120 minutes ahead."
+    late, later = (frame(spec, {**RECEIPT, "stamped_at": NOW_MS + 7_200_000 + more}) for more in (0, 1))
+    assert (broken(spec, late), list(broken(spec, later))) == ({}, ["not_ahead"])
 
 
 def test_a_key_that_comes_twice_is_named() -> None:

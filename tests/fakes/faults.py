@@ -40,6 +40,12 @@ def server_error(status: int = 503) -> Breakage:
     return lambda answer: replace(answer, status=status, body=b"upstream error", content_type="text/plain")
 
 
+def rate_limited(retry_after_s: float | None = 7) -> Breakage:
+    """429, with the pause that is asked for or without."""
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return lambda answer: replace(answer, status=429, body=b"slow down", content_type="text/plain", headers=headers)
+
+
 def truncated(share: float = 0.5) -> Breakage:
     """The connection closes after this share of the promised body."""
     return lambda answer: replace(answer, sent_bytes=int(len(answer.body) * share))
@@ -74,8 +80,10 @@ def body(text: str, *, status: int = 200, headers: Mapping[str, str] | None = No
 
 COMMON: Final[dict[str, Callable[..., Breakage]]] = {
     fault.__name__: fault
-    for fault in (html, firewall, region_blocked, server_error, truncated, cut_json, dropped, hanging, slow, body)
-}
+    for fault in (
+        html, firewall, region_blocked, server_error, rate_limited, truncated, cut_json, dropped, hanging, slow, body,
+    )
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -95,9 +103,13 @@ class _Planned:
 
 @dataclass(slots=True)
 class FaultPlan:
-    """Which of the next requests fail and how; the earliest plan that fits a request is used up first."""
+    """Which of the next requests fail and how; the earliest plan that fits a request is used up first.
+
+    `used` counts the requests that failed so.
+    """
 
     kinds: Mapping[str, Callable[..., Breakage]]
+    used: int = 0
     _planned: list[_Planned] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
@@ -123,4 +135,5 @@ class FaultPlan:
             if planned is None:
                 return None
             planned.left -= 1
+            self.used += 1
             return planned.breakage

@@ -1,5 +1,6 @@
 """A fake host of feeds: RSS 2.0 or Atom by path, with validators for conditional requests, and any bytes on command."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
@@ -49,8 +50,11 @@ class FakeFeeds(Upstream):
         self.feeds: dict[str, _Feed] = {}
 
     def own_faults(self) -> Mapping[str, Callable[..., Breakage]]:
-        """429 with a pause, and another address."""
-        return {"rate_limited": _rate_limited, "moved": _moved}
+        """Another address, and bytes that are no feed or one that cannot be used."""
+        return {
+            "moved": _moved, "doctype": _doctype, "bomb": _bomb, "huge": _huge, "wrong_encoding": _wrong_encoding,
+            "undated": _undated, "unlinked": _unlinked,
+        }  # fmt: skip
 
     def publish(self, path: str, stories: list[Story], *, atom: bool = False) -> None:
         """The feed at this path has these items from now on."""
@@ -77,12 +81,37 @@ class FakeFeeds(Upstream):
         return Answer(200, body, content_type="application/xml", headers=headers)
 
 
-def _rate_limited(retry_after_s: int = 300) -> Breakage:
-    return lambda answer: replace(answer, status=429, body=b"slow down", headers={"Retry-After": str(retry_after_s)})
-
-
 def _moved(location: str) -> Breakage:
     return lambda answer: replace(answer, status=301, body=b"", headers={"Location": location})
+
+
+def _other(answer: Answer, body: bytes) -> Answer:
+    """Another version of the feed than the one its validators name: they are left out."""
+    return replace(answer, status=200, body=body, headers={})
+
+
+def _doctype() -> Breakage:
+    return lambda answer: _other(answer, answer.body.replace(b"?>", b'?><!DOCTYPE rss SYSTEM "file:///etc/passwd">', 1))
+
+
+def _bomb() -> Breakage:
+    return lambda answer: _other(answer, BOMB.encode())
+
+
+def _huge(size: int = 50 << 20) -> Breakage:
+    return lambda answer: _other(answer, answer.body + b" " * size)
+
+
+def _wrong_encoding() -> Breakage:
+    return lambda answer: _other(answer, answer.body.replace(b"<title>", b"<title>caf\xe9 ", 1))
+
+
+def _undated() -> Breakage:
+    return lambda answer: _other(answer, re.sub(rb"<(pubDate|updated)>[^<]*<", rb"<\1>Sep 25<", answer.body))
+
+
+def _unlinked() -> Breakage:
+    return lambda answer: _other(answer, re.sub(rb"https?://press", b"javascript:press", answer.body))
 
 
 def _rss(stories: list[Story]) -> str:

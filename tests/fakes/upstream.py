@@ -15,7 +15,10 @@ DOOR: Final = "/_control/"
 
 
 class Upstream(LoopbackServer):
-    """A fake service. Subclasses answer in `route`, add their own faults, and name what the door may command."""
+    """A fake service. Subclasses answer in `route`, add their own faults, and name what the door may command.
+
+    `listener` hears each request with the answer that was given, broken ones as they were broken.
+    """
 
     commands: tuple[str, ...] = (
         "fail", "recover", "set_latency", "set_clock", "advance_clock", "counts", "requested", "forget_requests",
@@ -27,6 +30,7 @@ class Upstream(LoopbackServer):
         self.latency_s = latency_s
         self.requests: list[Request] = []
         self.faults = FaultPlan({**COMMON, **self.own_faults()})
+        self.listener: Callable[[Request, Answer], None] | None = None
 
     def own_faults(self) -> Mapping[str, Callable[..., Breakage]]:
         """Faults that only this service has."""
@@ -86,7 +90,10 @@ class Upstream(LoopbackServer):
         self.requests.append(request)
         breakage = self.faults.breakage(request)
         answer = self.route(request).later(self.latency_s).dated(self.clock.now_ms())
-        return answer if breakage is None else breakage(answer)
+        given = answer if breakage is None else breakage(answer)
+        if self.listener is not None:
+            self.listener(request, given)
+        return given
 
     def _command(self, name: str, body: bytes) -> Answer:
         if name not in self.commands:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,16 @@ import pytest
 from localhub.testing import HubServer
 from tests.faults import chain
 from tests.faults.matrix_report import COMBINATION
-from tests.faults.witness import Versions
-from tests.faults.world import MINUTE_MS, SCENES, World, all_succeeded, installation, keep_landings
+from tests.faults.subjects import GROUPS
+from tests.faults.world import (
+    MINUTE_MS,
+    SCENES,
+    AnswersHeard,
+    World,
+    all_succeeded,
+    installation,
+    keep_landings,
+)
 
 OpenWorld = Callable[..., World]
 Settle = Callable[[World], None]
@@ -31,21 +40,31 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield ephemeral
 
 
+Seed = tuple[Path, AnswersHeard]
+
+
 @pytest.fixture(scope="session")
 def seeded(
     tmp_path_factory: pytest.TempPathFactory, hub_server: HubServer, instance: dg.DagsterInstance
-) -> tuple[Path, dict[str, Versions]]:
-    """A home that has run for three ticks, with its journal, and all that upstream had said by then."""
-    folder = tmp_path_factory.mktemp("seeded")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        installation(folder, hub_server, instance=instance, now_ms=SCENES["first"]) as world,
-    ):
-        keep_landings(patch, world.journal)
-        for _ in range(3):
-            assert all_succeeded(world.light_tick())
-            world.clock.advance(MINUTE_MS)
-        return folder, {name: world.served(name) for name in ("market", "ohlc")}
+) -> Callable[[str], Seed]:
+    """A home of a group that has run for three ticks, with its journal, and all that upstreams had said by then."""
+
+    @cache
+    def seed(group: str) -> Seed:
+        folder = tmp_path_factory.mktemp(f"seeded-{group}")
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            installation(
+                folder, hub_server, instance=instance, now_ms=SCENES["first"], datasets=GROUPS[group]
+            ) as world,
+        ):
+            keep_landings(patch, world.journal)
+            for _ in range(3):
+                assert all_succeeded(world.light_tick())
+                world.clock.advance(MINUTE_MS)
+            return folder, world.heard
+
+    return seed
 
 
 @pytest.fixture
@@ -59,18 +78,20 @@ def open_world(
     """A world in the state before one of the `SCENES`, with all waiting taken out."""
     with ExitStack() as stack:
 
-        def enter(scene: str, *, hurry: dict[str, Any] | None = None) -> World:
-            said: dict[str, Versions] = {}
+        def enter(scene: str, *, group: str = "prices", hurry: dict[str, Any] | None = None) -> World:
+            heard: AnswersHeard = {}
             folder = tmp_path / f"world {len(list(tmp_path.glob('world *')))}"
             if scene == "first":
                 folder.mkdir()
             else:
-                seed, said = request.getfixturevalue("seeded")
+                seed, heard = request.getfixturevalue("seeded")(group)
                 shutil.copytree(seed, folder)
-            world = stack.enter_context(installation(folder, hub_server, instance=instance, now_ms=SCENES[scene]))
-            world.said_before = said
+            world = stack.enter_context(
+                installation(folder, hub_server, instance=instance, now_ms=SCENES[scene], datasets=GROUPS[group])
+            )
+            world.heard.update({name: list(answers) for name, answers in heard.items()})
             if scene == "roll":
-                world.heal_gap()
+                world.change()
             keep_landings(monkeypatch, world.journal)
             chain.hurried(monkeypatch, world.clock, **(hurry or {}))
             return world

@@ -14,11 +14,12 @@ import polars as pl
 import pyarrow.parquet as pq
 import yaml
 
-from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
+from datahub_assets.domain.rows import in_epoch_ms
+from datahub_assets.domain.tables import ByRange, ByTime, Period
 
 Rows = dict[tuple[object, ...], tuple[object, ...]]
-"""By key, whole rows; times in epoch ms."""
+"""By key, whole rows; times in epoch ms, lists as tuples."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +61,40 @@ class Commit:
 
 
 def keyed(spec: DatasetSpec, frame: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], tuple[object, ...]]]:
-    """(key, whole row) of each row, times in epoch ms."""
-    plain = frame.with_columns(pl.selectors.datetime().dt.epoch("ms"))
-    return zip(plain.select(spec.key).rows(), plain.rows(), strict=True)
+    """(key, whole row) of each row, times in epoch ms, lists as tuples."""
+    plain = in_epoch_ms(frame)
+    rows = plain.rows()
+    if any(isinstance(kind, pl.List) for kind in plain.dtypes):
+        rows = [tuple(tuple(value) if isinstance(value, list) else value for value in row) for row in rows]
+    return zip(plain.select(spec.key).rows(), rows, strict=True)
 
 
 def place(spec: DatasetSpec, row: dict[str, Any], *, window_start: int) -> str:
     """Where the design says a row lies; a folder (ending in /) where any file of it will do."""
-    moment: datetime = row["timestamp"]
+    moment: datetime = row[spec.time]
     begin = datetime.fromtimestamp(window_start / 1000, UTC)
     day = begin.replace(hour=0)
-    if spec is MARKET:
+    folder = "data/" if spec.group is None else f"data/{row[spec.group]}/"
+    if spec.final is not None and not row[spec.final]:
+        return f"{folder}open.parquet"
+    if spec.partitioning == ByTime(Period.DAY) or isinstance(spec.partitioning, ByRange):
         if moment >= begin:
-            return "data/live/"
-        return f"data/hours/{moment:%Y-%m-%dT%H}.parquet" if moment >= day else f"data/{moment:%Y-%m-%d}.parquet"
-    folder = f"data/{row['interval']}"
-    if not row["closed"]:
-        return f"{folder}/open.parquet"
+            return f"{folder}live/"
+        return (
+            f"{folder}hours/{moment:%Y-%m-%dT%H}.parquet" if moment >= day else f"{folder}{_sealed(spec, row)}.parquet"
+        )
     if moment >= day:
-        return f"{folder}/today.parquet"
+        return f"{folder}today.parquet"
     this_month = moment >= day.replace(day=1)
-    return f"{folder}/days/{moment:%Y-%m-%d}.parquet" if this_month else f"{folder}/{moment:%Y-%m}.parquet"
+    return f"{folder}days/{moment:%Y-%m-%d}.parquet" if this_month else f"{folder}{moment:%Y-%m}.parquet"
+
+
+def _sealed(spec: DatasetSpec, row: dict[str, Any]) -> str:
+    """The name of the file of a day, or of a range of numbers."""
+    if not isinstance(spec.partitioning, ByRange):
+        return f"{row[spec.time]:%Y-%m-%d}"
+    number, size = row[spec.partitioning.column], spec.partitioning.size
+    return f"{number - number % size:012d}-{number - number % size + size - 1:012d}"
 
 
 _READ: dict[str, pl.DataFrame] = {}

@@ -3,6 +3,7 @@
 What happens at a point is the caller's; the product has no switches for this.
 """
 
+import json
 import os
 import re
 import sqlite3
@@ -106,21 +107,24 @@ class Observer:
 
         async def begin(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
             answer = await real_begin(transport, request)
-            reached(f"first byte of {_asked(request.url)}")
+            reached(f"first byte of {_asked(request)}")
             return answer
 
         async def read(answer: httpx.Response, **options: Any) -> AsyncIterator[bytes]:
             async for part in real_read(answer, **options):
                 yield part
-            reached(f"last byte of {_asked(answer.request.url)}")
+            reached(f"last byte of {_asked(answer.request)}")
 
         self._patch.setattr(httpx2.Client, "send", send)
         self._patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", begin)
         self._patch.setattr(httpx.Response, "aiter_bytes", read)
 
 
-def _asked(url: httpx.URL) -> str:
-    return url.path.rsplit("/", 1)[-1]
+def _asked(request: httpx.Request) -> str:
+    """What is asked for: the last word of the path, or the method that is called."""
+    if request.method == "POST":
+        return str(json.loads(request.content)["method"])
+    return next(word for word in reversed(request.url.path.split("/")) if word[:1].isalpha())
 
 
 def _named(action: str, path: Path) -> str | None:

@@ -1,11 +1,13 @@
 """The comparison notices what it is there for: a tool that finds nothing must be shown to find something."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 
 import polars as pl
 import pytest
 
+from datahub_assets.datasets.ledgers import corrections_of
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.stores.hub import layout
 from tests.faults.conftest import OpenWorld
@@ -73,3 +75,71 @@ def test_a_row_that_waits(world: World) -> None:
         database.execute("UPDATE cached_market_data SET commit_id = NULL WHERE id = 1")
         database.commit()
     assert [line for line in world.findings().wrong if "have no commit" in line]
+
+
+def settled(open_world: OpenWorld, group: str) -> World:
+    world = open_world("roll", group=group)
+    assert all_succeeded(world.light_tick())
+    assert world.findings().clean
+    return world
+
+
+def rewrite(world: World, name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    """Somebody commits the largest file of a dataset with this change."""
+    spec = world.spec(name)
+    with HubView(world.hub.url) as view:
+        frames = view.commit(spec, world.history(name)[-1]).frames
+    path = max(frames, key=lambda path: frames[path].height)
+    world.hub.commit(f"local/{spec.repo_name}", {path: layout.write(spec, change(frames[path]))})
+
+
+@pytest.mark.slow
+def test_a_hole_in_a_chain(open_world: OpenWorld) -> None:
+    world = settled(open_world, "chains")
+    rewrite(world, "blocks", lambda rows: rows[1:])
+    assert [line for line in world.findings().lost if "upstream has them" in line]
+
+
+@pytest.mark.slow
+def test_a_block_that_was_replaced_and_is_back(open_world: OpenWorld) -> None:
+    world = open_world("roll", group="chains")
+    with HubView(world.hub.url) as view:
+        rows = view.commit(world.spec("blocks"), world.history("blocks")[-1]).rows(world.spec("blocks"))
+    old = {row[1]: row[3] for row in rows.values() if row[0] == "ethereum"}
+    assert all_succeeded(world.light_tick())
+    rewrite(
+        world,
+        "blocks",
+        lambda rows: rows.with_columns(hash=pl.col("number").replace_strict(old, default=pl.col("hash"))),
+    )
+    findings = world.findings()
+    assert [line for line in findings.wrong if "other values than upstream" in line]
+    assert [line for line in findings.wrong if "corrections not told" in line]
+
+
+@pytest.mark.slow
+def test_the_same_said_twice_of_a_pair(open_world: OpenWorld) -> None:
+    world = settled(open_world, "listings")
+    later = pl.col("changed_at") + pl.duration(seconds=1)
+    rewrite(
+        world,
+        "listings",
+        lambda rows: pl.concat([rows, rows.with_columns(changed_at=later)]).sort("symbol", "changed_at"),
+    )
+    assert [line for line in world.findings().doubled if "the same said twice" in line]
+
+
+@pytest.mark.slow
+def test_news_first_seen_anew(open_world: OpenWorld) -> None:
+    world = settled(open_world, "news")
+    rewrite(world, "news", lambda rows: rows.with_columns(pl.col("first_seen_at") + pl.duration(seconds=1)))
+    assert [line for line in world.findings().wrong if "which stays" in line]
+
+
+@pytest.mark.slow
+def test_a_correction_nobody_is_told_of(open_world: OpenWorld) -> None:
+    world = settled(open_world, "news")
+    ledger = corrections_of(world.spec("news"))
+    assert ledger is not None
+    world.hub.commit(f"local/{world.spec('news').repo_name}", {ledger.path: layout.write(ledger, ledger.merge([]))})
+    assert [line for line in world.findings().wrong if "corrections not told" in line]

@@ -10,12 +10,12 @@ import pytest
 from localhub.faults import Faults
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.matrix import combinations
+from tests.faults.subjects import SUBJECTS
 from tests.faults.world import World
 
 BOUND_S = 60.0
 HANGS_S = 1.5
 """How long a Hub that hangs does so; requests are given up after a third of it here."""
-REPOS = {"market": "crypto-market-data", "ohlc": "crypto-ohlc-data"}
 STEPS = {
     "whoami": "GET /api/whoami-v2",
     "head": "GET /api/datasets/local/{repo}/revision/",
@@ -61,55 +61,67 @@ COMMIT_FAULTS: dict[str, Order] = {
 
 
 class Case(NamedTuple):
-    """A fault that meets a request of a chain's publish, once or all through the tick."""
+    """A fault that meets a request of the publish of a dataset in a group, once or all through the tick."""
 
-    chain: str
+    group: str
+    dataset: str
     step: str
     fault: str
     lasting: str
 
 
 QUICK = [
-    Case("market", "commit", "500 after it landed", "tick"),
-    Case("ohlc", "commit", "412 by another writer", "once"),
-    Case("ohlc", "commit", "429", "tick"),
-    Case("ohlc", "lfs upload", "dropped after", "tick"),
-    Case("ohlc", "tree", "hanging", "tick"),
+    Case("prices", "market", "commit", "500 after it landed", "tick"),
+    Case("prices", "ohlc", "commit", "412 by another writer", "once"),
+    Case("prices", "ohlc", "commit", "429", "tick"),
+    Case("prices", "ohlc", "lfs upload", "dropped after", "tick"),
+    Case("prices", "ohlc", "tree", "hanging", "tick"),
+    Case("news", "news", "sealed file", "503", "tick"),
+    Case("chains", "network", "commit", "503 after it landed", "tick"),
 ]
+PUBLISHED = (
+    *(("prices", "market"), ("prices", "ohlc"), ("listings", "listings"), ("news", "news")),
+    *(("chains", "blocks"), ("chains", "network")),
+)
+"""Each dataset once, with the group it is published in."""
 
 
 def cases() -> list[Case]:
-    """Every fault of every step, of either chain, once and lasting, where that step is taken."""
+    """Every fault of every step, of each dataset, once and lasting, where that step is taken."""
     steps = [(step, fault) for step in STEPS for fault in {**FAULTS, **(COMMIT_FAULTS if step == "commit" else {})}]
     return [
-        Case(chain, step, fault, lasting)
-        for chain in REPOS
+        Case(group, name, step, fault, lasting)
+        for group, name in PUBLISHED
         for step, fault in steps
         for lasting in ("once", "tick")
-        if not (step == "sealed file" and chain == "market")  # prices of a new day have no sealed file to merge into
+        if step != "sealed file" or SUBJECTS[name].has_sealed
     ]
 
 
 @pytest.mark.parametrize("case", combinations(cases(), quick=QUICK))
 def test_a_fault_of_the_hub(open_world: OpenWorld, settle: Settle, case: Case) -> None:
-    world = open_world("first" if case.step in CREATING else "roll", hurry={"request_s": HANGS_S / 3})
-    pattern = STEPS[case.step].format(repo=re.escape(REPOS[case.chain]))
-    if "/local/" not in pattern and case.chain == "ohlc":
-        world.chains.run_job(world.spec("market"))  # so that the other chain's requests are over
-        world.forget_account()
+    scene = "first" if case.step in CREATING else "roll"
+    world = open_world(scene, group=case.group, hurry={"request_s": HANGS_S / 3})
+    spec = world.spec(case.dataset)
+    pattern = STEPS[case.step].format(repo=re.escape(spec.repo_name))
+    if "/local/" not in pattern:
+        for other in world.datasets[: world.datasets.index(case.dataset)]:  # so that their requests are over
+            world.chains.run_job(world.spec(other))
+            world.forget_account()
     {**FAULTS, **COMMIT_FAULTS}[case.fault](world.hub.faults, pattern, 1 if case.lasting == "once" else 1000)
     world.hub.faults.seen.clear()
     began = time.monotonic()
-    world.chains.run_job(world.spec(case.chain))
+    world.chains.run_job(spec)
     assert time.monotonic() - began < BOUND_S
     assert any(re.search(pattern, request) for request in world.hub.faults.seen), "the fault met no request"
     settle(world)
 
 
 @pytest.mark.parametrize("ticks", [1, pytest.param(12, marks=pytest.mark.slow)])
-def test_a_hub_that_is_down(open_world: OpenWorld, settle: Settle, ticks: int) -> None:
+@pytest.mark.parametrize("group", ["prices", pytest.param("chains", marks=pytest.mark.slow)])
+def test_a_hub_that_is_down(open_world: OpenWorld, settle: Settle, group: str, ticks: int) -> None:
     """Rows wait, through the roll of hour and day if need be, and then go out in one commit a dataset."""
-    world = open_world("plain")
+    world = open_world("plain", group=group)
     before = commits(world)
     world.hub.stop()
     for _ in range(ticks):
@@ -117,8 +129,8 @@ def test_a_hub_that_is_down(open_world: OpenWorld, settle: Settle, ticks: int) -
         assert not any(outcome.success for outcome in world.light_tick().values())
     world.hub.start()
     settle(world)
-    assert {name: count - before[name] for name, count in commits(world).items()} == {"market": 1, "ohlc": 1}
+    assert {name: count - before[name] for name, count in commits(world).items()} == dict.fromkeys(world.datasets, 1)
 
 
 def commits(world: World) -> dict[str, int]:
-    return {name: len(world.history(name)) for name in REPOS}
+    return {name: len(world.history(name)) for name in world.datasets}

@@ -10,7 +10,8 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from tests.faults.conftest import OpenWorld
 from tests.faults.hubview import HubView
-from tests.faults.world import HISTORY, World, all_succeeded
+from tests.faults.subjects.candles import HISTORY
+from tests.faults.world import World, all_succeeded
 
 HOUR_MS = 3_600_000
 

@@ -1,38 +1,24 @@
 """Every way an upstream was seen to fail, at every request a tick makes of it: the next good tick catches up."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import pytest
 
-from tests.fakes.upstream import Upstream
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.matrix import combinations
-from tests.faults.world import MINUTE_MS, REASKED, SYMBOLS, World
+from tests.faults.subjects import GROUPS, SUBJECTS
+from tests.faults.subjects.candles import SYMBOLS
+from tests.faults.subjects.subject import Step
+from tests.faults.world import MINUTE_MS
 
 BOUND_S = 30.0
 """A tick that asks an upstream that hangs must end long before; the silence allowed is cut to half a second here."""
 
-
-@dataclass(frozen=True)
-class Step:
-    """The requests a fault meets."""
-
-    upstream: Callable[[World], Upstream]
-    path: str
-    where: Mapping[str, str] = field(default_factory=dict)
-
-
-STEPS = {
-    "prices": Step(lambda world: world.coingecko, "/coins/markets"),
-    "exchange time": Step(lambda world: world.binance, "/time"),
-    "all candles": Step(lambda world: world.binance, "/klines"),
-    "candles of a series": Step(lambda world: world.binance, "/klines", {"symbol": SYMBOLS[0], "interval": "1h"}),
-    "gap": Step(lambda world: world.binance, "/klines", REASKED),
-}
-COMMON: dict[str, tuple[str, dict[str, Any]]] = {
+Fault = tuple[str, dict[str, Any]]
+"""A fault of a fake and its details."""
+COMMON: Final[dict[str, Fault]] = {
     "429 with Retry-After": ("rate_limited", {"retry_after_s": 7}),
     "429 for minutes": ("rate_limited", {"retry_after_s": 119}),
     "429 without": ("rate_limited", {"retry_after_s": None}),
@@ -54,19 +40,42 @@ COMMON: dict[str, tuple[str, dict[str, Any]]] = {
     "NaN alone": ("body", {"text": "NaN"}),
     "list of junk": ("body", {"text": '["\u00ff", 1, null, {}, []]'}),
 }
-OWN: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "prices": {"500 as its own": ("internal_error", {}), "404": ("not_found", {})},
-    "exchange time": {"clock far ahead": ("body", {"text": '{"serverTime": 9999999999999}'})},
-}
-BANS: dict[str, tuple[str, dict[str, Any]]] = {
+_BANS: Final[dict[str, Fault]] = {
     "418 with Retry-After": ("banned", {"ban_ms": 120_000}),
     "418 without": ("banned", {"ban_ms": 90_000, "retry_after": False}),
 }
+OF_UPSTREAM: Final[dict[str, dict[str, Fault]]] = {
+    "coingecko": {"500 as its own": ("internal_error", {}), "404": ("not_found", {})},
+    "binance": _BANS,
+    "feeds": {
+        "DOCTYPE": ("doctype", {}),
+        "entity bomb": ("bomb", {}),
+        "50 MB": ("huge", {}),
+        "wrong encoding": ("wrong_encoding", {}),
+        "undated items": ("undated", {}),
+        "links that are none": ("unlinked", {}),
+        "404": ("html", {"status": 404}),
+        "moved to another host": ("moved", {"location": "https://elsewhere.example/rss"}),
+    },
+    "ethereum": {
+        "error within 200": ("rpc_error", {}),
+        "busy within 200": ("rpc_error", {"code": -32005, "message": "limit exceeded"}),
+        "refused as a batch": ("rpc_error", {"code": -32600, "message": "batches are refused"}),
+        "no such method": ("rpc_error", {"code": -32601, "message": "the method does not exist"}),
+        "nothing": ("null_result", {}),
+        "answer to another call": ("other_call", {}),
+    },
+    "bitcoin": {"404": ("html", {"status": 404}), "text": ("body", {"text": "Block not found", "status": 404})},
+}
+"""Faults that only one upstream has."""
+OF_STEP: Final[dict[str, dict[str, Fault]]] = {
+    "exchange time": {"clock far ahead": ("body", {"text": '{"serverTime": 9999999999999}'})},
+}
 
 
-def faults_of(step: str) -> dict[str, tuple[str, dict[str, Any]]]:
-    bans = {} if step == "prices" else BANS
-    return {**COMMON, **OWN.get(step, {}), **bans}
+def faults_of(name: str, step: Step) -> Mapping[str, Fault]:
+    """All faults that a step may meet."""
+    return {**COMMON, **OF_UPSTREAM.get(step.upstream, {}), **OF_STEP.get(name, {})}
 
 
 TAKEN_FOR_AN_ANSWER = ("empty list", "list of junk")
@@ -74,47 +83,56 @@ TAKEN_FOR_AN_ANSWER = ("empty list", "list of junk")
 
 
 class Case(NamedTuple):
-    """A fault that meets a step of the tick of a scene, once or all through the tick."""
+    """A fault that meets a step of the tick of a group in a scene, once or all through the tick."""
 
+    group: str
     scene: str
     step: str
     fault: str
     lasting: str
 
 
+STEPS = {
+    group: {step: at for name in names for step, at in SUBJECTS[name].steps.items()} for group, names in GROUPS.items()
+}
 QUICK = [
-    Case("roll", "prices", "429 with Retry-After", "tick"),
-    Case("roll", "prices", "truncated body", "once"),
-    Case("roll", "all candles", "418 with Retry-After", "tick"),
-    Case("roll", "candles of a series", "hanging", "tick"),
-    Case("roll", "gap", "cut JSON", "tick"),
+    Case("prices", "roll", "prices", "429 with Retry-After", "tick"),
+    Case("prices", "roll", "prices", "truncated body", "once"),
+    Case("prices", "roll", "all candles", "418 with Retry-After", "tick"),
+    Case("prices", "roll", "candles of a series", "hanging", "tick"),
+    Case("prices", "roll", "gap", "cut JSON", "tick"),
+    Case("listings", "roll", "pairs", "truncated body", "tick"),
+    Case("news", "roll", "a feed", "entity bomb", "tick"),
+    Case("chains", "roll", "blocks of Ethereum", "error within 200", "tick"),
 ]
 CASES = [
-    *(
-        Case("roll", step, fault, lasting)
-        for step in STEPS
-        for fault in faults_of(step)
-        for lasting in ("once", "tick")
-    ),
-    *(Case("first", step, fault, "tick") for step in ("prices", "all candles") for fault in faults_of(step)),
+    Case(group, scene, step, fault, lasting)
+    for group, steps in STEPS.items()
+    for step, at in steps.items()
+    for scene, lasting in (("roll", "once"), ("roll", "tick"), ("first", "tick"))
+    if not (scene == "first" and (step in {"gap", "candles of a series"} or (group, step) == ("news", "prices")))
+    for fault in faults_of(step, at)
 ]
 
 
 @pytest.mark.parametrize("case", combinations(CASES, quick=QUICK))
 def test_a_fault_of_upstream(open_world: OpenWorld, settle: Settle, case: Case) -> None:
-    world = open_world(case.scene, hurry={"silence_s": 0.5})
-    kind, details = faults_of(case.step)[case.fault]
+    world = open_world(case.scene, group=case.group, hurry={"silence_s": 0.5})
+    step = STEPS[case.group][case.step]
+    kind, details = faults_of(case.step, step)[case.fault]
     if kind == "banned":
         length_ms = details["ban_ms"]
         details = {name: value for name, value in details.items() if name != "ban_ms"}
         details["until_ms"] = world.clock.now_ms() + length_ms
-    step = STEPS[case.step]
     times = 1 if case.lasting == "once" else None
-    step.upstream(world).fail(kind, times=times, path=step.path, where=step.where, **details)
+    upstream = world.upstreams[step.upstream]
+    upstream.fail(kind, times=times, path=step.path, where=step.where, **details)
     began = time.monotonic()
     outcomes = world.tick()
     assert time.monotonic() - began < BOUND_S
-    assert outcomes["ohlc" if case.step == "prices" else "market"].success, "the other chain's upstream is well"
+    assert upstream.faults.used, "the fault met no request"
+    for name, outcome in outcomes.items():
+        assert outcome.success or case.step in SUBJECTS[name].steps, f"{name} does not ask that"
     if case.fault in TAKEN_FOR_AN_ANSWER and case.step in {"gap", "all candles"}:
         world.health()
         world.clock.advance(61 * MINUTE_MS)
@@ -125,7 +143,7 @@ def test_a_fault_of_upstream(open_world: OpenWorld, settle: Settle, case: Case) 
 @pytest.mark.parametrize("step", ["prices", "all candles"])
 def test_an_upstream_that_refuses_connections(open_world: OpenWorld, settle: Settle, step: str) -> None:
     world = open_world("roll")
-    upstream = STEPS[step].upstream(world)
+    upstream = world.upstreams[STEPS["prices"][step].upstream]
     upstream.stop()
     outcomes = world.tick()
     assert [name for name, outcome in outcomes.items() if not outcome.success] == (

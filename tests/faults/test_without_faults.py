@@ -5,14 +5,19 @@ import pytest
 from datahub_assets.datasets.candles.spec import OHLC
 from tests.faults.conftest import OpenWorld, Settle
 from tests.faults.hubview import HubView
-from tests.faults.world import GAP_MS, all_succeeded
+from tests.faults.subjects import GROUPS
+from tests.faults.subjects.candles import GAP_MS
+from tests.faults.world import all_succeeded
 
 
 @pytest.mark.parametrize(
     "scene", ["first", pytest.param("plain", marks=pytest.mark.slow), pytest.param("roll", marks=pytest.mark.slow)]
 )
-def test_without_a_fault_everything_agrees(open_world: OpenWorld, settle: Settle, scene: str) -> None:
-    world = open_world(scene)
+@pytest.mark.parametrize(
+    "group", [group if group == "prices" else pytest.param(group, marks=pytest.mark.slow) for group in GROUPS]
+)
+def test_without_a_fault_everything_agrees(open_world: OpenWorld, settle: Settle, group: str, scene: str) -> None:
+    world = open_world(scene, group=group)
     assert all_succeeded(world.tick())
     settle(world)
 

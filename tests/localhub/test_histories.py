@@ -256,7 +256,7 @@ def test_histories(hub: HubServer, examples: int, steps: int) -> None:
     run(Histories, hub, examples=examples, steps=steps)
 
 
-@pytest.mark.parametrize(("examples", "steps"), [(4, 10), pytest.param(40, 25, marks=LONG)])
+@pytest.mark.parametrize(("examples", "steps"), [(3, 8), pytest.param(40, 25, marks=LONG)])
 def test_histories_with_kills(tmp_path: Path, examples: int, steps: int) -> None:
     with HubProcess(tmp_path / "hub") as hub:
         run(KilledHistories, hub, examples=examples, steps=steps)

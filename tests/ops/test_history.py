@@ -121,6 +121,30 @@ def test_rows_that_are_gone_or_other_ones_are_found(past: Past) -> None:
         assert told in verified.output
 
 
+def test_rows_the_source_does_not_have_are_found(past: Past) -> None:
+    past.datahub("fill", "--from", "2024-12", "--to", "2024-12")
+    path, head = "data/1h/2024-12.parquet", past.hub.head(OHLC)
+    good = layout.read(OHLC, past.hub.read(OHLC, path, revision=head), name=path)
+    odd = good.tail(1).with_columns(pl.col("timestamp") - pl.duration(minutes=30))
+    more = layout.write(OHLC, pl.concat([good, odd]).sort(OHLC.file_order))
+    past.hub.commit(OHLC, writes={path: more}, deletes=[], message="bend", parent=head)
+    verified = past.datahub("verify", "--sample", "0")
+    assert verified.exit_code == 1
+    assert (
+        "ETHUSDT 1h 2024-12: 1 published rows are none of the source (the first of 2024-12-31T22:30" in verified.output
+    )
+
+
+def test_a_row_the_source_cannot_decide_on_is_no_fault(past: Past) -> None:
+    past.datahub("fill", "--from", "2024-12", "--to", "2024-12")
+    noon_ms = MONTHS[0].start_ms + 12 * 3_600_000
+    past.archive.spoil("BTCUSDT-1h-2024-12.zip", "hole", start_ms=noon_ms, end_ms=noon_ms + 3_600_000)
+    past.archive.remove("BTCUSDT-1h-2024-12-01.zip")
+    past.archive.forget_pair("BTCUSDT")
+    verified = past.datahub("verify", "--sample", "9", DATAHUB_SYMBOLS="ETHUSDT")
+    assert verified.exit_code == 0, verified.output
+
+
 def test_a_bad_file_is_told_and_what_can_be_had_lands(past: Past) -> None:
     past.archive.spoil("BTCUSDT-1h-2024-12.zip", "checksum_missing")
     filled = past.datahub("fill", "--from", "2024-12", "--to", "2024-12")

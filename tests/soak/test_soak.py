@@ -75,8 +75,8 @@ def check(world: World, weather: Weather, *, every: int) -> Commits:
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_three_hours_over_a_new_year(tmp_path: Path, hub_server: HubServer, seed: int) -> None:
-    with simulated(tmp_path, hub_server, start="2025-12-31T22:20:05", hours=3, seed=seed) as (world, weather):
+def test_two_hours_over_a_new_year(tmp_path: Path, hub_server: HubServer, seed: int) -> None:
+    with simulated(tmp_path, hub_server, start="2025-12-31T22:50:05", hours=2, seed=seed) as (world, weather):
         check(world, weather, every=5)
 
 

@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.faults.world import SYMBOLS, World
+from tests.faults.subjects.candles import SYMBOLS
+from tests.faults.world import World
 
 HOUR_MS = 3_600_000
 _UPSTREAM_KINDS = (

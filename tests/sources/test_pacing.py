@@ -1,6 +1,7 @@
 """When to ask again: back-off, pauses kept by the process, and the weight budget by the exchange's minute."""
 
 import asyncio
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -184,3 +185,72 @@ class TestWeightBudget:
         clock.advance(1_000)
         self.ask(budget, 2)
         assert sleep.waits == [20]
+
+
+class Waits(Exception):
+    """A request may not be made now."""
+
+
+class Exchange:
+    """One limit for all who ask; the counter is told to everybody, each by a budget of its own."""
+
+    def __init__(self, clock: Clock, *, limit: int = 1200) -> None:
+        self.clock, self.limit = clock, limit
+        self.used: dict[int, int] = defaultdict(int)
+        clock.advance(MINUTE_MS - clock.now_ms() % MINUTE_MS)
+
+    def budget(self, *, left_to_live: int | None) -> WeightBudget:
+        async def refuse(_seconds: float) -> None:
+            raise Waits
+
+        made = WeightBudget(
+            "Binance", clock=self.clock.now_ms, sleep=refuse, longest_wait_s=20, left_to_live=left_to_live
+        )
+        made.limit = self.limit
+        return made
+
+    def asked(self, budget: WeightBudget) -> bool:
+        """Whether a request of weight 2 could be made at once."""
+        try:
+            minute = asyncio.run(budget.admit(2))
+        except Waits:
+            return False
+        self.used[minute] += 2
+        budget.settle(minute, weight=2, headers={"x-mbx-used-weight-1m": str(self.used[minute])})
+        return True
+
+
+@pytest.mark.parametrize(("left_to_live", "share"), [(0, 0.95), (300, 0.65), (5000, 0.05)])
+def test_what_can_wait_takes_what_is_not_left_to_others(clock: Clock, left_to_live: int, share: float) -> None:
+    exchange = Exchange(clock)
+    budget = exchange.budget(left_to_live=left_to_live)
+    for _ in range(2):
+        while exchange.asked(budget):
+            pass
+        clock.advance(MINUTE_MS)
+    assert list(exchange.used.values()) == [share * exchange.limit] * 2
+
+
+@pytest.mark.parametrize("second", [1, 29, 58])
+@pytest.mark.parametrize("need", [100, 600])
+def test_live_fetches_find_their_weight_whenever_they_come(clock: Clock, second: int, need: int) -> None:
+    exchange = Exchange(clock)
+    history, live = exchange.budget(left_to_live=need), exchange.budget(left_to_live=None)
+    for _ in range(3):
+        for now_s in range(60):
+            if now_s == second:
+                assert all(exchange.asked(live) for _ in range(need // 2))
+            for _ in range(15):
+                exchange.asked(history)
+            clock.advance(1000)
+    least, most = 0.9 * exchange.limit - need, 0.9 * exchange.limit
+    assert all(least <= used <= most for used in exchange.used.values())
+
+
+def test_what_can_wait_begins_a_minute_after_those_who_wait_too(clock: Clock, sleep: VirtualSleep) -> None:
+    for left_to_live in (None, 0):
+        budget = WeightBudget("Binance", clock=clock.now_ms, sleep=sleep, longest_wait_s=20, left_to_live=left_to_live)
+        clock.advance(MINUTE_MS - clock.now_ms() % MINUTE_MS)
+        TestWeightBudget.ask(budget, 2, told=6000)
+        TestWeightBudget.ask(budget, 2)
+    assert sleep.waits == [60.5, 62.5]

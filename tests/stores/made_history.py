@@ -9,8 +9,10 @@ import polars as pl
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.domain.errors import SourceError
+from datahub_assets.domain.gaps import Cause, GridGap
 from datahub_assets.domain.history import Month, Series, SeriesMonth, SourceLine, Verdict
 from datahub_assets.domain.rows import from_epoch_ms
+from datahub_assets.domain.times import HOUR_MS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.history import base, reports, told_sources, worker
 from tests.stores.world import Site, on_hub
@@ -52,6 +54,7 @@ class MadeHistory:
     Attributes:
         fetched: what was asked for, in order.        errors: by pair, what is raised instead of an answer.
         values: by pair, the level of its prices.        undone: pairs of which more may come.
+        holes: by pair, hours of a month that lack, from the first to the last, and why.
     """
 
     pairs: tuple[str, ...] = PAIRS
@@ -59,6 +62,7 @@ class MadeHistory:
     errors: dict[str, SourceError] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     undone: set[str] = field(default_factory=set)
+    holes: dict[str, tuple[int, int, Cause]] = field(default_factory=dict)
     now_ms: int = 1_764_000_000_000
 
     def series(self, group: str, month: Month, *, wanted: Collection[str] | None, with_delisted: bool) -> list[Series]:
@@ -67,11 +71,20 @@ class MadeHistory:
             raise ValueError(f"no symbol {unknown[0]!r}")
         return [(name, group) for name in self.pairs if not wanted or name in wanted or "all:USDT" in wanted]
 
+    def at_once(self, group: str) -> int:
+        return 3
+
     def fetch(self, series: Series, month: Month) -> SeriesMonth:
         self.fetched.append((series, month))
         if series[0] in self.errors:
             raise self.errors[series[0]]
         rows = month_rows(series, month, fetched_at=self.now_ms, value=self.values.get(series[0], 100.0))
+        gaps: tuple[GridGap, ...] = ()
+        if series[0] in self.holes:
+            first, last, cause = self.holes[series[0]]
+            first_ms, last_ms = month.start_ms + first * HOUR_MS, month.start_ms + last * HOUR_MS
+            rows = rows.filter(~OHLC.time_ms().is_between(first_ms, last_ms))
+            gaps = (GridGap(first_ms, last_ms, cause, first_seen=self.now_ms, updated_at=self.now_ms),)
         done = series[0] not in self.undone
         line = SourceLine(
             series,
@@ -82,11 +95,18 @@ class MadeHistory:
             self.now_ms,
             Verdict.COMPLETE if done else Verdict.SHORT,
         )
-        return SeriesMonth(series, month, rows, (line,), (), (), None, done)
+        return SeriesMonth(series, month, rows, (line,), (), gaps, None, done)
 
 
 def build(
-    site: Site, source: MadeHistory, group: str, month: str, *, now_ms: int, pairs: Iterable[str] | None = None
+    site: Site,
+    source: MadeHistory,
+    group: str,
+    month: str,
+    *,
+    now_ms: int,
+    pairs: Iterable[str] | None = None,
+    most_file_bytes: int = worker.MOST_FILE_BYTES,
 ) -> worker.Built:
     """Build a month of all pairs, or of these, and leave its report for the next publish."""
     found = base.look(OHLC, hub=site.hub, now_ms=now_ms)
@@ -100,6 +120,7 @@ def build(
         home=site.home,
         clock=lambda: now_ms,
         log=site.work(OHLC, cache=None, now_ms=now_ms).log,  # type: ignore[arg-type]  # the log alone is wanted
+        most_file_bytes=most_file_bytes,
     )
     site.home.mkdir(exist_ok=True)
     built = worker.build(work, [(pair, group) for pair in pairs or source.pairs])

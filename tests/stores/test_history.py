@@ -110,36 +110,6 @@ def test_a_month_the_live_chain_still_moves_is_not_built(site: Site) -> None:
         build(site, MadeHistory(), "1h", "2025-11", now_ms=START_MS)
 
 
-def test_files_of_a_longer_period_give_up_their_rows_of_the_month(site: Site) -> None:
-    site.hub.create(OHLC)
-    year = [month_rows(("BBBUSDT", "1h"), Month(2024, number), fetched_at=5) for number in (10, 11, 12)]
-    body = card.render(
-        OHLC,
-        repo_id="x/y",
-        summary=card.Summary(START_MS, 2208, None, None),
-        paths=["data/1h/2024.parquet"],
-        ledgers=[],
-    )
-    site.hub.commit(
-        OHLC,
-        writes={"data/1h/2024.parquet": layout.write(OHLC, pl.concat(year)), card.CARD_PATH: body},
-        deletes=[],
-        message="an earlier layout",
-        parent=site.hub.head(OHLC),
-    )
-    source = MadeHistory()
-    build(site, source, "1h", "2024-11", now_ms=START_MS)
-    site.publish(OHLC, now_ms=START_MS)
-    assert paths_on_hub(OHLC, site.hub) == ["data/1h/2024-11.parquet", "data/1h/2024.parquet"]
-    assert on_hub(OHLC, site.hub).height == (31 + 30 * 3 + 31) * 24
-    for number, month in enumerate(("2024-10", "2024-12"), start=1):
-        build(site, source, "1h", month, now_ms=START_MS)
-        site.publish(OHLC, now_ms=START_MS + number * 60_000)
-    assert paths_on_hub(OHLC, site.hub) == [f"data/1h/2024-{number}.parquet" for number in (10, 11, 12)]
-    assert on_hub(OHLC, site.hub).height == 92 * 3 * 24
-    assert remembered_is_true(site)
-
-
 def test_a_row_that_was_forming_for_ever_is_final_now(site: Site) -> None:
     left = month_rows(("BBBUSDT", "1h"), Month(2025, 10), fetched_at=5).tail(1).with_columns(closed=False)
     site.tick(OHLC, pl.concat([left, candles(START_MS, pairs=1, intervals=["1h"])]), now_ms=START_MS)
@@ -202,6 +172,14 @@ def test_no_commit_carries_more_than_forty_files(site: Site) -> None:
         counts.append(sum(is_placed(OHLC, one.path) or one.path.startswith("sources/") for one in after - before))
     assert (counts, waiting(site)) == ([33, 32], 0)
     assert max(counts) <= carried.MOST_FILES
+
+
+@pytest.mark.parametrize(("most_bytes", "told"), [(10_000, ["2025-10"]), (10_000_000, [])])
+def test_a_file_that_is_too_large_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture, most_bytes: int, told: list[str]
+) -> None:
+    build(site, MadeHistory(), "1h", OCTOBER, now_ms=START_MS, most_file_bytes=most_bytes)
+    assert [one.getMessage()[8:15] for one in caplog.records if "a file should have" in one.getMessage()] == told
 
 
 def test_a_series_that_cannot_be_asked_for_is_left_for_later(site: Site) -> None:

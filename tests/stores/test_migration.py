@@ -11,6 +11,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.gaps import Cause
 from datahub_assets.domain.rechecks import Recheck
+from datahub_assets.domain.rows import in_epoch_ms
 from datahub_assets.domain.times import HOUR_MS, MINUTE_MS
 from datahub_assets.stores.cache import schema
 from datahub_assets.stores.cache.cache import Cache
@@ -44,11 +45,25 @@ def test_gaps_say_the_same_and_wait_for_a_commit(path: Path) -> None:
     with Cache.open(path) as cache:
         waiting = cache.unpublished(GAPS).frame.sort(GAPS.key)
         known = cache.gaps(OHLC).coverages()
-    times = waiting.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+    times = in_epoch_ms(waiting)
+    by_time = (None, None)
     assert times.rows() == [
-        ("ohlc", BTC, OPEN_MS, OPEN_MS + HOUR_MS, 2, "exchange_had_none", SEEN_MS, ASKED_MS, 1, None, ASKED_MS),
-        ("ohlc", BTC, LATER_MS, LATER_MS, 1, "not_fetched", SEEN_MS, None, 0, HEALED_MS, HEALED_MS),
-        ("ohlc", ETH, EARLIER_MS, EARLIER_MS, 1, "not_fetched", SEEN_MS, None, 0, None, SEEN_MS),
+        (
+            "ohlc",
+            BTC,
+            OPEN_MS,
+            OPEN_MS + HOUR_MS,
+            2,
+            "exchange_had_none",
+            SEEN_MS,
+            ASKED_MS,
+            1,
+            None,
+            ASKED_MS,
+            *by_time,
+        ),
+        ("ohlc", BTC, LATER_MS, LATER_MS, 1, "not_fetched", SEEN_MS, None, 0, HEALED_MS, HEALED_MS, *by_time),
+        ("ohlc", ETH, EARLIER_MS, EARLIER_MS, 1, "not_fetched", SEEN_MS, None, 0, None, SEEN_MS, *by_time),
     ]
     assert {series: [gap.cause for gap in coverage.gaps] for series, coverage in known.items()} == {
         ("BTCUSDT", "1h"): [Cause.EXCHANGE_HAD_NONE],

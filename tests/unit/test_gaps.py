@@ -21,6 +21,7 @@ from datahub_assets.domain.gaps import (
     quarantine,
     refused,
     refuted,
+    relearned,
 )
 from datahub_assets.domain.times import HOUR_MS
 
@@ -254,3 +255,46 @@ def test_gaps_of_a_time_before_the_rows_that_are_left_are_never_told_twice(
         found = [slot for gap in coverage.gaps for slot in range(gap.first_time, gap.last_time + STEP, STEP)]
         assert found == [number * STEP for number in sorted(expected)]
         assert all(gap.asks == 3 for gap in coverage.gaps if gap.first_time // STEP in gone)
+
+
+def gap(first: int, last: int, cause: Cause, *, updated_at: int) -> GridGap:
+    return GridGap(first * STEP, last * STEP, cause, first_seen=1, updated_at=updated_at)
+
+
+def in_runs(numbers: set[int]) -> list[tuple[int, int]]:
+    firsts = sorted(number for number in numbers if number - 1 not in numbers)
+    return [(first, next(n for n in range(first, 99) if n + 1 not in numbers)) for first in firsts]
+
+
+CAUSES = st.dictionaries(st.integers(0, 15), st.sampled_from(list(Cause)), max_size=10)
+
+
+@given(CAUSES, st.sets(st.integers(4, 12)), CAUSES)
+def test_a_time_that_is_read_anew_fills_gaps_and_tells_of_others_once(
+    known: dict[int, Cause], there: set[int], told: dict[int, Cause]
+) -> None:
+    told = {number: cause for number, cause in told.items() if 4 <= number <= 12 and number not in there}
+    ours = [
+        gap(first, last, cause, updated_at=50)
+        for cause in Cause
+        for first, last in in_runs({number for number, one in known.items() if one is cause})
+    ]
+    theirs = [
+        gap(first, last, cause, updated_at=40)
+        for cause in Cause
+        for first, last in in_runs({number for number, one in told.items() if one is cause})
+    ]
+    runs = [(first * STEP, last * STEP) for first, last in in_runs(there)]
+    ledger = {one.first_time: one for one in ours}
+    for line in relearned(ours, theirs, runs, step_ms=STEP, now_ms=30):
+        before = ledger.get(line.first_time)
+        assert before is None or line.updated_at > before.updated_at, "of two lines the later counts"
+        ledger[line.first_time] = line
+    left = [one for one in ledger.values() if one.healed_at is None]
+    slots = [slot // STEP for one in left for slot in range(one.first_time, one.last_time + STEP, STEP)]
+    assert sorted(slots) == sorted((known.keys() - there) | told.keys()), "each row that is missing, once"
+    causes = {n: one.cause for one in left for n in range(one.first_time // STEP, one.last_time // STEP + 1)}
+    for number, cause in causes.items():
+        mine = known.get(number, Cause.NOT_FETCHED)
+        assert cause is (told.get(number, mine) if mine is Cause.NOT_FETCHED else mine)
+    assert relearned(left, theirs, runs, step_ms=STEP, now_ms=31) == ()

@@ -14,7 +14,16 @@ from pydantic import BaseModel, Field
 from datahub_assets.datasets.filters import Filter, Spelling, Unknown
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.datasets.settings_base import DatasetSettings, env
-from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, GapRule, History, Licence, NewestOfEach, RowRule
+from datahub_assets.datasets.spec import (
+    CorrectionRule,
+    DatasetSpec,
+    GapRule,
+    History,
+    Licence,
+    NewestOfEach,
+    NumberGapRule,
+    RowRule,
+)
 from datahub_assets.domain.columns import Column
 from datahub_assets.domain.errors import DatasetInvalid
 from datahub_assets.domain.tables import ByRange, ByTime, Period
@@ -171,6 +180,21 @@ def test_ranges_and_ledgers(changes: dict[str, Any], fault: str) -> None:
     assert any(re.search(fault, line) for line in refused(RECEIPTS, **changes))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gaps": NumberGapRule("amount", "receipts")},
+        {"gaps": NumberGapRule("nonsense", "receipts")},
+        {"key": ("register", "number", "stamped_at")},
+        {"final": None},
+    ],
+)
+def test_gaps_by_number(changes: dict[str, Any]) -> None:
+    rule = NumberGapRule("number", "receipts")
+    assert replace(RECEIPTS, gaps=rule).gaps == rule
+    assert any("gaps by number are of series" in line for line in refused(RECEIPTS, **{"gaps": rule, **changes}))
+
+
 def _fails(series: tuple[str, ...]) -> int:
     raise KeyError(series[0])
 
@@ -297,6 +321,7 @@ class Strange(BaseModel):
         ({"stale_warn_ms": 0}, r"stale_warn_ms must be above 0"),
         ({"stale_fail_ms": 3 * MINUTE_MS}, r"stale_fail_ms longer than it"),
         ({"publish_interval_s": -1}, r"publish_interval_s must be 0 or more"),
+        ({"ahead_ms": -1}, r"ahead_ms, tick_s and publish_interval_s must be 0 or more"),
         ({"tick_s": -1}, r"tick_s and publish_interval_s must be 0 or more"),
         (
             {"filters": (Filter(parameter="q", column="number", doc="x", words=True, many=False),)},

@@ -1,6 +1,5 @@
 """Endpoints of Binance's spot API, answered from the Hub's candles."""
 
-import time
 from typing import Any, Final
 
 import msgspec
@@ -12,17 +11,17 @@ from litestar.params import FromPath
 
 from api.caching.answers import Answer
 from api.caching.descriptions import DESCRIBE
-from api.caching.revisions import snapshot_at
 from api.dropin.binance.errors import binance_answer, binance_problems
-from api.dropin.binance.exchange_info import PairsQuery, ask_pairs, describe_pairs, exchange_info
+from api.dropin.binance.exchange_info import PairsQuery, ask_pairs, describe_pairs, exchange_info, pairs_at
 from api.dropin.binance.klines import ask_klines
+from api.dropin.binance.time_units import TimeUnit, ask_time_unit
 from api.dropin.queries import DropInQuery, describe_drop_in
 from api.engine.engine import Engine
 from api.http.openapi import CONDITIONAL
 from api.http.parameters import choose_revision
 from api.http.reading import ANYTHING, known_parameters_only
-from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.settings import Settings
+from datahub_system.clock import now_ms
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _SERVED: Final = ("ping", "time", "exchangeInfo", "klines")
@@ -37,7 +36,7 @@ _KLINES: Final = ResponseSpec(
 
 
 class ServerTime(msgspec.Struct, frozen=True):
-    """The clock of this server, epoch milliseconds."""
+    """The clock of this server, epoch milliseconds, or microseconds where the header asks for them."""
 
     serverTime: int  # noqa: N815 - Binance's name
 
@@ -50,7 +49,10 @@ class BinanceController(Controller):
     security = [{"bearer": []}, {"binanceKey": []}]
     guards = [known_parameters_only]
     exception_handlers = {Exception: binance_answer}
-    dependencies = {"choice": Provide(choose_revision, sync_to_thread=False)}
+    dependencies = {
+        "choice": Provide(choose_revision, sync_to_thread=False),
+        "time_unit": Provide(ask_time_unit, sync_to_thread=False),
+    }
 
     @get("/ping", summary="Whether the server answers", responses=_GUARDED)
     async def ping(self) -> Response[dict[str, str]]:
@@ -58,9 +60,9 @@ class BinanceController(Controller):
         return Response({}, headers=_NO_STORE)
 
     @get("/time", summary="The server's clock", responses=_GUARDED)
-    async def time(self) -> Response[ServerTime]:
+    async def time(self, time_unit: NamedDependency[TimeUnit]) -> Response[ServerTime]:
         """The clock of this hub, not of Binance."""
-        return Response(ServerTime(_now_ms()), headers=_NO_STORE)
+        return Response(ServerTime(time_unit.of_ms(now_ms())), headers=_NO_STORE)
 
     @get(
         "/exchangeInfo",
@@ -74,16 +76,18 @@ class BinanceController(Controller):
         engine: NamedDependency[Engine],
         settings: NamedDependency[Settings],
         asked: NamedDependency[PairsQuery],
+        time_unit: NamedDependency[TimeUnit],
     ) -> Response[dict[str, Any]]:
-        """What the candles tell of the pairs: base and quote from the spelling, `TRADING` while there are new candles.
+        """The pairs there are candles of, as the exchange describes them: status, base, quote, and the steps of orders.
 
-        Filters, precisions, order types and permissions are not in the datasets and answer null, so ccxt knows no
-        precision or limits of a market. `rateLimits` is this server's own limit.
+        That is told by the dataset of listings as it was at the commit of the candles. Of a pair it does not tell of,
+        base and quote are told from the spelling, and the status from the candles. Precisions, order types, fees and
+        permissions are not in the datasets and answer null. `rateLimits` is this server's own limit.
         """
-        snapshot = await snapshot_at(engine, OHLC.name, asked.choice)
-        limit = settings.rate_limit_per_min
-        found = exchange_info(snapshot, asked.wanted, now_ms=_now_ms(), requests_per_min=limit)
-        return Response(found, headers={**_NO_STORE, "X-Revision": snapshot.sha})
+        known = await pairs_at(engine, asked.choice)
+        limit, now = settings.rate_limit_per_min, time_unit.of_ms(now_ms())
+        found = exchange_info(known, asked.wanted, now=now, requests_per_min=limit)
+        return Response(found, headers={**_NO_STORE, "X-Revision": known.candles.sha})
 
     @get(
         "/klines",
@@ -104,7 +108,3 @@ class BinanceController(Controller):
     async def other(self, path: FromPath[str]) -> None:
         """Say what there is."""
         raise NotFoundException(f"{path.strip('/')[:100]!r} is not served here; the hub has {', '.join(_SERVED)}")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,6 +1,7 @@
-"""Binance's exchangeInfo: the pairs the Hub holds candles of, described as far as the candles tell.
+"""Binance's exchangeInfo: the pairs the Hub holds candles of, described as the dataset of listings has them.
 
-Order rules, fees and permissions are not in any dataset and answer null.
+What no dataset carries, such as fees and permissions, answers null. Where no listings were collected, base and quote
+are told from the spelling, and the status from the candles.
 """
 
 import re
@@ -15,21 +16,36 @@ from litestar.params import QueryParameter
 from api.caching.descriptions import Description
 from api.caching.revisions import snapshot_at
 from api.dropin.binance.errors import BinanceRefusal, illegal, invalid
-from api.dropin.binance.klines import SYMBOL_FORM
+from api.dropin.binance.symbols import SYMBOL_FORM, check_symbol
 from api.engine.engine import Engine
+from api.engine.latest import latest_rows
 from api.engine.snapshot import Snapshot
+from api.http.errors import RevisionUnknown
 from api.http.reading import RevisionChoice
 from datahub_assets.datasets.candles.spec import OHLC
+from datahub_assets.datasets.listings.spec import LISTINGS
+from datahub_assets.domain.times import DAY_MS
 
 QUOTES: Final = (
     *("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "USDP", "USDS", "USD1", "EURI", "AEUR", "IDRT", "BIDR", "BVND", "BKRW"),
     *("BTC", "ETH", "BNB", "XRP", "TRX", "SOL", "DOGE", "DOT", "DAI", "PAX", "VAI", "UST"),
     *("EUR", "TRY", "BRL", "GBP", "AUD", "JPY", "MXN", "PLN", "RON", "ZAR", "ARS", "UAH", "RUB", "NGN", "CZK", "COP"),
 )
-"""Assets pairs are quoted in on Binance spot; a pair's spelling is base and quote written together."""
+"""Assets pairs are quoted in on Binance spot; a pair's spelling is base and quote written together. Only for pairs that
+no listing tells of: `ADAEUR` may be either ADA in EUR or AD in AEUR."""
 TRADING: Final = "TRADING"
 _BREAK: Final = "BREAK"
 _STATUSES: Final = (TRADING, "HALT", _BREAK)
+_RULES: Final = (
+    ("PRICE_FILTER", "tickSize", "tick_size"),
+    ("LOT_SIZE", "stepSize", "step_size"),
+    ("NOTIONAL", "minNotional", "min_notional"),
+)
+"""Of the rules for orders ("Filters" in Binance's documentation) those whose numbers are carried: name, field, column.
+"""
+_DECIMALS: Final = 8
+_SILENT_MS: Final = DAY_MS
+"""Longer without new candles than others, and a pair no listing tells of is taken for one that is traded no more."""
 _WORD_FORM: Final = "^[A-Z0-9_]{1,40}$"
 _NOT_CARRIED: Final = (
     *("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision", "baseCommissionPrecision"),
@@ -41,7 +57,7 @@ _NOT_CARRIED: Final = (
         "amendAllowed",
         "pegInstructionsAllowed",
     ),
-    *("isSpotTradingAllowed", "isMarginTradingAllowed", "filters", "permissions", "permissionSets"),
+    *("isSpotTradingAllowed", "isMarginTradingAllowed", "permissions", "permissionSets"),
     *("defaultSelfTradePreventionMode", "allowedSelfTradePreventionModes"),
 )
 
@@ -93,8 +109,7 @@ def ask_pairs(
     _check_combination(symbol=symbol, symbols=symbols, permissions=permissions, symbolStatus=symbol_status)
     named = (symbol,) if symbol is not None else _listed("symbols", symbols, form=SYMBOL_FORM)
     for name in named:
-        if not re.fullmatch(SYMBOL_FORM, name):
-            raise illegal("symbol" if symbol is not None else "symbols", SYMBOL_FORM)
+        check_symbol("symbol" if symbol is not None else "symbols", name)
     _check_permissions(permissions)
     if symbol_status is not None and symbol_status not in _STATUSES:
         raise invalid("symbolStatus")
@@ -107,23 +122,45 @@ def ask_pairs(
 async def describe_pairs(request: Request[Any, Any, Any], engine: Engine, asked: PairsQuery) -> Description:
     """The commit that is meant, which has the pairs that are named. Raises as `snapshot_at` and `exchange_info`."""
     del request
-    snapshot = await snapshot_at(engine, OHLC.name, asked.choice)
-    _named(snapshot, asked.wanted)
-    return Description(snapshot.sha)
+    known = await pairs_at(engine, asked.choice)
+    _named(known, asked.wanted)
+    return Description(known.candles.sha)
 
 
-def exchange_info(snapshot: Snapshot, wanted: PairFilter, *, now_ms: int, requests_per_min: int) -> dict[str, Any]:
-    """The pairs, and the request limit of this server (none when it is 0).
+@dataclass(frozen=True, slots=True)
+class KnownPairs:
+    """What tells of pairs at a moment: the candles, and what the exchange said by then, where that was collected."""
+
+    candles: Snapshot
+    listings: Snapshot | None
+
+
+async def pairs_at(engine: Engine, choice: RevisionChoice) -> KnownPairs:
+    """The commit of the candles that a caller means, and the listings of then. Raises as `snapshot_at`."""
+    candles = await snapshot_at(engine, OHLC.name, choice)
+    listings = engine.datasets.get(LISTINGS.name)
+    if listings is None or not listings.is_ready:
+        return KnownPairs(candles, None)
+    if choice.is_current:
+        return KnownPairs(candles, listings.current)
+    try:
+        return KnownPairs(candles, await listings.at(listings.find(as_of_ms=candles.commit.at_ms)))
+    except RevisionUnknown:
+        return KnownPairs(candles, None)
+
+
+def exchange_info(known: KnownPairs, wanted: PairFilter, *, now: int, requests_per_min: int) -> dict[str, Any]:
+    """The pairs, and the request limit of this server (none when it is 0). `now` is in the unit the caller wants.
 
     Raises:
         BinanceRefusal: a named symbol is not there.
     """
-    chosen = _named(snapshot, wanted)
+    chosen = _named(known, wanted)
     bare: dict[str, Any] = {} if wanted.with_permission_sets else {"permissionSets": []}
     limit = {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 1, "limit": requests_per_min}
     return {
         "timezone": "UTC",
-        "serverTime": now_ms,
+        "serverTime": now,
         "rateLimits": [limit] if requests_per_min else [],
         "exchangeFilters": [],
         "symbols": [pair | bare for pair in chosen if wanted.status in {None, pair["status"]}],
@@ -160,45 +197,84 @@ def _listed(name: str, text: str | None, *, form: str) -> tuple[str, ...]:
         raise illegal(name, f'["{form.strip("^$")}", …]') from None
 
 
-def _named(snapshot: Snapshot, wanted: PairFilter) -> list[dict[str, Any]]:
+def _named(known: KnownPairs, wanted: PairFilter) -> list[dict[str, Any]]:
     """The pairs that are named, or all there are."""
-    pairs = _pairs(snapshot)
+    pairs = _pairs(known)
     unknown = [name for name in wanted.symbols if name not in pairs]
     if unknown:
         raise BinanceRefusal(-1121, f"Invalid symbol. The hub holds no candles of {', '.join(unknown)}.")
     return [pairs[name] for name in wanted.symbols] if wanted.symbols else list(pairs.values())
 
 
-def _pairs(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
-    """All pairs whose spelling ends in a known quote asset, by spelling; computed once per snapshot."""
-    known = snapshot.memory.get("pairs")
-    if isinstance(known, dict):
-        return known
-    trading = _trading(snapshot)
-    names: frozenset[str] = frozenset().union(*snapshot.series.values())
-    pairs = {name: _pair(name, quote, is_trading=name in trading) for name in sorted(names) if (quote := _quote(name))}
-    snapshot.memory["pairs"] = pairs
+def _pairs(known: KnownPairs) -> dict[str, dict[str, Any]]:
+    """All pairs there are candles of, by spelling; computed once for each two snapshots."""
+    of_listings = None if known.listings is None else known.listings.sha
+    kept = known.candles.memory.get("pairs")
+    if isinstance(kept, _KeptPairs) and kept.of_listings == of_listings:
+        return kept.pairs
+    listed = {} if known.listings is None else _listed_pairs(known.listings)
+    trading = _trading(known.candles)
+    names: frozenset[str] = frozenset().union(*known.candles.series.values())
+    pairs = {
+        name: pair
+        for name in sorted(names)
+        if (pair := listed.get(name) or _guessed_pair(name, is_trading=name in trading))
+    }
+    known.candles.memory["pairs"] = _KeptPairs(of_listings, pairs)
     return pairs
 
 
-def _trading(snapshot: Snapshot) -> set[str]:
-    """Pairs that have the newest candle there is of some interval: the exchange stops making candles of a dead pair."""
+@dataclass(frozen=True, slots=True)
+class _KeptPairs:
+    """The pairs at a commit of the candles, told with the listings of one commit."""
+
+    of_listings: str | None
+    pairs: dict[str, dict[str, Any]]
+
+
+def _listed_pairs(listings: Snapshot) -> dict[str, dict[str, Any]]:
+    """The pairs as the exchange described them last; one that its list has no more is not traded."""
+    return {
+        row["symbol"]: _pair(
+            row["symbol"],
+            base=row["base"],
+            quote=row["quote"],
+            status=row["status"] if row["listed"] else _BREAK,
+            filters=[
+                {"filterType": name, field: _decimal(row[column])}
+                for name, field, column in _RULES
+                if row[column] is not None
+            ],
+        )
+        for row in latest_rows(listings).iter_rows(named=True)
+    }
+
+
+def _decimal(value: float) -> str:
+    """A step as Binance writes it: with eight decimals."""
+    return f"{value:.{_DECIMALS}f}"
+
+
+def _guessed_pair(symbol: str, *, is_trading: bool) -> dict[str, Any] | None:
+    """A pair that no listing tells of; None where its spelling ends in no known quote asset."""
+    quote = next((quote for quote in QUOTES if symbol.endswith(quote) and symbol != quote), None)
+    if quote is None:
+        return None
+    status = TRADING if is_trading else _BREAK
+    return _pair(symbol, base=symbol.removesuffix(quote), quote=quote, status=status, filters=None)
+
+
+def _trading(candles: Snapshot) -> set[str]:
+    """Pairs with candles as new as there are of some interval, or nearly: one fetch that failed delists nobody."""
     found: set[str] = set()
-    for files in snapshot.groups.values():
-        newest_ms = max((file.max_ms for file in files), default=0)
-        found.update(name for file in files for name, span in file.index.spans.items() if span.max_ms == newest_ms)
+    for files in candles.groups.values():
+        alive_ms = max((file.max_ms for file in files), default=0) - _SILENT_MS
+        found.update(name for file in files for name, span in file.index.spans.items() if span.max_ms >= alive_ms)
     return found
 
 
-def _quote(symbol: str) -> str:
-    return next((quote for quote in QUOTES if symbol.endswith(quote) and symbol != quote), "")
-
-
-def _pair(symbol: str, quote: str, *, is_trading: bool) -> dict[str, Any]:
-    return {
-        "symbol": symbol,
-        "status": TRADING if is_trading else _BREAK,
-        "baseAsset": symbol.removesuffix(quote),
-        "quoteAsset": quote,
-        **dict.fromkeys(_NOT_CARRIED),
-    }
+def _pair(
+    symbol: str, *, base: str | None, quote: str | None, status: str | None, filters: list[dict[str, str]] | None
+) -> dict[str, Any]:
+    described = {"symbol": symbol, "status": status, "baseAsset": base, "quoteAsset": quote, "filters": filters}
+    return described | dict.fromkeys(_NOT_CARRIED)

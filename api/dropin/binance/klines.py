@@ -12,11 +12,15 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from api.caching.answers import JSON_VARY
 from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
+from api.dropin.binance.symbols import check_symbol
+from api.dropin.binance.time_units import TimeUnit, first_ms, last_ms
 from api.dropin.queries import DropInQuery
 from api.engine.selection.query import RowQuery
 from api.engine.selection.select import check_filters, rows_of
 from api.engine.snapshot import Snapshot
+from api.http.context import TIME_UNIT_HEADER
 from api.http.reading import RevisionChoice
 from datahub_assets.datasets.candles.intervals import INTERVALS
 from datahub_assets.datasets.candles.spec import OHLC
@@ -24,8 +28,7 @@ from datahub_assets.domain.times import MINUTE_MS, YEAR_9999_MS
 
 MOST_KLINES: Final = 1000
 _USUAL_KLINES: Final = 500
-SYMBOL_FORM: Final = "^[A-Z0-9-_.]{1,20}$"
-_OPEN_TIME: Final = "open time of a candle, epoch milliseconds; inclusive"
+_OPEN_TIME: Final = "open time of a candle, epoch milliseconds or microseconds; inclusive"
 _NUMBER_FORM: Final = "^[0-9]{1,20}$"
 _OTHER_INTERVALS: Final = ("1s", "3d", "1w", "1M")
 """Intervals Binance knows besides those of a fixed length up to a day."""
@@ -40,9 +43,17 @@ _UNUSED: Final = "0"
 """The twelfth field. Binance's documentation calls it unused; it is always this."""
 
 
+class Klines(msgspec.Struct, frozen=True, array_like=True):
+    """All that an answer depends on besides the commit."""
+
+    rows: RowQuery
+    unit: TimeUnit
+
+
 def ask_klines(
     *,
     choice: NamedDependency[RevisionChoice],
+    time_unit: NamedDependency[TimeUnit],
     symbol: Annotated[str | None, QueryParameter(description="mandatory: a pair such as `BTCUSDT`")] = None,
     interval: Annotated[str | None, QueryParameter(description="mandatory: `1h`, `4h`, `1d`, …")] = None,
     start_time: Annotated[str | None, QueryParameter(name="startTime", description=_OPEN_TIME)] = None,
@@ -60,7 +71,7 @@ def ask_klines(
     """
     named = _symbol(symbol)
     known = _interval(interval)
-    start_ms, end_ms = _whole("startTime", start_time), _whole("endTime", end_time)
+    start, end = _whole("startTime", start_time), _whole("endTime", end_time)
     most = _whole("limit", limit)
     if most == 0:
         raise invalid("limit")
@@ -71,19 +82,20 @@ def ask_klines(
         columns=OHLC.column_names,
         limit=min(_USUAL_KLINES if most is None else most, MOST_KLINES),
         descending=False,
-        start_ms=None if start_ms is None else min(start_ms, YEAR_9999_MS),
-        end_ms=None if end_ms is None else min(end_ms, YEAR_9999_MS) + 1,
+        start_ms=None if start is None else min(first_ms(start), YEAR_9999_MS),
+        end_ms=None if end is None else min(last_ms(end), YEAR_9999_MS) + 1,
     )
     return DropInQuery(
         OHLC.name,
-        query,
+        Klines(query, time_unit),
         choice,
-        make=partial(klines_json, query=query),
+        make=partial(klines_json, query=query, unit=time_unit),
         check=partial(check_filters, query=query),
+        vary=f"{JSON_VARY}, {TIME_UNIT_HEADER}",
     )
 
 
-def klines_json(snapshot: Snapshot, query: RowQuery, *, resident_only: bool) -> bytes:
+def klines_json(snapshot: Snapshot, query: RowQuery, *, unit: TimeUnit, resident_only: bool) -> bytes:
     """The candles a request means, as Binance writes them: lists of twelve, oldest first, the forming one last.
 
     Prices and volumes are text with eight decimals, times epoch milliseconds; what is missing is null.
@@ -97,7 +109,7 @@ def klines_json(snapshot: Snapshot, query: RowQuery, *, resident_only: bool) -> 
     opened = frame["timestamp"].dt.epoch("ms").to_list()
     closes = frame["close_time"].dt.epoch("ms").to_list()
     klines = [
-        [opens, *cells[:5], close, cells[5], trades, cells[6], cells[7], _UNUSED]
+        [unit.of_ms(opens), *cells[:5], unit.end_of_ms(close), cells[5], trades, cells[6], cells[7], _UNUSED]
         for opens, close, trades, cells in zip(
             opened, closes, frame["trade_count"].to_list(), map(_cells, text.splitlines()), strict=True
         )
@@ -112,8 +124,7 @@ def _cells(line: str) -> list[str | None]:
 def _symbol(value: str | None) -> str:
     if not value:
         raise mandatory("symbol")
-    if not re.fullmatch(SYMBOL_FORM, value):
-        raise illegal("symbol", SYMBOL_FORM)
+    check_symbol("symbol", value)
     return value
 
 

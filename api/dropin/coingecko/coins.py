@@ -18,6 +18,7 @@ from api.engine.latest import latest_rows
 from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
 from api.http.reading import RevisionChoice
+from datahub_assets.datasets.filters import in_small_letters
 from datahub_assets.datasets.market.spec import MARKET
 
 _TIMES: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
@@ -89,10 +90,12 @@ def prices_json(snapshot: Snapshot, asked: Prices, *, resident_only: bool) -> by
     if asked.decimals is not None:
         coins = coins.with_columns(pl.col("price").round(asked.decimals))
     named = asked.lookup.column or "coin_id"
-    found = {
-        str(coin[named]).lower() if named == "symbol" else coin[named]: _price(coin, asked)
-        for coin in coins.iter_rows(named=True)
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for coin in coins.iter_rows(
+        named=True
+    ):  # largest first: of several that are called the same it is the one that is told
+        key = in_small_letters(coin[named]) if named == "symbol" else coin[named]
+        found.setdefault(key, _price(coin, asked))
     return msgspec.json.encode(found)
 
 

@@ -12,6 +12,7 @@ from litestar.params import QueryParameter
 
 from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.http.reading import words
+from datahub_assets.datasets.filters import in_capitals
 
 USD: Final = "usd"
 ORDERS: Final[Mapping[str, tuple[str, bool]]] = {
@@ -82,7 +83,7 @@ def ask_lookup(
     for column, text in (("coin_id", ids), ("name", names), ("symbol", symbols)):
         values = words([text or ""])
         if values:
-            spelt = tuple(sorted(value.upper() if column == "symbol" else value for value in values))
+            spelt = tuple(sorted(in_capitals(value) if column == "symbol" else value for value in values))
             return Lookup(column, spelt, only_largest=include_tokens != "all")
     return Lookup()
 

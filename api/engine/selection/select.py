@@ -192,7 +192,8 @@ def _filtered(spec: DatasetSpec, query: RowQuery, ranked: pl.DataFrame) -> pl.Da
         if one.newest:
             series = (series or set()) | set(_largest(spec, ranked, one, values, where=recent))
         elif one.column == spec.series:
-            _check_known(one, values, known=ranked[one.column].to_list(), where=recent)
+            meant = partial(meant_by, ranked, one)
+            _check_known(one, values, known=ranked[one.column].to_list(), where=recent, meant=meant)
             series = (series or set()) | set(values)
         else:
             wanted.append(condition(spec, one, values))
@@ -213,17 +214,39 @@ def _largest(
     found = ranked.filter(pl.col(one.column).is_in(list(values)))
     found = found.unique(one.column, keep="first", maintain_order=True)
     if found.height < len(values):
-        _check_known(one, values, known=ranked[one.column].drop_nulls().to_list(), where=where)
+        known = ranked[one.column].drop_nulls().to_list()
+        _check_known(one, values, known=known, where=where, meant=partial(meant_by, ranked, one))
     series: list[str] = found[str(spec.series)].to_list()
     return series
 
 
-def _check_known(one: Filter, values: Sequence[str], *, known: Collection[str], where: str) -> None:
+def meant_by(rows: pl.DataFrame, one: Filter, value: str) -> list[str]:
+    """The values of a filter's column that someone may mean who gives one of another column, as `BITCOIN` for `BTC`."""
+    if not one.mistaken_for:
+        return []
+    wanted = value.casefold()
+    of_others = [rows[name].to_list() for name in one.mistaken_for]
+    return [
+        str(named)
+        for named, *others in zip(rows[one.column].to_list(), *of_others, strict=True)
+        if named is not None and wanted in {str(other).casefold() for other in others}
+    ]
+
+
+def _check_known(
+    one: Filter,
+    values: Sequence[str],
+    *,
+    known: Collection[str],
+    where: str,
+    meant: Callable[[str], Sequence[str]] = lambda _: (),
+) -> None:
     """Refuse values that are not known, where the filter says that they are told apart from empty answers."""
     names = known if isinstance(known, frozenset) else frozenset(known)
     missing = [value for value in values if value not in names]
     if missing and one.unknown is not None:
-        raise unknown_value(one.unknown).of(one.parameter, missing, known=names, where=where)
+        error = unknown_value(one.unknown)
+        raise error.of(one.parameter, missing, known=names, where=where, meant=meant(missing[0]))
 
 
 def _recent(spec: DatasetSpec, query: RowQuery) -> str:

@@ -3,7 +3,8 @@
 DataHubError
 └── SqlError
     ├── SqlInvalid        400  DuckDB cannot parse, bind or evaluate the statement; carries the place
-    ├── SqlRejected       403  a statement, table or function that is not open to callers; carries the place
+    ├── SqlUnknownTable   400  there is no such table; carries the place
+    ├── SqlRejected       403  a statement, file or function that is not open to callers; carries the place
     ├── SqlTimeout        408  over the time limit; the worker was killed
     ├── SqlTooLarge       413  more rows or bytes than an answer may have, or too long a statement
     ├── SqlMemory         413  over the memory limit
@@ -37,6 +38,14 @@ class SqlInvalid(Terminal, SqlPlaced):
     code = "sql_invalid"
     status = 400
     title = "The statement is not valid"
+
+
+class SqlUnknownTable(Terminal, SqlPlaced):
+    """There is no table of that name; the message lists those there are."""
+
+    code = "sql_unknown_table"
+    status = 400
+    title = "There is no such table"
 
 
 class SqlRejected(Terminal, SqlPlaced):
@@ -104,5 +113,5 @@ class SqlUnavailable(Transient, SqlError):
     title = "SQL is not available now"
 
 
-PLACED: dict[str, type[SqlPlaced]] = {kind.code: kind for kind in (SqlInvalid, SqlRejected)}
+PLACED: dict[str, type[SqlPlaced]] = {kind.code: kind for kind in (SqlInvalid, SqlUnknownTable, SqlRejected)}
 PLAIN: dict[str, type[SqlError]] = {kind.code: kind for kind in (SqlTooLarge, SqlMemory, SqlCrashed, SqlUnavailable)}

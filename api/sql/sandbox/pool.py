@@ -160,7 +160,7 @@ class SandboxPool:
             params: bound to `?` and `$1` (a sequence) or `$name` (a mapping); JSON values.
             snapshot: the tables.
             caller: who asks; one caller's statements do not keep another's waiting.
-            flat: lists and structs come as JSON text, for formats without nesting.
+            flat: structs and lists, but those of texts, come as JSON text, for formats without nesting.
 
         Raises:
             SqlError: see `errors`; each kind has its HTTP status and code.

@@ -35,10 +35,11 @@ class Known:
         return max((number for number, block in self.blocks.items() if block.final), default=None)
 
     def missing(self) -> list[int]:
-        """Numbers between two stored blocks that are not stored."""
+        """Numbers that are not stored, of those between the newest final block and the newest one."""
         if not self.blocks:
             return []
-        return [number for number in range(min(self.blocks), max(self.blocks)) if number not in self.blocks]
+        first = min(self.blocks) if self.newest_final is None else self.newest_final
+        return [number for number in range(first, max(self.blocks)) if number not in self.blocks]
 
 
 def first_wanted(known: Known, *, head: int, final: int) -> int:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from datahub_assets.datasets.blocks.spec import BITCOIN, ETHEREUM
+from datahub_assets.datasets.blocks.spec import AHEAD_MS
+from datahub_assets.datasets.followed_chains import BITCOIN, ETHEREUM
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField
 
@@ -21,6 +22,11 @@ _SATOSHI: Final = 10**8
 def told(chain: str, block: object, *, host: str, finalized: bool) -> dict[str, object]:
     """A block as a node told it, with what it does not say itself: an item for `block_row`."""
     return {"chain": chain, "host": host, "finalized": finalized, "block": block}
+
+
+def number_told(item: Mapping[str, object]) -> int | None:
+    """The number that the block of an item says it has; None where it says none."""
+    return number_of(str(item["chain"]), item["block"])
 
 
 def block_row(item: Mapping[str, object], now_ms: int) -> dict[str, object]:
@@ -38,15 +44,11 @@ def block_row(item: Mapping[str, object], now_ms: int) -> dict[str, object]:
     made_ms = 1000 * fields.there("timestamp", time_s if isinstance(time_s, int) else None)
     return {
         **{name: value for name, value in row.items() if name != "time_s"},
-        "timestamp": fields.plausible("timestamp", made_ms, latest_ms=now_ms + _AHEAD_MS),
+        "timestamp": fields.plausible("timestamp", made_ms, latest_ms=now_ms + AHEAD_MS),
         "chain": item["chain"],
         "finalized": item["finalized"],
         "provider": item["host"],
     }
-
-
-_AHEAD_MS: Final = 2 * 60 * 60 * 1000
-"""Bitcoin takes blocks that are stamped up to two hours ahead (Bitcoin Core, MAX_FUTURE_BLOCK_TIME)."""
 
 
 def number_of(chain: str, block: object) -> int | None:

@@ -2,20 +2,20 @@
 
 from typing import Final
 
-from datahub_assets.datasets.filters import Filter, Spelling, Unknown
-from datahub_assets.datasets.node_settings import NodeSettings
-from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, Licence
+from datahub_assets.datasets.filters import Filter
+from datahub_assets.datasets.followed_chains import CHAIN, CHAIN_FILTER, LICENCE, PROVIDER, NodeSettings
+from datahub_assets.datasets.spec import CorrectionRule, DatasetSpec, NumberGapRule
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByRange
-from datahub_assets.domain.times import DAY_MS, MINUTE_MS
+from datahub_assets.domain.times import DAY_MS, HOUR_MS, MINUTE_MS
 
-ETHEREUM: Final = "ethereum"
-BITCOIN: Final = "bitcoin"
+AHEAD_MS: Final = 2 * HOUR_MS
+"""Bitcoin takes blocks that are stamped up to two hours ahead (Bitcoin Core, MAX_FUTURE_BLOCK_TIME)."""
 _RANGE: Final = 100_000
 """Blocks in a file: two weeks of Ethereum, two years of Bitcoin."""
 
 _COLUMNS: Final = (
-    Column("chain", ColumnKind.TEXT, "`ethereum` or `bitcoin`", example=ETHEREUM),
+    CHAIN,
     Column("number", ColumnKind.COUNT, "the block's number, also called its height", example=21_800_000, at_least=0),
     Column("timestamp", ColumnKind.TIME, "when it was made, as its maker says, UTC", example="2025-02-08T04:23:11Z"),
     Column("hash", ColumnKind.TEXT, "the block's hash, in hexadecimal digits", example="0x" + 16 * "5f3a"),
@@ -74,36 +74,30 @@ BLOCKS: Final = DatasetSpec(
     "still be replaced (`finalized = false`).",
     answer="The newest blocks, the newest first; with `start` or `end` those made in that time.",
     repo_name="crypto-chain-blocks",
-    provider="public-nodes",
+    provider=PROVIDER,
     source_url="https://ethereum.org/developers/docs/apis/json-rpc",
-    licence=Licence("cc0-1.0", "cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+    licence=LICENCE,
     source_asset="chain_blocks",
     cache_table="cached_blocks",
     hub_asset="crypto_chain_blocks",
     tags=("cryptocurrency", "blockchain", "ethereum", "bitcoin"),
     columns=_COLUMNS,
-    key=("chain", "number"),
-    series="chain",
+    key=(CHAIN.name, "number"),
+    series=CHAIN.name,
     final="finalized",
     partitioning=ByRange("number", _RANGE),
     filters=(
-        Filter(
-            parameter="chain",
-            column="chain",
-            doc="which chain: `ethereum`, `bitcoin`",
-            example=(ETHEREUM,),
-            spelling=Spelling.LOWER,
-            names_row=True,
-            unknown=Unknown("unknown_chain", "chain"),
-        ),
+        CHAIN_FILTER,
         Filter(parameter="number", column="number", doc="numbers of blocks", example=("21800000",)),
         Filter(parameter="finalized_only", column="finalized", doc="leave out blocks that may still be replaced"),
     ),
+    gaps=NumberGapRule("number", noun="blocks"),
     corrections=CorrectionRule(
         noticed="A block whose place another one took is one of them, whether it was final or not: its hash changed.",
         before_final=("hash",),
     ),
     stamped_at_begin=True,
+    ahead_ms=AHEAD_MS,
     retention_ms=30 * DAY_MS,
     stale_warn_ms=15 * MINUTE_MS,
     stale_fail_ms=120 * MINUTE_MS,

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from typing import Final
 
 from datahub_assets.datasets.candles.client.rest import Binance
@@ -12,6 +11,7 @@ from datahub_assets.domain.spelling import nearest, suggestions
 from datahub_assets.sources.ask import probe
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http
+from datahub_system.clock import now_ms
 
 FIX: Final = "check network and proxy, and the pairs of DATAHUB_SYMBOLS; BINANCE_BASE_URLS lists hosts to try"
 _LIST_S: Final = 60.0
@@ -51,7 +51,7 @@ async def _listed(settings: CandleSettings) -> frozenset[str]:
         binance = Binance(
             http,
             base_urls=settings.binance_base_urls,
-            clock=lambda: time.time_ns() // 1_000_000,
+            clock=now_ms,
             backoff=Backoff(attempts=1),
             log=_LOG,
         )

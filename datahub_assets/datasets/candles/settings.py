@@ -11,7 +11,8 @@ from datahub_assets.datasets.settings_base import RUN_LIMIT_S, env
 from datahub_assets.domain.history import Month
 from datahub_assets.setting_values import Url, Words, words
 
-_SYMBOL: Final = re.compile(r"[A-Z0-9]{2,30}")
+_SYMBOL: Final = re.compile(r"(?:(?![a-z_])\w){2,30}")
+"""Letters of any script and digits; small Latin letters are a slip."""
 _MAJOR_PAIRS: Final = (
     "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
     "DOTUSDT,LTCUSDT,BCHUSDT,XLMUSDT,UNIUSDT,ATOMUSDT,NEARUSDT,APTUSDT,FILUSDT,ETCUSDT"
@@ -20,6 +21,8 @@ _PAIRS_OF_A_QUOTE: Final = 500
 """About as many pairs does `all:USDT` stand for."""
 _CANDLES_PER_PAGE: Final = 1000
 _WEIGHT_PER_PAGE: Final = 2
+_WEIGHT_OF_LISTS: Final = 21
+"""Of the exchange's time and its list of pairs (rest-api.md)."""
 _WEIGHT_PER_MINUTE: Final = 6000
 """Binance's request budget (rest-api.md, "LIMITS"; a page of klines weighs 2)."""
 
@@ -104,8 +107,16 @@ class CandleSettings(BinanceSettings):
         return self.intervals
 
     @property
+    def weight_of_a_tick(self) -> int:
+        """The request weight that one round of polling takes, about: an answer for each pair and interval."""
+        return self._series * _WEIGHT_PER_PAGE + _WEIGHT_OF_LISTS
+
+    @property
+    def _series(self) -> int:
+        return (_PAIRS_OF_A_QUOTE if isinstance(self.symbols, str) else len(self.symbols)) * len(self.intervals)
+
+    @property
     def run_limit_s(self) -> int:
         """Besides what every run may take, twice what the first fill's request budget takes."""
-        symbols = _PAIRS_OF_A_QUOTE if isinstance(self.symbols, str) else len(self.symbols)
-        pages = symbols * len(self.intervals) * -(-self.history_candles // _CANDLES_PER_PAGE)
+        pages = self._series * -(-self.history_candles // _CANDLES_PER_PAGE)
         return RUN_LIMIT_S + 2 * 60 * (pages * _WEIGHT_PER_PAGE // _WEIGHT_PER_MINUTE + 1)

@@ -85,10 +85,11 @@ OHLC: Final = DatasetSpec(
         Filter(
             parameter="symbol",
             column="symbol",
-            doc="pairs as the exchange spells them: `BTCUSDT,ETHUSDT`",
+            doc="pairs, with or without `/` or `-` between their halves: `BTCUSDT,ETH/USDT`",
             example=("BTCUSDT",),
             required=True,
             spelling=Spelling.UPPER,
+            separators="/-",
             names_row=True,
             unknown=Unknown("unknown_symbol", "symbol"),
         ),

@@ -1,6 +1,5 @@
 """What `datahub doctor` asks of CoinGecko."""
 
-import time
 from typing import Final
 
 from datahub_assets.datasets.market.client import key_header, unknown_ids
@@ -8,6 +7,7 @@ from datahub_assets.datasets.market.settings import MarketSettings
 from datahub_assets.domain.errors import SourceRejected
 from datahub_assets.domain.spelling import suggestions
 from datahub_assets.sources.ask import probe
+from datahub_system.clock import now_ms
 
 FIX: Final = "check network and proxy, and the coins of DATAHUB_COINS; COINGECKO_BASE_URL names the host"
 
@@ -23,7 +23,7 @@ def look(settings: MarketSettings) -> str:
     answers = probe(f"{settings.coingecko_base_url}/ping", headers=headers)
     if isinstance(settings.coins, int):
         return answers
-    if unknown := unknown_ids(settings, clock=lambda: time.time_ns() // 1_000_000):
+    if unknown := unknown_ids(settings, clock=now_ms):
         named = ", ".join(unknown)
         raise SourceRejected(f"CoinGecko has no coin with the id {named} (DATAHUB_COINS){suggestions(unknown)}")
     return f"{answers}, and knows all {len(settings.coins)} coins of DATAHUB_COINS"

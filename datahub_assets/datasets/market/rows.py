@@ -6,6 +6,7 @@ Fields and which of them may be null: CoinGecko's published OpenAPI document (`/
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from datahub_assets.datasets.filters import in_capitals
 from datahub_assets.datasets.items import check_items
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain import fields
@@ -49,7 +50,7 @@ def _row(item: Mapping[str, object], now_ms: int) -> dict[str, object]:
     return {
         "timestamp": fields.stamp("last_updated", item.get("last_updated"), now_ms=now_ms),
         "coin_id": fields.name_of("id", item.get("id")),
-        "symbol": None if symbol is None else symbol.upper(),
+        "symbol": None if symbol is None else in_capitals(symbol),
         "name": fields.text("name", item.get("name")),
         **{column: read(field, item.get(field)) for column, field, read in _NUMBERS},
         "market_cap_rank": fields.count("market_cap_rank", item.get("market_cap_rank")),

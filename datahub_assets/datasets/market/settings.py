@@ -9,8 +9,9 @@ from datahub_assets.datasets.settings_base import DatasetSettings, env
 from datahub_assets.setting_values import Secret, Url, words
 
 _MOST_COINS: Final = 5000
-_COIN_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-_NO_WHOLE_NUMBER: Final = re.compile(r"[0-9]+\.[0-9]*|\.[0-9]+|[0-9]*\.?[0-9]+e[0-9]+")
+_COIN_ID: Final = re.compile(r"[^\sA-Z,;'\"<>/\\]{1,100}")
+"""Ids are mostly of small letters, digits and `-`, but there are `_`, `-3` and `boringdao-[old]` as well."""
+_NO_WHOLE_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]*\.?[0-9]+e[0-9]+)")
 """What a person means as a number though a coin id may be spelt so; whole numbers are ids of coins, such as `1337`."""
 
 
@@ -21,7 +22,10 @@ def _coins(value: object) -> object:
         return value
     ids = words(value)
     if not isinstance(ids, tuple) or not ids or not all(_is_coin_id(str(word)) for word in ids):
-        raise ValueError(f"must be a whole number from 1 to {_MOST_COINS}, or CoinGecko ids such as bitcoin,ethereum")
+        raise ValueError(
+            f"must be a whole number from 1 to {_MOST_COINS}, or CoinGecko ids such as bitcoin,ethereum "
+            "(one that is a number is written with a comma: 1337,)"
+        )
     return ids
 
 

@@ -104,6 +104,7 @@ MARKET: Final = DatasetSpec(
             spelling=Spelling.UPPER,
             newest=True,
             names_row=True,
+            mistaken_for=("coin_id", "name"),
             unknown=Unknown("unknown_symbol", "symbol"),
         ),
         Filter(
@@ -112,6 +113,7 @@ MARKET: Final = DatasetSpec(
             doc="CoinGecko ids: `bitcoin,ethereum`",
             example=("bitcoin", "ethereum"),
             names_row=True,
+            mistaken_for=("symbol", "name"),
             unknown=Unknown("unknown_symbol", "symbol"),
         ),
     ),

@@ -4,5 +4,4 @@ spec                    what the dataset is
 rows                    what makes what a node tells a row
 client                  one fetch of both chains
 asset                   the source asset
-doctor                  what `datahub doctor` asks
 """

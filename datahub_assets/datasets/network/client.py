@@ -3,65 +3,41 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
+from datahub_assets.datasets.followed_chains import BITCOIN, ETHEREUM, NodeSettings
 from datahub_assets.datasets.items import check_items
 from datahub_assets.datasets.network.rows import network_row
-from datahub_assets.datasets.network.spec import BITCOIN, BLOCKS_LOOKED_AT, ETHEREUM, NETWORK, PERCENTILES
-from datahub_assets.datasets.node_settings import NodeSettings
-from datahub_assets.domain.errors import SourceError, SourceMalformed
+from datahub_assets.datasets.network.spec import BLOCKS_LOOKED_AT, NETWORK, PERCENTILES
+from datahub_assets.domain.errors import SourceError
 from datahub_assets.sources.backoff import Backoff
-from datahub_assets.sources.fetched import Fetched, report_rejected
+from datahub_assets.sources.fetched import Fetched, report_failed, report_rejected
 from datahub_assets.sources.http import Http
-from datahub_assets.sources.nodes.belief import Node, believed, first_of
-from datahub_assets.sources.nodes.esplora import Esplora
-from datahub_assets.sources.nodes.json_rpc import JsonRpc, quantity
+from datahub_assets.sources.nodes.belief import Node, ask_believed
+from datahub_assets.sources.nodes.bitcoin import BitcoinNode
+from datahub_assets.sources.nodes.chain_proofs import NOTE, ChainProofs
+from datahub_assets.sources.nodes.ethereum import EthereumNode
+from datahub_assets.sources.nodes.followed import FollowedNodes
 
 Item = Mapping[str, object]
+N = TypeVar("N", bound=Node)
+_BITCOIN_PATHS: Final = {
+    "fees": "/v1/fees/recommended",
+    "mempool": "/mempool",
+    "hashrate": "/v1/mining/hashrate/3d",
+}
 
 
-class _NetworkNode(Node, Protocol):
-    async def told(self, head: int) -> Item: ...
+async def _of_ethereum(node: EthereumNode, head: int) -> Item:
+    fees = await node.call("eth_feeHistory", hex(BLOCKS_LOOKED_AT), "latest", list(PERCENTILES))
+    return {"chain": ETHEREUM, "host": node.host, "head": head, "fees": fees}
 
 
-_BEHIND: Final = {ETHEREUM: 3, BITCOIN: 1}
-
-
-class _Ethereum:
-    def __init__(self, http: Http, url: str, *, clock: Callable[[], int], backoff: Backoff) -> None:
-        self.host = urlsplit(url).hostname or url
-        self._node = JsonRpc(http, url, clock=clock)
-        self._backoff = backoff
-
-    async def head(self) -> int:
-        return quantity("eth_blockNumber", await self._call("eth_blockNumber"))
-
-    async def told(self, head: int) -> Item:
-        fees = await self._call("eth_feeHistory", hex(BLOCKS_LOOKED_AT), "latest", list(PERCENTILES))
-        return {"chain": ETHEREUM, "host": self.host, "head": head, "fees": fees}
-
-    async def _call(self, method: str, *params: object) -> object:
-        return await self._backoff.run(lambda: self._node.call(method, *params))
-
-
-class _Bitcoin:
-    def __init__(self, http: Http, url: str, *, clock: Callable[[], int], backoff: Backoff) -> None:
-        self.host = urlsplit(url).hostname or url
-        self._api = Esplora(http, url, clock=clock)
-        self._backoff = backoff
-
-    async def head(self) -> int:
-        value = await self._backoff.run(lambda: self._api.get("/blocks/tip/height"))
-        if type(value) is not int or value < 0:
-            raise SourceMalformed(f"{self.host} answered no height: {value!r:.80}")
-        return value
-
-    async def told(self, head: int) -> Item:
-        paths = {"fees": "/v1/fees/recommended", "mempool": "/mempool", "hashrate": "/v1/mining/hashrate/3d"}
-        found = {what: await self._backoff.run(lambda path=path: self._api.find(path)) for what, path in paths.items()}  # type: ignore[misc]
-        return {"chain": BITCOIN, "host": self.host, "head": head, **found}
+async def _of_bitcoin(node: BitcoinNode, head: int) -> Item:
+    found = {what: await node.find(path) for what, path in _BITCOIN_PATHS.items()}
+    return {"chain": BITCOIN, "host": node.host, "head": head, **found}
 
 
 def fetch_network(
@@ -69,43 +45,54 @@ def fetch_network(
     *,
     clock: Callable[[], int],
     log: logging.Logger,
+    noted: object = None,
     backoff: Backoff | None = None,
 ) -> Fetched:
     """Ask a node of each chain how it is; runs an event loop of its own.
+
+    Args:
+        clock: this machine's time, epoch milliseconds UTC.
+        noted: the note `chain_proofs.NOTE` of the fetch before.
+        backoff: attempts and pauses.
 
     Raises:
         SourceError: neither chain could be asked.
     """
     started = time.perf_counter()
-    items, failed, requests = asyncio.run(_ask(settings, clock=clock, backoff=backoff or Backoff(attempts=2)))
-    if not items:
-        raise next(iter(failed.values()))
-    checked = check_items(NETWORK, items, network_row, named="chain", now_ms=clock())
+    proofs = ChainProofs(noted, now_ms=clock())
+    asking = _NetworksAsked(proofs)
+    requests = asyncio.run(asking.all(settings, clock=clock, backoff=backoff))
+    if not asking.items:
+        raise next(iter(asking.failed.values()))
+    checked = check_items(NETWORK, asking.items, network_row, named="chain", now_ms=clock())
     elapsed_s = time.perf_counter() - started
     log.info("fetched fees and load of %d networks in %.1f s", checked.frame.height, elapsed_s)
     report_rejected(checked.rejected, log=log)
-    for named, error in failed.items():
-        log.warning("%s: %s", " ".join(named), error)
-    return Fetched(checked, requests=requests, elapsed_s=elapsed_s, failed=failed)
+    report_failed(asking.failed, log=log)
+    return Fetched(checked, requests=requests, elapsed_s=elapsed_s, failed=asking.failed, notes={NOTE: proofs.noted()})
 
 
-async def _ask(
-    settings: NodeSettings, *, clock: Callable[[], int], backoff: Backoff
-) -> tuple[list[Item], dict[tuple[str, ...], SourceError], int]:
-    items: list[Item] = []
-    failed: dict[tuple[str, ...], SourceError] = {}
-    async with Http() as http:
-        of_chain: dict[str, list[_NetworkNode]] = {
-            ETHEREUM: [_Ethereum(http, url, clock=clock, backoff=backoff) for url in settings.ethereum_rpc_urls],
-            BITCOIN: [_Bitcoin(http, url, clock=clock, backoff=backoff) for url in settings.bitcoin_api_urls],
-        }
-        for chain, nodes in of_chain.items():
-            try:
-                good = await believed(nodes, behind=_BEHIND[chain])
-                item, gave_up = await first_of(good, lambda node, head: node.told(head))
-            except SourceError as error:
-                failed[(chain,)] = error
-            else:
-                items.append(item)
-                failed |= {(chain, host): error for host, error in {**good.refused, **gave_up}.items()}
-        return items, failed, http.requests
+@dataclass(slots=True)
+class _NetworksAsked:
+    """Both networks being asked, and what came of it."""
+
+    proofs: ChainProofs
+    items: list[Item] = field(default_factory=list)
+    failed: dict[tuple[str, ...], SourceError] = field(default_factory=dict)
+
+    async def all(self, settings: NodeSettings, *, clock: Callable[[], int], backoff: Backoff | None) -> int:
+        """Ask for both; returns how many requests it took."""
+        async with Http() as http:
+            nodes = FollowedNodes.of(settings, http, clock=clock, backoff=backoff)
+            await self._chain(ETHEREUM, nodes.ethereum, _of_ethereum)
+            await self._chain(BITCOIN, nodes.bitcoin, _of_bitcoin)
+        return http.requests
+
+    async def _chain(self, chain: str, nodes: Sequence[N], ask: Callable[[N, int], Awaitable[Item]]) -> None:
+        try:
+            answer = await ask_believed(nodes, ask, proofs=self.proofs)
+        except SourceError as error:
+            self.failed[(chain,)] = error
+        else:
+            self.items.append(answer.told)
+            self.failed |= {(chain, host): error for host, error in answer.failed.items()}

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final
 
-from datahub_assets.datasets.network.spec import BITCOIN, PERCENTILES
+from datahub_assets.datasets.followed_chains import BITCOIN
+from datahub_assets.datasets.network.spec import PERCENTILES
 from datahub_assets.domain import fields
 from datahub_assets.domain.fields import BadField
 

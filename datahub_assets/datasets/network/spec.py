@@ -2,15 +2,12 @@
 
 from typing import Final
 
-from datahub_assets.datasets.filters import Filter, Spelling, Unknown
-from datahub_assets.datasets.node_settings import NodeSettings
-from datahub_assets.datasets.spec import DatasetSpec, Licence
+from datahub_assets.datasets.followed_chains import CHAIN, CHAIN_FILTER, LICENCE, PROVIDER, NodeSettings
+from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import Column, ColumnKind
 from datahub_assets.domain.tables import ByTime, Period
 from datahub_assets.domain.times import DAY_MS
 
-ETHEREUM: Final = "ethereum"
-BITCOIN: Final = "bitcoin"
 PERCENTILES: Final = (10, 50, 90)
 """Of what transactions pay on top of the base fee."""
 BLOCKS_LOOKED_AT: Final = 20
@@ -30,9 +27,9 @@ def _tip(percent: int, example: float) -> Column:
 
 
 _COLUMNS: Final = (
-    Column("chain", ColumnKind.TEXT, "`ethereum` or `bitcoin`", example=BITCOIN),
+    CHAIN,
     Column("timestamp", ColumnKind.TIME, "when the node was asked, UTC", example="2025-11-25T10:30:00Z"),
-    Column("block_number", ColumnKind.COUNT, "the newest block then", example=925_100, at_least=0),
+    Column("block_number", ColumnKind.COUNT, "the newest block then", example=23_870_000, at_least=0),
     _bitcoin_fee("fastest", "the next block", 9.0),
     _bitcoin_fee("half_hour", "half an hour", 7.0),
     _bitcoin_fee("hour", "an hour", 5.0),
@@ -53,7 +50,7 @@ _COLUMNS: Final = (
     _tip(10, 0.01),
     _tip(50, 0.1),
     _tip(90, 2.0),
-    Column("provider", ColumnKind.TEXT, "the node that told it", example="mempool.space"),
+    Column("provider", ColumnKind.TEXT, "the node that told it", example="ethereum-rpc.publicnode.com"),
     Column("ingested_at", ColumnKind.TIME, "when it was fetched, UTC", example="2025-11-25T10:30:00Z"),
 )
 
@@ -64,28 +61,18 @@ NETWORK: Final = DatasetSpec(
     "Ethereum, as public nodes tell it.",
     answer="The newest rows, the newest first; with `start` or `end` those of that time.",
     repo_name="crypto-chain-network",
-    provider="public-nodes",
+    provider=PROVIDER,
     source_url="https://mempool.space/docs/api/rest",
-    licence=Licence("cc0-1.0", "cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+    licence=LICENCE,
     source_asset="chain_network",
     cache_table="cached_network",
     hub_asset="crypto_chain_network",
     tags=("cryptocurrency", "blockchain", "ethereum", "bitcoin", "fees"),
     columns=_COLUMNS,
-    key=("chain", "timestamp"),
-    series="chain",
+    key=(CHAIN.name, "timestamp"),
+    series=CHAIN.name,
     partitioning=ByTime(Period.MONTH),
-    filters=(
-        Filter(
-            parameter="chain",
-            column="chain",
-            doc="which chain: `ethereum`, `bitcoin`",
-            example=(BITCOIN,),
-            spelling=Spelling.LOWER,
-            names_row=True,
-            unknown=Unknown("unknown_chain", "chain"),
-        ),
-    ),
+    filters=(CHAIN_FILTER,),
     retention_ms=30 * DAY_MS,
     publish_interval_s=3600,
     settings=NodeSettings,

@@ -10,4 +10,5 @@ coin_names              which coins a title and its tags name
 rows                    an item becomes a row, or is set aside
 client                  all feeds at once, each asked only for what is new
 asset                   the source asset
+doctor                  what `datahub doctor` asks
 """

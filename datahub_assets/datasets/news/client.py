@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,7 +19,7 @@ from datahub_assets.datasets.news.spec import NEWS
 from datahub_assets.domain.errors import SourceError, SourceMalformed, SourceRateLimited, SourceUnavailable
 from datahub_assets.domain.rows import Checked, Rejected, merge
 from datahub_assets.domain.times import DAY_MS, MINUTE_MS, readable
-from datahub_assets.sources.fetched import Fetched, report_rejected, report_warnings
+from datahub_assets.sources.fetched import Fetched, report_failed, report_rejected
 from datahub_assets.sources.http import Http, HttpReply
 
 FEEDS_NOTE: Final = "feeds"
@@ -28,8 +28,6 @@ MOST_BYTES: Final = 5 << 20
 """The largest feed that is read; real ones have less than 1 MB."""
 OLDEST_MS: Final = 365 * DAY_MS
 """An item that is older when it is first seen is no news. Those that are stored are kept for longer than that."""
-OFTEN: Final = 3
-"""After so many failures in a row a person is told of a feed: once or twice any publisher is not to be reached."""
 _LONGEST_WAIT_MS: Final = 60 * MINUTE_MS
 _LONGEST_ASKED_MS: Final = DAY_MS
 _MOST_HOPS: Final = 3
@@ -107,14 +105,13 @@ def fetch_news(
     read = len(settings.feeds) - len(reading.failed)
     log.info("read %d of %d feeds, %d items", read, len(settings.feeds), rows.height)
     report_rejected(reading.rejected, log=log)
-    warnings = tuple(reading.warnings(settings.feeds))
-    report_warnings(warnings, log=log)
+    failed: dict[tuple[str, ...], SourceError] = {(name,): error for name, error in reading.failed.items()}
+    report_failed(failed, log=log)
     return Fetched(
         checked=Checked(merge(NEWS, [rows, filled]), tuple(reading.rejected)),
         requests=requests,
         elapsed_s=time.perf_counter() - started,
-        failed={(name,): error for name, error in reading.failed.items()},
-        warnings=warnings,
+        failed=failed,
         notes={FEEDS_NOTE: {url: state.noted() for url, state in reading.states.items()}},
     )
 
@@ -142,18 +139,10 @@ class _Reading:
                         tasks.create_task(self._one(http, name, url))
             return http.requests
 
-    def warnings(self, feeds: Mapping[str, str]) -> Iterator[str]:
-        """A line for each feed that fails again and again: its address may have changed, or be misspelt."""
-        for name, url in feeds.items():
-            state = self.states[url]
-            if state.failures >= OFTEN:
-                told = f"failed {state.failures} times in a row (DATAHUB_NEWS_FEEDS names it)"
-                yield f"the feed {name}, {url}, {told}: {state.error}"
-
     async def _one(self, http: Http, name: str, url: str) -> None:
         state = self.states[url]
         try:
-            reply = await _asked(http, url, state, now_ms=self.clock())
+            reply = await ask_feed(http, url, state, now_ms=self.clock())
             found = [] if reply is None else await asyncio.to_thread(items, reply.content, host=reply.host)
         except SourceError as error:
             self.failed[name] = error
@@ -170,7 +159,7 @@ class _Reading:
         self.rejected.extend(checked.rejected)
 
 
-async def _asked(http: Http, url: str, state: FeedState, *, now_ms: int) -> HttpReply | None:
+async def ask_feed(http: Http, url: str, state: FeedState, *, now_ms: int) -> HttpReply | None:
     """The feed; None where it has nothing new. It may have moved to another address of the same host.
 
     Raises:

@@ -4,6 +4,7 @@ A feed is somebody else's XML. One with a DOCTYPE is refused before anything of 
 grow; it must be well-formed, and have the encoding it says it has.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,8 @@ _DUBLIN_CORE: Final = "{http://purl.org/dc/elements/1.1/}"
 _XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _PIECE: Final = 1024
 _DEEPEST: Final = 100
+_PAGE: Final = re.compile(rb"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
+"""Pages of HTML 4, whose DOCTYPE is none of XML's."""
 _MOST_ITEMS: Final = 2000
 _MOST_TAGS: Final = 50
 
@@ -89,6 +92,8 @@ def _root(content: bytes, *, host: str) -> Element:
     except SourceMalformed as refused:
         raise SourceMalformed(f"{host} {refused}") from None
     except (ParseError, ValueError, LookupError) as error:
+        if _PAGE.match(content):
+            raise SourceMalformed(f"{host} answered a page for people and no feed") from error
         raise SourceMalformed(f"{host} answered XML that is not well-formed: {error}") from error
     return root
 

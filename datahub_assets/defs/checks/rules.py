@@ -10,7 +10,6 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.domain.times import MINUTE_MS
 
-AHEAD_MS = 5 * MINUTE_MS
 _SHOWN = 5
 
 
@@ -39,8 +38,8 @@ def of(spec: DatasetSpec) -> list[Rule]:
         ),
         Rule(
             "not_ahead",
-            "No row is stamped more than 5 minutes ahead.",
-            lambda frame, now: _failing(spec, frame, [(spec.time_ms() > now + AHEAD_MS, "ahead of time")]),
+            f"No row is stamped more than {spec.ahead_ms // MINUTE_MS} minutes ahead.",
+            lambda frame, now: _failing(spec, frame, [(spec.time_ms() > now + spec.ahead_ms, "ahead of time")]),
         ),
         Rule(
             "numbers_plausible",

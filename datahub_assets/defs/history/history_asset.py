@@ -3,7 +3,6 @@
 A partition that is green was built once; what is done the ledger of sources says, and asked again it fetches nothing.
 """
 
-import time
 from typing import cast
 
 import dagster as dg
@@ -63,20 +62,7 @@ def history_asset(spec: DatasetSpec, *, open_source: OpenSource) -> dg.AssetsDef
         datahub: DataHubResource = context.resources.datahub
         wish = wish_of(spec, cast("str", context.partition_key))
         try:
-            with (
-                datahub.cache() as cache,
-                open_source(datahub.settings, clock=datahub.clock, log=context.log) as source,
-            ):
-                fill = filling.Fill(
-                    wish=wish,
-                    source=source,
-                    hub=datahub.hub(cache),
-                    home=cache.folder,
-                    log=context.log,
-                    clock=datahub.clock,
-                    sleep=time.sleep,
-                    commit=lambda: None,
-                )
+            with history_runs.opened_fill(wish, datahub=datahub, open_source=open_source, log=context.log) as fill:
                 filled = filling.build_once(fill)
         except DataHubError as error:
             raise failure(error) from error

@@ -1,7 +1,6 @@
 """The jobs of a dataset's history: one commits what was built, one fills what somebody asked a running hub for."""
 
 import logging
-import time
 
 import dagster as dg
 
@@ -100,18 +99,7 @@ def _fill(name: str, wish: Wish, *, datahub: DataHubResource, open_source: OpenS
             told_at = datahub.clock()
             requests.note(home, name, FillState(wish, told_at, now.done, now.total, now.rows, now.doing))
 
-    with datahub.cache() as cache, open_source(settings, clock=datahub.clock, log=log) as source:
-        fill = filling.Fill(
-            wish=wish,
-            source=source,
-            hub=datahub.hub(cache),
-            home=home,
-            log=log,
-            clock=datahub.clock,
-            sleep=time.sleep,
-            commit=lambda: None,
-            tell=tell,
-        )
+    with history_runs.opened_fill(wish, datahub=datahub, open_source=open_source, log=log, tell=tell) as fill:
         try:
             see_that_there_is_room(wish, series=filling.series_count(fill), home=home, keeps_all=settings.embedded_hub)
             filled = filling.run(fill)

@@ -1,9 +1,18 @@
 """What all runs of history have in common: they give way to live ones."""
 
+import logging
 import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import dagster as dg
+
+from datahub_assets.defs.history.history_sources import OpenSource
+from datahub_assets.defs.resources import DataHubResource
+from datahub_assets.stores.fill.filling import Fill, Progress, no_progress
+from datahub_assets.stores.fill.wishes import Wish
 
 POOL: Final = "history"
 MOST_RUNS: Final = 2
@@ -25,6 +34,31 @@ def begin(context: dg.OpExecutionContext | dg.AssetExecutionContext, *, dataset:
     context.instance.add_run_tags(context.run.run_id, run_tags(dataset))
     if not context.instance.is_ephemeral:  # there the process is somebody else's
         os.nice(_NICENESS)
+
+
+@contextmanager
+def opened_fill(
+    wish: Wish,
+    *,
+    datahub: DataHubResource,
+    open_source: OpenSource,
+    log: logging.Logger,
+    tell: Callable[[Progress], None] = no_progress,
+) -> Iterator[Fill]:
+    """A fill whose commits the chain makes, or the job that commits between ticks."""
+    settings = datahub.settings
+    with datahub.cache() as cache, open_source(settings, clock=datahub.clock, log=log, beside_live=True) as source:
+        yield Fill(
+            wish=wish,
+            source=source,
+            hub=datahub.hub(cache),
+            home=settings.home,
+            log=log,
+            clock=datahub.clock,
+            sleep=time.sleep,
+            commit=lambda: None,
+            tell=tell,
+        )
 
 
 def allow_runs(instance: dg.DagsterInstance) -> None:

@@ -71,7 +71,7 @@ def _sensor(job_name: str, *, description: str) -> Callable[[Evaluate], dg.Senso
 
 def may_commit(spec: DatasetSpec, datahub: DataHubResource) -> bool:
     """Whether something that was built waits, and the budget allows a commit."""
-    if not reports.waiting(datahub.settings.home, spec):
+    if not reports.pending(datahub.settings.home, spec):
         return False
     try:
         with datahub.cache() as cache:
@@ -111,13 +111,8 @@ def wish_of_settings(spec: DatasetSpec, datahub: DataHubResource) -> Wish | None
     first, groups = settings.history_since, settings.history_groups or spec.groups or ("",)
     if first is None:
         return None
-    last = before(Month.at(datahub.clock() - DAY_MS))
+    last = Month.at(datahub.clock() - DAY_MS).previous
     return None if last < first else Wish(spec.name, str(first), str(last), groups)
-
-
-def before(month: Month) -> Month:
-    """The month before it."""
-    return Month.at(month.start_ms - 1)
 
 
 def _goes_on(instance: dg.DagsterInstance, job_name: str) -> bool:

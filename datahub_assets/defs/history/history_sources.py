@@ -20,9 +20,13 @@ class OpenSource(Protocol):
     """Opens a source of history, for a `with`."""
 
     def __call__(
-        self, settings: Settings, *, clock: Callable[[], int], log: logging.Logger
+        self, settings: Settings, *, clock: Callable[[], int], log: logging.Logger, beside_live: bool
     ) -> AbstractContextManager[HistorySource]:
-        """The source by these settings; `clock` gives epoch ms."""
+        """The source by these settings; `clock` gives epoch ms.
+
+        Args:
+            beside_live: whether this home's chains run at the same time: what upstream allows is theirs first.
+        """
         ...
 
 

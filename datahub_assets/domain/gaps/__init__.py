@@ -1,7 +1,7 @@
 """Which rows of a series are missing, for series with a row at every step of a grid.
 
 grid                    gaps as rows arrive, time passes and upstream answers
-told                    gaps somebody else told of
+told                    gaps somebody else told of, or found by reading a time anew
 """
 
 from datahub_assets.domain.gaps.grid import (
@@ -15,10 +15,11 @@ from datahub_assets.domain.gaps.grid import (
     asked,
     expected_until,
     extend,
+    heal,
     quarantine,
     refused,
 )
-from datahub_assets.domain.gaps.told import informed, refuted
+from datahub_assets.domain.gaps.told import Run, came_within, informed, refuted, relearned, without_rows
 
 __all__ = [
     "ASK_AGAIN_MS",
@@ -27,12 +28,17 @@ __all__ = [
     "CoverageChange",
     "GridCoverage",
     "GridGap",
+    "Run",
     "arrive",
     "asked",
+    "came_within",
     "expected_until",
     "extend",
+    "heal",
     "informed",
     "quarantine",
     "refused",
     "refuted",
+    "relearned",
+    "without_rows",
 ]

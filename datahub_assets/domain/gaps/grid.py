@@ -1,11 +1,12 @@
 """Which rows of a series are missing: found from the rows that arrive, without scanning history.
 
-For series with a row at every step of a grid that starts at the epoch; a step is given in ms. A `GridCoverage` (first
+For series with a row at every step of a grid that starts at the epoch; a step is given in ms. Where rows go by number,
+numbers take the place of times, and the step is 1. A `GridCoverage` (first
 row, last expected one, open gaps between) says exactly which rows are there; each arrival, each passing step and each
 answer of upstream turns it into the next one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -33,7 +34,8 @@ class GridGap:
     """Missing rows that follow each other; all times are epoch ms.
 
     Attributes:
-        first_time, last_time: times of the first and the last missing row, on the grid.
+        first_time, last_time: times of the first and the last missing row, on the grid; their numbers where rows go by
+            number.
         healed_at: when they arrived after all; None while they are missing.
     """
 
@@ -101,7 +103,7 @@ def arrive(coverage: GridCoverage | None, times: Iterable[int], *, step_ms: int,
     below = [slot for slot in slots if slot < coverage.first]
     above = [slot for slot in slots if slot > coverage.until]
     inside = slots[len(below) : len(slots) - len(above)]
-    kept, lines = _healed(coverage.gaps, [*below, *inside], step_ms=step_ms, now_ms=now_ms)
+    kept, lines = heal(coverage.gaps, [*below, *inside], step_ms=step_ms, now_ms=now_ms)
     early = _opened_below(below, coverage.first, told=kept, step_ms=step_ms, now_ms=now_ms)
     gaps = tuple(sorted((*early, *kept), key=lambda gap: gap.first_time))
     current = CoverageChange(GridCoverage(min(slots[0], coverage.first), coverage.until, gaps), (*early, *lines))
@@ -186,6 +188,28 @@ def quarantine(coverage: GridCoverage, time_ms: int, *, step_ms: int, now_ms: in
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
 
 
+def heal(
+    gaps: Sequence[GridGap], slots: Collection[int], *, step_ms: int, now_ms: int
+) -> tuple[tuple[GridGap, ...], tuple[GridGap, ...]]:
+    """Rows came at these slots: the gaps that stay open, and all lines that changed.
+
+    A gap splits into what came and what is still missing.
+    """
+    kept: list[GridGap] = []
+    lines: list[GridGap] = []
+    for gap in gaps:
+        came = {slot for slot in slots if gap.first_time <= slot <= gap.last_time}
+        if not came:
+            kept.append(gap)
+            continue
+        for first, last, present in _runs(gap, came, step_ms=step_ms):
+            healed_at = now_ms if present else None
+            lines.append(updated(gap, now_ms=now_ms, first_time=first, last_time=last, healed_at=healed_at))
+            if not present:
+                kept.append(lines[-1])
+    return tuple(kept), tuple(lines)
+
+
 def updated(gap: GridGap, *, now_ms: int, **changes: Any) -> GridGap:
     """A changed gap. Its stamp always moves on, even for a fetch taken in late: of two lines the later counts."""
     return replace(gap, updated_at=max(now_ms, gap.updated_at + 1), **changes)
@@ -209,25 +233,6 @@ def _opened_below(
     slots = {slot for gap in told for slot in range(gap.first_time, min(gap.last_time + step_ms, first), step_ms)}
     known = {slot for slot in slots if slot > below[0]}
     return _opened(sorted({*below, *known, first}), step_ms=step_ms, now_ms=now_ms)
-
-
-def _healed(
-    gaps: tuple[GridGap, ...], slots: Sequence[int], *, step_ms: int, now_ms: int
-) -> tuple[tuple[GridGap, ...], tuple[GridGap, ...]]:
-    """The gaps that stay open, and all lines that changed: a gap splits into what came and what is still missing."""
-    kept: list[GridGap] = []
-    lines: list[GridGap] = []
-    for gap in gaps:
-        came = {slot for slot in slots if gap.first_time <= slot <= gap.last_time}
-        if not came:
-            kept.append(gap)
-            continue
-        for first, last, present in _runs(gap, came, step_ms=step_ms):
-            healed_at = now_ms if present else None
-            lines.append(updated(gap, now_ms=now_ms, first_time=first, last_time=last, healed_at=healed_at))
-            if not present:
-                kept.append(lines[-1])
-    return tuple(kept), tuple(lines)
 
 
 def _runs(gap: GridGap, came: set[int], *, step_ms: int) -> Iterator[tuple[int, int, bool]]:

@@ -3,7 +3,7 @@
 Rows show which are missing. Why, since when and how often upstream was asked, only those know who saw it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from datahub_assets.domain.gaps.grid import (
@@ -12,6 +12,7 @@ from datahub_assets.domain.gaps.grid import (
     GridCoverage,
     GridGap,
     are_apart,
+    heal,
     updated,
 )
 
@@ -42,6 +43,64 @@ def informed(coverage: GridCoverage, told: Iterable[GridGap], *, step_ms: int, n
         gaps.extend(parts)
         lines.extend(part for part in parts if part != gap)
     return CoverageChange(replace(coverage, gaps=tuple(gaps)), tuple(lines))
+
+
+Run = tuple[int, int]
+"""Rows that follow each other on the grid: the times of the first and the last one."""
+
+
+def came_within(gaps: Iterable[GridGap], runs: Iterable[Run], *, step_ms: int) -> set[int]:
+    """The times at which the gaps have a row now."""
+    runs = sorted(runs)
+    return {
+        time
+        for gap in gaps
+        for first, last in runs
+        if first <= gap.last_time and last >= gap.first_time
+        for time in range(max(first, gap.first_time), min(last, gap.last_time) + step_ms, step_ms)
+    }
+
+
+def relearned(
+    known: Sequence[GridGap], told: Iterable[GridGap], there: Sequence[Run], *, step_ms: int, now_ms: int
+) -> tuple[GridGap, ...]:
+    """The lines of a ledger that change when somebody has read a time of a series anew. Said again, none does.
+
+    What came heals. Of what is still missing a cause is taken over where none was known; what nobody had missed so far
+    is a gap from now on.
+
+    Args:
+        known: the open gaps of the ledger.        told: what is missing by the new reading.
+        there: the rows there are now.
+    """
+    told = sorted(told, key=lambda gap: gap.first_time)
+    now_ms = max([now_ms, *(gap.updated_at + 1 for gap in known)])
+    came = came_within(known, there, step_ms=step_ms)
+    left, lines = heal(known, came, step_ms=step_ms, now_ms=now_ms)
+    healed = [line for line in lines if line.healed_at is not None]
+    causes = [gap for gap in told if gap.cause is not Cause.NOT_FETCHED]
+    current = informed(GridCoverage(0, 0, left), causes, step_ms=step_ms, now_ms=now_ms).coverage.gaps
+    changed = [updated(gap, now_ms=now_ms) for gap in current if gap not in known]
+    fresh = without_rows(told, [(gap.first_time, gap.last_time) for gap in left], step_ms=step_ms)
+    return (*healed, *changed, *fresh)
+
+
+def without_rows(gaps: Iterable[GridGap], runs: Iterable[Run], *, step_ms: int) -> tuple[GridGap, ...]:
+    """What is left of gaps without these of their rows."""
+    runs = sorted(runs)
+    return tuple(part for gap in gaps for part in _without(gap, runs, step_ms=step_ms))
+
+
+def _without(gap: GridGap, runs: Sequence[Run], *, step_ms: int) -> Iterator[GridGap]:
+    start = gap.first_time
+    for first, last in runs:
+        if first > gap.last_time or last < start:
+            continue
+        if start < first:
+            yield replace(gap, first_time=start, last_time=first - step_ms)
+        start = last + step_ms
+    if start <= gap.last_time:
+        yield replace(gap, first_time=start)
 
 
 def _parts(gap: GridGap, told: Iterable[GridGap], *, step_ms: int, now_ms: int) -> list[GridGap]:

@@ -18,7 +18,8 @@ class Probe:
     """A question to an upstream.
 
     Attributes:
-        name: of the upstream: the dataset's `provider`.        fix: what to do when it does not answer.
+        name: of the upstream: the dataset's `provider`, or what is asked of it.
+        fix: what to do when it does not answer.
         look: says what it saw, given all settings; raises what it likes.
     """
 
@@ -39,15 +40,23 @@ def listing() -> list[str]:
 
 
 def probes(settings: Settings) -> Iterator[Probe]:
-    """The questions of the packages that have a module `doctor`: its function `look` gets the dataset's settings."""
+    """The questions of the packages that have a module `doctor`: its function `look` gets the dataset's settings.
+
+    Of a dataset whose history is filled by itself, the function `look` of the module `history` asks where that is from.
+    """
     for package, spec in PACKAGES.items():
-        if spec in settings.collected and find_spec(f"{package}.doctor") is not None:
-            yield _probe(package, spec)
+        if spec not in settings.collected:
+            continue
+        if find_spec(f"{package}.doctor") is not None:
+            yield _probe(f"{package}.doctor", spec, name=spec.provider)
+        is_filled = settings.of(spec.settings).history_since is not None
+        if is_filled and find_spec(f"{package}.history") and hasattr(import_module(f"{package}.history"), "look"):
+            yield _probe(f"{package}.history", spec, name=f"history of {spec.name}")
 
 
-def _probe(package: str, spec: DatasetSpec) -> Probe:
-    doctor = import_module(f"{package}.doctor")
-    return Probe(spec.provider, lambda settings: str(doctor.look(settings.of(spec.settings))), fix=doctor.FIX)
+def _probe(module: str, spec: DatasetSpec, *, name: str) -> Probe:
+    asked = import_module(module)
+    return Probe(name, lambda settings: str(asked.look(settings.of(spec.settings))), fix=asked.FIX)
 
 
 def example_url(api: str) -> str:

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from datahub_assets.stores.cache.database import is_full
 from datahub_assets.stores.hub import rights
 from datahub_assets.stores.hub.history import MANY_COMMITS, MANY_COMMITS_FIX
 from datahub_assets.stores.worker_status import WorkerStatusFile
+from datahub_system.clock import now_ms
 
 __all__ = ["Check", "CheckFailed", "Finding", "checks", "findings"]
 _LITTLE_DISK_BYTES = 1 << 30
@@ -129,7 +129,7 @@ def _upstream(probe: datasets.Probe, settings: Settings) -> str:
 
 def _clock() -> str:
     """This machine's clock against those of the upstreams that answered just now."""
-    problem = CLOCKS.problem(now_ms=time.time_ns() // 1_000_000)
+    problem = CLOCKS.problem(now_ms=now_ms())
     if problem is not None:
         raise CheckFailed(problem)
     told = ", ".join(CLOCKS.hosts)
@@ -210,7 +210,7 @@ def _warnings(settings: Settings) -> str:
 
 
 def _ticks(settings: Settings) -> str:
-    silence = ticks.silence(settings, now_ms=time.time_ns() // 1_000_000)
+    silence = ticks.silence(settings, now_ms=now_ms())
     if silence is not None:
         raise CheckFailed(silence)
     told, names = WorkerStatusFile(settings.home), [spec.name for spec in settings.collected]

@@ -18,6 +18,7 @@ from datahub_assets.stores.hub.account import hub_without_cache
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.recovery import rebuild
 from datahub_assets.stores.worker_status import WorkerStatusFile
+from datahub_system.clock import now_ms
 
 _START_LIMIT_S = 20.0
 SQUASH_LOSES = history.SQUASH_LOSES
@@ -47,18 +48,18 @@ def rebuild_cache(settings: Settings) -> dict[str, int]:
             list(DATASETS.values()),
             hub=hub,
             landing=settings.landing_path,
-            now_ms=_now_ms(),
+            now_ms=now_ms(),
             log=log,
         )
     for name in DATASETS:
-        WorkerStatusFile(settings.home).resolved(name, code=CacheUnusable.code, now_ms=_now_ms())
+        WorkerStatusFile(settings.home).resolved(name, code=CacheUnusable.code, now_ms=now_ms())
     return taken
 
 
 def squash_history(settings: Settings, spec: DatasetSpec) -> history.Squashed:
     """Tag the day, then fold the history into one commit."""
     with hub_for_commands(settings) as hub, Cache.open(settings.cache_path) as cache:
-        return history.squash(spec, cache=cache, hub=hub, now_ms=_now_ms())
+        return history.squash(spec, cache=cache, hub=hub, now_ms=now_ms())
 
 
 @contextmanager
@@ -83,7 +84,3 @@ def hub_for_commands(settings: Settings) -> Iterator[Hub]:
     finally:
         process.terminate()
         process.communicate()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,19 +1,18 @@
 """`datahub status` and `datahub doctor` as tables on a terminal."""
 
-import time
-
 from rich.console import Console
 from rich.table import Table
 
 from datahub_assets.ops.commands.doctor import findings
 from datahub_assets.ops.commands.status import ChainState, overview
 from datahub_assets.settings import Settings
+from datahub_system.clock import now_ms
 
 
 def print_status(settings: Settings) -> bool:
     """Print a table with a column for each dataset, and what deserves a look; whether nothing does."""
     console = Console(soft_wrap=True)
-    seen = overview(settings, now_ms=time.time_ns() // 1_000_000)
+    seen = overview(settings, now_ms=now_ms())
     chains = seen.chains
     public = f", API {settings.public_url}" if settings.public_url is not None else ""
     table = Table(title=f"{settings.hub_endpoint}, home {settings.home}{public}", title_justify="left")

@@ -38,7 +38,7 @@ class _Time(msgspec.Struct):
 
 
 class BinanceApi:
-    """The exchange behind any of `base_urls`; all requests share one weight budget."""
+    """The exchange behind any of `base_urls`; all requests share one weight budget, see `WeightBudget`."""
 
     def __init__(
         self,
@@ -48,13 +48,20 @@ class BinanceApi:
         clock: Callable[[], int],
         backoff: Backoff,
         log: logging.Logger,
+        left_to_live: int | None = None,
     ) -> None:
         self._http = http
         self._hosts = Hosts(base_urls)
         self._clock = clock
         self._backoff = backoff
         self._log = log
-        self.budget = WeightBudget("Binance", clock=clock, sleep=backoff.sleep, longest_wait_s=backoff.longest_wait_s)
+        self.budget = WeightBudget(
+            "Binance",
+            clock=clock,
+            sleep=backoff.sleep,
+            longest_wait_s=backoff.longest_wait_s,
+            left_to_live=left_to_live,
+        )
 
     async def server_time(self) -> int:
         """The exchange's clock, epoch milliseconds; its minutes are the budget's from then on.

@@ -1,7 +1,8 @@
 """Binance's request weight: how much of the minute is used, and when to wait.
 
 6,000 a minute per IP; every answer tells what is used in `X-MBX-USED-WEIGHT-1M` (rest-api.md, "IP Limits"). Minutes are
-the exchange's, so its clock counts, not ours.
+the exchange's, so its clock counts, not ours. It counts all processes behind one address together: so what can wait
+leaves live fetches their weight of each minute.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,12 @@ from datahub_assets.sources.pauses import paused
 DEFAULT_LIMIT: Final = 6000
 _SHARE: Final = 0.9
 """How much of the limit is ours to use: other programs behind the same address need some too."""
+_SHARE_ALONE: Final = 0.95
+"""The same where nothing else of ours asks."""
+_LEAST_SHARE: Final = 0.05
+"""What can wait gets this much of the limit, however much is left to others."""
+_YIELDED_S: Final = 2.0
+"""So much later into a minute begins what can wait, so that live fetches that wait for it too come first."""
 _INTO_MINUTE_MS: Final = 500
 _USED_HEADER: Final = "x-mbx-used-weight-1m"
 
@@ -26,9 +33,19 @@ class WeightBudget:
         clock: this machine's time, epoch milliseconds.
         sleep: how to wait.
         longest_wait_s: a pause asked for by the exchange that is longer ends the fetch instead of being waited.
+        left_to_live: for what can wait: the weight of each minute that it leaves to live fetches, 0 where there are
+            none; None for those themselves.
     """
 
-    def __init__(self, upstream: str, *, clock: Callable[[], int], sleep: Sleep, longest_wait_s: float) -> None:
+    def __init__(
+        self,
+        upstream: str,
+        *,
+        clock: Callable[[], int],
+        sleep: Sleep,
+        longest_wait_s: float,
+        left_to_live: int | None = None,
+    ) -> None:
         self._upstream = upstream
         self._clock = clock
         self._sleep = sleep
@@ -38,12 +55,20 @@ class WeightBudget:
         self._used = 0
         self._in_flight = 0
         self._paused_until_ms = 0
+        self._left_to_live = left_to_live
         self.limit = DEFAULT_LIMIT
 
     @property
     def used(self) -> int:
         """Weight used this minute as far as the exchange has told."""
         return self._used if self._minute == self._this_minute() else 0
+
+    @property
+    def _most(self) -> float:
+        """How much of a minute all together may have used for us to go on."""
+        if self._left_to_live == 0:
+            return self.limit * _SHARE_ALONE
+        return max(self.limit * _SHARE - (self._left_to_live or 0), self.limit * _LEAST_SHARE)
 
     def set_exchange_clock(self, exchange_ms: int) -> None:
         """Learn how far the exchange's clock is ahead of ours."""
@@ -70,8 +95,8 @@ class WeightBudget:
                 if self._paused_until_ms - now_ms > self._longest_wait_ms:
                     raise paused(self._upstream, until_ms=self._paused_until_ms, now_ms=now_ms)
                 await self._sleep((self._paused_until_ms - now_ms) / 1000)
-            elif self.used + self._in_flight + weight > self.limit * _SHARE and self.used + self._in_flight > 0:
-                await self._sleep(self.rest_of_minute_s())
+            elif self.used + self._in_flight + weight > self._most and self.used + self._in_flight > 0:
+                await self._sleep(self.rest_of_minute_s() + (0 if self._left_to_live is None else _YIELDED_S))
             else:
                 self._in_flight += weight
                 return self._this_minute()

@@ -1,93 +1,101 @@
-"""Which of several nodes is believed: the first that answers and is not behind the others."""
+"""Which of several nodes is believed: the first that is of the right chain, not behind the others, and answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from datahub_assets.domain.errors import SourceError, SourceUnavailable
+from datahub_assets.sources.nodes.chain_proofs import ChainProofs, OfAChain
 
 
-class Node(Protocol):
-    """A node of a chain."""
+class Node(OfAChain, Protocol):
+    """A node of a chain.
 
-    @property
-    def host(self) -> str:
-        """Its name in messages and rows."""
-        ...
+    Attributes:
+        host: its name in messages and rows.        behind: so many blocks it may lack that another knows.
+    """
+
+    behind: int
 
     async def head(self) -> int:
-        """The number of the newest block it knows.
-
-        Raises:
-            SourceError: it cannot be asked.
-        """
+        """The number of the newest block it knows; raises SourceError."""
         ...
 
 
 N = TypeVar("N", bound=Node)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Believed(Generic[N]):
-    """Nodes to ask, the first one first, with the number of the newest block each knows; and why others are not asked.
+    """The nodes that may be asked, each with its newest block; and by host why the others may not."""
 
-    Attributes:
-        head: the largest of those numbers.
-    """
-
-    nodes: tuple[tuple[N, int], ...]
-    head: int
-    refused: Mapping[str, SourceError]
+    heads: list[tuple[N, int]] = field(default_factory=list)
+    refused: dict[str, SourceError] = field(default_factory=dict)
 
 
-async def believed(nodes: Sequence[N], *, behind: int, at_least: int = 0) -> Believed[N]:
-    """Ask all nodes how far they are.
+@dataclass(frozen=True, slots=True)
+class NodeAnswer(Generic[T]):
+    """What a node that is believed says, and by host why others were not asked, or did not say it."""
+
+    told: T
+    failed: Mapping[str, SourceError]
+
+
+async def ask_believed(
+    nodes: Sequence[N], ask: Callable[[N, int], Awaitable[T]], *, proofs: ChainProofs
+) -> NodeAnswer[T]:
+    """Ask the first of these nodes that is believed, and the next where it cannot say; raises as `ask_in_turn`."""
+    return await ask_in_turn(await believed(nodes, proofs=proofs), ask)
+
+
+async def believed(nodes: Sequence[N], *, proofs: ChainProofs, at_least: int = 0) -> Believed[N]:
+    """See which nodes may be asked.
 
     Args:
         nodes: in the order they are to be asked.
-        behind: so many blocks a node may lack that another knows.
-        at_least: a block that is known already; who knows less is behind as well.
+        proofs: which chain nodes are of.
+        at_least: a block that is known already; a node that knows less is behind as well.
+    """
+    told = await asyncio.gather(*(_head(node, proofs) for node in nodes))
+    newest = max((one for one in told if isinstance(one, int)), default=0)
+    found: Believed[N] = Believed()
+    for node, one in zip(nodes, told, strict=True):
+        if isinstance(one, SourceError):
+            found.refused[node.host] = one
+        elif (lag := max(newest, at_least) - one) > node.behind:
+            found.refused[node.host] = SourceUnavailable(
+                f"{node.host} is {lag} blocks behind, at {one}; it is not believed"
+            )
+        else:
+            found.heads.append((node, one))
+    return found
+
+
+async def ask_in_turn(nodes: Believed[N], ask: Callable[[N, int], Awaitable[T]]) -> NodeAnswer[T]:
+    """What the first node says that can.
+
+    Args:
+        ask: asks a node, given the number of the newest block it knows.
 
     Raises:
-        SourceError: none of them answers, or all are behind what is known already.
+        SourceError: no node is believed, or none of those could say it.
     """
-    told = await asyncio.gather(*(_head(node) for node in nodes))
-    refused = {node.host: one for node, one in zip(nodes, told, strict=True) if isinstance(one, SourceError)}
-    heads = [(node, one) for node, one in zip(nodes, told, strict=True) if isinstance(one, int)]
-    head = max((one for _, one in heads), default=0)
-    good = []
-    for node, one in heads:
-        if one < max(head, at_least) - behind:
-            lag = max(head, at_least) - one
-            refused[node.host] = SourceUnavailable(f"{node.host} is {lag} blocks behind, at {one}; it is not believed")
-        else:
-            good.append((node, one))
-    if not good:
-        raise next(iter(refused.values()))
-    return Believed(tuple(good), head, refused)
+    failed: dict[str, SourceError] = {}
+    for node, head in nodes.heads:
+        try:
+            return NodeAnswer(await ask(node, head), {**nodes.refused, **failed})
+        except SourceError as error:
+            failed[node.host] = last = error
+    if not nodes.heads:
+        last = next(iter(nodes.refused.values()))
+    raise last
 
 
-async def _head(node: Node) -> int | SourceError:
+async def _head(node: Node, proofs: ChainProofs) -> int | SourceError:
     try:
+        await proofs.see(node)
         return await node.head()
     except SourceError as error:
         return error
-
-
-T = TypeVar("T")
-
-
-async def first_of(nodes: Believed[N], ask: Callable[[N, int], Awaitable[T]]) -> tuple[T, dict[str, SourceError]]:
-    """What the first node that can says, and why those before it could not.
-
-    Raises:
-        SourceError: none of them could; the last one's.
-    """
-    failed: dict[str, SourceError] = {}
-    for node, head in nodes.nodes:
-        try:
-            return await ask(node, head), failed
-        except SourceError as error:
-            failed[node.host] = error
-    raise failed[nodes.nodes[-1][0].host]

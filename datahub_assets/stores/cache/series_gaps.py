@@ -1,18 +1,20 @@
 """What each series should hold, for datasets with a rule of gaps, and the lines of their ledger of gaps."""
+# ruff: noqa: S608 - names come from the ledgers and pass through `quoted`; every value is bound
 
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import gap_line, gap_of, gaps_of, series_named
-from datahub_assets.datasets.spec import DatasetSpec, Series
+from datahub_assets.datasets.ledgers import GAPS, gap_line, gap_of, gap_places_of, gaps_of, series_named
+from datahub_assets.datasets.spec import DatasetSpec, NumberGapRule, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.gaps import Cause, CoverageChange, GridCoverage, GridGap
-from datahub_assets.domain.rows import frame_of
+from datahub_assets.domain.rows import frame_of, in_epoch_ms
+from datahub_assets.domain.sql_names import quoted
 from datahub_assets.domain.tables import FETCHED
 from datahub_assets.stores.cache.database import Database
 from datahub_assets.stores.cache.tables import Table
@@ -48,8 +50,8 @@ class SeriesGaps:
             return {}
         told: dict[str, list[GridGap]] = {}
         for row in self.database.rows(
-            "SELECT series, first_time, last_time, cause, first_seen, updated_at, asked_at, asks FROM gaps "
-            "WHERE dataset = ? AND healed_at IS NULL ORDER BY series, first_time",
+            f"SELECT series, {self._first}, {self._last}, cause, first_seen, updated_at, asked_at, asks "
+            f"FROM {self._table} WHERE dataset = ? AND healed_at IS NULL ORDER BY series, {self._first}",
             (self.spec.name,),
         ):
             gap = GridGap(
@@ -69,7 +71,8 @@ class SeriesGaps:
     def count_open(self) -> Counter[tuple[Series, str]]:
         """How many gaps are open, by series and cause."""
         rows = self.database.rows(
-            "SELECT series, cause, count(*) FROM gaps WHERE dataset = ? AND healed_at IS NULL GROUP BY series, cause",
+            f"SELECT series, cause, count(*) FROM {self._table} "
+            "WHERE dataset = ? AND healed_at IS NULL GROUP BY series, cause",
             (self.spec.name,),
         )
         return Counter({(series_named(self.spec, name), cause): count for name, cause, count in rows})
@@ -84,9 +87,9 @@ class SeriesGaps:
         now_ms = final.select(pl.col(FETCHED).dt.epoch("ms").max()).item()
         known = self.coverages()
         changes = {}
-        for *names, times in final.group_by(self.spec.series_columns).agg(self.spec.time_ms()).iter_rows():
+        for *names, places in final.group_by(self.spec.series_columns).agg(self.spec.gap_places()).iter_rows():
             series = tuple(names)
-            change = gaps.arrive(known.get(series), times, step_ms=self._step_ms(series), now_ms=now_ms)
+            change = gaps.arrive(known.get(series), places, step_ms=self._step(series), now_ms=now_ms)
             if change is not None and change.coverage != known.get(series):
                 changes[series] = change
         self._store(changes, version=version)
@@ -101,33 +104,35 @@ class SeriesGaps:
             self._note_quarantined(now_ms=now_ms, version=version)
 
     def _note_time(self, *, followed: Followed, now_ms: int, version: int) -> None:
-        """Rows of a followed series that should have come by now and did not are gaps."""
+        """Rows of a followed series that should have come by now and did not are gaps. No number is."""
+        if isinstance(self.spec.gaps, NumberGapRule):
+            return
         changes = {}
         for series, coverage in self.coverages().items():
             if not followed(series):
                 continue
-            step_ms = self._step_ms(series)
+            step_ms = self._step(series)
             until = gaps.expected_until(step_ms, now_ms=now_ms)
             if until > coverage.until:
                 changes[series] = gaps.extend(coverage, until, step_ms=step_ms, now_ms=now_ms)
         self._store(changes, version=version)
 
     def _note_quarantined(self, *, now_ms: int, version: int) -> None:
-        """Where a row is missing and a rejected one of its series and time is in quarantine, that is why.
+        """Where a row is missing and a rejected one of its series and place is in quarantine, that is why.
 
         Unless upstream said since that it has none: then it took the bad one back.
         """
         waiting = self.database.rows(
-            "SELECT DISTINCT series FROM gaps WHERE dataset = ? AND healed_at IS NULL", (self.spec.name,)
+            f"SELECT DISTINCT series FROM {self._table} WHERE dataset = ? AND healed_at IS NULL", (self.spec.name,)
         )
         series_of = {name: series_named(self.spec, name) for (name,) in waiting}
-        wanted = [[name, " ".join(series), self._step_ms(series)] for name, series in series_of.items()]
+        wanted = [[name, " ".join(series), self._step(series)] for name, series in series_of.items()]
         # CROSS JOIN keeps SQLite from reading the whole quarantine: the gaps drive, the others answer by their keys.
         blamed = self.database.rows(
-            "SELECT DISTINCT g.series, q.at_ms FROM json_each(?) w CROSS JOIN gaps g CROSS JOIN quarantine q "
+            f"SELECT DISTINCT g.series, q.at_ms FROM json_each(?) w CROSS JOIN {self._table} g CROSS JOIN quarantine q "
             "WHERE g.dataset = ? AND g.series = json_extract(w.value, '$[0]') AND g.healed_at IS NULL "
             "AND q.dataset = g.dataset AND q.subject = json_extract(w.value, '$[1]') "
-            "AND q.at_ms >= g.first_time AND q.at_ms < g.last_time + json_extract(w.value, '$[2]') "
+            f"AND q.at_ms >= g.{self._first} AND q.at_ms < g.{self._last} + json_extract(w.value, '$[2]') "
             "AND (g.cause = ? OR (g.cause = ? AND q.last_seen >= g.asked_at))",
             (json.dumps(wanted), self.spec.name, Cause.NOT_FETCHED, Cause.EXCHANGE_HAD_NONE),
         )
@@ -135,7 +140,7 @@ class SeriesGaps:
         for name, at_ms in blamed:
             series = series_of[name]
             if series in known:
-                step_ms = self._step_ms(series)
+                step_ms = self._step(series)
                 change = gaps.quarantine(known[series], at_ms, step_ms=step_ms, now_ms=now_ms)
                 known[series] = change.coverage
                 self._store({series: change}, version=version)
@@ -171,6 +176,20 @@ class SeriesGaps:
                 change = gaps.refused(coverage, question.gap, now_ms=now_ms)
                 self._store({question.series: change}, version=self.database.next_version())
 
+    def heal(self, there: Mapping[Series, Sequence[gaps.Run]], *, now_ms: int) -> None:
+        """Rows that never were in the cache are on the Hub: gaps that they fill are none any more."""
+        known = self.coverages() if there else {}
+        changes = {}
+        for series, runs in there.items():
+            if series not in known:
+                continue
+            step_ms, coverage = self._step(series), known[series]
+            came = gaps.came_within(coverage.gaps, runs, step_ms=step_ms)
+            left, lines = gaps.heal(coverage.gaps, came, step_ms=step_ms, now_ms=now_ms)
+            changes[series] = CoverageChange(replace(coverage, gaps=left), lines)
+        if any(change.lines for change in changes.values()):
+            self._store(changes, version=self.database.next_version())
+
     def confirmed(self, lines: pl.DataFrame, *, version: int, now_ms: int) -> pl.DataFrame:
         """Of published lines those that still hold after the state was derived anew from rows.
 
@@ -197,7 +216,7 @@ class SeriesGaps:
             for series, found in told.items()
             if series in known
             for change in [
-                gaps.informed(known[series], found, step_ms=self._step_ms(series), now_ms=now_ms),
+                gaps.informed(known[series], found, step_ms=self._step(series), now_ms=now_ms),
             ]
             if change.lines
         }
@@ -218,17 +237,17 @@ class SeriesGaps:
     def _numbered(self, lines: pl.DataFrame) -> dict[Series, list[tuple[int, GridGap]]]:
         """Lines of the ledger as gaps by their series, each with the number of its row."""
         found: dict[Series, list[tuple[int, GridGap]]] = {}
-        plain = lines.with_columns(pl.selectors.datetime().dt.epoch("ms"))
+        plain = in_epoch_ms(lines)
         for row, line in enumerate(plain.iter_rows(named=True)):
-            found.setdefault(series_named(self.spec, line["series"]), []).append((row, gap_of(line)))
+            found.setdefault(series_named(self.spec, line["series"]), []).append((row, gap_of(self.spec, line)))
         return found
 
     def before_our_rows(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Open lines that no row of the cache can confirm or refute any more."""
         known = self.coverages()
         older = [
-            line["healed_at"] is None and (series not in known or line["last_time"] < known[series].first)
-            for line in lines.with_columns(pl.col("last_time").dt.epoch("ms")).iter_rows(named=True)
+            line["healed_at"] is None and (series not in known or line[self._last] < known[series].first)
+            for line in lines.with_columns(pl.selectors.datetime().dt.epoch("ms")).iter_rows(named=True)
             for series in [series_named(self.spec, line["series"])]
         ]
         return lines.filter(pl.Series(older, dtype=pl.Boolean))
@@ -255,8 +274,24 @@ class SeriesGaps:
         if ledger is not None and told:
             Table.of(self.database, ledger).put(frame_of(ledger, told), version=version)
 
-    def _step_ms(self, series: Series) -> int:
+    def _step(self, series: Series) -> int:
         """The length of a step of a series' grid."""
         if self.spec.gaps is None:
             raise ValueError(f"{self.spec.name} has no rule of gaps")
-        return self.spec.gaps.step_ms(series)
+        return self.spec.gaps.step(series)
+
+    @property
+    def _table(self) -> str:
+        """The table of the dataset's gaps."""
+        ledger = gaps_of(self.spec)
+        return quoted(GAPS if ledger is None else ledger.cache_table or ledger.name)
+
+    @property
+    def _first(self) -> str:
+        """The column of a gap's first row."""
+        return gap_places_of(self.spec)[0]
+
+    @property
+    def _last(self) -> str:
+        """The column of a gap's last row."""
+        return gap_places_of(self.spec)[1]

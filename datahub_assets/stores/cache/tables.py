@@ -73,7 +73,8 @@ class Table:
         """The table of a dataset's rows, or its lines in the table of a ledger."""
         if isinstance(spec, DatasetSpec):
             return cls(database, spec.cache_table, columns=spec.columns, key=spec.key, time=spec.time)
-        return cls(database, spec.name, columns=spec.columns, key=spec.key, time=spec.latest, dataset=spec.dataset)
+        name = spec.cache_table or spec.name
+        return cls(database, name, columns=spec.columns, key=spec.key, time=spec.latest, dataset=spec.dataset)
 
     def create(self) -> None:
         """Make the table, or the columns it lacks. STRICT: SQLite then checks types as other databases do.

@@ -35,6 +35,10 @@ class Progress:
     doing: str
 
 
+def no_progress(_now: Progress) -> None:
+    """Tell nobody."""
+
+
 @dataclass(slots=True)
 class Filled:
     """What came of a fill.
@@ -69,7 +73,7 @@ class Fill:
     clock: Callable[[], int]
     sleep: Callable[[float], None]
     commit: Callable[[], object]
-    tell: Callable[[Progress], None] = lambda _progress: None
+    tell: Callable[[Progress], None] = no_progress
 
 
 def due(
@@ -149,8 +153,11 @@ class _Filling:
         """Build a month, if any of it is due."""
         fill, spec = self._fill, self._spec
         self._tell(doing=f"{group} {month}".strip())
-        self._wait(lambda: _waits(fill, group, month))
+        self._wait(lambda: reports.pending(fill.home, spec, group=group, month=month) > 0)
         found = base.look(spec, hub=fill.hub, now_ms=fill.clock())
+        if found.is_shared(spec, group=group, month=month):  # what waits may split the file that has this month too
+            self.settle(0)
+            found = base.look(spec, hub=fill.hub, now_ms=fill.clock())
         if not found.has_rolled(spec, group=group, month=month):
             self.filled.left.append((group, month))
             self._finish(group, month)
@@ -191,7 +198,7 @@ class _Filling:
 
     def settle(self, most: int) -> None:
         """Wait until no more than so many months wait for their commit."""
-        self._wait(lambda: len(reports.waiting(self._fill.home, self._spec)) > most)
+        self._wait(lambda: reports.pending(self._fill.home, self._spec) > most)
 
     def _wait(self, is_waiting: Callable[[], bool]) -> None:
         while is_waiting():
@@ -219,8 +226,3 @@ class _Filling:
         now = replace(self.progress, done=done, rows=self.filled.rows, doing=doing or self.progress.doing)
         self.progress = now
         self._fill.tell(now)
-
-
-def _waits(fill: Fill, group: str, month: Month) -> bool:
-    waiting = reports.waiting(fill.home, fill.wish.spec)
-    return any((one.report.group, one.report.month) == (group, str(month)) for one in waiting)

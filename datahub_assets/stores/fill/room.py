@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from datahub_assets.datasets.spec import GapRule
 from datahub_assets.domain.errors import CacheFull
 from datahub_assets.stores.fill.wishes import Wish
 
@@ -24,7 +25,7 @@ def see_that_there_is_room(wish: Wish, *, series: int, home: Path, keeps_all: bo
         CacheFull: they do not.
     """
     gaps = wish.spec.gaps
-    if gaps is None:
+    if not isinstance(gaps, GapRule):
         return
     rows = [
         series * (month.end_ms - month.start_ms) // gaps.step_ms(("",) * (len(wish.spec.series_columns) - 1) + (group,))

@@ -7,4 +7,5 @@ month_files             the new files of a month, open together
 base                    the head of a repo as workers see it
 reports                 what was built, for whoever commits
 told_sources            the ledger of sources: what is done
+told_gaps               the ledger of gaps: what is missing still, and what is filled now
 """

@@ -8,8 +8,8 @@ import polars as pl
 from datahub_assets.datasets.ledgers import corrected_values
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import SourceMalformed
-from datahub_assets.domain.history import Month
-from datahub_assets.domain.rows import content_columns, merge, overlay, supersede
+from datahub_assets.domain.history import Month, TimeRange
+from datahub_assets.domain.rows import content_columns, in_epoch_ms, merge, overlay, supersede
 from datahub_assets.stores.history.held_rows import PATH
 from datahub_assets.stores.history.month_files import MonthFiles
 
@@ -22,9 +22,12 @@ class MonthMerge:
         rows_added, rows_changed, first, newest, superseded, corrections: see `reports.Report`.
     """
 
-    def __init__(self, spec: DatasetSpec, *, month: Month, files: MonthFiles, forming: pl.DataFrame) -> None:
+    def __init__(
+        self, spec: DatasetSpec, *, month: Month, span: TimeRange, files: MonthFiles, forming: pl.DataFrame
+    ) -> None:
         self._spec = spec
         self._month = month
+        self._span = span
         self._files = files
         self._forming = forming
         self.changed: set[str] = set()
@@ -35,8 +38,8 @@ class MonthMerge:
         self.superseded: list[list[str | int]] = []
         self.corrections: list[dict[str, object]] = []
 
-    def add(self, held: pl.DataFrame, fetched: pl.DataFrame | None) -> None:
-        """The rows of the next series: those that the files have, with their paths, and those that came.
+    def add(self, held: pl.DataFrame, fetched: pl.DataFrame | None) -> pl.DataFrame:
+        """The rows of the next series: those that the files have, with their paths, and those that came; gives all.
 
         Raises:
             SourceMalformed: those that came are not of this month, not in order of time, or not final.
@@ -51,14 +54,15 @@ class MonthMerge:
         if self._forming.height:
             key = list(self._spec.key)
             final = self._forming.join(rows, on=key, how="semi").select(key)
-            self.superseded += [list(one) for one in final.with_columns(pl.selectors.datetime().dt.epoch("ms")).rows()]
+            self.superseded += [list(one) for one in in_epoch_ms(final).rows()]
+        return rows
 
     def _kept_apart(self, held: pl.DataFrame) -> pl.DataFrame:
-        """The held rows of the month, in order; those of other months stay where they are."""
+        """The held rows of the time that is written anew, in order; those of another time stay where they are."""
         if held.is_empty():
             return held.select(self._spec.column_names)
-        in_month = self._spec.time_ms().is_between(self._month.start_ms, self._month.end_ms - 1)
-        inside, outside = held.filter(in_month), held.filter(~in_month)
+        is_inside = self._spec.time_ms().is_between(self._span.first_ms, self._span.last_ms)
+        inside, outside = held.filter(is_inside), held.filter(~is_inside)
         for (path,), rows in outside.partition_by(PATH, as_dict=True, maintain_order=True).items():
             self._files.keep(str(path), rows)
         self.rows_added += outside.height
@@ -74,13 +78,13 @@ class MonthMerge:
         if changes.is_empty():
             return stored
         self.rows_changed += changes.height
-        self.changed |= set(self._files.path_of(changes))
+        self.changed |= self._files.paths_of(changes)
         self._note_times(changes)
         if stored.is_empty():
             return changes
         if spec.corrections is not None:
             lines = corrected_values(spec, before=stored.join(changes, on=list(spec.key), how="semi"), after=changes)
-            self.corrections += lines.with_columns(pl.selectors.datetime().dt.epoch("ms")).to_dicts()
+            self.corrections += in_epoch_ms(lines).to_dicts()
         return overlay(spec, stored=stored, changes=changes)
 
     def _changes(self, stored: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:

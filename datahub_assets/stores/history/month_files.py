@@ -1,7 +1,6 @@
-"""The new files of a month of a group, all open together; the rows of a series are spread over them as they come."""
+"""The new files of a group, of a month or longer, all open together; the rows of a series are spread over them."""
 
 import hashlib
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,21 +14,22 @@ import pyarrow as pa
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.files.data_files import period_file
 from datahub_assets.domain.files.hub_files import HubFile
-from datahub_assets.domain.history import Month
+from datahub_assets.domain.history import TimeRange
+from datahub_assets.stores.history.base import period_starts
 from datahub_assets.stores.hub.layout import FileWriter
 
 
 class MonthFiles:
-    """One file for each period of a month, in a folder on the disk. Use as a context manager.
+    """One file for each period of a time, in a folder on the disk. Use as a context manager.
 
-    Rows of a longer period's file that are of other months stay in that file, which is written anew without the others.
+    Rows of a longer period's file that are of another time stay in that file, which is written anew without the others.
     """
 
-    def __init__(self, spec: DatasetSpec, *, group: str, month: Month, folder: Path) -> None:
+    def __init__(self, spec: DatasetSpec, *, group: str, span: TimeRange, folder: Path) -> None:
         self._spec = spec
         self._schema = spec.arrow_schema()
         self._folder = folder
-        self._starts = _starts(spec, group, month)
+        self._starts = period_starts(spec.period_of(group), span)
         self._paths = [period_file(spec, group, start) for start in self._starts]
         self._open = ExitStack()
         self._writers: dict[str, tuple[FileWriter, Path]] = {}
@@ -43,7 +43,7 @@ class MonthFiles:
         self._open.__exit__(kind, error, trace)
 
     def add(self, rows: pl.DataFrame) -> list[str]:
-        """The rows of the next series in this month, sorted by time; returns the paths they went to, one for each run.
+        """The rows of the next series in this time, sorted by time; returns the paths they went to, one for each run.
 
         A path stands once for all rows it got.
         """
@@ -61,13 +61,16 @@ class MonthFiles:
         return went
 
     def keep(self, path: str, rows: pl.DataFrame) -> None:
-        """Rows of other months, which stay in the file they are in."""
+        """Rows of another time, which stay in the file they are in."""
         self._writer(path).add(self._table(rows))
 
     def path_of(self, rows: pl.DataFrame) -> pl.Series:
-        """For each row of this month the file it belongs in."""
-        places = np.searchsorted(np.array(self._starts), self._times(rows), side="right") - 1
-        return pl.Series([self._paths[place] for place in places.tolist()], dtype=pl.String)
+        """For each row of this time the file it belongs in."""
+        return pl.Series([self._paths[place] for place in self._places(rows).tolist()], dtype=pl.String)
+
+    def paths_of(self, rows: pl.DataFrame) -> set[str]:
+        """The files that rows of this time belong in."""
+        return {self._paths[place] for place in np.flatnonzero(np.bincount(self._places(rows))).tolist()}
 
     def close(self) -> dict[str, tuple[HubFile, Path]]:
         """Complete the files; each with where it lies, by its path in the repo."""
@@ -75,6 +78,10 @@ class MonthFiles:
             writer.close()
         self._open.close()
         return {path: (_described(path, file), file) for path, (_, file) in self._writers.items()}
+
+    def _places(self, rows: pl.DataFrame) -> npt.NDArray[np.int64]:
+        places: npt.NDArray[np.int64] = np.searchsorted(np.array(self._starts), self._times(rows), side="right") - 1
+        return places
 
     def _times(self, rows: pl.DataFrame) -> npt.NDArray[np.int64]:
         return rows.select(self._spec.time_ms()).to_series().to_numpy()
@@ -88,14 +95,6 @@ class MonthFiles:
             file: BinaryIO = self._open.enter_context(target.open("wb"))
             self._writers[path] = (self._open.enter_context(FileWriter(self._spec, file)), target)
         return self._writers[path][0]
-
-
-def _starts(spec: DatasetSpec, group: str, month: Month) -> Sequence[int]:
-    """When each period of the month begins (epoch ms)."""
-    period, starts = spec.period_of(group), [month.start_ms]
-    while (following := period.end(starts[-1])) < month.end_ms:
-        starts.append(following)
-    return starts
 
 
 def _described(path: str, file: Path) -> HubFile:

@@ -19,7 +19,7 @@ from datahub_assets.domain.rows import Rejected, frame_of
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.history import reports, told_sources
-from datahub_assets.stores.history.reports import WaitingReport
+from datahub_assets.stores.history.reports import Report, WaitingReport
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.publish.plans import Files, Plan
 from datahub_assets.stores.publish.work import Work
@@ -41,6 +41,11 @@ class CarriedMonths:
     uploaded: tuple[HubFile, ...] = ()
     deletes: tuple[str, ...] = ()
     ledgers: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    @property
+    def reports(self) -> list[Report]:
+        """Of all of them."""
+        return [one.report for one in self.months]
 
     @property
     def rows_added(self) -> int:
@@ -105,7 +110,7 @@ def choose(work: Work, base: RepoState, *, plan: Plan, most: int | None = None) 
     for one in waiting:
         report = one.report
         month = Month.parse(report.month)
-        held = reports.holding(work.spec, files, group=report.group, month=month)
+        held = report.held_by(work.spec, files)
         is_landed = held == report.results()
         if report.repo != base.repo or not (is_landed or held == report.bases):
             work.log.warning("%s: %s was changed elsewhere meanwhile, and is due again", base.repo, report.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from datahub_assets.datasets.ledgers import ledgers_of, sources_of
+from datahub_assets.datasets.ledgers import GAPS, ledgers_of, sources_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.files.data_files import is_placed, is_sealed, is_small
 from datahub_assets.domain.files.hub_files import HubFile, lfs_content_id
@@ -20,6 +20,7 @@ from datahub_assets.domain.times import readable
 from datahub_assets.stores import forms
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
+from datahub_assets.stores.history import told_gaps
 from datahub_assets.stores.hub import card, layout
 from datahub_assets.stores.hub.client import size_of
 from datahub_assets.stores.publish import carried, earlier_files, folds, moved_keys
@@ -240,15 +241,19 @@ def _ledgers(
     result = []
     for ledger in ledgers:
         new, content, name = waiting[ledger.name].frame, held.get(ledger.path), f"{ledger.path} at {base.head}"
-        told = months.lines(ledger)
-        if content is None:
-            # The file is there from the first commit on, so that readers need no case for its absence.
-            result.append(MergedLedger(ledger, ledger.merge([told, new]), changed=True))
-            continue
-        before = layout.read(ledger, content, name=name, to_rewrite=True)
-        after = ledger.merge([before, told, new])
-        result.append(MergedLedger(ledger, after, changed=not after.equals(before)))
+        before = None if content is None else layout.read(ledger, content, name=name, to_rewrite=True)
+        after = _with_months(work, ledger, ledger.merge([new] if before is None else [before, new]), months)
+        # The file is there from the first commit on, so that readers need no case for its absence.
+        result.append(MergedLedger(ledger, after, changed=before is None or not after.equals(before)))
     return tuple(result)
+
+
+def _with_months(work: Work, ledger: LedgerSpec, lines: pl.DataFrame, months: CarriedMonths) -> pl.DataFrame:
+    if not months.months:
+        return lines
+    if ledger.name == GAPS:
+        return ledger.merge([lines, told_gaps.lines(work.spec, lines, months.reports, now_ms=work.now_ms)])
+    return ledger.merge([lines, months.lines(ledger)])
 
 
 def _hub_file(path: str, content: bytes | Path) -> HubFile:

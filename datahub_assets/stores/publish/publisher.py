@@ -20,7 +20,7 @@ from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_assets.stores.cache.repo_state import RepoState
 from datahub_assets.stores.cache.tables import Outbox
-from datahub_assets.stores.history import reports
+from datahub_assets.stores.history import reports, told_gaps
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish import carried, earlier_files, folds, losses, moved_keys
 from datahub_assets.stores.publish.draft import Draft, is_kept, merge_into_head, write_files
@@ -114,7 +114,7 @@ def reason_to_wait(work: Work, limits: CommitLimits) -> str | None:
     spec, cache = work.spec, work.cache
     known = cache.repo(spec).load()
     waiting = {part.name: cache.waiting(part) for part in parts_of(spec)}
-    is_idle = not any(waiting.values()) and not reports.waiting(cache.folder, spec)
+    is_idle = not any(waiting.values()) and not reports.pending(cache.folder, spec)
     if is_idle and (known is None or not _changes_by_itself(work, known)):
         return "nothing changed since the last commit"
     wait = cache.budget.wait(spec, limits=limits, now_ms=work.now_ms)
@@ -214,6 +214,7 @@ def note_commit(
             losses.note_put_back(spec, plan=sent.merged.plan, repo=after.repo, cache=cache)
         memory.save(after, contents=kept)
         cache.quarantine(draft.merged.carried.rejected, now_ms=work.now_ms)
+        cache.gaps(spec).heal(told_gaps.rows_there(spec, draft.merged.carried.reports), now_ms=work.now_ms)
         if keys_move(spec):
             moved_keys.note_written(spec, plan, before=draft.merged.base, after=after, cache=cache)
     carried.discard(draft.merged.carried)

@@ -9,10 +9,11 @@ from typing import Any, Final
 import polars as pl
 
 from datahub_assets.datasets.ledgers import gap_line, gap_of, gaps_of, series_named
-from datahub_assets.datasets.spec import DatasetSpec, GapRule, Series
+from datahub_assets.datasets.spec import DatasetSpec, GapRule, NumberGapRule, Series
 from datahub_assets.domain import gaps
 from datahub_assets.domain.errors import HubNotFound, HubRateLimited
 from datahub_assets.domain.gaps import GridGap
+from datahub_assets.domain.rows import in_epoch_ms
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub import layout
 from datahub_assets.stores.hub.client import Hub
@@ -55,14 +56,14 @@ def close(spec: DatasetSpec, *, cache: Cache, hub: Hub, now_ms: int) -> int:
 def _open(spec: DatasetSpec, published: pl.DataFrame) -> dict[Series, list[GridGap]]:
     """The open gaps of the ledger, by series."""
     told = defaultdict(list)
-    lines = published.filter(pl.col("healed_at").is_null()).with_columns(pl.selectors.datetime().dt.epoch("ms"))
+    lines = in_epoch_ms(published.filter(pl.col("healed_at").is_null()))
     for line in lines.iter_rows(named=True):
-        told[series_named(spec, line["series"])].append(gap_of(line))
+        told[series_named(spec, line["series"])].append(gap_of(spec, line))
     return told
 
 
 def _closed(
-    spec: DatasetSpec, rule: GapRule, told: dict[Series, list[GridGap]], *, cache: Cache, now_ms: int
+    spec: DatasetSpec, rule: GapRule | NumberGapRule, told: dict[Series, list[GridGap]], *, cache: Cache, now_ms: int
 ) -> list[dict[str, Any]]:
     coverages = cache.gaps(spec).coverages()
     return [
@@ -70,6 +71,6 @@ def _closed(
         for series, found in told.items()
         if series in coverages
         for gap in found
-        for healed in [gaps.refuted(coverages[series], gap, step_ms=rule.step_ms(series), now_ms=now_ms)]
+        for healed in [gaps.refuted(coverages[series], gap, step_ms=rule.step(series), now_ms=now_ms)]
         if healed is not None
     ]

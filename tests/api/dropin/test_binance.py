@@ -95,7 +95,9 @@ def test_times_and_limits_mean_what_they_mean_there(
         ({"symbol": ""}, -1102),
         ({"interval": None}, -1102),
         ({"symbol": "btcusdt"}, -1100),
-        ({"symbol": "X" * 21}, -1100),
+        ({"symbol": "X" * 51}, -1100),
+        ({"symbol": "X" * 50}, -1121),
+        ({"symbol": "币安人生USDT"}, -1121),
         ({"symbol": "BTC/USDT"}, -1100),
         ({"symbol": "NOPEUSDT"}, -1121),
         ({"interval": "7h"}, -1120),
@@ -172,7 +174,15 @@ def test_exchange_info_says_what_candles_tell(client: Client) -> None:
     pairs = {pair["symbol"]: pair for pair in info["symbols"]}
     assert {"BTCUSDT", "ETHUSDT"} <= set(pairs)
     bitcoin = {name: value for name, value in pairs["BTCUSDT"].items() if value is not None}
-    assert bitcoin == {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+    rules = [("PRICE_FILTER", "tickSize", "0.01000000"), ("LOT_SIZE", "stepSize", "0.00001000")]
+    rules.append(("NOTIONAL", "minNotional", "5.00000000"))
+    assert bitcoin == {
+        "symbol": "BTCUSDT",
+        "status": "TRADING",
+        "baseAsset": "BTC",
+        "quoteAsset": "USDT",
+        "filters": [{"filterType": name, field: step} for name, field, step in rules],
+    }
     assert "filters" in pairs["BTCUSDT"]
 
 

@@ -101,13 +101,15 @@ def test_what_only_other_datasets_have_is_refused_in_their_words(maker: Snapshot
     assert "ohlc only" in said
 
 
-@pytest.mark.parametrize("earlier", [True, False])
-def test_gaps_are_read_in_either_form(maker: SnapshotMaker, *, earlier: bool) -> None:
+@pytest.mark.parametrize("form", ["columns for pair and interval", "without numbers", "today's"])
+def test_gaps_are_read_in_any_form(maker: SnapshotMaker, form: str) -> None:
     ledger = gaps_of(OHLC)
     assert ledger is not None
     assert ledger.upgrade is not None
-    lines = EARLIER_GAPS if earlier else ledger.upgrade(EARLIER_GAPS).select(ledger.column_names)
-    if not earlier:
+    numbers = ("first_number", "last_number")
+    lines = EARLIER_GAPS if form.startswith("columns") else ledger.today(EARLIER_GAPS)
+    lines = lines.drop(numbers) if form == "without numbers" else lines
+    if form == "today's":
         lines = pl.concat([lines, lines.with_columns(pl.lit("other").alias("dataset"))])
     snapshot = maker.snapshot(OHLC, candles(count=5), group="1h", ledgers={"gaps": lines})
     found = coverage_of(snapshot, narrowing=Narrowing())

@@ -42,7 +42,7 @@ def test_a_reader_never_sees_half_a_commit(hub: HubServer, workers: Workers, tmp
 
         reader = threading.Thread(target=read)
         reader.start()
-        for step in range(1, 101):
+        for step in range(1, 51):
             sha = workers.publish(MARKET, prices(at_ms=NOW_MS + step * 60_000, factor=1 + step))
             shas.append(sha)
         until(lambda: revision(client) == shas[-1])

@@ -23,7 +23,8 @@ from tests.api.installed import ALL, INCIDENTS, RECEIPTS
 from tests.api.made_specs import MAKES, spec_of
 from tests.api.question import MEDIA_TYPES
 
-PAGES = {"limit", "start", "end", "order", "columns", "cursor", "revision", "as_of", "format", "numbers"}
+PAGES = {"limit", "start", "end", "order", "columns", "cursor", "revision", "as_of"}
+PAGES |= {"format", "numbers", "spreadsheet", "delimiter"}
 
 
 def document_of(*specs: DatasetSpec) -> dict[str, Any]:

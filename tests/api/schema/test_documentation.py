@@ -14,7 +14,7 @@ def test_the_documentation_needs_no_other_host(client: Client) -> None:
             asset = client.get(source)
             assert asset.status_code == 200
             assert len(asset.content) > 100_000
-    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+    assert client.get("/", follow_redirects=False).headers["location"] == "docs"
 
 
 def test_links_to_pages_may_carry_anything(client: Client) -> None:
@@ -39,7 +39,7 @@ def test_the_schema_has_the_bearer_scheme_and_every_parameter(client: Client) ->
     named = {parameter["name"] for parameter in ohlc["parameters"]}
     assert named == {
         "symbol", "interval", "limit", "start", "end", "order", "columns", "closed_only", "cursor",
-        "revision", "as_of", "format", "numbers",
+        "revision", "as_of", "format", "numbers", "spreadsheet", "delimiter",
     }  # fmt: skip
     assert all(parameter.get("description") for parameter in ohlc["parameters"])
     assert set(ohlc["responses"]) == {"200", "304", "400", "401", "403", "404", "406", "429", "502", "503"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.sql.sandbox.errors import SqlInvalid, SqlRejected, SqlTooLarge
+from api.sql.sandbox.errors import SqlInvalid, SqlRejected, SqlTooLarge, SqlUnknownTable
 from api.sql.sandbox.snapshot import SqlSnapshot
 from tests.api.sql.conftest import START_MS, SYMBOLS, Sandbox
 
@@ -138,7 +138,7 @@ def test_plans_are_shown_and_name_no_place_of_this_machine(
         ("SELECT ?", SqlInvalid, "parameter", None),
         ("-- nothing\n;", SqlInvalid, "there is no statement", None),
         ("PIVOT ohlc ON symbol USING max(high)", SqlRejected, "PIVOT needs the values named", None),
-        ("SELECT * FROM nope", SqlRejected, "there is no table 'nope'; tables: gaps, market, ohlc", (14, 1, 15)),
+        ("SELECT * FROM nope", SqlUnknownTable, "there is no table 'nope'; tables: gaps, market, ohlc", (14, 1, 15)),
         ("SELECT 'é', getvariable('x')", SqlRejected, "'getvariable' cannot be used", (12, 1, 13)),
         ("EXPLAIN SELECT 'é', getvariable('x')", SqlRejected, "'getvariable' cannot be used", (20, 1, 21)),
         ("DROP TABLE ohlc", SqlRejected, "only one SELECT statement", None),
@@ -176,7 +176,7 @@ def test_statements_leave_nothing_behind(sandbox: Sandbox) -> None:
     """One worker after the other gets both statements; a name made by the first is unknown to the second."""
     for _ in range(6):
         sandbox.run("WITH mine AS (SELECT 1) FROM mine")
-        with pytest.raises(SqlRejected, match="no table 'mine'"):
+        with pytest.raises(SqlUnknownTable, match="no table 'mine'"):
             sandbox.run("FROM mine")
 
 

@@ -79,8 +79,10 @@ def test_numbers_come_out_as_they_went_in(sandbox: Sandbox) -> None:
 
 
 def test_flat_answers_have_no_nesting(sandbox: Sandbox) -> None:
-    result = sandbox.run("SELECT [1, 2] AS l, {'a': DATE '2025-01-01'} AS s, 3 AS n", flat=True)
-    assert result.table.to_pylist() == [{"l": "[1,2]", "s": '{"a":"2025-01-01"}', "n": 3}]
+    sql = "SELECT [1, 2] AS l, [['a']] AS ll, {'a': DATE '2025-01-01'} AS s, ['a|b', NULL] AS t, 3 AS n"
+    result = sandbox.run(sql, flat=True)
+    told = {"l": "[1,2]", "ll": '[["a"]]', "s": '{"a":"2025-01-01"}', "t": ["a|b", None], "n": 3}
+    assert result.table.to_pylist() == [told], "lists of texts are joined by whoever writes the format"
 
 
 @pytest.mark.parametrize(

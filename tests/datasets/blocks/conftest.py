@@ -8,10 +8,11 @@ import pytest
 
 from datahub_assets.datasets.blocks.client.fetch import fetch_blocks
 from datahub_assets.datasets.blocks.spec import BLOCKS
-from datahub_assets.datasets.node_settings import NodeSettings
+from datahub_assets.datasets.followed_chains import NodeSettings
 from datahub_assets.domain.rows import merge
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.fetched import Fetched
+from datahub_assets.sources.nodes.chain_proofs import NOTE
 from tests.fakes.nodes import FakeBitcoin, FakeEthereum, MadeChain
 
 NOW_MS = 1_763_800_015_000  # 2025-11-22T08:26:55Z
@@ -25,12 +26,22 @@ class Followed:
         self.settings = settings
         self.rows = pl.DataFrame(schema=BLOCKS.polars_schema())
         self.now_ms = NOW_MS
+        self.notes: dict[str, object] = {}
+        self.missing: dict[str, list[int]] = {}
 
     def fetch(self) -> Fetched:
         self.now_ms += 60_000
-        fetched = fetch_blocks(
-            self.settings, held=self.rows, clock=lambda: self.now_ms, log=LOG, backoff=Backoff(attempts=1)
+        self.asked = fetch_blocks(
+            self.settings,
+            held=self.rows,
+            missing=self.missing,
+            clock=lambda: self.now_ms,
+            log=LOG,
+            noted=self.notes.get(NOTE),
+            backoff=Backoff(attempts=1),
         )
+        fetched = self.asked.fetched
+        self.notes |= fetched.notes
         self.rows = merge(BLOCKS, [self.rows, fetched.checked.frame])
         return fetched
 

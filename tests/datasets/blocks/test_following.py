@@ -1,6 +1,7 @@
 """Following two chains: where it begins, what is new, what becomes final, and what is replaced."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_a_reorganisation_below_the_final_block_is_told(followed: Followed, ethe
     assert all(hashes(followed, "ethereum", ethereum.chain).values())
 
 
+def test_catching_up_and_following_a_reorganisation_down_stay_within_the_bound_together(
+    followed: Followed, ethereum: FakeEthereum
+) -> None:
+    followed.fetch()
+    ethereum.replace(blocks=UNFINAL)
+    ethereum.grow(blocks=250)
+    while max(followed.of("ethereum")) < ethereum.chain.head:
+        asked = len(ethereum.requests)
+        followed.fetch()
+        assert len(ethereum.requests) - asked <= 120
+    assert all(hashes(followed, "ethereum", ethereum.chain).values())
+
+
 def test_after_a_long_time_it_catches_up_in_order(followed: Followed, ethereum: FakeEthereum) -> None:
     followed.fetch()
     ethereum.grow(blocks=250)
@@ -89,7 +103,7 @@ def test_a_node_that_is_behind_is_not_believed(
         followed.settings = followed.settings.model_copy(update={"ethereum_rpc_urls": (late.url, ethereum.url)})
         fetched = followed.fetch()
         assert max(followed.of("ethereum")) == ethereum_chain.head
-        assert "10 blocks behind" in str(fetched.failed["ethereum", "127.0.0.1"])
+        assert "10 blocks behind" in str(fetched.failed["ethereum", urlsplit(late.url).netloc])
         ethereum.fail("server_error", times=None)
         with_old = followed.fetch()
     assert ("ethereum",) in with_old.failed, "alone it is behind what is stored"

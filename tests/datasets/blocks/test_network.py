@@ -60,8 +60,8 @@ def test_the_other_network_goes_on(followed: Followed, ethereum: FakeEthereum, b
     ],
 )
 def test_nonsense_is_set_aside(followed: Followed, ethereum: FakeEthereum, result: object) -> None:
-    ethereum.fail("body", text=json.dumps({"jsonrpc": "2.0", "id": 1, "result": "0x1406f40"}))
-    ethereum.fail("body", text=json.dumps({"jsonrpc": "2.0", "id": 2, "result": result}))
+    for number, said in enumerate(("0x1", "0x1406f40", result), start=1):
+        ethereum.fail("body", text=json.dumps({"jsonrpc": "2.0", "id": number, "result": said}))
     fetched = fetch(followed)
     assert [one.subject for one in fetched.checked.rejected] == ["ethereum"]
     assert set(rows(fetched)) == {"bitcoin"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from datahub_assets.datasets.candles.archive import CandleHistory
+from datahub_assets.datasets.candles.archive import CandleHistory, Upstream
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.domain.history import Month, SeriesMonth, SourceLine, Verdict
 from datahub_assets.sources import pauses
@@ -83,13 +83,15 @@ def opened(
         binance_archive_list_url=archive.list_url,
         symbols=symbols,
     )
-    return CandleHistory(
+    log = logging.getLogger("tests.history")
+    upstream = Upstream(
         settings,
         clock=exchange.clock.now_ms,
-        log=logging.getLogger("tests.history"),
+        log=log,
         backoff=Backoff(sleep=_no_wait, chance=lambda: 0.5),
         silence_timeout_s=silence_timeout_s,
     )
+    return CandleHistory(upstream, settings=settings, log=log)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from datahub_assets.datasets.candles.archive.month_reader import _chance
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.domain.errors import SourceError, SourceUnavailable
 from datahub_assets.domain.gaps import Cause
-from datahub_assets.domain.history import Month, SeriesMonth, Verdict, months
+from datahub_assets.domain.history import Month, SeriesMonth, TimeRange, Verdict, months
 from datahub_assets.domain.times import DAY_MS, HOUR_MS
 from tests.datasets.candles.conftest import NOVEMBER, NOW_MS, Market, detail, kind_of, opened, rows_of, verdicts
 
@@ -206,6 +206,7 @@ def test_a_hole_nobody_could_be_asked_about_is_not_asked_yet(market: Market) -> 
     assert gaps(found) == [(MIDDLE_MS, MIDDLE_MS, Cause.NOT_FETCHED)]
     assert (found.gaps[0].asked_at, found.gaps[0].asks, found.done) == (None, 0, False)
     assert verdicts(found) == [("monthly", Verdict.SHORT, 719)]
+    assert found.undecided == (TimeRange(MIDDLE_MS, MIDDLE_MS + HOUR_MS - 1),)
 
 
 def test_a_row_that_fails_its_check_everywhere_is_quarantined(market: Market) -> None:
@@ -218,6 +219,7 @@ def test_a_row_that_fails_its_check_everywhere_is_quarantined(market: Market) ->
     market.exchange.set_kline(symbol, "1h", open_time=time, kline=[time, *row[1:5], "-1", time + HOUR_MS - 1, *row[7:]])
     found = market.fetch(symbol)
     assert gaps(found) == [(time, time, Cause.QUARANTINED)]
+    assert found.undecided == (TimeRange(time, time + HOUR_MS - 1),)
     assert [one.at_ms for one in found.rejected] == [time] * 3, "of the monthly file, the daily one and the exchange"
     assert found.done
 

@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
+from tests.fakes.clock import Clock
+
 
 @dataclass(frozen=True, slots=True)
 class MadeBlock:
@@ -16,17 +18,33 @@ class MadeBlock:
 
 
 class MadeChain:
-    """Blocks from `first` on, one every `every_s` seconds from `begin_s` on, as many as `head` says."""
+    """Blocks from `first` on, one every `every_s` seconds from `begin_s` on, as many as `head` says.
 
-    def __init__(self, *, first: int, head: int, begin_s: int, every_s: int, prefix: str = "") -> None:
+    Given a clock there are as many more as it has time for since then.
+    """
+
+    def __init__(
+        self, *, first: int, head: int, begin_s: int, every_s: int, prefix: str = "", clock: Clock | None = None
+    ) -> None:
         self.first = first
-        self.head = head
-        self._begin_s, self._every_s, self._prefix = begin_s, every_s, prefix
+        self._grown = head
+        self._begin_s, self._every_s, self._prefix, self._clock = begin_s, every_s, prefix, clock
         self._forks: list[tuple[int, int]] = []
+
+    @property
+    def head(self) -> int:
+        """The number of the newest block."""
+        if self._clock is None:
+            return self._grown
+        return self._grown + max(0, (self._clock.now_ms() // 1000 - self.block_time_s(self._grown)) // self._every_s)
+
+    def block_time_s(self, number: int) -> int:
+        """When a block is made, epoch seconds."""
+        return self._begin_s + (number - self.first) * self._every_s
 
     def grow(self, blocks: int = 1) -> None:
         """So many blocks more."""
-        self.head += blocks
+        self._grown += blocks
 
     def replace(self, blocks: int) -> None:
         """Other blocks take the places of the newest ones."""
@@ -36,8 +54,9 @@ class MadeChain:
         """The block of that number; None where there is none."""
         if not self.first <= number <= self.head:
             return None
-        time_s = self._begin_s + (number - self.first) * self._every_s
-        return MadeBlock(number, time_s, self._hash(number), self._hash(number - 1), self._fork(number))
+        return MadeBlock(
+            number, self.block_time_s(number), self._hash(number), self._hash(number - 1), self._fork(number)
+        )
 
     def _hash(self, number: int) -> str:
         history = [fork for begin, fork in self._forks if number >= begin]

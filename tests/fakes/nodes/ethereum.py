@@ -1,4 +1,4 @@
-"""A fake Ethereum node: eth_blockNumber, eth_getBlockByNumber, eth_feeHistory, and errors within HTTP 200.
+"""A fake Ethereum node: eth_chainId, eth_blockNumber, eth_getBlockByNumber, eth_feeHistory, and errors within HTTP 200.
 
 Shapes after the execution-apis specification; errors as public nodes were seen to give them.
 """
@@ -12,25 +12,28 @@ from tests.fakes.clock import Clock
 from tests.fakes.faults import Breakage
 from tests.fakes.nodes.chain import MadeBlock, MadeChain
 from tests.fakes.server import Answer, Request
-from tests.fakes.upstream import Upstream
+from tests.fakes.upstream import DOOR, Upstream
 
 UNFINAL: Final = 64
+MAINNET: Final = 1
+SEPOLIA: Final = 11_155_111
 
 
 class FakeEthereum(Upstream):
     """A node of the chain, `lag` blocks behind it. A refused batch is an error that is no list."""
 
-    commands = (*Upstream.commands, "grow", "replace", "set_lag", "set_block")
+    commands = (*Upstream.commands, "grow", "replace", "set_lag", "set_block", "set_chain")
 
     def __init__(self, *, chain: MadeChain, clock: Clock | None = None, port: int = 0) -> None:
         super().__init__(clock=clock, port=port)
         self.chain = chain
         self.lag = 0
+        self.chain_id = MAINNET
         self.changes: dict[int, dict[str, Any] | None] = {}
 
     def own_faults(self) -> Mapping[str, Callable[..., Breakage]]:
-        """An error in an answer with status 200."""
-        return {"rpc_error": _rpc_error}
+        """An error in an answer with status 200, an answer that says there is nothing, and one to another call."""
+        return {"rpc_error": _rpc_error, "null_result": _null_result, "other_call": _other_call}
 
     def grow(self, *, blocks: int = 1) -> None:
         """So many blocks more."""
@@ -44,9 +47,20 @@ class FakeEthereum(Upstream):
         """Know so many blocks fewer."""
         self.lag = blocks
 
+    def set_chain(self, *, chain_id: int) -> None:
+        """Be a node of the chain with this number."""
+        self.chain_id = chain_id
+
     def set_block(self, *, number: int, fields: dict[str, Any] | None) -> None:
         """Answer with these fields for a block, whatever they hold; None: do not know it."""
         self.changes[number] = fields
+
+    def _handle(self, request: Request) -> Answer:
+        """A call is known by its method, as if that were its path: faults and counts ask for it."""
+        if request.path.startswith(DOOR):
+            return super()._handle(request)
+        asked = json.loads(request.body)
+        return super()._handle(replace(request, path="/batch" if isinstance(asked, list) else f"/{asked['method']}"))
 
     def route(self, request: Request) -> Answer:
         """Answer one call."""
@@ -55,8 +69,10 @@ class FakeEthereum(Upstream):
             return _error(None, -32600, "batches are refused")
         head, params = self.chain.head - self.lag, asked["params"]
         match asked["method"]:
+            case "eth_chainId":
+                result: Any = hex(self.chain_id)
             case "eth_blockNumber":
-                result: Any = hex(head)
+                result = hex(head)
             case "eth_getBlockByNumber":
                 named = {"latest": head, "finalized": max(self.chain.first, head - UNFINAL)}
                 result = self._block(named[params[0]] if params[0] in named else int(params[0], 16), head)
@@ -109,3 +125,11 @@ def _rpc_error(code: int = -32000, message: str = "missing trie node") -> Breaka
         return replace(_error(asked, code, message), delay_s=answer.delay_s)
 
     return broken
+
+
+def _null_result() -> Breakage:
+    return lambda answer: replace(answer, body=json.dumps({**json.loads(answer.body), "result": None}).encode())
+
+
+def _other_call() -> Breakage:
+    return lambda answer: replace(answer, body=json.dumps({**json.loads(answer.body), "id": 999}).encode())

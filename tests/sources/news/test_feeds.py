@@ -166,11 +166,15 @@ def test_what_is_old_when_it_is_first_seen_is_no_news(reader: Reader, feeds: Fak
         (b"<rss><channel><item>" + b"x" * 6_000_000, "more than 5242880 bytes"),
     ],
 )
-def test_one_bad_feed_costs_the_others_nothing(reader: Reader, feeds: FakeFeeds, body: bytes, told: str) -> None:
+def test_one_bad_feed_costs_the_others_nothing(
+    reader: Reader, feeds: FakeFeeds, caplog: pytest.LogCaptureFixture, body: bytes, told: str
+) -> None:
     feeds.set_body("/one", body)
     began = time.perf_counter()
-    fetched = reader.read()
+    with caplog.at_level("WARNING"):
+        fetched = reader.read()
     assert told in str(fetched.failed["one",])
+    assert [record for record in caplog.records if told in record.getMessage()], "told where a person looks"
     assert reader.stored["title"].to_list() == ["Bitcoin story 3"]
     assert time.perf_counter() - began < 5
 

@@ -162,6 +162,10 @@ def test_atom_and_rss_are_read() -> None:
         (b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><rss/>', "XML with a DOCTYPE"),
         (b"<!DOCTYPE html><html><body>x<br></body></html>", "a page for people"),
         (b"<html><body>x</body></html>", "a page for people"),
+        (
+            b"<!DOCTYPE HTML PUBLIC '-//W3C//DTD HTML 4.01//EN'>\n<HTML><HEAD><TITLE>403</TITLE></HEAD></HTML>",
+            "a page for people",
+        ),
         (b"<rss><channel><item></channel></rss>", "not well-formed"),
         (b"", "not well-formed"),
         (b'{"items": []}', "not well-formed"),

@@ -4,6 +4,7 @@ Works on DuckDB's own syntax tree, in the worker; everything that is not known t
 kind of statement, node or function in a newer DuckDB is refused until somebody lists it.
 """
 
+import difflib
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -53,6 +54,8 @@ _NOWHERE: Final = 2**64 - 1
 _EXPLAIN: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+explain\b(?P<options>\s*analyze\b|\s*\([\sa-z_,]*\))?", re.IGNORECASE | re.DOTALL
 )
+_NEAR: Final = 0.7
+_PLAIN_NAME: Final = re.compile(r"\w{1,100}")
 _EXPLAIN_OPTIONS: Final = re.compile(
     r"analyze|\(\s*(?:analyze|format\s+(?:text|json|html|graphviz|yaml))"
     r"(?:\s*,\s*(?:analyze|format\s+(?:text|json|html|graphviz|yaml)))*\s*\)"
@@ -67,12 +70,16 @@ class Refused(Exception):
         self.offset = offset
 
 
-class Unparsable(Exception):
+class Invalid(Exception):
     """DuckDB cannot parse the statement; `offset` as in `Refused`."""
 
     def __init__(self, message: str, *, offset: int | None = None) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class NoTable(Invalid):
+    """The statement names a table that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +106,14 @@ def admit(sql: str, *, tables: Collection[str], serialize: Callable[[str], str])
 
     Raises:
         Refused: it is more than one statement, not a SELECT, or uses what is not open to callers.
-        Unparsable: DuckDB's parser says so.
+        Invalid: DuckDB's parser says so.        NoTable: it names a table that is not there.
     """
     prefix, skipped = _explain_prefix(sql)
     body = sql[skipped:]
     walk = _Walk(tables)
     try:
         walk.check(_only_statement(json.loads(serialize(body))))
-    except (Refused, Unparsable) as error:
+    except (Refused, Invalid) as error:
         if error.offset is not None:
             error.offset += len(sql[:skipped].encode())
         raise
@@ -142,10 +149,12 @@ def _only_statement(parsed: dict[str, Any]) -> dict[str, Any]:
                 "SHOW TABLES) can be run here; PIVOT needs the values named: ON … IN (…)"
             )
         position = parsed.get("position")
-        raise Unparsable(str(parsed["error_message"]), offset=int(position) if position is not None else None)
+        raise Invalid(
+            f"Parser Error: {parsed['error_message']}", offset=int(position) if position is not None else None
+        )
     statements = parsed["statements"]
     if not statements:
-        raise Unparsable("there is no statement in it")
+        raise Invalid("Parser Error: there is no statement in it")
     if len(statements) != 1:
         raise Refused(f"one statement at a time, not {len(statements)}")
     return dict(statements[0])
@@ -173,7 +182,15 @@ class _Walk:
             if name in self._tables:
                 self.used.add(name)
             elif name not in self._own_names:
-                raise Refused(f"there is no table {name!r}; tables: {', '.join(sorted(self._tables))}", offset=offset)
+                raise self._no_table(name, offset)
+
+    def _no_table(self, name: str, offset: int | None) -> Refused | NoTable:
+        """A slip, or something that only DuckDB on its own would have: a file, or a view of its catalog."""
+        near = difflib.get_close_matches(name, self._tables, n=1, cutoff=_NEAR)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        message = f"there is no table {name!r}{meant}; tables: {', '.join(sorted(self._tables))}"
+        is_plain = _PLAIN_NAME.fullmatch(name) is not None and not name.startswith(RESERVED_PREFIXES)
+        return (NoTable if is_plain else Refused)(message, offset=offset)
 
     def _node(self, node: dict[str, Any]) -> None:
         if "class" in node:

@@ -54,7 +54,8 @@ class Unpresentable(ValueError):
 def presentable(types: Sequence[Any], *, flat: bool) -> str | None:
     """The projection (in SQL, by position) that makes DuckDB types presentable; None where nothing has to change.
 
-    `flat` turns every nested column into JSON text, for formats without nesting.
+    `flat` turns nested columns into JSON text, for formats without nesting; lists of texts stay, as those formats join
+    them in a way of their own.
     """
     terms = [_term(number, kind, flat=flat) for number, kind in enumerate(types, start=1)]
     return ", ".join(terms) if any("(" in term for term in terms) else None
@@ -63,9 +64,13 @@ def presentable(types: Sequence[Any], *, flat: bool) -> str | None:
 def _term(number: int, kind: Any, *, flat: bool) -> str:
     if kind.id == _NULL:
         return f"CAST(#{number} AS VARCHAR)"
-    if kind.id in _PLAIN or (not flat and _is_kept(kind)):
+    if kind.id in _PLAIN or (_is_texts(kind) if flat else _is_kept(kind)):
         return f"#{number}"
     return f"CAST(to_json(#{number}) AS VARCHAR)" if kind.id in _NESTED else f"CAST(#{number} AS VARCHAR)"
+
+
+def _is_texts(kind: Any) -> bool:
+    return bool(kind.id == "list" and kind.children[0][1].id == "varchar")
 
 
 def _is_kept(kind: Any) -> bool:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from api.arrow_bytes import nothing_under_nulls, of_equal_size
 from api.sql.sandbox.limits import SqlLimits
-from api.sql.sandbox.worker.admission import Admitted, Refused, Unparsable, admit
+from api.sql.sandbox.worker.admission import Admitted, Invalid, NoTable, Refused, admit
 from api.sql.sandbox.worker.error_messages import Failure, byte_offset_of, clean, failure_of, place_of
 from api.sql.sandbox.worker.result_columns import Unpresentable, presentable, settled
 from api.sql.sandbox.worker.tables import SnapshotTable
@@ -77,7 +77,7 @@ class StatementRunner:
     def run(
         self, sql: str, params: Params, tables: Mapping[str, SnapshotTable], *, flat: bool = False
     ) -> StatementResult:
-        """Admit, run and bound one statement; `flat` turns lists and structs into JSON text.
+        """Admit, run and bound one statement; `flat` turns structs and lists, but those of texts, into JSON text.
 
         Raises:
             Failure: what the caller is to be told.
@@ -117,10 +117,9 @@ class StatementRunner:
             return admit(sql, tables=tables.keys(), serialize=serialize)
         except Refused as refused:
             raise Failure("sql_rejected", str(refused), place=place_of(sql, refused.offset)) from None
-        except Unparsable as unparsable:
-            raise Failure(
-                "sql_invalid", clean(f"Parser Error: {unparsable}"), place=place_of(sql, unparsable.offset)
-            ) from None
+        except Invalid as invalid:
+            code = "sql_unknown_table" if isinstance(invalid, NoTable) else "sql_invalid"
+            raise Failure(code, clean(str(invalid)), place=place_of(sql, invalid.offset)) from None
         except (RecursionError, json.JSONDecodeError, MemoryError):
             raise Failure("sql_crashed", "the statement is nested too deeply") from None
         except duckdb.Error as error:

@@ -1,4 +1,4 @@
-"""Months of candles from Binance's public archive and its REST: `CandleHistory`.
+"""Months of candles from Binance's public archive and its REST: `CandleHistory`, by what it asks, `Upstream`.
 
 source                  what whoever fills history asks
 wanted                  which pairs are meant
@@ -16,5 +16,6 @@ placing                 rows on the grid, in their time, once
 """
 
 from datahub_assets.datasets.candles.archive.source import CandleHistory
+from datahub_assets.datasets.candles.archive.upstream import Upstream
 
-__all__ = ["CandleHistory"]
+__all__ = ["CandleHistory", "Upstream"]

@@ -24,7 +24,7 @@ from datahub_assets.domain.errors import SourceError, SourceRejected
 from datahub_assets.domain.history import Month, Verdict
 from datahub_assets.domain.times import DAY_MS, HOUR_MS, utc_datetime
 
-WIDE_MS: Final = 4 * HOUR_MS
+_WIDE_MS: Final = 4 * HOUR_MS
 """Candles of this length and longer are asked of REST first."""
 _SAMPLED: Final = 20
 """One monthly file in so many is compared."""
@@ -36,6 +36,11 @@ LATE_MS: Final = 14 * DAY_MS
 _LINE_BYTES: Final = 512
 _FIRST_US: Final = Month(2025, 1)
 """From this month on the archive's stamps count microseconds."""
+
+
+def is_wide(interval: Interval) -> bool:
+    """Whether candles are asked of REST first."""
+    return interval.length_ms >= _WIDE_MS
 
 
 class MonthReader:
@@ -51,7 +56,7 @@ class MonthReader:
     @property
     def is_wide(self) -> bool:
         """Whether REST is asked first."""
-        return self._interval.length_ms >= WIDE_MS
+        return is_wide(self._interval)
 
     def read(self) -> Held:
         """Ask until nothing is missing, or nobody is left to ask.

@@ -14,7 +14,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.ledgers import corrected_values
 from datahub_assets.domain.errors import SourceError
 from datahub_assets.domain.gaps import Cause, GridGap
-from datahub_assets.domain.history import SeriesMonth, Verdict
+from datahub_assets.domain.history import SeriesMonth, TimeRange, Verdict
 from datahub_assets.domain.times import iso_short
 
 
@@ -47,6 +47,7 @@ def outcome(reader: MonthReader, upstream: Upstream) -> SeriesMonth:
         gaps=tuple(_gaps(held, ~there & expected, now_ms=now_ms)),
         corrections=_corrections(held, rows),
         done=not reader.failed and not is_late and None not in (life.before, life.after),
+        undecided=tuple(_undecided(held, ~there)),
     )
 
 
@@ -114,6 +115,11 @@ def _gaps(held: Held, missing: Slots, *, now_ms: int) -> Iterator[GridGap]:
                 asked_at=now_ms if is_asked else None,
                 asks=int(is_asked),
             )
+
+
+def _undecided(held: Held, missing: Slots) -> Iterator[TimeRange]:
+    for first, last in runs(missing & (~held.asked | set_aside(held.parts, held))):
+        yield TimeRange(held.time(first), held.time(last + 1) - 1)
 
 
 def _corrections(held: Held, rows: pl.DataFrame) -> pl.DataFrame | None:

@@ -52,6 +52,7 @@ class Upstream:
 
     Args:
         clock: this machine's time, epoch milliseconds UTC.
+        beside_live: whether the settings' pairs are polled at the same time: their request weight is left to them.
         backoff: attempts and pauses.
         silence_timeout_s, answer_timeout_s: for how long an answer may be silent, and take in all.
     """
@@ -62,6 +63,7 @@ class Upstream:
         *,
         clock: Callable[[], int],
         log: logging.Logger,
+        beside_live: bool = True,
         backoff: Backoff | None = None,
         silence_timeout_s: float = 8.0,
         answer_timeout_s: float = 120.0,
@@ -75,10 +77,17 @@ class Upstream:
             connections=_CONNECTIONS, silence_timeout_s=silence_timeout_s, answer_timeout_s=answer_timeout_s
         )
         self._binance = Binance(
-            self._http, base_urls=settings.binance_base_urls, clock=clock, backoff=self._backoff, log=log
+            self._http,
+            base_urls=settings.binance_base_urls,
+            clock=clock,
+            backoff=self._backoff,
+            log=log,
+            left_to_live=settings.weight_of_a_tick if beside_live else 0,
         )
         self._loop = LoopThread("history")
         self._months: dict[str, tuple[int, Mapping[Month, str]]] = {}
+        self._symbols: tuple[str, ...] = ()
+        self._symbols_at: int | None = None
         self._pairs: dict[str, Pair] = {}
         self._pairs_at: int | None = None
         self._ahead_ms = 0
@@ -130,12 +139,16 @@ class Upstream:
         return names.days_in(self._loop.run(listing.keys(self._page, prefix)))
 
     def symbols(self) -> tuple[str, ...]:
-        """All pairs the archive has a folder for.
+        """All pairs the archive has a folder for; at most an hour old.
 
         Raises:
             SourceError: the listing could not be had.
         """
-        return self._loop.run(listing.folders(self._page, names.MONTHLY))
+        now_ms = self.clock()
+        if self._symbols_at is None or now_ms - self._symbols_at > _HOLD_MS:
+            self._symbols = self._loop.run(listing.folders(self._page, names.MONTHLY))
+            self._symbols_at = now_ms
+        return self._symbols
 
     def pairs(self) -> Mapping[str, Pair]:
         """What the exchange says of its pairs, by name; at most an hour old.

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from datahub_assets.defs.history.history_sources import OpenSource
-from datahub_assets.ops.commands.history.options import dataset_with_source, groups_asked, months_asked, now_ms
+from datahub_assets.ops.commands.history.options import dataset_with_source, groups_asked, months_asked
 from datahub_assets.ops.commands.maintenance import hub_for_commands
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.ops.supervise import home_lock
@@ -25,6 +25,7 @@ from datahub_assets.stores.fill.room import see_that_there_is_room
 from datahub_assets.stores.fill.wishes import Wish
 from datahub_assets.stores.hub.client import Hub
 from datahub_assets.stores.publish.publisher import publish
+from datahub_system.clock import now_ms
 
 _LOG: Final = logging.getLogger(__name__)
 _LINE_EVERY_S: Final = 10.0
@@ -78,7 +79,7 @@ def fill(settings: Settings, asked: FillOptions) -> bool:
 def _see_that_it_is_known(settings: Settings, wish: Wish, open_source: OpenSource) -> None:
     """Ask for the series of the last month, so that a symbol that is none is told before anything is begun."""
     try:
-        with open_source(settings, clock=now_ms, log=_LOG) as source:
+        with open_source(settings, clock=now_ms, log=_LOG, beside_live=True) as source:
             for group, month in wish.partitions()[-1:]:
                 source.series(group, month, wanted=wish.wanted, with_delisted=wish.with_delisted)
     except ValueError as error:
@@ -90,7 +91,7 @@ def _alone(settings: Settings, wish: Wish, open_source: OpenSource, tell: Tell) 
         home_lock.held(settings.home),
         hub_for_commands(settings) as hub,
         Cache.open(settings.cache_path) as cache,
-        open_source(settings, clock=now_ms, log=_LOG) as source,
+        open_source(settings, clock=now_ms, log=_LOG, beside_live=False) as source,
     ):
         fill = filling.Fill(
             wish=wish,

@@ -1,6 +1,5 @@
 """What commands about history begin with: the dataset, its source, and what is asked for, checked."""
 
-import time
 from collections.abc import Callable
 
 import click
@@ -12,11 +11,6 @@ from datahub_assets.domain.history import Month
 from datahub_assets.stores.fill.wishes import first_month
 
 Clock = Callable[[], int]
-
-
-def now_ms() -> int:
-    """This machine's time, epoch milliseconds UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def dataset_with_source(name: str | None) -> tuple[DatasetSpec, OpenSource]:
@@ -39,7 +33,7 @@ def months_asked(spec: DatasetSpec, first: str, last: str | None, *, at_ms: int)
     Raises:
         click.UsageError: one is no month, is not over, or they are in the wrong order.
     """
-    over = Month.at(Month.at(at_ms).start_ms - 1)
+    over = Month.at(at_ms).previous
     begin = max(_month("--from", first), first_month(spec))
     end = over if last is None else _month("--to", last)
     if end > over:

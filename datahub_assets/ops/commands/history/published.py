@@ -12,14 +12,14 @@ from datahub_assets.datasets.ledgers import series_named
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubNotFound
 from datahub_assets.domain.history import Month, Verdict
-from datahub_assets.ops.commands.history.options import dataset_with_source, now_ms
+from datahub_assets.ops.commands.history.options import dataset_with_source
 from datahub_assets.ops.commands.maintenance import hub_for_commands
 from datahub_assets.settings import Settings
 from datahub_assets.stores.fill import tellings, verifying
 from datahub_assets.stores.history import told_sources
 from datahub_assets.stores.history.told_sources import ToldSources
+from datahub_system.clock import now_ms
 
-_WELL: Final = (Verdict.COMPLETE, Verdict.NO_FILE)
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -54,7 +54,9 @@ def _by_year(spec: DatasetSpec, told: ToldSources) -> list[str]:
 
 
 def _bad(told: ToldSources) -> list[str]:
-    bad = told.lines.filter(~pl.col("verdict").is_in([str(one) for one in _WELL])).sort("month", "series")
+    bad = told.lines.filter(pl.col("verdict").is_in([str(one) for one in Verdict if not one.is_well])).sort(
+        "month", "series"
+    )
     if bad.is_empty():
         return []
     named = [
@@ -68,17 +70,20 @@ def faults(settings: Settings, name: str | None, *, sample: int, tell: Callable[
     """Months of series whose rows are not what they should be, in lines.
 
     Args:
-        sample: so many are compared with the source, chosen at random.
+        sample: so many are compared with the source, chosen at random; those with more rows than came are as well.
     """
     spec, open_source = dataset_with_source(name)
-    with hub_for_commands(settings) as hub, open_source(settings, clock=now_ms, log=_LOG) as source:
+    with hub_for_commands(settings) as hub, open_source(settings, clock=now_ms, log=_LOG, beside_live=True) as source:
         head = hub.head(spec)
         told = told_sources.read_all(spec, hub=hub, revision=head)
         months = verifying.told_months(spec, told.lines)
         tell(f"counting rows of {len(months):,} months at {head[:12]}")
-        found = list(verifying.wrong_counts(spec, hub=hub, revision=head, told=months))
+        counted = list(verifying.counted(spec, hub=hub, revision=head, told=months))
+        found = [one.fault for one in counted if one.fault is not None]
         there = sorted({(series, month) for (_, month), counts in months.items() for series in counts})
         chosen: list[tuple[tuple[str, ...], Month]] = random.sample(there, min(sample, len(there)))
+        larger = [(one.series, one.month) for one in counted if one.keys > one.came]
+        chosen += [one for one in larger if one not in chosen]
         tell(f"comparing {len(chosen):,} months of series with the source")
         found += verifying.other_values(spec, hub=hub, revision=head, source=source, sample=chosen)
     return [f"{' '.join(one.series)} {one.month}: {one.what}" for one in found]
