@@ -6,7 +6,7 @@ Exit codes: 0 done and well, 1 it could not be done or something is not well, 2 
 
 import subprocess
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -16,6 +16,7 @@ from datahub_assets.domain.errors import DataHubError
 from datahub_assets.settings import Settings
 from datahub_assets.settings_table import setting_rows
 from datahub_system.files.private import check_file, private_umask
+from datahub_system.terminal import print_what_can_be
 
 
 def _settings_epilog() -> str:
@@ -23,7 +24,17 @@ def _settings_epilog() -> str:
     return "\b\nEnvironment:\n" + "\n".join(rows) + "\n\n" + examples("datahub up", "DATAHUB_API_PORT=8000 datahub up")
 
 
+class _CommandLine(click.Group):
+    """All commands, each of which prints to whatever standard output is."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command, or show its help."""
+        print_what_can_be()
+        return super().main(*args, **options)
+
+
 @click.group(
+    cls=_CommandLine,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog=examples("datahub up", "datahub status", "datahub COMMAND --help"),
 )

@@ -1,7 +1,8 @@
 """The one table of settings: environment in, frozen typed values out. No other module reads the environment.
 
 The settings of a dataset are told by its spec; all are read here, and no default lives anywhere else. Proxies are no
-settings of ours: `datahub_system.net.proxies` reads those variables, and here is only seen that they can be used.
+settings of ours, nor are certificates: `net.proxies` and `certificates` of `datahub_system` read those variables, and
+here is only seen that they can be used.
 """
 
 import os
@@ -17,6 +18,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import SettingsError
 from datahub_assets.setting_values import Account, Home, Networks, Port, Secret, Url, Words
 from datahub_assets.settings_faults import explain, refuse_shared
+from datahub_system import certificates
 from datahub_system.net.proxies import Proxies, UnusableProxy
 
 HUGGING_FACE: Final = "https://huggingface.co"
@@ -193,15 +195,17 @@ class Settings(BaseModel):
 
         Raises:
             SettingsError: one line per wrong setting: its name, its value (secrets hidden) and what is valid; or a
-                line about a proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name and that cannot be used.
+                line about a proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name and that cannot be used; or about
+                certificates that SSL_CERT_FILE or one of its like name.
         """
         source = os.environ if environ is None else environ
         values = {name: value for name, value in source.items() if value.strip()}
         problems: list[str] = []
-        try:
-            Proxies.from_env(source)
-        except UnusableProxy as error:
-            problems.append(str(error))
+        for check in (Proxies.from_env, certificates.check):
+            try:
+                check(source)
+            except (UnusableProxy, certificates.UnusableCertificates) as error:
+                problems.append(str(error))
         checked: dict[type[BaseModel], BaseModel] = {}
         for kind in (cls, *OF_DATASETS):
             try:

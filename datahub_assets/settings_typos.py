@@ -1,9 +1,9 @@
 """Variables that look like settings and are none: most likely misspelt."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
 
+from datahub_assets.domain.spelling import nearest
 from datahub_assets.settings_table import setting_rows
 
 _PREFIX: Final = "DATAHUB_"
@@ -21,6 +21,6 @@ def unknown_settings(names: Iterable[str]) -> list[str]:
 
 
 def _told(name: str, known: list[str]) -> str:
-    nearest = get_close_matches(name, known, n=1, cutoff=_LEAST_LIKENESS)
-    advice = f"did you mean {nearest[0]}?" if nearest else "`datahub settings` lists them"
+    near = nearest(name, known, least=_LEAST_LIKENESS)
+    advice = f"did you mean {near}?" if near is not None else "`datahub settings` lists them"
     return f"{name} is no setting and changes nothing; {advice}"

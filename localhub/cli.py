@@ -12,6 +12,7 @@ from pathlib import Path
 from datahub_system.files.private import check_folder
 from datahub_system.interpreter import leave_out_pandas
 from datahub_system.net.log_limit import limit_repeats
+from datahub_system.terminal import print_what_can_be
 from localhub.errors import LocalHubError
 from localhub.store import accounts
 from localhub.store.accounts import Role, owner_token
@@ -40,6 +41,7 @@ then, for any Hugging Face client:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits 2 for wrong options, 1 when the command fails."""
+    print_what_can_be()
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     limit_repeats()

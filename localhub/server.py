@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from datahub_system.net import addresses
 from datahub_system.net.hosts import HostCheck, OwnHosts
 from datahub_system.net.server import Server, listening_socket
 from localhub.app.asgi import create_app
@@ -57,8 +58,7 @@ def serve(
         open_site(home, owner=owner, token_file=token_file, webhook=webhook) as site,
         tended(site.home, keep_days=keep_history_days),
     ):
-        address = f"[{host}]" if ":" in host else host
-        url = f"http://{address}:{sock.getsockname()[1]}"
+        url = f"http://{addresses.at(host, sock.getsockname()[1])}"
 
         def tell() -> None:
             sys.stdout.write(f"localhub listening on {url}\n")

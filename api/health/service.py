@@ -103,6 +103,7 @@ def system_health(engine: Engine, settings: Settings) -> SystemHealth:
     for name, chain in chains.items():
         if chain.last_error is not None:
             reasons.append(f"{name}: {chain.last_error.code}: {chain.last_error.message}")
+        reasons += [f"{name}: {warning}" for warning in chain.warnings]
     usage = shutil.disk_usage(settings.home if settings.home.exists() else Path())
     if usage.free < _LITTLE_DISK_BYTES:
         reasons.append(f"disk: only {usage.free >> 20} MiB free")

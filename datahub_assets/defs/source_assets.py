@@ -7,7 +7,7 @@ Dagster and to the worker status by their type.
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -21,7 +21,8 @@ from datahub_assets.defs.resources import DataHubResource
 from datahub_assets.domain.errors import CacheError, CacheUnusable, SourceRateLimited
 from datahub_assets.domain.rows import Checked, merge
 from datahub_assets.settings import Settings
-from datahub_assets.sources.fetched import Fetched
+from datahub_assets.sources.clocks import CLOCKS
+from datahub_assets.sources.fetched import Fetched, report_warnings
 from datahub_assets.stores import landing
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache
 from datahub_assets.stores.recovery.rebuild import from_hub
@@ -112,7 +113,7 @@ def asset_of(
                 _know_what_is_told(spec, datahub, cache, log)
                 not_before_ms = int(cache.note(spec, PAUSE_NOTE, default=0))
                 run = SourceRun(spec, datahub, cache, log, not_before_ms)
-                fetched = _fetched(spec, run, ask)
+                fetched = _with_clock(run, lambda: _fetched(spec, run, ask))
                 result = _landed(spec, datahub, fetched)
                 cache.series(spec).note_rechecks(fetched.rechecked, failed=fetched.failed, now_ms=datahub.clock())
                 for name, value in fetched.notes.items():
@@ -137,7 +138,7 @@ def _accepted_check(spec: DatasetSpec) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         ACCEPTED,
         asset=chain.source_key(spec),
-        description="Every row upstream sent passed its checks, and every series was fetched.",
+        description="All that was asked for came: every series was fetched, and every row passed its checks.",
     )
 
 
@@ -152,6 +153,19 @@ def _fetched(spec: DatasetSpec, run: SourceRun, ask: Ask) -> Fetched:
     if fetched.pause_until_ms is not None:
         run.cache.set_note(spec, PAUSE_NOTE, fetched.pause_until_ms)
     return fetched
+
+
+def _with_clock(run: SourceRun, fetch: Callable[[], Fetched]) -> Fetched:
+    """What was fetched, with one more warning where the upstream's clock says that ours is wrong."""
+    CLOCKS.forget()
+    problems: list[str] = []
+    try:
+        fetched = fetch()
+    finally:
+        if (problem := CLOCKS.problem(now_ms=run.clock())) is not None:
+            problems.append(problem)
+            report_warnings(problems, log=run.log)
+    return replace(fetched, warnings=(*fetched.warnings, *problems))
 
 
 def pause_until_ms(spec: DatasetSpec, datahub: DataHubResource) -> int:
@@ -183,19 +197,20 @@ def _accepted(spec: DatasetSpec, fetched: Fetched) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=chain.source_key(spec),
         check_name=ACCEPTED,
-        passed=not checked.rejected and not failed,
+        passed=not checked.rejected and not failed and not fetched.warnings,
         severity=dg.AssetCheckSeverity.WARN,
-        description=_summary(checked, failed),
+        description=_summary(checked, failed, fetched.warnings),
         metadata={
             "rejected": len(checked.rejected),
             **metadata.of_rejected(checked.rejected),
             **({"failed_series": "\n".join(failed[:_NAMED_FAILURES])} if failed else {}),
+            **({"warnings": "\n".join(fetched.warnings)} if fetched.warnings else {}),
         },
     )
 
 
-def _summary(checked: Checked, failed: list[str]) -> str:
+def _summary(checked: Checked, failed: list[str], warnings: tuple[str, ...]) -> str:
     if not checked.rejected and not failed:
-        return "all rows accepted"
+        return "; ".join(warnings) or "all rows accepted"
     named = [f"{one.subject}: {one.reason}" for one in checked.rejected[:_NAMED_FAILURES]]
-    return "; ".join([f"{len(checked.rejected)} rows rejected, {len(failed)} series failed", *named])
+    return "; ".join([*warnings, f"{len(checked.rejected)} rows rejected, {len(failed)} series failed", *named])

@@ -10,6 +10,7 @@ hub_errors              which error a Hub's refusal is
 ledgers                 side tables published beside the rows
 rechecks                whose turn it is to be asked for again
 rows                    checked and rejected rows, and how two versions of a row merge
+spelling                the known name that an unknown one is most like
 sql_names               names in SQL text
 tables                  TableSpec: columns, key, order and partitioning of a table
 times                   units of time, and times as milliseconds and as text

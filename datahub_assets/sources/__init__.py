@@ -3,6 +3,7 @@
 ask                     one question, one answer
 backoff                 attempts and the waits between them
 binance                 the exchange that several datasets ask
+clocks                  what upstreams tell of the time
 fetched                 what a client hands to its asset
 http                    one bounded GET
 loop_thread             an event loop that threads share

@@ -13,6 +13,7 @@ import httpx
 from datahub_assets.domain.errors import SourceMalformed, SourceUnavailable
 from datahub_assets.domain.rows import Checked
 from datahub_assets.sources.backoff import Backoff
+from datahub_assets.sources.clocks import CLOCKS
 from datahub_assets.sources.fetched import Fetched
 from datahub_assets.sources.http import USER_AGENT, Http
 from datahub_assets.sources.pauses import PAUSES
@@ -99,6 +100,7 @@ def probe(url: str, *, headers: Mapping[str, str] | None = None) -> str:
         )
     except httpx.HTTPError as error:
         raise SourceUnavailable(f"{url}{clients.via(url)}: {type(error).__name__} {error}".rstrip()) from error
+    CLOCKS.heard_headers(answer.url.netloc.decode(), answer.headers)
     if answer.status_code != HTTPStatus.OK:
         raise SourceUnavailable(f"{url}{clients.via(url)} answers HTTP {answer.status_code}")
     return f"{url} answers in {answer.elapsed.total_seconds():.2f} s"

@@ -1,7 +1,7 @@
 """What a source hands to its asset: checked rows, and how the fetching went."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,6 +25,8 @@ class Fetched:
             Hand it to the next fetch as `not_before_ms`, also across processes: asking during a ban prolongs it.
         rechecked: series whose earlier rows were asked for again, since upstream may have corrected them; of those that
             are not in `failed` they have come. It is remembered until the next fetch.
+        warnings: what somebody has to mend or should know, one line each, such as a name the upstream does not know.
+            The check, the log and `datahub status` tell it from the first fetch on.
         notes: what the next fetch is to know, by name, anything JSON can hold. It is kept once the rows have landed.
     """
 
@@ -34,6 +36,7 @@ class Fetched:
     failed: Mapping[tuple[str, ...], SourceError] = field(default_factory=dict)
     pause_until_ms: int | None = None
     rechecked: tuple[tuple[str, ...], ...] = ()
+    warnings: tuple[str, ...] = ()
     notes: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -43,6 +46,12 @@ def report_rejected(rejected: Sequence[Rejected], *, log: logging.Logger) -> Non
         log.warning("set aside a row of %s: %s", one.subject, one.reason)
     if len(rejected) > _LINES_LIMIT:
         log.warning("set aside %d more rows", len(rejected) - _LINES_LIMIT)
+
+
+def report_warnings(warnings: Iterable[str], *, log: logging.Logger) -> None:
+    """A line for each, marked as what does not pass by itself."""
+    for warning in warnings:
+        log.warning("%s", warning, extra={"stands": True})
 
 
 def report_failed(failed: Mapping[tuple[str, ...], SourceError], *, log: logging.Logger) -> None:

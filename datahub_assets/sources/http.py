@@ -25,6 +25,7 @@ from datahub_assets.domain.errors import (
     SourceUnavailable,
 )
 from datahub_assets.domain.times import utc_datetime
+from datahub_assets.sources.clocks import CLOCKS
 from datahub_system.net import clients
 
 USER_AGENT: Final = "crypto-data-hub/0.1"
@@ -182,6 +183,7 @@ class Http:
         except httpx.HTTPError as error:
             what = f"cannot be reached{clients.via(url)} ({type(error).__name__}: {error})"
             raise SourceUnavailable(f"{host} {what}") from error
+        CLOCKS.heard_headers(host, answer.headers)
         if answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise SourceUnavailable(f"{host} cannot be reached{clients.via(url)}: it asks for a user and a password")
         return HttpReply(host=host, status=answer.status_code, headers=answer.headers, content=content)

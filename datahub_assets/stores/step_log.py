@@ -44,10 +44,14 @@ class StepLog(logging.Handler):
         self.logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand the line on, as a debug line if it was told before. Its `subject` is what it is about, if it has one."""
+        """Hand the line on, as a debug line if it was told before.
+
+        Its `subject` is what it is about, if it has one. What `stands` does not pass by itself, so it holds from the
+        first run on.
+        """
         text = record.getMessage()
-        subject = str(getattr(record, "subject", text))
-        is_new = record.levelno < logging.WARNING or self._is_new(subject, record.levelno)
+        subject, stands = str(getattr(record, "subject", text)), bool(getattr(record, "stands", False))
+        is_new = record.levelno < logging.WARNING or self._is_new(subject, record.levelno, stands=stands)
         self._target.log(record.levelno if is_new else logging.DEBUG, "%s", text)
 
     def close_step(self, *, complete: bool) -> None:
@@ -62,21 +66,22 @@ class StepLog(logging.Handler):
             self._file.noticed(self._chain, self._step, tuple(holding.values())[:_MOST], now_ms=self._clock())
         self.close()
 
-    def _is_new(self, subject: str, level: int) -> bool:
+    def _is_new(self, subject: str, level: int, *, stands: bool) -> bool:
         now_ms, key = self._clock(), _key(subject)
         before = self._seen.get(key) or self._known.get(key)
         if before is None:
             now = utc_datetime(now_ms)
-            self._seen[key] = Notice(step=self._step, text=subject[:_TEXT_LENGTH], level=level, since=now, told_at=now)
+            text = subject[:_TEXT_LENGTH]
+            self._seen[key] = Notice(self._step, text, level, since=now, told_at=now, held=stands)
             return True
         told_ms = epoch_ms(before.told_at)
         is_new = level > before.level or not 0 <= now_ms - told_ms < AGAIN_MS
         self._seen[key] = msgspec.structs.replace(
             before,
-            text=subject[:_TEXT_LENGTH] if is_new else before.text,
+            text=subject[:_TEXT_LENGTH] if is_new or stands else before.text,
             level=max(level, before.level),
             told_at=utc_datetime(now_ms) if is_new else before.told_at,
-            held=before.held or key in self._known,
+            held=before.held or stands or key in self._known,
         )
         return is_new
 

@@ -43,6 +43,11 @@ def literal(host: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def at(host: str, port: int) -> str:
+    """`host:port` as URLs spell it, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def subscriber(address: str) -> str:
     """The key by which clients are counted: an IPv4 address, an IPv6 /64 network, or the text as it is."""
     found = literal(address)

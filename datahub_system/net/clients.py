@@ -2,8 +2,7 @@
 
 Every client here
 - asks `proxies` for each request, also for each one that follows a redirect, and takes nothing else from the
-  environment but SSL_CERT_FILE and SSL_CERT_DIR (a proxy that opens TLS has a certificate authority of its own): no
-  .netrc, and no proxies as httpx reads them;
+  environment but certificate authorities, which `certificates` reads: no .netrc, and no proxies as httpx reads them;
 - sends what may be a secret to nobody but the host it was made for: a redirect to another origin is followed with a few
   harmless headers only;
 - keeps no cookies: nothing that is asked here needs them, and they are not told apart by port.
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from datahub_system.certificates import tls_context
 from datahub_system.net.proxies import Proxies, Proxy
 
 T = TypeVar("T")
@@ -235,8 +235,8 @@ def _options(proxy: str | None, limits: httpx.Limits) -> dict[str, Any]:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """The certificate authorities: certifi's, or those that SSL_CERT_FILE or SSL_CERT_DIR name."""
-    return httpx.create_ssl_context()
+    """The certificate authorities: certifi's, or those that a variable names."""
+    return tls_context(lambda: httpx.create_ssl_context(trust_env=False))
 
 
 def _origin(url: Url) -> tuple[str, bytes, int | None]:

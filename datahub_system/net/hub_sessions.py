@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 from huggingface_hub import set_async_client_factory, set_client_factory
 
+from datahub_system.certificates import tls_context
 from datahub_system.net.clients import Routes, environment_proxies, keep_secrets_home, no_cookies
 from datahub_system.net.proxies import Proxies
 
@@ -85,5 +86,5 @@ def _options(proxy: str | None) -> dict[str, Any]:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """The certificate authorities of the system, or those that SSL_CERT_FILE or SSL_CERT_DIR name."""
-    return httpx2.create_ssl_context()
+    """The certificate authorities of the system, or those that a variable names."""
+    return tls_context(lambda: httpx2.create_ssl_context(trust_env=False))

@@ -14,6 +14,7 @@ import uvicorn
 
 from datahub_system.net.connections import ConnectionLimits, Connections
 from datahub_system.net.http_connection import LimitedConnection
+from datahub_system.processes import handle
 
 _BACKLOG: Final = 1024
 _SWEEP_EVERY_TICKS: Final = 10  # uvicorn ticks ten times a second
@@ -113,7 +114,7 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = handle((signal.SIGINT, signal.SIGTERM), self.handle_exit)
         try:
             yield
         finally:

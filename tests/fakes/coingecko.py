@@ -1,4 +1,4 @@
-"""A fake CoinGecko API: /coins/markets with the real one's paging, silent caps and three shapes of error.
+"""A fake CoinGecko API: /coins/list and /coins/markets, with the real one's paging, silent caps and shapes of error.
 
 Behaviour after the published OpenAPI document and recorded answers of the live service.
 """
@@ -70,12 +70,18 @@ class FakeCoinGecko(Upstream):
         return ranked(list(items.values()))
 
     def route(self, request: Request) -> Answer:
-        """Answer /ping and /coins/markets, under any prefix."""
+        """Answer /ping, /coins/list and /coins/markets, under any prefix."""
         if request.path.endswith("/ping"):
             return Answer.of({"gecko_says": "(V3) To the Moon!"})
+        if request.path.endswith("/coins/list"):
+            return self._list()
         if request.path.endswith("/coins/markets"):
             return self._markets(request.params)
         return Answer.of({"error": "Incorrect path. Please check https://www.coingecko.com/api/"}, status=404)
+
+    def _list(self) -> Answer:
+        named = [one for one in self.reference() if isinstance(one, dict)]
+        return Answer.of([{name: one.get(name) for name in ("id", "symbol", "name")} for one in named])
 
     def _markets(self, params: Mapping[str, str]) -> Answer:
         if not params.get("vs_currency"):

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self, cast
@@ -55,6 +56,10 @@ class Answer:
     def later(self, delay_s: float) -> "Answer":
         """The same answer after so many more seconds."""
         return replace(self, delay_s=self.delay_s + delay_s)
+
+    def dated(self, now_ms: int) -> "Answer":
+        """The same answer with the server's time in its headers, as HTTP servers have it (RFC 9110, 6.6.1)."""
+        return replace(self, headers={"Date": formatdate(now_ms / 1000, usegmt=True), **self.headers})
 
     def wire(self) -> bytes:
         """Status line, headers and as much of the body as is to be sent."""

@@ -89,7 +89,7 @@ class Upstream(LoopbackServer):
             return self._command(request.path.removeprefix(DOOR), request.body)
         self.requests.append(request)
         breakage = self.faults.breakage(request)
-        answer = self.route(request).later(self.latency_s)
+        answer = self.route(request).later(self.latency_s).dated(self.clock.now_ms())
         given = answer if breakage is None else breakage(answer)
         if self.listener is not None:
             self.listener(request, given)

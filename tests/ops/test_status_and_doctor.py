@@ -122,6 +122,7 @@ def test_doctor_says_what_is_well_and_how_to_fix_what_is_not(system: System) -> 
         "ok    worker status",
         "ok    ticks",
         "ok    warnings",
+        "ok    clock",
     }
     assert {name for name in lines if name.startswith("FAIL")} == {
         "FAIL  running",

@@ -46,7 +46,7 @@ def prices(fetched: Fetched) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     ("coins", "fetched_coins", "requests"),
-    [("1", 1, 1), ("250", 250, 1), ("251", 251, 2), ("300", 300, 2), ("500", 300, 2), ("5000", 300, 2)],
+    [("1", 1, 1), ("250", 250, 1), ("251", 251, 2), ("300", 300, 2), ("500", 300, 3), ("5000", 300, 3)],
 )
 def test_the_top_coins_come_in_pages_of_250(
     fetch: Fetch, coingecko: FakeCoinGecko, coins: str, fetched_coins: int, requests: int

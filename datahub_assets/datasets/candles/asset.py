@@ -2,6 +2,7 @@
 
 from datahub_assets.datasets.candles import refetch_gaps
 from datahub_assets.datasets.candles.client.fetch import fetch_candles
+from datahub_assets.datasets.candles.client.refused import UNKNOWN
 from datahub_assets.datasets.candles.settings import CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.defs.source_assets import SourceRun, asset_of
@@ -23,4 +24,5 @@ def source_asset(run: SourceRun) -> Fetched:
         clock=run.clock,
         log=run.log,
         not_before_ms=run.not_before_ms,
+        unknown=run.cache.note(OHLC, UNKNOWN, default={}),
     )

@@ -11,5 +11,9 @@ from datahub_assets.sources.fetched import Fetched
 def source_asset(run: SourceRun) -> Fetched:
     """Ask for the coins."""
     return client.fetch_prices(
-        run.settings.of(MarketSettings), clock=run.clock, log=run.log, not_before_ms=run.not_before_ms
+        run.settings.of(MarketSettings),
+        unknown=run.cache.note(MARKET, client.UNKNOWN, default={}),
+        clock=run.clock,
+        log=run.log,
+        not_before_ms=run.not_before_ms,
     )

@@ -2,12 +2,9 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 
@@ -19,51 +16,25 @@ from datahub_assets.domain.errors import (
     DataHubError,
     HubError,
     HubNotFound,
+    HubRefused,
 )
 from datahub_assets.domain.times import datetime_iso
-from datahub_assets.ops.commands import datasets, hub_queries, ticks
+from datahub_assets.ops.commands import advice, datasets, hub_queries, server_checks, ticks
+from datahub_assets.ops.commands.advice import Check, CheckFailed, Finding
 from datahub_assets.ops.commands.hub_queries import HubAsked
 from datahub_assets.ops.commands.trial_publish import publish_and_read_back
-from datahub_assets.ops.dagster.web.access import needs_login
-from datahub_assets.ops.supervise import home_lock, stack
+from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
+from datahub_assets.sources.clocks import CLOCK_FIX, CLOCKS
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.database import is_full
+from datahub_assets.stores.hub import rights
 from datahub_assets.stores.hub.history import MANY_COMMITS, MANY_COMMITS_FIX
 from datahub_assets.stores.worker_status import WorkerStatusFile
 from datahub_system.clock import now_ms
-from datahub_system.net import clients
 
-_TIMEOUT_S = 10.0
+__all__ = ["Check", "CheckFailed", "Finding", "checks", "findings"]
 _LITTLE_DISK_BYTES = 1 << 30
-_AGENT = {"User-Agent": "crypto-data-hub doctor"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one check: what was looked at, whether it is well, what was seen, and what to do if it is not."""
-
-    check: str
-    ok: bool
-    seen: str
-    fix: str = ""
-
-
-class CheckFailed(Exception):
-    """What a check found; the message is what a person reads, `fix` the advice where the check's own would mislead."""
-
-    def __init__(self, message: str, *, fix: str | None = None) -> None:
-        super().__init__(message)
-        self.fix = fix
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A name, a function that says what it saw or raises, and the advice for when it raises."""
-
-    name: str
-    look: Callable[[], str]
-    fix: str
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
@@ -73,35 +44,38 @@ def findings(settings: Settings) -> Iterator[Finding]:
             yield Finding(check.name, ok=True, seen=check.look())
         except CheckFailed as unwell:
             yield Finding(check.name, ok=False, seen=str(unwell), fix=unwell.fix or check.fix)
-        except (HubError, CacheError, OSError, httpx.HTTPError) as error:
+        except (HubError, CacheError, OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             yield Finding(check.name, ok=False, seen=f"{error}" or type(error).__name__, fix=check.fix)
 
 
 def checks(settings: Settings) -> list[Check]:
     """All checks for these settings."""
     hub = HubAsked(settings)
+    CLOCKS.forget()
     logs = settings.home / "logs"
+    dagster_fix = server_checks.fix(settings, "dagster.log", "daemon.log")
     return [
-        Check("running", lambda: _running(settings), "start it: make up (or: datahub up)"),
+        Check("running", lambda: _running(settings), advice.START),
         Check("disk", lambda: _disk(settings), _room_fix(settings)),
         Check("cache", lambda: _cache(settings), "datahub cache rebuild makes a new one from the Hub"),
         *(Check(probe.name, partial(_upstream, probe, settings), probe.fix) for probe in datasets.probes(settings)),
+        Check("clock", _clock, CLOCK_FIX),
         Check("hub account", lambda: _account(settings, hub), _hub_fix(settings)),
         Check(
             "publish and read back",
-            lambda: publish_and_read_back(hub.at_hand(), token=settings.owner_token()),
+            lambda: _publish(settings, hub),
             _hub_fix(settings),
         ),
-        Check("datasets", lambda: _datasets(settings, hub), f"wait for the first tick; then see {logs / 'runs.log'}"),
+        Check("datasets", lambda: _datasets(settings, hub), advice.to_get_rows(settings)),
         Check("histories", lambda: _histories(settings, hub), "see what is said of the cache and the Hub"),
-        Check("api", lambda: _api(settings), f"see {logs / 'api.log'}"),
-        Check("api with token", lambda: _api_rows(settings), f"wait for the first tick; then see {logs / 'api.log'}"),
+        Check("api", lambda: server_checks.api(settings), server_checks.fix(settings, "api.log")),
+        Check("api with token", lambda: server_checks.api_rows(settings), server_checks.fix(settings, "api.log")),
         Check("worker status", lambda: _worker_status(settings), f"remove {WorkerStatusFile(settings.home).path}"),
         Check(
             "warnings", lambda: _warnings(settings), f"each says what to do; see {logs / 'runs.log'} for when it began"
         ),
         Check("ticks", lambda: _ticks(settings), ticks.way_out(settings)),
-        Check("dagster", lambda: _dagster(settings), f"see {logs / 'dagster.log'} and {logs / 'daemon.log'}"),
+        Check("dagster", lambda: server_checks.dagster(settings), dagster_fix),
     ]
 
 
@@ -153,10 +127,46 @@ def _upstream(probe: datasets.Probe, settings: Settings) -> str:
         raise CheckFailed(f"{type(error).__name__}: {error}") from error
 
 
+def _clock() -> str:
+    """This machine's clock against those of the upstreams that answered just now."""
+    problem = CLOCKS.problem(now_ms=now_ms())
+    if problem is not None:
+        raise CheckFailed(problem)
+    told = ", ".join(CLOCKS.hosts)
+    return f"this machine's agrees with {told}" if told else "no upstream told the time"
+
+
 def _account(settings: Settings, hub: HubAsked) -> str:
     if settings.owner_token() is None:
         raise CheckFailed("there is no token that may write")
-    return f"{settings.hub_endpoint} knows the token; datasets belong to {hub.at_hand().namespace}"
+    try:
+        asked = hub.at_hand()
+        namespace = asked.namespace
+        known = None if settings.embedded_hub else asked.rights()
+    except HubRefused as error:
+        raise CheckFailed(str(error), fix=_refused_fix(settings, hub)) from error
+    if known is None:
+        return f"{settings.hub_endpoint} knows the token; datasets belong to {namespace}"
+    if (refused := rights.refusal(known, namespace=namespace, endpoint=settings.hub_endpoint)) is not None:
+        raise CheckFailed(refused.why, fix=refused.fix)
+    return f"{settings.hub_endpoint} knows the token ({known}); datasets belong to {namespace}"
+
+
+def _publish(settings: Settings, hub: HubAsked) -> str:
+    try:
+        return publish_and_read_back(hub.at_hand(), token=settings.owner_token())
+    except HubRefused as error:
+        raise CheckFailed(str(error), fix=_refused_fix(settings, hub)) from error
+
+
+def _refused_fix(settings: Settings, hub: HubAsked) -> str:
+    """What to do about a refusal; what else the Hub says of the token decides."""
+    if settings.embedded_hub or settings.hf_token is None:
+        return _hub_fix(settings)
+    try:
+        return advice.of_refused(hub.hub).fix
+    except HubError:
+        return _hub_fix(settings)
 
 
 def _datasets(settings: Settings, asked: HubAsked) -> str:
@@ -168,7 +178,7 @@ def _datasets(settings: Settings, asked: HubAsked) -> str:
         except HubNotFound:
             missing.append(hub.repo_id(spec))
     if missing:
-        raise CheckFailed(f"not published yet: {', '.join(missing)}")
+        raise CheckFailed(f"not published yet: {', '.join(missing)}", fix=advice.to_get_rows(settings))
     return ", ".join(hub.repo_id(spec) for spec in settings.collected)
 
 
@@ -181,34 +191,6 @@ def _histories(settings: Settings, hub: HubAsked) -> str:
     if max(counts.values(), default=0) > MANY_COMMITS:
         raise CheckFailed(f"{told}; past {MANY_COMMITS:,} a repo gets slow", fix=MANY_COMMITS_FIX)
     return told
-
-
-def _api(settings: Settings) -> str:
-    health: dict[str, Any] = _get(f"{stack.api_url(settings)}/api/health", good=(200, 503)).json()
-    if health["status"] != "ok":
-        raise CheckFailed(f"{health['status']}: {'; '.join(health.get('reasons', []))}")
-    return f"{stack.api_url(settings)} is ok"
-
-
-def _api_rows(settings: Settings) -> str:
-    """The newest row of each dataset, asked for as a caller would."""
-    headers = {"Authorization": f"Bearer {settings.owner_token()}"}
-    told, empty = [], []
-    for spec in settings.collected:
-        query = urlencode({**datasets.query_of_stored(spec, settings), "limit": 1, "columns": spec.time})
-        rows = _get(f"{stack.api_url(settings)}/api/hub/{spec.name}?{query}", headers=headers).json()
-        told += [f"{spec.name}: newest row of {rows[0][spec.time]}"] if rows else []
-        empty += [] if rows else [spec.name]
-    if empty:
-        raise CheckFailed(f"it answers, without rows of {', '.join(empty)}")
-    return ", ".join(told)
-
-
-def _dagster(settings: Settings) -> str:
-    url = stack.dagster_url(settings)
-    headers = {"Authorization": f"Bearer {settings.owner_token()}"} if needs_login(settings) else {}
-    version = _get(f"{url}/server_info", headers=headers).json()["dagster_webserver_version"]
-    return f"{url}, version {version}"
 
 
 def _worker_status(settings: Settings) -> str:
@@ -234,17 +216,6 @@ def _ticks(settings: Settings) -> str:
     told, names = WorkerStatusFile(settings.home), [spec.name for spec in settings.collected]
     began = {name: datetime_iso(told.chain(name).last_tick) or "never" for name in names}
     return ", ".join(f"{name}: last run began {last}" for name, last in began.items())
-
-
-def _get(url: str, *, headers: Mapping[str, str] = _AGENT, good: Container[int] = (200,)) -> httpx.Response:
-    """Ask a process of the stack, never through a proxy."""
-    return _well(clients.get(url, headers={**_AGENT, **headers}, timeout=_TIMEOUT_S, direct=True), url, good)
-
-
-def _well(answer: httpx.Response, asked: str, good: Container[int]) -> httpx.Response:
-    if answer.status_code not in good:
-        raise CheckFailed(f"{asked.split('?', maxsplit=1)[0]} answers HTTP {answer.status_code}")
-    return answer
 
 
 def _room_fix(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from datahub_assets.datasets.registry import DATASETS
-from datahub_assets.domain.errors import HubError, HubNotFound, HubRateLimited, HubUnavailable
+from datahub_assets.domain.errors import CacheError, HubError, HubNotFound, HubRateLimited, HubUnavailable
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.hub.account import hub_of, hub_without_cache
@@ -78,6 +78,14 @@ def commit_counts(settings: Settings) -> dict[str, int]:
     return within(COUNT_LIMIT_S, count, silent=f"the Hub {settings.hub_endpoint} takes too long to count commits")
 
 
+def hub_of_settings(settings: Settings) -> Hub:
+    """The Hub, with whose datasets are meant from the cache where there is one."""
+    try:
+        return remembered(settings) if settings.cache_path.is_file() else hub_without_cache(settings)
+    except (CacheError, HubError):
+        return hub_without_cache(settings)
+
+
 def remembered(settings: Settings) -> Hub:
     """The Hub, with whose datasets are meant from the cache if that is known there."""
     with Cache.open(settings.cache_path) as cache:
@@ -85,11 +93,11 @@ def remembered(settings: Settings) -> Hub:
 
 
 class HubAsked:
-    """The Hub, asked once whether it answers: if it hangs, not every check waits for it."""
+    """The Hub, asked once whether it answers: if it hangs, not every check waits for it. `hub`: it, unasked."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._hub = hub_without_cache(settings)
+        self.hub = hub_without_cache(settings)
         self._problem: HubError | None = None
         self._answers = False
 
@@ -103,9 +111,9 @@ class HubAsked:
             raise self._problem
         if not self._answers:
             try:
-                first_reply(self._settings, lambda: self._hub)
+                first_reply(self._settings, lambda: self.hub)
             except HubError as error:
                 self._problem = error
                 raise
             self._answers = True
-        return self._hub
+        return self.hub

@@ -14,7 +14,8 @@ def print_status(settings: Settings) -> bool:
     console = Console(soft_wrap=True)
     seen = overview(settings, now_ms=now_ms())
     chains = seen.chains
-    table = Table(title=f"{settings.hub_endpoint}, home {settings.home}", title_justify="left")
+    public = f", API {settings.public_url}" if settings.public_url is not None else ""
+    table = Table(title=f"{settings.hub_endpoint}, home {settings.home}{public}", title_justify="left")
     table.add_column("")
     for chain in chains:
         table.add_column(chain.dataset, justify="right")

@@ -7,7 +7,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubError
 from datahub_assets.domain.times import datetime_iso
 from datahub_assets.domain.worker_status import Chain
-from datahub_assets.ops.commands import hub_queries, ticks
+from datahub_assets.ops.commands import advice, hub_queries, ticks
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
 from datahub_assets.stores.cache.commit_budget import CommitLimits
@@ -77,6 +77,8 @@ def overview(settings: Settings, *, now_ms: int) -> Overview:
             commits = hub_queries.commit_counts(settings)
     except HubError as error:
         warnings.append(str(error))
+    if (refused := advice.refusal(settings)) is not None:
+        warnings.append(f"{refused.why}: {refused.fix}")
     with Cache.open(settings.cache_path) as cache:
         chains = [
             _state(spec, settings, cache=cache, commits=commits.get(spec.name), now_ms=now_ms)

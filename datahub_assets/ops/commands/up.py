@@ -1,6 +1,7 @@
 """`datahub up`: everything that has to be right before the first process starts, then the supervisor until it ends."""
 
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -17,6 +18,7 @@ from datahub_assets.settings import Settings
 from datahub_assets.settings_typos import unknown_settings
 from datahub_assets.stores.cache.commit_budget import CommitLimits
 from datahub_system.net.clients import environment_proxies
+from datahub_system.processes import handle
 
 _NAME_WIDTH = 8
 
@@ -41,9 +43,7 @@ def up(settings: Settings, *, ask: consent.Ask | None = None) -> None:
 
 def _exit_on_stop_signals() -> None:
     """Make a stop signal before the supervisor runs exit with clean-up, as Ctrl-C does by itself."""
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(signum) is signal.SIG_DFL:  # one that is ignored stays so
-            signal.signal(signum, lambda number, _: sys.exit(128 + number))
+    handle((signal.SIGTERM, signal.SIGHUP), lambda number, _: sys.exit(128 + number))
 
 
 def _run(settings: Settings) -> None:
@@ -66,12 +66,14 @@ def _run(settings: Settings) -> None:
 
 def welcome(settings: Settings) -> list[str]:
     """What a person needs once everything serves: addresses, the token's place, a command to try."""
-    api, token = stack.api_url(settings), _token_word(settings)
+    here, token = stack.api_url(settings), _token_word(settings)
+    api = settings.public_url or here
+    behind = "" if api == here else f"  (on this machine: {here})"
     login = "  (log in with the token)" if needs_login(settings) else ""
     where = f"embedded Hub, {settings.hub_endpoint}" if settings.embedded_hub else settings.hub_endpoint
     return [
         "",
-        f"  API       {api}  (docs: {api}/docs)",
+        f"  API       {api}  (docs: {api}/docs){behind}",
         f"  Dagster   {stack.dagster_url(settings)}{login}",
         f"  Datasets  {where}",
         f"  Token     {settings.token_path.resolve() if settings.embedded_hub else 'your HF_TOKEN'}",
@@ -100,7 +102,7 @@ def _print_lines(lines: list[str]) -> None:
 
 
 def _token_word(settings: Settings) -> str:
-    return f"$(cat {settings.token_path})" if settings.embedded_hub else "$HF_TOKEN"
+    return f"$(cat {shlex.quote(str(settings.token_path))})" if settings.embedded_hub else "$HF_TOKEN"
 
 
 def _logs(settings: Settings) -> Path:

@@ -19,6 +19,8 @@ _QUIET = {
     # A login cached on disk is not ours: only HF_TOKEN writes.
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "PYTHONUNBUFFERED": "1",
+    # Their output is a pipe that we read as UTF-8, whatever the terminal takes.
+    "PYTHONIOENCODING": "utf-8",
     # Some libraries add what a .netrc knows to requests; which secret goes where is decided by us alone.
     "NETRC": os.devnull,
 }

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from datahub_system.net.clients import local_status
-from datahub_system.processes import die_with_parent
+from datahub_system.processes import die_with_parent, hear
 
 Probe = Callable[[], bool]
 _PROBE_TIMEOUT_S = 0.5
@@ -64,7 +65,7 @@ def start(spec: ProcessSpec) -> subprocess.Popen[bytes]:
     Its own session keeps the terminal's Ctrl-C from reaching it: we alone decide the order in which things stop.
     """
     parent_pid = os.getpid()
-    # preexec_fn is safe here: this process has one thread, and the function makes one system call.
+    # preexec_fn is safe here: this process has one thread, and the function makes few system calls.
     process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
         spec.argv,
         env=dict(spec.env),
@@ -73,11 +74,17 @@ def start(spec: ProcessSpec) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=lambda: die_with_parent(parent_pid),  # noqa: PLW1509
+        preexec_fn=lambda: _begin(parent_pid),  # noqa: PLW1509
     )
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     os.set_blocking(process.stdout.fileno(), False)
     return process
+
+
+def _begin(parent_pid: int) -> None:
+    """In the child: it hears our polite signal, whatever the shell had us ignore, and ends with us."""
+    hear((signal.SIGTERM, signal.SIGINT))
+    die_with_parent(parent_pid)
 
 
 def answers(host: str, port: int, path: str) -> Probe:

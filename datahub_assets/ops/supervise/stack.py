@@ -10,6 +10,7 @@ from datahub_assets.ops.dagster.web.access import needs_login
 from datahub_assets.ops.supervise.environment import Environments
 from datahub_assets.ops.supervise.process import ProcessSpec, answers
 from datahub_assets.settings import Settings
+from datahub_system.net import addresses
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 _WARM_READY = re.compile(r"^warm server ready")
@@ -138,5 +139,4 @@ def _hub(settings: Settings) -> tuple[str, ...]:
 
 
 def _url(bind_host: str, port: int) -> str:
-    host = reachable_host(bind_host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{addresses.at(reachable_host(bind_host), port)}"

@@ -14,6 +14,7 @@ from datahub_assets.ops.supervise.linux import adopt_orphans, reap_orphans, swee
 from datahub_assets.ops.supervise.logs import FailureNotice, LogFile, Redactor
 from datahub_assets.ops.supervise.process import ProcessSpec, RestartDelay
 from datahub_assets.ops.supervise.supervised import Say, State, Supervised
+from datahub_system.processes import handle
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TURN_S = 0.2
@@ -69,8 +70,7 @@ class Supervisor:
         self._spared = frozenset(child.pid for child in psutil.Process().children(recursive=True))
         self._wake_read.settimeout(0)
         self._wake_write.settimeout(0)
-        for signum in STOP_SIGNALS:
-            signal.signal(signum, self._heard)
+        handled = handle(STOP_SIGNALS, self._heard)
         signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         try:
@@ -79,7 +79,7 @@ class Supervisor:
         finally:
             self._stop_all()
             signal.set_wakeup_fd(-1)
-            for signum in STOP_SIGNALS:  # there is nothing left to stop, so a late Ctrl-C is no news
+            for signum in handled:  # there is nothing left to stop, so a late Ctrl-C is no news
                 signal.signal(signum, signal.SIG_IGN)
             self._selector.close()
             self._wake_read.close()

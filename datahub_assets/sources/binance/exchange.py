@@ -21,6 +21,7 @@ from datahub_assets.domain.times import DAY_MS
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.binance.hosts import Hosts
 from datahub_assets.sources.binance.request_weight import WeightBudget
+from datahub_assets.sources.clocks import CLOCKS
 from datahub_assets.sources.http import Http
 from datahub_assets.sources.pauses import PAUSES
 
@@ -69,6 +70,7 @@ class BinanceApi:
             SourceError: no host answered it.
         """
         told = await self.get(*_TIME, {}, read=self._plausible_time)
+        CLOCKS.heard(urlsplit(self._hosts.in_order()[0]).netloc, told)
         self.budget.set_exchange_clock(told)
         return told
 
@@ -85,7 +87,9 @@ class BinanceApi:
         """The time told, unless it would make every forming candle a closed one."""
         told = shaped(value, shape=_Time).server_time
         if told > self._clock() + DAY_MS:
-            raise SourceMalformed(f"Binance's time {told} is more than a day ahead of this machine's")
+            raise SourceMalformed(
+                f"Binance's time {told} is more than a day ahead of this machine's: one of the two clocks is wrong"
+            )
         return told
 
     async def _from_any_host(self, path: str, weight: int, params: Params, *, read: Read[T]) -> T:

@@ -3,6 +3,7 @@
 client                  the few calls we make to a Hub
 http                    bounds on its HTTP calls
 account                 the Hub of the settings, and whose account it is
+rights                  what a token may do, and what to do where it may not
 card                    the README.md of a repo
 layout                  frames to parquet bytes and back
 footers                 what a file's footer tells, without its rows

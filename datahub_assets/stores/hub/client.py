@@ -28,6 +28,7 @@ from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.errors import HubContentGone, HubNotFound, HubRefused
 from datahub_assets.domain.files.hub_files import HubFile
 from datahub_assets.stores.hub.http import bounded, install
+from datahub_assets.stores.hub.rights import TokenRights, told
 
 READ_DEADLINE_S: Final = 120.0
 COMMIT_DEADLINE_S: Final = 300.0
@@ -35,6 +36,7 @@ LEAST_BYTES_PER_S: Final = 250_000
 """A commit has this much longer for what it sends: one that rewrites a whole repo may send gigabytes."""
 SQUASH_SILENCE_S: Final = 60.0
 """A whole history is rewritten before the answer comes, and no tick waits for it."""
+_DENIED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _KIND: Final = "dataset"
 LIBRARY: Final = "crypto-data-hub"
 
@@ -74,6 +76,15 @@ class Hub:
         with bounded(deadline_s=READ_DEADLINE_S):
             return str(self._api.whoami()["name"])
 
+    def rights(self) -> TokenRights:
+        """Whose the token is and what it may do. Of all calls the Hub limits this one hardest.
+
+        Raises:
+            HubRefused: the Hub does not know it.
+        """
+        with bounded(deadline_s=READ_DEADLINE_S):
+            return told(self._api.whoami())
+
     @cached_property
     def _files(self) -> HfFileSystem:
         """It remembers the folders of commits, which never change: of many files each costs one request."""
@@ -93,7 +104,7 @@ class Hub:
 
     def create(self, spec: DatasetSpec) -> None:
         """Create the repo, public, unless it exists."""
-        with bounded(deadline_s=READ_DEADLINE_S):
+        with self._writes(spec), bounded(deadline_s=READ_DEADLINE_S):
             self._api.create_repo(self.repo_id(spec), repo_type=_KIND, private=False, exist_ok=True)
 
     def head(self, spec: DatasetSpec) -> str:
@@ -188,7 +199,7 @@ class Hub:
             *(CommitOperationDelete(path, is_folder=False) for path in deletes),
         ]
         limit_s = COMMIT_DEADLINE_S + sum(map(size_of, writes.values())) / LEAST_BYTES_PER_S
-        with _gone_content_told(there), bounded(deadline_s=limit_s):
+        with self._writes(spec), _gone_content_told(there), bounded(deadline_s=limit_s):
             info = self._api.create_commit(
                 self.repo_id(spec),
                 operations,
@@ -210,7 +221,7 @@ class Hub:
         """
         additions = [CommitOperationAdd(path, file) for path, file in files.items()]
         size = sum(map(size_of, files.values()))
-        with bounded(deadline_s=COMMIT_DEADLINE_S + size / LEAST_BYTES_PER_S):
+        with self._writes(spec), bounded(deadline_s=COMMIT_DEADLINE_S + size / LEAST_BYTES_PER_S):
             self._api.preupload_lfs_files(self.repo_id(spec), additions, repo_type=_KIND, revision="main")
         if left := [one.path_in_repo for one in additions if not one._is_uploaded]:  # noqa: SLF001 - see `_there`
             raise HubRefused(f"{self.endpoint} takes no content beforehand for {', '.join(left[:5])}")
@@ -227,14 +238,27 @@ class Hub:
 
     def tag(self, spec: DatasetSpec, name: str, *, revision: str, message: str) -> None:
         """Name a commit for good."""
-        with bounded(deadline_s=READ_DEADLINE_S):
+        with self._writes(spec), bounded(deadline_s=READ_DEADLINE_S):
             self._api.create_tag(self.repo_id(spec), tag=name, tag_message=message, revision=revision, repo_type=_KIND)
 
     def squash(self, spec: DatasetSpec, *, message: str) -> str:
         """Replace the main branch's history by one commit of the same content and return its sha. Irreversible."""
-        with bounded(deadline_s=COMMIT_DEADLINE_S, silence_s=SQUASH_SILENCE_S):
+        with self._writes(spec), bounded(deadline_s=COMMIT_DEADLINE_S, silence_s=SQUASH_SILENCE_S):
             self._api.super_squash_history(self.repo_id(spec), branch="main", commit_message=message, repo_type=_KIND)
         return self.head(spec)
+
+    @contextmanager
+    def _writes(self, spec: DatasetSpec) -> Iterator[None]:
+        """A refusal by the token's rights names the repo: the Hub's own words may not."""
+        try:
+            yield
+        except HubRefused as error:
+            cause = error.__cause__
+            if isinstance(cause, HfHubHTTPError) and cause.response.status_code in _DENIED:
+                raise HubRefused(
+                    f"the token may not write to {self.repo_id(spec)} on {self.endpoint}: {error}"
+                ) from cause
+            raise
 
 
 @contextmanager

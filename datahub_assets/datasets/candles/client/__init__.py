@@ -1,6 +1,7 @@
 """Binance's market data over HTTP: `fetch_candles` and `fetch_ranges` for the assets, `Binance` for single questions.
 
 fetch                   all series to the present, or ranges that are missing
+refused                 pairs the exchange refuses, and what they are most like
 pages                   which klines to ask for, page by page
 rest                    pairs and klines over HTTP
 """

@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from datahub_assets.datasets.candles.client.pages import Range, pages, to_present, with_rechecks
+from datahub_assets.datasets.candles.client.refused import UNKNOWN, RefusedPairs, refused_pairs
 from datahub_assets.datasets.candles.client.rest import Binance
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import check_klines
@@ -18,9 +19,10 @@ from datahub_assets.datasets.candles.spec import OHLC, RECHECK_EVERY_MS
 from datahub_assets.domain.errors import SourceError, SourceRateLimited, SourceRejected, Terminal
 from datahub_assets.domain.rechecks import Recheck, due
 from datahub_assets.domain.rows import Checked, Rejected, frame_of, merge
+from datahub_assets.domain.spelling import nearest, suggestions
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.binance.hosts import Hosts
-from datahub_assets.sources.fetched import Fetched, report_rejected
+from datahub_assets.sources.fetched import Fetched, report_rejected, report_warnings
 from datahub_assets.sources.http import Http
 from datahub_assets.sources.pauses import PAUSES
 
@@ -30,6 +32,8 @@ _ROUNDS: Final = 2
 """Attempts; each of them tries every host."""
 _OUTAGE: Final = 5
 """After so many failed series in a row the rest is not asked: waiting for each to time out would outlast many ticks."""
+
+NOTHING: Final[Mapping[str, str | None]] = {}
 
 Clock = Callable[[], int]
 Plan = Callable[[Binance, int], Awaitable[Sequence[Range]]]
@@ -45,6 +49,7 @@ def fetch_candles(
     clock: Clock,
     log: logging.Logger,
     not_before_ms: int = 0,
+    unknown: Mapping[str, str | None] = NOTHING,
     backoff: Backoff | None = None,
 ) -> Fetched:
     """Bring every series of the settings to the present; runs an event loop of its own.
@@ -58,6 +63,7 @@ def fetch_candles(
         clock: this machine's time, epoch milliseconds UTC.
         log: gets the lines a person follows.
         not_before_ms: `Fetched.pause_until_ms` of an earlier fetch; nothing is asked before.
+        unknown: the note `UNKNOWN` of the fetch before: pairs Binance refused, and which each is most like.
         backoff: attempts and pauses.
 
     Raises:
@@ -80,7 +86,8 @@ def fetch_candles(
         turns = due(stored, rechecks, every_ms=RECHECK_EVERY_MS, tick_ms=1000 * tick_s, now_ms=clock())
         return with_rechecks(ranges, turns, rechecks, history_candles=settings.history_candles)
 
-    return _fetch(plan, settings=settings, clock=clock, log=log, not_before_ms=not_before_ms, backoff=backoff)
+    asked = _Context(settings, clock, log, unknown=unknown, backoff=backoff)
+    return _fetch(plan, asked, not_before_ms=not_before_ms)
 
 
 def fetch_ranges(
@@ -101,7 +108,7 @@ def fetch_ranges(
     async def plan(_binance: Binance, _server_time_ms: int) -> Sequence[Range]:
         return ranges
 
-    return _fetch(plan, settings=settings, clock=clock, log=log, not_before_ms=not_before_ms, backoff=backoff)
+    return _fetch(plan, _Context(settings, clock, log, backoff=backoff), not_before_ms=not_before_ms)
 
 
 async def _symbols(binance: Binance, wanted: tuple[str, ...] | str) -> tuple[str, ...]:
@@ -111,43 +118,47 @@ async def _symbols(binance: Binance, wanted: tuple[str, ...] | str) -> tuple[str
     quote = wanted.removeprefix("all:")
     found = await binance.trading_symbols(quote)
     if not found:
-        raise SourceRejected(f"Binance trades no pair against {quote!r} on its spot market")
+        like = nearest(quote, {pair.quote for pair in await binance.pairs()})
+        near = suggestions({wanted: None if like is None else f"all:{like}"})
+        raise SourceRejected(f"Binance trades no pair against {quote!r} on its spot market (DATAHUB_SYMBOLS){near}")
     return found
 
 
-def _fetch(
-    plan: Plan,
-    *,
-    settings: CandleSettings,
-    clock: Clock,
-    log: logging.Logger,
-    not_before_ms: int,
-    backoff: Backoff | None,
-) -> Fetched:
-    upstream = Hosts(settings.binance_base_urls).name
-    PAUSES.check(upstream, not_before_ms=not_before_ms, now_ms=clock())
-    return asyncio.run(_fetched(plan, upstream=upstream, settings=settings, clock=clock, log=log, backoff=backoff))
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What a fetch goes by, whatever it asks for."""
+
+    settings: CandleSettings
+    clock: Clock
+    log: logging.Logger
+    unknown: Mapping[str, str | None] = field(default_factory=dict)
+    backoff: Backoff | None = None
 
 
-async def _fetched(
-    plan: Plan, *, upstream: str, settings: CandleSettings, clock: Clock, log: logging.Logger, backoff: Backoff | None
-) -> Fetched:
-    started = time.perf_counter()
+def _fetch(plan: Plan, context: _Context, *, not_before_ms: int) -> Fetched:
+    upstream = Hosts(context.settings.binance_base_urls).name
+    PAUSES.check(upstream, not_before_ms=not_before_ms, now_ms=context.clock())
+    return asyncio.run(_fetched(plan, context, upstream=upstream))
+
+
+async def _fetched(plan: Plan, context: _Context, *, upstream: str) -> Fetched:
+    started, clock = time.perf_counter(), context.clock
     async with Http(connections=CONNECTIONS) as http:
         binance = Binance(
             http,
-            base_urls=settings.binance_base_urls,
+            base_urls=context.settings.binance_base_urls,
             clock=clock,
-            backoff=backoff or Backoff(attempts=_ROUNDS),
-            log=log,
+            backoff=context.backoff or Backoff(attempts=_ROUNDS),
+            log=context.log,
         )
         server_time_ms = await binance.server_time()
         ranges = await plan(binance, server_time_ms)
         asking = _Asking(binance, server_time_ms=server_time_ms, clock=clock)
         await asking.all(ranges)
         series = {wanted.series for wanted in ranges}
+        refused = await refused_pairs(asking.failed, binance, known=context.unknown)
         if len(asking.failed) == len(series) and not asking.frames and asking.failed:
-            raise _worst(list(asking.failed.values()))
+            raise _worst(list(asking.failed.values()), refused)
         fetched = Fetched(
             checked=Checked(asking.frame(), tuple(asking.rejected)),
             requests=http.requests,
@@ -155,8 +166,10 @@ async def _fetched(
             failed={one.series: asking.failed[one.series] for one in ranges if one.series in asking.failed},
             pause_until_ms=PAUSES.until_ms(upstream, now_ms=clock()),
             rechecked=tuple(one.series for one in ranges if one.is_recheck),
+            warnings=refused.told(),
+            notes={UNKNOWN: refused.near},
         )
-    _report(fetched, series=len(series), binance=binance, log=log)
+    _report(fetched, series=len(series), binance=binance, log=context.log)
     return fetched
 
 
@@ -216,9 +229,10 @@ class _Asking:
         return checked.frame
 
 
-def _worst(errors: Sequence[SourceError]) -> SourceError:
+def _worst(errors: Sequence[SourceError], refused: RefusedPairs) -> SourceError:
     """The one that decides what happens next: a pause asked for, else what may pass by itself, else any."""
-    return min(errors, key=lambda error: (not isinstance(error, SourceRateLimited), isinstance(error, Terminal)))
+    worst = min(errors, key=lambda error: (not isinstance(error, SourceRateLimited), isinstance(error, Terminal)))
+    return SourceRejected("; ".join(refused.told())) if isinstance(worst, SourceRejected) else worst
 
 
 def _report(fetched: Fetched, *, series: int, binance: Binance, log: logging.Logger) -> None:
@@ -232,17 +246,10 @@ def _report(fetched: Fetched, *, series: int, binance: Binance, log: logging.Log
         binance.budget.limit,
     )
     report_rejected(fetched.checked.rejected, log=log)
+    report_warnings(fetched.warnings, log=log)
     by_error: dict[str, list[str]] = {}
-    refused: dict[str, set[str]] = {}
     for (symbol, name), error in fetched.failed.items():
-        if isinstance(error, SourceRejected):
-            refused.setdefault(str(error), set()).add(symbol)
-        else:
+        if not isinstance(error, SourceRejected):  # of those tell the warnings
             by_error.setdefault(str(error), []).append(f"{symbol} {name}")
-    for message, symbols in refused.items():
-        log.warning(
-            "Binance refuses %s (delisted or misspelt? then take it out of DATAHUB_SYMBOLS): %s",
-            *(", ".join(sorted(symbols)), message),
-        )
     for message, names in by_error.items():
         log.warning("%d of %d series failed (%s): %s", len(names), series, ", ".join(names[:6]), message)

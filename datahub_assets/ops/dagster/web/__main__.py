@@ -11,6 +11,7 @@ from datahub_assets.domain.errors import DataHubError
 from datahub_assets.ops.dagster.web.application import dagster_application, guarded
 from datahub_assets.ops.errors import OpsError
 from datahub_assets.settings import Settings
+from datahub_system.net import addresses
 from datahub_system.net.log_limit import limit_repeats
 from datahub_system.net.server import Server, listening_socket
 
@@ -49,9 +50,11 @@ def serve(settings: Settings, workspace: Path, port: int) -> None:
     try:
         sock = listening_socket(settings.dagster_host, port)
     except OSError as error:
-        raise OpsError(f"{settings.dagster_host}:{port} cannot be listened on: {error.strerror}") from error
+        raise OpsError(
+            f"{addresses.at(settings.dagster_host, port)} cannot be listened on: {error.strerror}"
+        ) from error
     with sock, dagster_application(workspace) as app:
-        address = f"{settings.dagster_host}:{sock.getsockname()[1]}"
+        address = addresses.at(settings.dagster_host, sock.getsockname()[1])
         Server(
             guarded(app, settings),
             websockets=True,
