@@ -11,6 +11,7 @@ from datahub_assets.domain.errors import DatasetInvalid, SettingsError
 from datahub_system.files.home import open_home
 from datahub_system.files.private import private_umask
 from datahub_system.interpreter import freeze_what_is_loaded, leave_out_pandas
+from datahub_system.net.addresses import at
 from datahub_system.net.hosts import HostCheck, OwnHosts
 from datahub_system.net.log_limit import limit_repeats
 from datahub_system.net.server import Server, listening_socket
@@ -56,7 +57,7 @@ def serve(host: str | None, port: int | None) -> None:
     try:
         sock = listening_socket(address, port or settings.api_port)
     except OSError as error:
-        click.echo(f"{address}:{port or settings.api_port} cannot be listened on: {error.strerror}", err=True)
+        click.echo(f"{at(address, port or settings.api_port)} cannot be listened on: {error.strerror}", err=True)
         sys.exit(1)
     app = create_app(settings)
     own = OwnHosts([address, *settings.allowed_hosts])

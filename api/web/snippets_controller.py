@@ -22,6 +22,7 @@ from api.web.snippets import Query, Snippets, example_query, query_of, snippets_
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.errors import DataHubError
 from datahub_assets.settings import Settings
+from datahub_system.net.addresses import at
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
 _LAST_PORT: Final = 65_535
@@ -127,5 +128,5 @@ def _base(request: Request[Any, Any, Any], settings: Settings) -> str:
     named = request.headers.get("host", "")
     host = _HOST.fullmatch(named)
     if host is None or int(host[1] or 0) > _LAST_PORT:
-        named = f"{settings.bind_host}:{settings.api_port}"
+        named = at(settings.bind_host, settings.api_port)
     return f"{request.scope['scheme']}://{named}"

@@ -119,7 +119,7 @@ def test_gaps_of_a_pair_taken_out_of_the_settings_are_told_and_fail_no_check(ben
 
 def test_every_pair_of_a_quote_is_followed(bench: Bench) -> None:
     settings = bench.datahub.settings.of(CandleSettings).model_copy(
-        update={"symbols": "all:USDT", "intervals": ("1h",)}
+        update={"symbols": ("all:USDT",), "intervals": ("1h",)}
     )
     asked = [("ETHUSDT", "1h"), ("ETHBTC", "1h"), ("ETHUSDT", "4h")]
     assert [settings.follows(series) for series in asked] == [True, False, False]

@@ -26,13 +26,9 @@ def look(settings: CandleSettings) -> str:
     """
     answers = _answering_host(settings)
     listed = asyncio.run(_listed(settings))
-    if unknown := {name: nearest(name, listed) for name in _named(settings) if name not in listed}:
+    if unknown := {name: nearest(name, listed) for name in settings.symbols if name not in listed}:
         raise SourceRejected(f"Binance does not list {', '.join(unknown)} (DATAHUB_SYMBOLS){suggestions(unknown)}")
     return f"{answers}, and lists all of DATAHUB_SYMBOLS"
-
-
-def _named(settings: CandleSettings) -> tuple[str, ...]:
-    return (settings.symbols,) if isinstance(settings.symbols, str) else settings.symbols
 
 
 def _answering_host(settings: CandleSettings) -> str:

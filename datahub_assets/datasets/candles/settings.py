@@ -7,12 +7,16 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from datahub_assets.datasets.binance_settings import BinanceSettings
 from datahub_assets.datasets.candles.intervals import INTERVALS
+from datahub_assets.datasets.filters import in_capitals
 from datahub_assets.datasets.settings_base import RUN_LIMIT_S, env
 from datahub_assets.domain.history import Month
 from datahub_assets.setting_values import Url, Words, words
 
 _SYMBOL: Final = re.compile(r"(?:(?![a-z_])\w){2,30}")
-"""Letters of any script and digits; small Latin letters are a slip."""
+"""Letters of any script and digits."""
+ALL: Final = "all:"
+"""Before a quote: all pairs that are traded against it."""
+_VALID: Final = "must be a list of pairs such as BTCUSDT,ETHUSDT, or all:USDT"
 _MAJOR_PAIRS: Final = (
     "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
     "DOTUSDT,LTCUSDT,BCHUSDT,XLMUSDT,UNIUSDT,ATOMUSDT,NEARUSDT,APTUSDT,FILUSDT,ETCUSDT"
@@ -28,12 +32,20 @@ _WEIGHT_PER_MINUTE: Final = 6000
 
 
 def _symbols(value: object) -> object:
-    if isinstance(value, str) and value.startswith("all:") and _SYMBOL.fullmatch(value.removeprefix("all:")):
-        return value
-    pairs = words(value)
-    if not isinstance(pairs, tuple) or not pairs or not all(_SYMBOL.fullmatch(str(word)) for word in pairs):
-        raise ValueError("must be a list of pairs such as BTCUSDT,ETHUSDT, or all:USDT")
-    return pairs
+    named = words(value)
+    if not isinstance(named, tuple) or not named:
+        raise ValueError(_VALID)
+    spelt = tuple(dict.fromkeys(_spelt(str(word)) for word in named))
+    if not all(_SYMBOL.fullmatch(word.removeprefix(ALL)) for word in spelt):
+        raise ValueError(_VALID)
+    return spelt
+
+
+def _spelt(word: str) -> str:
+    """As the exchange spells pairs: people write `btc/usdt` as well."""
+    if word.lower().startswith(ALL):
+        return ALL + in_capitals(word[len(ALL) :])
+    return in_capitals(word.replace("/", "").replace("-", ""))
 
 
 def _intervals(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -46,8 +58,8 @@ def _month(value: object) -> object:
     return Month.parse(value) if isinstance(value, str) else value
 
 
-Symbols = Annotated[tuple[str, ...] | str, BeforeValidator(_symbols)]
-"""Which pairs, or `all:` and a quote."""
+Symbols = Annotated[tuple[str, ...], BeforeValidator(_symbols)]
+"""Which pairs, each named or meant by `all:` and its quote."""
 FirstMonth = Annotated[Month | None, BeforeValidator(_month)]
 """A month written as 2024-11."""
 Intervals = Annotated[Words, AfterValidator(_intervals)]
@@ -59,7 +71,7 @@ class CandleSettings(BinanceSettings):
     symbols: Symbols = Field(
         tuple(_MAJOR_PAIRS.split(",")),
         validation_alias=env("DATAHUB_SYMBOLS"),
-        description="comma-separated Binance pairs, or `all:USDT` for every TRADING pair of that quote",
+        description="comma-separated Binance pairs; `all:USDT` among them stands for every TRADING pair of that quote",
     )
     intervals: Intervals = Field(
         ("1h", "4h", "1d"),
@@ -92,9 +104,17 @@ class CandleSettings(BinanceSettings):
     def follows(self, series: tuple[str, ...]) -> bool:
         """Whether these settings name this pair and interval."""
         symbol, interval = series
-        wanted = self.symbols
-        listed = symbol in wanted if isinstance(wanted, tuple) else symbol.endswith(wanted.removeprefix("all:"))
-        return listed and interval in self.intervals
+        return (symbol in self.pairs or symbol.endswith(self.quotes)) and interval in self.intervals
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """Those of `symbols` that are pairs."""
+        return tuple(word for word in self.symbols if not word.startswith(ALL))
+
+    @property
+    def quotes(self) -> tuple[str, ...]:
+        """The quotes whose pairs are all meant."""
+        return tuple(word.removeprefix(ALL) for word in self.symbols if word.startswith(ALL))
 
     @property
     def history_since(self) -> Month | None:
@@ -113,7 +133,7 @@ class CandleSettings(BinanceSettings):
 
     @property
     def _series(self) -> int:
-        return (_PAIRS_OF_A_QUOTE if isinstance(self.symbols, str) else len(self.symbols)) * len(self.intervals)
+        return (len(self.pairs) + _PAIRS_OF_A_QUOTE * len(self.quotes)) * len(self.intervals)
 
     @property
     def run_limit_s(self) -> int:

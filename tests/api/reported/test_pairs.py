@@ -66,7 +66,9 @@ def test_what_can_be_no_pair_is_illegal(client: Client, word: str) -> None:
 
 def test_the_settings_take_it() -> None:
     assert CandleSettings(DATAHUB_SYMBOLS="币安人生USDT,BTCUSDT").symbols == ("币安人生USDT", "BTCUSDT")
-    for slip in ("btcusdt", "BTC/USDT", "B", "币安人生usdt"):
+    written = "btc/usdt, ETH-USDT,all:usdt,币安人生usdt,BTCUSDT"
+    assert CandleSettings(DATAHUB_SYMBOLS=written).symbols == ("BTCUSDT", "ETHUSDT", "all:USDT", "币安人生USDT")
+    for slip in ("BTC USDT", "BTC_USDT", "B", "all:", "🏔USDT"):
         with pytest.raises(ValidationError, match="must be a list of pairs"):
             CandleSettings(DATAHUB_SYMBOLS=slip)
 

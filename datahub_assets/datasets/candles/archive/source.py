@@ -76,12 +76,10 @@ class CandleHistory:
 
     def _of_settings(self, known: Collection[str]) -> Collection[str]:
         """The pairs of the settings; one that nobody knows keeps no other from being filled."""
-        symbols = self._settings.symbols
-        if isinstance(symbols, str):
-            return (symbols,)
-        if unknown := [symbol for symbol in symbols if symbol not in known]:
+        unknown = [pair for pair in self._settings.pairs if pair not in known]
+        if unknown:
             self._log.warning("neither Binance nor its archive has %s of DATAHUB_SYMBOLS: left out", ", ".join(unknown))
-        return [symbol for symbol in symbols if symbol in known]
+        return [word for word in self._settings.symbols if word not in unknown]
 
     def _past(self, month: Month) -> None:
         if month.end_ms > self._upstream.clock():

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from datahub_assets.datasets.candles.client.rest import TRADING, Pair
-
-_ALL = "all:"
+from datahub_assets.datasets.candles.settings import ALL
 
 
 def chosen(
@@ -21,8 +20,8 @@ def chosen(
     """
     found: set[str] = set()
     for word in wanted:
-        if word.startswith(_ALL):
-            quote = word.removeprefix(_ALL)
+        if word.startswith(ALL):
+            quote = word.removeprefix(ALL)
             ones = set(_traded(pairs.values(), quote))
             if with_delisted:
                 ones.update(_ended(listed, pairs, quote))

@@ -14,7 +14,7 @@ from datahub_assets.datasets.candles.client.refused import UNKNOWN, RefusedPairs
 from datahub_assets.datasets.candles.client.rest import Binance
 from datahub_assets.datasets.candles.intervals import interval
 from datahub_assets.datasets.candles.rows import check_klines
-from datahub_assets.datasets.candles.settings import CandleSettings
+from datahub_assets.datasets.candles.settings import ALL, CandleSettings
 from datahub_assets.datasets.candles.spec import OHLC, RECHECK_EVERY_MS
 from datahub_assets.domain.errors import SourceError, SourceRateLimited, SourceRejected, Terminal
 from datahub_assets.domain.rechecks import Recheck, due
@@ -79,7 +79,7 @@ def fetch_candles(
                 server_time_ms=server_time_ms,
                 history_candles=settings.history_candles,
             )
-            for symbol in await _symbols(binance, settings.symbols)
+            for symbol in await _symbols(binance, settings)
             for name in settings.intervals
         ]
         stored = [one.series for one in ranges if one.series in last_open_times]
@@ -111,17 +111,17 @@ def fetch_ranges(
     return _fetch(plan, _Context(settings, clock, log, backoff=backoff), not_before_ms=not_before_ms)
 
 
-async def _symbols(binance: Binance, wanted: tuple[str, ...] | str) -> tuple[str, ...]:
-    """The pairs of the setting: a list, or `all:USDT`."""
-    if not isinstance(wanted, str):
-        return wanted
-    quote = wanted.removeprefix("all:")
-    found = await binance.trading_symbols(quote)
-    if not found:
-        like = nearest(quote, {pair.quote for pair in await binance.pairs()})
-        near = suggestions({wanted: None if like is None else f"all:{like}"})
-        raise SourceRejected(f"Binance trades no pair against {quote!r} on its spot market (DATAHUB_SYMBOLS){near}")
-    return found
+async def _symbols(binance: Binance, settings: CandleSettings) -> tuple[str, ...]:
+    """The pairs of the setting, each once."""
+    found = dict.fromkeys(settings.pairs)
+    for quote in settings.quotes:
+        traded = await binance.trading_symbols(quote)
+        if not traded:
+            like = nearest(quote, {pair.quote for pair in await binance.pairs()})
+            near = suggestions({f"{ALL}{quote}": None if like is None else f"{ALL}{like}"})
+            raise SourceRejected(f"Binance trades no pair against {quote!r} on its spot market (DATAHUB_SYMBOLS){near}")
+        found |= dict.fromkeys(traded)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
