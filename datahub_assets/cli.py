@@ -136,7 +136,16 @@ def token_remove(settings: Settings, name: str, *, of_hub: bool) -> None:
         raise DataHubError(f"{error}{also}") from None
 
 
-token.add_command(token_remove, "revoke")  # as it was called
+token.add_command(
+    click.Command(
+        "revoke",
+        callback=token_remove.callback,
+        params=token_remove.params,
+        help="As `remove`, by its earlier name.",
+        epilog=examples("datahub token revoke laptop"),
+        hidden=True,
+    )
+)
 
 
 def _localhub_token(settings: Settings, *arguments: str, makes: bool = False) -> NoReturn:
