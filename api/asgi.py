@@ -14,6 +14,7 @@ from litestar.router import Router
 
 from api.access.admission import Admission, RateLimiter, token_guard
 from api.access.auth import ACCEPTED_FOR_S, Authenticator
+from api.access.client_tokens import ClientTokens
 from api.access.unknown_tokens import UnknownTokenLimit
 from api.caching.answers import Answers
 from api.caching.response_cache import ResponseCache
@@ -77,6 +78,7 @@ def create_app_with(settings: Settings, engine: Engine, *, accepted_for_s: float
     authenticator = Authenticator(
         owner_token=settings.owner_token,
         whoami=engine.hub.whoami,
+        find_client=ClientTokens(settings.client_tokens_path).find,
         allowed_users=settings.allowed_users,
         unknown_tokens=UnknownTokenLimit(per_address=None, total=None) if settings.embedded_hub else None,
         accepted_for_s=accepted_for_s,

@@ -55,11 +55,22 @@ def up(settings: Settings) -> None:
 
 @main.group(
     invoke_without_command=True,
-    epilog=examples("datahub token", "datahub token add laptop", 'curl -H "Authorization: Bearer $(datahub token)" …'),
+    epilog=examples(
+        "datahub token",
+        "datahub token add laptop",
+        "datahub token add sheet --url",
+        'curl -H "Authorization: Bearer $(datahub token)" …',
+    ),
 )
 @click.pass_context
 def token(context: click.Context) -> None:
-    """Print the token of the embedded Hub, which opens the API too."""
+    """Print the owner's token of the embedded Hub, which opens the API too; or make tokens for clients.
+
+    \b
+    There are two kinds for clients, and both may only read:
+      client tokens (dhc_…)       open this API only, whichever Hub it serves from
+      with --hub (hf_…)           open the embedded Hub, as for load_dataset, and this API too
+    """
     if context.invoked_subcommand is None:
         _print_token()
 
@@ -76,27 +87,76 @@ def _print_token(settings: Settings) -> None:
     click.echo(found)
 
 
-@token.command("add", epilog=examples("datahub token add laptop"))
+_hub_option = click.option("--hub", "of_hub", is_flag=True, help="of the embedded Hub, instead of a client token")
+
+
+@token.command("add", epilog=examples("datahub token add laptop", "datahub token add sheet --url"))
 @click.argument("name")
+@click.option("--url", "in_url", is_flag=True, help="it may come as ?token=… too, for clients that cannot set headers")
+@_hub_option
 @ends_well
-def token_add(settings: Settings, name: str) -> None:
-    """Make a read-only token for a client and print it, once."""
-    _localhub_token(settings, "--add", name, "--revoke-with", f"datahub token revoke {name}", makes=True)
+def token_add(settings: Settings, name: str, *, in_url: bool, of_hub: bool) -> None:
+    """Make a read-only token for a client of the API and print it, once. A running API knows it at once.
+
+    It is sent as `Authorization: Bearer …`, or as password or user of HTTP Basic; with --url also in the URL, where
+    proxies, histories and logs of others may keep it.
+    """
+    if of_hub:
+        if in_url:
+            raise click.UsageError("--url is for client tokens: tokens of a Hub never come in a URL")
+        _localhub_token(settings, "--add", name, "--revoke-with", f"datahub token remove {name} --hub", makes=True)
+    from datahub_assets.ops.commands import client_tokens  # noqa: PLC0415
+
+    make_home(settings)
+    click.echo(client_tokens.add(settings, name, in_url=in_url))
 
 
 @token.command("list", epilog=examples("datahub token list"))
+@_hub_option
 @ends_well
-def token_list(settings: Settings) -> None:
-    """List the tokens made for clients, oldest first: name, user, role."""
-    _localhub_token(settings, "--list")
+def token_list(settings: Settings, *, of_hub: bool) -> None:
+    """List the client tokens, oldest first: name, when it was made, where it may be sent.
+
+    With --hub those of the embedded Hub: name, user, role.
+    """
+    if of_hub:
+        _localhub_token(settings, "--list")
+    from datahub_assets.ops.commands import client_tokens  # noqa: PLC0415
+
+    for line in client_tokens.lines(settings):
+        click.echo(line)
 
 
-@token.command("revoke", epilog=examples("datahub token revoke laptop"))
+@token.command("remove", epilog=examples("datahub token remove laptop"))
 @click.argument("name")
+@_hub_option
 @ends_well
-def token_revoke(settings: Settings, name: str) -> None:
-    """End a client's token: the embedded Hub refuses it at once, the API within five minutes."""
-    _localhub_token(settings, "--revoke", name)
+def token_remove(settings: Settings, name: str, *, of_hub: bool) -> None:
+    """End a client's token: within a second the API refuses it, and open streams end.
+
+    With --hub the embedded Hub refuses it at once, and the API within five minutes.
+    """
+    if of_hub:
+        _localhub_token(settings, "--revoke", name)
+    from datahub_assets.ops.commands import client_tokens  # noqa: PLC0415
+
+    try:
+        client_tokens.remove(settings, name)
+    except client_tokens.NoSuchToken as error:
+        also = f". One of the embedded Hub: datahub token remove {name} --hub" if settings.embedded_hub else ""
+        raise DataHubError(f"{error}{also}") from None
+
+
+token.add_command(
+    click.Command(
+        "revoke",
+        callback=token_remove.callback,
+        params=token_remove.params,
+        help="As `remove`, by its earlier name.",
+        epilog=examples("datahub token revoke laptop"),
+        hidden=True,
+    )
+)
 
 
 def _localhub_token(settings: Settings, *arguments: str, makes: bool = False) -> NoReturn:

@@ -277,6 +277,11 @@ class Settings(BaseModel):
         return None
 
     @property
+    def client_tokens_path(self) -> Path:
+        """The file of the API's client tokens."""
+        return self.home / "client-tokens.json"
+
+    @property
     def cache_path(self) -> Path:
         """The SQLite cache."""
         return self.home / "cache.sqlite3"

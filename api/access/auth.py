@@ -1,4 +1,4 @@
-"""Decides whose a bearer token is: the server's own, or one the Hub's whoami accepts.
+"""Decides whose a token is: the server's own, a client's of this server, or one the Hub's whoami accepts.
 
 Tokens are never kept, logged or shown.
 """
@@ -11,14 +11,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
+from api.access.client_tokens import CHECKED_S
+from api.access.credentials import CLIENT_PREFIX, SentToken, TokenPlace, sent_token
 from api.access.unknown_tokens import UnknownTokenLimit
 from api.engine.hub.reader import Account
 from api.http.context import Principal
 from api.http.errors import TokenMissing, TokenRefused
 from api.http.token_form import TOKEN_FORM
 from datahub_assets.domain.errors import DataHubError, HubError, HubRefused
+from datahub_system.files.client_tokens import ClientToken
 
 ACCEPTED_FOR_S: Final = 300.0
 """How long a token goes on working here after the Hub stopped accepting it, at most."""
@@ -36,6 +39,13 @@ _OWNER_REREAD_S: Final = 1.0
 _OWNER_CHECKED_S: Final = 10.0
 """How often an answer that goes on looks whether the server's own token is still the same."""
 
+_ONLY_CLIENT_TOKENS: Final = {
+    TokenPlace.BASIC: "HTTP Basic takes only client tokens of this server, as password or as user: `datahub token add "
+    "NAME` makes one; other tokens go into the header `Authorization: Bearer <token>`",
+    TokenPlace.URL: "a token in the URL has to be a client token of this server that was made for it: `datahub token "
+    "add NAME --url` makes one; other tokens go into the header `Authorization: Bearer <token>`",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class _TokenVerdict:
@@ -46,14 +56,26 @@ class _TokenVerdict:
     good_until_s: float
 
 
+class FindClient(Protocol):
+    """How client tokens are found, see `ClientTokens.find`."""
+
+    def __call__(self, digest: bytes, *, at_once: bool = False) -> ClientToken | None:
+        """The token with that hash."""
+
+
 class Authenticator:
-    """Tokens to principals. `known_principal` answers from memory only, `authenticate` may ask the Hub."""
+    """Tokens to principals. `known_principal` asks nobody, `authenticate` may ask the Hub.
+
+    `find_client` finds client tokens by their hash, as `ClientTokens.find`. `allowed_users` narrows down accounts of
+    the Hub; client tokens are made by whoever runs this server.
+    """
 
     def __init__(
         self,
         *,
         owner_token: Callable[[], str | None],
         whoami: Callable[[str], Account],
+        find_client: FindClient | None = None,
         allowed_users: Collection[str] = (),
         unknown_tokens: UnknownTokenLimit | None = None,
         accepted_for_s: float = ACCEPTED_FOR_S,
@@ -61,6 +83,7 @@ class Authenticator:
     ) -> None:
         self._owner_token = owner_token
         self._whoami = whoami
+        self._find_client = find_client or _no_client
         self._allowed = frozenset(allowed_users)
         self._unknown_tokens = unknown_tokens or UnknownTokenLimit(clock=clock)
         self._accepted_for_s = accepted_for_s
@@ -76,10 +99,15 @@ class Authenticator:
 
     def known_principal(self, header: bytes | None) -> Principal | None:
         """The principal of an `Authorization` header if it is known to be good now, without asking anyone."""
-        token = _bearer(header)
-        if token is None:
+        sent = sent_token(header)
+        if sent is None:
             return None
-        digest = _digest(token)
+        digest = _digest(sent.value)
+        if sent.value.startswith(CLIENT_PREFIX):
+            client = self._find_client(digest)
+            return None if client is None or not _may_come(client, sent.place) else _client_principal(client, digest)
+        if sent.place is not TokenPlace.BEARER:
+            return None
         if self._is_owner(digest):
             return Principal("owner", digest)
         verdict = self._accepted.get(digest)
@@ -91,25 +119,46 @@ class Authenticator:
         """The principal of an `Authorization` header that came from a client's address, None where there is none.
 
         Raises:
-            TokenMissing: there is no bearer token.        TokenRefused: it is not one that may read here.
-            TooManyUnknownTokens: the Hub may not be asked about it now.
+            TokenMissing: there is no token.        TokenRefused: it is not one that may read here, or not in this way.
+            TooManyUnknownTokens: no more unknown tokens are looked up now.
             HubError: the Hub cannot be asked about a token that is not known.
         """
         known = self.known_principal(header)
         if known is not None:
             return known
-        token = _bearer(header)
-        if token is None:
+        sent = sent_token(header)
+        if sent is None:
             raise TokenMissing
-        if not TOKEN_FORM.fullmatch(token):
-            raise TokenRefused("this is not a Hugging Face token, which looks like hf_…")
-        digest = _digest(token)
-        verdict = await self._verdict(token.decode("ascii"), digest, address=address)
+        digest = _digest(sent.value)
+        if sent.value.startswith(CLIENT_PREFIX):
+            return self._client(sent, digest, address=address)
+        if sent.place is not TokenPlace.BEARER:
+            raise TokenRefused(_ONLY_CLIENT_TOKENS[sent.place])
+        if not TOKEN_FORM.fullmatch(sent.value):
+            raise TokenRefused("this is neither a Hugging Face token (hf_…) nor a client token of this server (dhc_…)")
+        verdict = await self._verdict(sent.value.decode("ascii"), digest, address=address)
         if verdict.account is None:
             raise TokenRefused("neither this server nor the Hub knows this token")
         principal = self._admit(verdict.account, digest, raising=True)
         assert principal is not None  # noqa: S101 - it raised otherwise
         return principal
+
+    def _client(self, sent: SentToken, digest: bytes, *, address: str | None) -> Principal:
+        """Whose client token it is, by the file as it is now: one that was just made works at once."""
+        client = self._find_client(digest, at_once=True)
+        if client is None:
+            verdict = self._refused.get(digest)
+            now_s = self._clock()
+            if verdict is None or now_s >= verdict.good_until_s:
+                with self._unknown_tokens.admitted(address):
+                    self._remember(digest, _TokenVerdict(None, now_s, now_s + _REFUSED_FOR_S))
+            raise TokenRefused("this server has no such client token; it may have been removed")
+        if not _may_come(client, sent.place):
+            raise TokenRefused(
+                f"the client token {client.name} was not made for URLs: send it in the header `Authorization`, or make "
+                "one with `datahub token add NAME --url`"
+            )
+        return _client_principal(client, digest)
 
     async def refused(self, header: bytes | None, *, address: str | None = None) -> DataHubError:
         """Wait until an accepted `Authorization` header is no longer accepted; return the reason.
@@ -125,8 +174,11 @@ class Authenticator:
                 return error
 
     def _good_for_s(self, header: bytes | None) -> float:
-        """How long a header's token needs not be asked about; the server's own is compared now and then."""
-        digest = _digest(_bearer(header) or b"")
+        """How long a header's token needs not be asked about; those of this server are compared now and then."""
+        sent = sent_token(header) or SentToken(b"", TokenPlace.BEARER)
+        if sent.value.startswith(CLIENT_PREFIX):
+            return CHECKED_S
+        digest = _digest(sent.value)
         verdict = self._accepted.get(digest)
         if self._is_owner(digest) or verdict is None:
             return min(_OWNER_CHECKED_S, self._accepted_for_s)
@@ -192,11 +244,18 @@ class Authenticator:
         return self._owner_digest is not None and hmac.compare_digest(digest, self._owner_digest)
 
 
-def _bearer(header: bytes | None) -> bytes | None:
-    """The token of `Authorization: Bearer …`; the scheme's case does not matter (RFC 9110, 11.1)."""
-    if header is None or header[:7].lower() != b"bearer ":
-        return None
-    return header[7:].strip() or None
+def _no_client(digest: bytes, *, at_once: bool = False) -> ClientToken | None:  # noqa: ARG001 - as `FindClient`
+    """Where there are no client tokens."""
+    return None
+
+
+def _may_come(client: ClientToken, place: TokenPlace) -> bool:
+    return client.in_url or place is not TokenPlace.URL
+
+
+def _client_principal(client: ClientToken, digest: bytes) -> Principal:
+    """Under a name that no account of a Hub has."""
+    return Principal(f"client:{client.name}", digest)
 
 
 def _digest(token: bytes) -> bytes:

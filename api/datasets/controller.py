@@ -7,6 +7,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter, SkipValidation
 
+from api.access.url_tokens import SECURITY
 from api.caching.descriptions import DESCRIBE
 from api.caching.revisions import Pinned, snapshot_at, snapshots_at
 from api.caching.snapshot_queries import SnapshotsQuery, describe_snapshots
@@ -41,7 +42,7 @@ class DatasetsController(Controller):
 
     path = "/api/hub"
     tags = ["Datasets"]
-    security = [{"bearer": []}]
+    security = SECURITY
     dependencies = {"choice": Provide(choose_revision, sync_to_thread=False), "asked": Provide(ask_info)}
 
     @get(

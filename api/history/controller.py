@@ -6,6 +6,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
+from api.access.url_tokens import SECURITY
 from api.caching.conditional import listing_of
 from api.caching.descriptions import DESCRIBE
 from api.caching.snapshot_queries import SnapshotsQuery, describe_snapshots
@@ -27,7 +28,7 @@ class HistoryController(Controller):
 
     path = "/api/hub"
     tags = ["Datasets"]
-    security = [{"bearer": []}]
+    security = SECURITY
 
     @get(
         "/revisions",

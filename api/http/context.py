@@ -55,7 +55,7 @@ class RequestContext:
         headers: all of them by name.
         authorization, if_none_match, accept, accept_encoding: the headers of these names.
         time_unit: the header of Binance's drop-in.
-        path, query: of the URL, as it came in, but for API keys.
+        path, query: of the URL, as it came in, but for tokens.        secret_in_url: whether there was one in it.
         public_url: what the URLs of this server begin with for callers; "" where that is not known.
         principal: who asks, once that is known.        allowance: what is left of its rate, where there is a limit.
         timings: what took how long, as `Server-Timing` has it.
@@ -74,6 +74,7 @@ class RequestContext:
         "public_url",
         "query",
         "request_id",
+        "secret_in_url",
         "time_unit",
         "timings",
     )
@@ -83,6 +84,7 @@ class RequestContext:
         self.principal: Principal | None = None
         self.allowance: Allowance | None = None
         self.timings: list[str] = []
+        self.secret_in_url = False
         self.public_url: str = scope.get("state", {}).get(PUBLIC_URL, "")
         self.take(scope, dict(cast("Headers", scope["headers"])))
         named = self.headers.get(b"x-request-id")

@@ -156,7 +156,7 @@ class InvalidWebhook(ApiError):
 
 
 class TokenMissing(ApiError):
-    """The request has no bearer token."""
+    """The request has no token."""
 
     code = "token_missing"
     status = 401
@@ -164,7 +164,8 @@ class TokenMissing(ApiError):
 
     def __init__(self) -> None:
         super().__init__(
-            "send the header `Authorization: Bearer <token>` with this server's own token or a Hugging Face token",
+            "send the header `Authorization: Bearer <token>` with this server's own token, a Hugging Face token, or a "
+            "client token (`datahub token add NAME`)",
             headers={"WWW-Authenticate": 'Bearer realm="crypto-data-hub"'},
         )
 

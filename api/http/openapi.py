@@ -13,7 +13,7 @@ from api.http.problems import PROBLEM_MEDIA_TYPE, Problem
 
 _DESCRIPTIONS: Final = {
     400: "a parameter is unknown or not valid, or a header is sent twice; the problem names it",
-    401: "there is no bearer token",
+    401: "there is no token",
     403: "the token is not accepted, or the statement reaches for what is not open to callers",
     404: "no row has a value that is asked for, or there is no such dataset or revision",
     406: "no format the caller accepts",

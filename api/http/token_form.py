@@ -1,14 +1,16 @@
-"""What a token of the Hub looks like: to be taken from a caller, and to be cut out of what is shown."""
+"""What tokens look like: those of the Hub, to be taken from a caller, and all, to be cut out of what is shown."""
 
 import re
 from typing import Final
 
-_PREFIX: Final = "(hf_|api_org_)"
+from datahub_system.files.client_tokens import PREFIX
+
+_HUB: Final = "hf_|api_org_"
 _REST: Final = "[A-Za-z0-9._-]"
 
-TOKEN_FORM: Final = re.compile(f"{_PREFIX}{_REST}{{8,1000}}".encode())
+TOKEN_FORM: Final = re.compile(f"({_HUB}){_REST}{{8,1000}}".encode())
 """A token that may be asked the Hub about."""
-_SHOWN_TOKEN: Final = re.compile(f"{_PREFIX}{_REST}{{8,}}", re.IGNORECASE)
+_SHOWN_TOKEN: Final = re.compile(f"({_HUB}|{PREFIX}){_REST}{{8,}}", re.IGNORECASE)
 
 
 def cut_tokens(text: str) -> str:

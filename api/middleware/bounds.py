@@ -1,4 +1,4 @@
-"""A close look at a request that is not plain: it has a header twice, a long URL, many or long headers, or an API key.
+"""A close look at a request that is not plain: a header comes twice, URL or headers are long, or tokens are elsewhere.
 
 Which requests those are, the front tells at a glance, as it is asked of every one.
 """
@@ -7,6 +7,7 @@ from typing import Final
 
 from litestar.types import HTTPScope
 
+from api.access import url_tokens
 from api.access.api_keys import DROP_INS, KEY_HEADERS, take_key
 from api.http.context import Headers, RequestContext
 from api.http.errors import HeadersTooLarge, RepeatedHeader, UrlTooLong
@@ -30,18 +31,20 @@ _LISTS: Final = frozenset({b"accept", b"accept-encoding", b"accept-language", b"
 
 
 def check_closely(scope: HTTPScope, context: RequestContext) -> None:
-    """Look at a request; headers that are lists become one line each in it, and API keys an `Authorization`.
+    """Look at a request; headers that are lists become one line each in it, API keys and tokens an `Authorization`.
 
     Raises:
         HeadersTooLarge, UrlTooLong: over a bound.        RepeatedHeader: a header of one value comes twice.
-        RepeatedParameter, ConflictingKeys: of an API key.
+        RepeatedParameter, ConflictingKeys, TokenRefused: of an API key or a token in the URL.
     """
+    tokens = url_tokens.cut(scope)
     headers: Headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
     given = context.headers if len(context.headers) == len(headers) else _merged(scope, headers)
     _check_headers(given)
     _check_url(scope)
     if scope["path"].startswith(DROP_INS):
         take_key(scope, given)
+    url_tokens.take(scope, given, tokens)
     context.take(scope, given)
 
 

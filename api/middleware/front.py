@@ -30,6 +30,7 @@ from prometheus_client import Counter, Histogram
 
 from api.access.admission import Admission
 from api.access.api_keys import DROP_INS, KEY_HEADERS
+from api.access.url_tokens import may_hold_token
 from api.caching.answers import COMPARED_TO, IMMUTABLE, REVALIDATE, matches
 from api.caching.response_cache import ResponseCache, words_of
 from api.http.context import TIME_UNIT_HEADER, RequestContext
@@ -38,6 +39,7 @@ from api.http.disconnects import CLOSED_STATUS
 from api.http.errors import ApiError
 from api.http.metrics import Metrics
 from api.middleware.bounds import MOST_FIELD_BYTES, MOST_HEADERS, SHORT_URL, check_closely
+from api.middleware.private_answers import PrivateSend
 from api.middleware.query_cache import FEW_PARAMETERS, SMALL_BYTES, forget_queries
 from api.middleware.ranges import PartSend
 from api.middleware.refusals import refusal_of
@@ -127,13 +129,12 @@ class Front:
         asked = context.headers.get(b"range")
         if asked is not None and request["method"] == "GET":
             send = PartSend(send, asked=asked, condition=context.headers.get(b"if-range"))
-        if not _is_plain(request, context):
-            try:
-                check_closely(request, context)
-            except ApiError as error:
-                await self._send_refusal(error, context, request, send)
-                return
-        if request["method"] == "OPTIONS" and b"access-control-request-method" in context.headers:
+        refused = None if _is_plain(request, context) else _looked_at(request, context)
+        if context.secret_in_url:
+            send = PrivateSend(send)
+        if refused is not None:
+            await self._send_refusal(refused, context, request, send)
+        elif request["method"] == "OPTIONS" and b"access-control-request-method" in context.headers:
             await _send_preflight(context, send)
         elif not await self._send_repeated(context, request, send):
             await self._send_routed(context, request, receive, send)
@@ -215,8 +216,19 @@ class Front:
         counted[1].observe(time.perf_counter() - context.began_s)
 
 
+def _looked_at(scope: HTTPScope, context: RequestContext) -> ApiError | None:
+    """What is wrong with a request that is not plain; it is noted whether there was a secret in its URL."""
+    refused, query = None, scope["query_string"]
+    try:
+        check_closely(scope, context)
+    except ApiError as error:
+        refused = error
+    context.secret_in_url = scope["query_string"] != query
+    return refused
+
+
 def _is_plain(scope: HTTPScope, context: RequestContext) -> bool:
-    """Whether nothing about a request need be looked at closely: no header twice, all of it short, and no API key."""
+    """Whether nothing about a request need be looked at closely: no header twice, all short, no token elsewhere."""
     given, path = context.headers, scope["path"]
     return (
         len(given) == len(cast("list[Any]", scope["headers"]))
@@ -224,6 +236,7 @@ def _is_plain(scope: HTTPScope, context: RequestContext) -> bool:
         and len(b"".join(given)) + len(b"".join(given.values())) <= MOST_FIELD_BYTES
         and len(path) + len(scope["query_string"]) <= SHORT_URL
         and not path.startswith(DROP_INS)
+        and not may_hold_token(scope["query_string"])
     )
 
 

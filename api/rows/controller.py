@@ -13,6 +13,7 @@ from litestar.openapi.spec import Example
 from litestar.response import Stream
 from litestar.router import Router
 
+from api.access.url_tokens import SECURITY
 from api.caching.answers import Answers
 from api.caching.descriptions import DESCRIBE
 from api.engine.selection.query import NotResident
@@ -35,7 +36,7 @@ _NEXT_PAGE: Final = 'Where there is more, `Link: rel="next"` leads to the next p
 def rows_router(specs: Iterable[DatasetSpec]) -> Router:
     """The endpoints of these datasets, each called as its dataset."""
     handlers = [_handler(spec) for spec in specs]
-    return Router("/api/hub", route_handlers=handlers, tags=["Rows"], security=[{"bearer": []}])
+    return Router("/api/hub", route_handlers=handlers, tags=["Rows"], security=SECURITY)
 
 
 def _operation_of(spec: DatasetSpec) -> type[RowsOperation]:

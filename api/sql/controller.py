@@ -9,6 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body
 from litestar.response import Stream
 
+from api.access.url_tokens import SECURITY
 from api.caching.descriptions import DESCRIBE
 from api.http.errors import InvalidParameter, RequestTooLarge
 from api.http.form import AskedForm
@@ -76,7 +77,7 @@ class SqlController(Controller):
     path = "/api/hub/sql"
     tags = ["SQL"]
     dependencies = {"form": Provide(ask_form, sync_to_thread=False)}
-    security = [{"bearer": []}]
+    security = SECURITY
 
     @get(
         summary="Run SQL",

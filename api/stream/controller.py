@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.access.admission import address_of
 from api.access.auth import Authenticator
+from api.access.url_tokens import SECURITY
 from api.caching.descriptions import DESCRIBE
 from api.caching.revisions import EACH_COMMIT
 from api.engine.engine import Engine
@@ -45,7 +46,8 @@ _DESCRIPTION: Final = f"""\
 The data of a `commit` are shaped as the answers of `/api/hub/diff`; the id is the commit, or `{EACH_COMMIT}` when
 several datasets are followed. `restart` says that what changed cannot be told, and rows must be read anew. Every 15 s
 without an event there is a comment. A client that reads too slowly is disconnected, and can go on with `Last-Event-ID`.
-A stream ends within five minutes of its token being revoked. An account may have {MOST_OF_ONE} streams open at once.
+A stream ends within five minutes of its token being revoked, within a second where it is a client token. An account
+may have {MOST_OF_ONE} streams open at once.
 
 A parameter narrows down the datasets that have such a filter; of the others all rows are told.
 """
@@ -57,7 +59,7 @@ class StreamController(Controller):
 
     path = "/api/hub/stream"
     tags = ["Live"]
-    security = [{"bearer": []}]
+    security = SECURITY
 
     @get(
         summary="Follow new commits",

@@ -15,6 +15,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from api.access import url_tokens
 from api.access.api_keys import SCHEMES
 from api.http.context import RequestContext
 from api.http.problems import catalogue
@@ -29,7 +30,9 @@ Live data, served from versioned Hugging Face datasets. Every answer names the c
 
 {_LISTED}
 
-Send `Authorization: Bearer <token>` with this server's own token or a Hugging Face token (the button *Authorize* here).
+Send `Authorization: Bearer <token>` with this server's own token, a Hugging Face token or a client token
+(`datahub token add NAME`; the button *Authorize* here). Clients that cannot set this header use HTTP Basic with a
+client token, or `?token=` in a GET with one made for it (`--url`).
 Errors are problem details (RFC 9457) with a stable `code`; the [catalogue](errors) lists them.
 """
 _SWAGGER: Final = ("flask_openapi_swagger", "templates/swagger")
@@ -119,7 +122,7 @@ _WITH_STYLES: Final = _page_headers(styles=" 'unsafe-inline'")
 def openapi_config(version: str, *, public_url: str | None = None) -> OpenAPIConfig:
     """The schema's frame: who we are and where, and the bearer scheme."""
     bearer = SecurityScheme(
-        type="http", scheme="bearer", description="this server's own token, or a Hugging Face token"
+        type="http", scheme="bearer", description="this server's own token, a client token or a Hugging Face token"
     )
     return OpenAPIConfig(
         title="Crypto Data Hub",
@@ -128,7 +131,7 @@ def openapi_config(version: str, *, public_url: str | None = None) -> OpenAPICon
         path="/schema",
         servers=[Server(url=public_url or "/")],
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        components=Components(security_schemes={"bearer": bearer, **SCHEMES}),
+        components=Components(security_schemes={"bearer": bearer, **url_tokens.SCHEMES, **SCHEMES}),
         tags=[
             Tag("Rows", "rows of the datasets, newest ones or those of a time range"),
             Tag("SQL", "any SELECT over the datasets, in DuckDB's dialect"),

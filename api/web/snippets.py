@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
+from api.access.url_tokens import PARAMETER
 from api.caching.descriptions import Description
 from api.http.errors import InvalidParameter
 from api.http.reading import MOST_PARAMETERS
@@ -96,7 +97,8 @@ def query_of(path: str, further: Sequence[tuple[str, str]], *, endpoints: Mappin
     endpoint = endpoints.get(split.path.rstrip("/"))
     if endpoint is None:
         raise InvalidParameter.of("path", split.path, valid=tuple(endpoints))
-    given = (*parse_qsl(split.query, keep_blank_values=True), *further)
+    read = (*parse_qsl(split.query, keep_blank_values=True), *further)
+    given = tuple(one for one in read if one[0] != PARAMETER)  # whose it is does not change the query
     if len(given) > MOST_PARAMETERS:
         raise InvalidParameter.of("path", f"{len(given):,} parameters", valid=f"at most {MOST_PARAMETERS}")
     return Query(endpoint, given)

@@ -11,6 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.params import QueryParameter
 
+from api.access.url_tokens import SECURITY
 from api.caching.descriptions import Description
 from api.engine.engine import Engine
 from api.http.errors import InvalidParameter
@@ -55,7 +56,7 @@ class SnippetsController(Controller):
 
     path = _OWN_PATH
     tags = ["Rows"]
-    security = [{"bearer": []}]
+    security = SECURITY
     guards = [each_parameter_once]
 
     @get(summary="A query as a permalink and as code", responses=_ANSWERED, operation_class=QueriedOperation)

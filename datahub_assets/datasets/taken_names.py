@@ -15,7 +15,7 @@ TAKEN_GROUPS: Final = frozenset({"live", "default", "gaps", "corrections", "sour
 COMMON_PARAMETERS: Final = frozenset(
     {
         *("start", "end", "limit", "order", "cursor", "columns", "format", "numbers", "revision", "as_of", "max_age"),
-        *("spreadsheet", "delimiter"),
+        *("spreadsheet", "delimiter", "token"),
         *("dataset", "from", "to", "from_as_of", "to_as_of", "last_event_id"),
     }
 )

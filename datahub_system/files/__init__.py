@@ -3,4 +3,5 @@
 private                 folders and files of this user's own
 whole                   write a file whole
 home                    the folder DATAHUB_HOME names
+client_tokens           the tokens of the API's clients, as hashes
 """

@@ -28,6 +28,7 @@ from datahub_system.files.private import (
 
 _KEPT = re.compile(
     r"token|hub|dagster|landing|rewritten|snapshots|logs|run|run\.path|up\.lock|public-repos\.json"
+    r"|client-tokens\.json(\.partial)?"
     r"|(cache\.sqlite3|worker-status)[.-].*|cache\.sqlite3|\.writable"
 )
 """Names of what the product keeps at the top of its home."""

@@ -1,4 +1,4 @@
-"""`datahub token`: the owner's token is shown where it may be, and clients get tokens of their own."""
+"""`datahub token`: the owner's token is shown where it may be; with `--hub`, clients get tokens of the embedded Hub."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def test_a_token_of_hugging_face_is_not_printed(tmp_path: Path) -> None:
 
 
 def token(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "datahub_assets.cli", "token", *arguments]
+    command = [sys.executable, "-m", "datahub_assets.cli", "token", *arguments, "--hub"]
     env = {**os.environ, "DATAHUB_HOME": str(home)}
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
@@ -49,10 +49,10 @@ def test_tokens_are_listed_and_ended_by_the_command_a_taken_name_is_answered_wit
     assert token(tmp_path, "list").stdout == "laptop\tlaptop\tread\nphone\tphone\tread\n"
     taken = token(tmp_path, "add", "laptop")
     assert taken.returncode == 1
-    assert taken.stderr.endswith("There is a token 'laptop' already. To end it: datahub token revoke laptop\n")
-    assert token(tmp_path, "revoke", "laptop").returncode == 0
+    assert taken.stderr.endswith("There is a token 'laptop' already. To end it: datahub token remove laptop --hub\n")
+    assert token(tmp_path, "remove", "laptop").returncode == 0
     assert token(tmp_path, "list").stdout == "phone\tphone\tread\n"
-    again = token(tmp_path, "revoke", "laptop")
+    again = token(tmp_path, "remove", "laptop")
     assert again.returncode == 1
     assert "there is no token 'laptop'; there are: phone" in again.stderr
     assert token(tmp_path, "add", "laptop").returncode == 0
@@ -66,8 +66,8 @@ def test_the_owners_own_name_is_not_for_clients(tmp_path: Path) -> None:
     assert token(tmp_path, "list").stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [("add", "laptop"), ("list",), ("revoke", "laptop")])
+@pytest.mark.parametrize("arguments", [("add", "laptop"), ("list",), ("remove", "laptop")])
 def test_tokens_of_another_hub_are_not_ours_to_make_or_end(arguments: tuple[str, ...]) -> None:
-    elsewhere = datahub("token", *arguments, env={"HF_TOKEN": "hf_verysecret"})
+    elsewhere = datahub("token", *arguments, "--hub", env={"HF_TOKEN": "hf_verysecret"})
     assert elsewhere.exit_code == 1
     assert "your account's settings there" in elsewhere.output

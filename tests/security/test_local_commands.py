@@ -17,8 +17,8 @@ from datahub_system.files.private import UnsafePath
 from tests.e2e.stack import ROOT
 from tests.security.strangers import STRANGER, given_away, mode, needs_root
 
-READING = [("status",), ("doctor",), ("token",), ("token", "list"), ("token", "revoke", "laptop"), ("quarantine",)]
-READING += [("history", "status"), ("history", "verify")]
+READING = [("status",), ("doctor",), ("token",), ("token", "list"), ("token", "remove", "laptop"), ("quarantine",)]
+READING += [("history", "status"), ("history", "verify"), ("token", "revoke", "laptop")]
 WRITING = [("up",), ("cache", "rebuild", "--yes"), ("hub", "squash", "--yes"), ("token", "add", "laptop")]
 WRITING += [("history", "fill", "--from", "2024-11")]
 

@@ -9,6 +9,7 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from api.access.url_tokens import SECURITY
 from api.caching.answers import Answer
 from api.caching.descriptions import DESCRIBE
 from api.dropin.binance.errors import binance_answer, binance_problems
@@ -46,7 +47,7 @@ class BinanceController(Controller):
 
     path = "/binance/api/v3"
     tags = ["Drop-in: Binance"]
-    security = [{"bearer": []}, {"binanceKey": []}]
+    security = [*SECURITY, {"binanceKey": []}]
     guards = [known_parameters_only]
     exception_handlers = {Exception: binance_answer}
     dependencies = {

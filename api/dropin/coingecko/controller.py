@@ -10,6 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
+from api.access.url_tokens import SECURITY
 from api.caching.answers import Answer
 from api.caching.descriptions import DESCRIBE
 from api.dropin.coingecko.coins import NOT_CARRIED, markets_query, prices_query
@@ -47,7 +48,7 @@ class CoinGeckoController(Controller):
     path = "/coingecko/api/v3"
     tags = ["Drop-in: CoinGecko"]
     security = [
-        {"bearer": []},
+        *SECURITY,
         {"coingeckoDemoKey": []},
         {"coingeckoProKey": []},
         {"coingeckoDemoParameter": []},

@@ -10,6 +10,7 @@ report                  both as tables on a terminal
 trial_publish           the doctor's trial of publishing
 datasets                `datahub datasets`, requests to try, the questions to upstreams
 ticks                   whether runs begin
+client_tokens           `datahub token add`, `list`, `remove`
 hub_queries             what commands ask the Hub, within seconds
 rejected_rows           `datahub quarantine`
 history                 `datahub history …`

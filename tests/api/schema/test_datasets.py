@@ -57,7 +57,7 @@ def test_an_operation_says_all_the_spec_does(document: dict[str, Any], spec: Dat
     found = operation(document, spec)
     assert found["summary"] == spec.title
     assert found["description"].startswith(spec.answer)
-    assert found["security"] == [{"bearer": []}]
+    assert found["security"] == [{"bearer": []}, {"basic": []}, {"urlToken": []}]
     parameters = {one["name"]: one for one in found["parameters"]}
     filters = {one.parameter: one for one in spec.filters}
     assert parameters.keys() - {"max_age"} == PAGES | filters.keys()

@@ -35,7 +35,7 @@ def test_the_schema_has_the_bearer_scheme_and_every_parameter(client: Client) ->
     schema = client.get("/schema/openapi.json").json()
     assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     ohlc = schema["paths"]["/api/hub/ohlc"]["get"]
-    assert ohlc["security"] == [{"bearer": []}]
+    assert ohlc["security"] == [{"bearer": []}, {"basic": []}, {"urlToken": []}]
     named = {parameter["name"] for parameter in ohlc["parameters"]}
     assert named == {
         "symbol", "interval", "limit", "start", "end", "order", "columns", "closed_only", "cursor",
