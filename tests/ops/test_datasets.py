@@ -9,7 +9,7 @@ from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.ops.commands import datasets
-from datahub_assets.ops.commands.doctor import findings
+from datahub_assets.ops.commands.doctor.checks import findings
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import Cache
 from tests.datasets.foreign import INCIDENTS, RECEIPTS

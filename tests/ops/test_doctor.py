@@ -9,7 +9,7 @@ import pytest
 from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.domain.times import utc_datetime
 from datahub_assets.domain.worker_status import Notice
-from datahub_assets.ops.commands.doctor import CheckFailed, Finding, checks, findings
+from datahub_assets.ops.commands.doctor.checks import CheckFailed, Finding, checks, findings
 from datahub_assets.ops.commands.status import overview
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache import database

@@ -50,7 +50,7 @@ def test_the_embedded_hub_is_not_said_to_have_long_histories(system: System, mon
     port = system.server.url.rsplit(":", maxsplit=1)[1]
     embedded = {**system.environ, "HF_TOKEN": "", "HF_ENDPOINT": "", "DATAHUB_LOCALHUB_PORT": port}
     monkeypatch.setattr("datahub_assets.ops.commands.status.MANY_COMMITS", 0)
-    monkeypatch.setattr("datahub_assets.ops.commands.doctor.MANY_COMMITS", 0)
+    monkeypatch.setattr("datahub_assets.ops.commands.doctor.checks.MANY_COMMITS", 0)
     assert "hub squash" not in datahub("status", env=embedded).output
     ports = {"DATAHUB_API_PORT": "1", "DATAHUB_DAGSTER_PORT": "1"}
     assert "hub squash" not in datahub("doctor", env={**embedded, **ports}).output

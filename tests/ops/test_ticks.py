@@ -13,7 +13,7 @@ from datahub_assets.datasets.market.spec import MARKET
 from datahub_assets.datasets.registry import DATASETS
 from datahub_assets.domain.worker_status import Chain
 from datahub_assets.ops.commands import ticks
-from datahub_assets.ops.commands.doctor import Check, CheckFailed, checks
+from datahub_assets.ops.commands.doctor.checks import Check, CheckFailed, checks
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.stores.cache.cache import PAUSE_NOTE, Cache

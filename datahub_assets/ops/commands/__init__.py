@@ -4,10 +4,8 @@ up                      `datahub up`
 advice                  what a check finds, and what to do about it
 consent                 the question before public repos are created
 status                  `datahub status`
-doctor                  the checks of `datahub doctor`
-server_checks           whether the servers of the stack answer
+doctor                  `datahub doctor`
 report                  both as tables on a terminal
-trial_publish           the doctor's trial of publishing
 datasets                `datahub datasets`, requests to try, the questions to upstreams
 ticks                   whether runs begin
 client_tokens           `datahub token add`, `list`, `remove`

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from datahub_assets.ops.commands.doctor import findings
+from datahub_assets.ops.commands.doctor.checks import findings
 from datahub_assets.ops.commands.status import ChainState, overview
 from datahub_assets.settings import Settings
 from datahub_system.clock import now_ms

@@ -5,7 +5,7 @@ FROM ohlc WHERE interval = ? GROUP BY ALL ORDER BY 1"""
 QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "candles": ("/api/hub/ohlc?symbol=BTCUSDT,ETHUSDT&limit=6&order=desc", {}),
     "blocks": ("/api/hub/blocks?chain=ethereum&finalized_only=true", {}),
-    "network": ("/api/hub/network?chain=bitcoin&limit=3", {}),
+    "network": ("/api/hub/network?chain=ethereum&limit=3", {}),
     "listings": ("/api/hub/listings?quote=USDT&status=TRADING", {}),
     "news": ("/api/hub/news?q=wallet heist&coins=tether&columns=*", {}),
     "prices": ("/api/hub/market", {"limit": "3", "format": "csv"}),

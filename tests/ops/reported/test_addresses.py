@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from datahub_assets.ops.commands.doctor import checks, findings
+from datahub_assets.ops.commands.doctor.checks import checks, findings
 from datahub_assets.ops.commands.up import welcome
 from datahub_assets.ops.supervise import environment, stack
 from tests.ops.conftest import settings_of

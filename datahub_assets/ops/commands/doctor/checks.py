@@ -19,10 +19,11 @@ from datahub_assets.domain.errors import (
     HubRefused,
 )
 from datahub_assets.domain.times import datetime_iso
-from datahub_assets.ops.commands import advice, datasets, hub_queries, server_checks, ticks
+from datahub_assets.ops.commands import advice, datasets, hub_queries, ticks
 from datahub_assets.ops.commands.advice import Check, CheckFailed, Finding
+from datahub_assets.ops.commands.doctor import server_checks
+from datahub_assets.ops.commands.doctor.trial_publish import publish_and_read_back
 from datahub_assets.ops.commands.hub_queries import HubAsked
-from datahub_assets.ops.commands.trial_publish import publish_and_read_back
 from datahub_assets.ops.supervise import home_lock
 from datahub_assets.settings import Settings
 from datahub_assets.sources.clocks import CLOCK_FIX, CLOCKS
