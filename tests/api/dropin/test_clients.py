@@ -93,7 +93,7 @@ def failing(call):
     except ccxt.BaseError as error: show([type(error).__name__, str(error)])
 failing(lambda: exchange.publicGetKlines({{"symbol": "NOPEUSDT", "interval": "1h"}}))
 failing(lambda: exchange.publicGetKlines({{"symbol": "BTCUSDT", "interval": "7h"}}))
-failing(lambda: exchange.fetch_ticker("BTC/USDT"))
+failing(lambda: exchange.fetch_order_book("BTC/USDT"))
 exchange.headers = {{}}
 failing(lambda: exchange.fetch_time())
 exchange.headers = {{"Authorization": "Bearer hf_nobodysToken0"}}
