@@ -30,7 +30,7 @@ _GAP_FIELDS = (*_GAP_TIMES, "missing", "cause", "asks")
 
 def document_questions() -> list[DocumentQuestion]:
     """All of them."""
-    return [*_of_binance(), *_of_coingecko(), *_of_coverage(), *_of_info()]
+    return [*_of_binance(), *_of_coingecko(), *_of_coins(), *_of_coverage(), *_of_info()]
 
 
 def _of_binance() -> Iterator[DocumentQuestion]:
@@ -146,6 +146,69 @@ def _of_coingecko() -> Iterator[DocumentQuestion]:
         _simple_prices,
         read=_as_it_is,
     )
+
+
+def _of_coins() -> Iterator[DocumentQuestion]:
+    yield DocumentQuestion(
+        "/coingecko/api/v3/coins/list",
+        {},
+        ("market",),
+        lambda held: sorted(
+            (row["coin_id"], row["symbol"].lower(), row["name"]) for row in newest_of_each(held.market)
+        ),
+        read=lambda document: [(coin["id"], coin["symbol"], coin["name"]) for coin in document],
+    )
+    yield DocumentQuestion(
+        "/coingecko/api/v3/search",
+        {"query": "IT"},
+        ("market",),
+        lambda held: [
+            row["coin_id"]
+            for row in newest_of_each(held.market)
+            if any("it" in row[column].lower() for column in ("coin_id", "symbol", "name"))
+        ],
+        read=lambda document: [coin["id"] for coin in document["coins"]],
+    )
+    yield DocumentQuestion(
+        "/coingecko/api/v3/coins/bitcoin",
+        {},
+        ("market",),
+        lambda held: [_of_coin(held, "bitcoin")[-1][name] for name in ("name", "price", "market_cap", "timestamp")],
+        read=lambda document: [
+            document["name"],
+            *(document["market_data"][field]["usd"] for field in ("current_price", "market_cap")),
+            epoch_ms(document["last_updated"]),
+        ],
+    )
+    asked = {"vs_currency": "usd", "days": "1"}
+    yield DocumentQuestion(
+        "/coingecko/api/v3/coins/bitcoin/market_chart", asked, ("market",), _chart, read=lambda found: found["prices"]
+    )
+    yield DocumentQuestion("/coingecko/api/v3/coins/bitcoin/ohlc", asked, ("market",), _candles, read=_as_it_is)
+
+
+def _of_coin(held: Held, coin_id: str) -> list[Row]:
+    return [row for row in held.market if row["coin_id"] == coin_id]
+
+
+def _chart(held: Held) -> list[list[Any]]:
+    since = max(row["timestamp"] for row in held.market) - 86_400_000
+    steps: dict[int, list[Any]] = {}
+    rows = [[row["timestamp"], row["price"]] for row in _of_coin(held, "bitcoin") if row["timestamp"] >= since]
+    for row in rows:
+        steps.setdefault(row[0] // 300_000, row)
+    points = list(steps.values())
+    return points if points[-1:] == rows[-1:] else [*points, rows[-1]]
+
+
+def _candles(held: Held) -> list[list[Any]]:
+    step = 1_800_000
+    end = (max(row["timestamp"] for row in held.market) // step + 1) * step
+    steps: dict[int, list[float]] = defaultdict(list)
+    for row in _of_coin(held, "bitcoin"):
+        if row["timestamp"] >= end - 86_400_000:
+            steps[(row["timestamp"] // step + 1) * step].append(row["price"])
+    return [[at, told[0], max(told), min(told), told[-1]] for at, told in steps.items()]
 
 
 def _simple_prices(held: Held) -> dict[str, Row]:
