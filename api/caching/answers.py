@@ -172,6 +172,7 @@ class Answers:
         choice: RevisionChoice,
         make: MakeJson,
         vary: str = JSON_VARY,
+        lasts: bool = True,
     ) -> Answer:
         """The same for JSON that is made whole. Raises as `of_commit`."""
         form, context = json_form(request), RequestContext.of(request.scope)
@@ -180,7 +181,9 @@ class Answers:
             with context.timed("rows"):
                 return written(make(snapshot, resident_only=resident_only), form.coding), {}
 
-        return await self.of_commit(request, dataset_name, query, choice=choice, form=form, compute=compute, vary=vary)
+        return await self.of_commit(
+            request, dataset_name, query, choice=choice, form=form, compute=compute, vary=vary, lasts=lasts
+        )
 
     def find(self, request: Request[Any, Any, Any], validator: Validator) -> Response[bytes] | None:
         """The 304 or the finished answer, when there is one."""

@@ -24,6 +24,7 @@ class DropInQuery:
         make: makes the answer.
         check: raises what `make` would about values that are asked for; blocks. None where it raises nothing.
         vary: the headers an answer depends on.
+        lasts: whether the same words mean the same query later.
     """
 
     dataset: str
@@ -32,12 +33,19 @@ class DropInQuery:
     make: MakeJson
     check: Callable[[Snapshot], None] | None = None
     vary: str = JSON_VARY
+    lasts: bool = True
 
     async def answer(self, request: Request[Any, Any, Any]) -> Answer:
         """The answer; 304 when the caller has it already. Raises as `Answers.json_of_commit`."""
         answers = Answers.of(request.app)
         return await answers.json_of_commit(
-            request, self.dataset, self.normal, choice=self.choice, make=self.make, vary=self.vary
+            request,
+            self.dataset,
+            self.normal,
+            choice=self.choice,
+            make=self.make,
+            vary=self.vary,
+            lasts=self.lasts,
         )
 
 

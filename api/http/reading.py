@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import HeaderParameter
+from litestar.params import HeaderParameter, PathParameter
 
 from api.http.errors import InvalidParameter, RepeatedParameter, UnknownParameter
 from datahub_assets.domain.files.hub_files import FULL_SHA
@@ -34,6 +34,7 @@ ANYTHING: Final = "any_parameters"
 _RESERVED: Final = frozenset(
     {"self", "request", "state", "headers", "scope", "socket", "cookies", "query", "body", "data", "return"}
 )
+_ELSEWHERE: Final = (HeaderParameter, PathParameter)
 _PREFIX: Final = "by_"
 COUNTS: Final = range(-(1 << 63), 1 << 63)
 """The numbers a column of counts holds."""
@@ -110,7 +111,7 @@ def _parameters(handler: BaseRouteHandler) -> Iterator[tuple[str, bool]]:
         for name, field in pending.pop().parameters.items():
             if name in dependencies:
                 pending.append(dependencies[name].parsed_fn_signature)
-            elif name not in _RESERVED and not isinstance(field.kwarg_definition, HeaderParameter):
+            elif name not in _RESERVED and not isinstance(field.kwarg_definition, _ELSEWHERE):
                 yield getattr(field.kwarg_definition, "name", None) or name, field.is_non_string_sequence
 
 

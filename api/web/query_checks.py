@@ -7,6 +7,7 @@ says what the query is answered from. What is refused is said as the endpoint sa
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 from litestar import Request, Response
 from litestar._kwargs import KwargsModel
@@ -19,6 +20,7 @@ from api.caching.descriptions import DESCRIBE, Describe, Description
 from api.engine.engine import Engine
 from api.http.context import RequestContext
 from api.http.reading import each_parameter_once, known_parameters_only
+from api.web.endpoints import Endpoint
 
 _OF_PARAMETERS: Final = (known_parameters_only, each_parameter_once)
 """Guards that look at parameters; the others look at the caller, who has passed them."""
@@ -33,17 +35,17 @@ class QueryCheck:
     parameters: KwargsModel
 
     @classmethod
-    def of(cls, asking: Request[Any, Any, Any], path: str, query_string: str) -> "QueryCheck":
-        """The query of a GET to that path, of which there is an endpoint without parameters in its path."""
-        route = next(one for one in asking.app.routes if isinstance(one, HTTPRoute) and one.path == path)
+    def of(cls, asking: Request[Any, Any, Any], endpoint: Endpoint, query_string: str) -> "QueryCheck":
+        """The query of a GET to that endpoint."""
+        route = next(one for one in asking.app.routes if isinstance(one, HTTPRoute) and one.path == endpoint.route)
         handler, parameters = route.route_handler_map["GET"]
         asked = cast("dict[str, Any]", asking.scope)
         scope = asked | {
-            "path": path,
-            "raw_path": path.encode(),
+            "path": unquote(endpoint.path),
+            "raw_path": endpoint.path.encode(),
             "query_string": query_string.encode(),
             "headers": [],
-            "path_params": {},
+            "path_params": dict(endpoint.in_path),
             "route_handler": handler,
             "state": {},
         }

@@ -16,7 +16,7 @@ from api.access.url_tokens import PARAMETER
 from api.caching.descriptions import Description
 from api.http.errors import InvalidParameter
 from api.http.reading import MOST_PARAMETERS
-from api.web.endpoints import Endpoint
+from api.web.endpoints import Endpoint, endpoint_at
 from datahub_assets.datasets.spec import DatasetSpec
 
 TOKEN_VARIABLE: Final = "DATAHUB_TOKEN"  # noqa: S105 - a variable's name
@@ -94,7 +94,7 @@ def query_of(path: str, further: Sequence[tuple[str, str]], *, endpoints: Mappin
         split = urlsplit(path)
     except ValueError:
         raise InvalidParameter.of("path", path.partition("?")[0], valid=tuple(endpoints)) from None
-    endpoint = endpoints.get(split.path.rstrip("/"))
+    endpoint = endpoint_at(split.path.rstrip("/"), endpoints)
     if endpoint is None:
         raise InvalidParameter.of("path", split.path, valid=tuple(endpoints))
     read = (*parse_qsl(split.query, keep_blank_values=True), *further)

@@ -95,7 +95,7 @@ class SnippetsController(Controller):
 
 
 async def _of_query(request: Request[Any, Any, Any], query: Query, engine: Engine, settings: Settings) -> Response[Any]:
-    check = QueryCheck.of(request, query.endpoint.path, query.query_string)
+    check = QueryCheck.of(request, query.endpoint, query.query_string)
     try:
         description = await check.describe(engine)
     except (DataHubError, HTTPException) as error:

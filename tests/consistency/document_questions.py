@@ -1,6 +1,7 @@
 """Questions whose answers are JSON documents: the drop-ins, coverage, and what the datasets are."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ _KLINE = (
     *("timestamp", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trade_count"),
     *("taker_buy_volume", "taker_buy_quote_volume"),
 )
+_FINEST_FIRST = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 _COIN = {
     "id": "coin_id", "name": "name", "current_price": "price", "market_cap": "market_cap",
     "market_cap_rank": "market_cap_rank", "fully_diluted_valuation": "fully_diluted_valuation",
@@ -28,20 +30,23 @@ _GAP_FIELDS = (*_GAP_TIMES, "missing", "cause", "asks")
 
 def document_questions() -> list[DocumentQuestion]:
     """All of them."""
-    return [*_of_binance(), *_of_coingecko(), *_of_coverage(), *_of_info()]
+    return [*_of_binance(), *_of_coingecko(), *_of_coins(), *_of_coverage(), *_of_info()]
 
 
 def _of_binance() -> Iterator[DocumentQuestion]:
-    def asked(params: dict[str, str], chosen: Callable[[list[Row]], list[Row]]) -> DocumentQuestion:
+    def asked(
+        params: dict[str, str], chosen: Callable[[list[Row]], list[Row]], *, path: str = "klines"
+    ) -> DocumentQuestion:
         def expected(held: Held) -> list[list[Any]]:
             mine = (params["symbol"], params["interval"])
             return [_kline(row) for row in chosen([r for r in held.ohlc if (r["symbol"], r["interval"]) == mine])]
 
-        return DocumentQuestion("/binance/api/v3/klines", params, ("ohlc",), expected, read=_as_it_is)
+        return DocumentQuestion(f"/binance/api/v3/{path}", params, ("ohlc",), expected, read=_as_it_is)
 
     since, until = epoch_ms("2025-12-31T20:00:00Z"), epoch_ms("2026-01-01T00:00:00Z")
     yield asked({"symbol": "BTCUSDT", "interval": "1h"}, _as_it_is)
     yield asked({"symbol": "ETHUSDT", "interval": "4h", "limit": "5"}, lambda rows: rows[-5:])
+    yield asked({"symbol": "ETHUSDT", "interval": "4h", "limit": "5"}, lambda rows: rows[-5:], path="uiKlines")
     yield asked(
         {"symbol": "ETHUSDT", "interval": "1h", "startTime": str(since), "endTime": str(until)},
         lambda rows: [row for row in rows if since <= row["timestamp"] <= until],
@@ -57,6 +62,49 @@ def _of_binance() -> Iterator[DocumentQuestion]:
         lambda held: sorted({row["symbol"] for row in held.ohlc}),
         read=lambda document: [pair["symbol"] for pair in document["symbols"]],
     )
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        yield DocumentQuestion(
+            "/binance/api/v3/ticker/price",
+            {"symbol": symbol},
+            ("ohlc",),
+            lambda held, symbol=symbol: _price_of_pair(held, symbol),  # type: ignore[misc]
+            read=_as_it_is,
+        )
+        yield DocumentQuestion(
+            "/binance/api/v3/ticker/24hr",
+            {"symbol": symbol, "type": "MINI"},
+            ("ohlc",),
+            lambda held, symbol=symbol: _day_of_pair(held, symbol),  # type: ignore[misc]
+            read=_as_it_is,
+        )
+
+
+def _price_of_pair(held: Held, symbol: str) -> Row:
+    mine = [row for row in held.ohlc if row["symbol"] == symbol]
+    newest = max(mine, key=lambda row: (row["timestamp"], -_FINEST_FIRST.index(row["interval"])))
+    return {"symbol": symbol, "price": f"{newest['close']:.8f}"}
+
+
+def _day_of_pair(held: Held, symbol: str) -> Row:
+    hours = [row for row in held.ohlc if (row["symbol"], row["interval"]) == (symbol, "1h")]
+    day = [row for row in hours if row["timestamp"] > hours[-1]["timestamp"] - 86_400_000]
+    numbers = {
+        "openPrice": day[0]["open"],
+        "highPrice": max(row["high"] for row in day),
+        "lowPrice": min(row["low"] for row in day),
+        "lastPrice": day[-1]["close"],
+        "volume": math.fsum(row["volume"] for row in day),
+        "quoteVolume": math.fsum(row["quote_volume"] for row in day),
+    }
+    return {
+        "symbol": symbol,
+        **{name: f"{value:.8f}" for name, value in numbers.items()},
+        "openTime": day[0]["timestamp"],
+        "closeTime": min(day[-1]["close_time"], day[-1]["ingested_at"]),
+        "firstId": None,
+        "lastId": None,
+        "count": sum(row["trade_count"] for row in day),
+    }
 
 
 def _kline(row: Row) -> list[Any]:
@@ -98,6 +146,69 @@ def _of_coingecko() -> Iterator[DocumentQuestion]:
         _simple_prices,
         read=_as_it_is,
     )
+
+
+def _of_coins() -> Iterator[DocumentQuestion]:
+    yield DocumentQuestion(
+        "/coingecko/api/v3/coins/list",
+        {},
+        ("market",),
+        lambda held: sorted(
+            (row["coin_id"], row["symbol"].lower(), row["name"]) for row in newest_of_each(held.market)
+        ),
+        read=lambda document: [(coin["id"], coin["symbol"], coin["name"]) for coin in document],
+    )
+    yield DocumentQuestion(
+        "/coingecko/api/v3/search",
+        {"query": "IT"},
+        ("market",),
+        lambda held: [
+            row["coin_id"]
+            for row in newest_of_each(held.market)
+            if any("it" in row[column].lower() for column in ("coin_id", "symbol", "name"))
+        ],
+        read=lambda document: [coin["id"] for coin in document["coins"]],
+    )
+    yield DocumentQuestion(
+        "/coingecko/api/v3/coins/bitcoin",
+        {},
+        ("market",),
+        lambda held: [_of_coin(held, "bitcoin")[-1][name] for name in ("name", "price", "market_cap", "timestamp")],
+        read=lambda document: [
+            document["name"],
+            *(document["market_data"][field]["usd"] for field in ("current_price", "market_cap")),
+            epoch_ms(document["last_updated"]),
+        ],
+    )
+    asked = {"vs_currency": "usd", "days": "1"}
+    yield DocumentQuestion(
+        "/coingecko/api/v3/coins/bitcoin/market_chart", asked, ("market",), _chart, read=lambda found: found["prices"]
+    )
+    yield DocumentQuestion("/coingecko/api/v3/coins/bitcoin/ohlc", asked, ("market",), _candles, read=_as_it_is)
+
+
+def _of_coin(held: Held, coin_id: str) -> list[Row]:
+    return [row for row in held.market if row["coin_id"] == coin_id]
+
+
+def _chart(held: Held) -> list[list[Any]]:
+    since = max(row["timestamp"] for row in held.market) - 86_400_000
+    steps: dict[int, list[Any]] = {}
+    rows = [[row["timestamp"], row["price"]] for row in _of_coin(held, "bitcoin") if row["timestamp"] >= since]
+    for row in rows:
+        steps.setdefault(row[0] // 300_000, row)
+    points = list(steps.values())
+    return points if points[-1:] == rows[-1:] else [*points, rows[-1]]
+
+
+def _candles(held: Held) -> list[list[Any]]:
+    step = 1_800_000
+    end = (max(row["timestamp"] for row in held.market) // step + 1) * step
+    steps: dict[int, list[float]] = defaultdict(list)
+    for row in _of_coin(held, "bitcoin"):
+        if row["timestamp"] >= end - 86_400_000:
+            steps[(row["timestamp"] // step + 1) * step].append(row["price"])
+    return [[at, told[0], max(told), min(told), told[-1]] for at, told in steps.items()]
 
 
 def _simple_prices(held: Held) -> dict[str, Row]:

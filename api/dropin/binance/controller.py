@@ -15,6 +15,7 @@ from api.caching.descriptions import DESCRIBE
 from api.dropin.binance.errors import binance_answer, binance_problems
 from api.dropin.binance.exchange_info import PairsQuery, ask_pairs, describe_pairs, exchange_info, pairs_at
 from api.dropin.binance.klines import ask_klines
+from api.dropin.binance.tickers import ask_days, ask_prices, ask_wanted
 from api.dropin.binance.time_units import TimeUnit, ask_time_unit
 from api.dropin.queries import DropInQuery, describe_drop_in
 from api.engine.engine import Engine
@@ -25,13 +26,18 @@ from datahub_assets.settings import Settings
 from datahub_system.clock import now_ms
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
-_SERVED: Final = ("ping", "time", "exchangeInfo", "klines")
+_SERVED: Final = ("ping", "time", "exchangeInfo", "klines", "uiKlines", "ticker/price", "ticker/24hr")
 _GUARDED: Final = binance_problems(400, 401, 403, 429, 503)
 _READING: Final = {**_GUARDED, **binance_problems(404, 502)}
 _KLINES: Final = ResponseSpec(
     list[list[int | str | None]],
     description="of each candle: open time, open, high, low, close, volume, close time, quote volume, trades, "
     "taker buy volume, taker buy quote volume, unused",
+    generate_examples=False,
+)
+_TICKERS: Final = ResponseSpec(
+    dict[str, str | int | None] | list[dict[str, str | int | None]],  # type: ignore[arg-type]  # a union is no `type`
+    description="an object for `symbol`, otherwise a list",
     generate_examples=False,
 )
 
@@ -91,7 +97,7 @@ class BinanceController(Controller):
         return Response(found, headers={**_NO_STORE, "X-Revision": known.candles.sha})
 
     @get(
-        "/klines",
+        ["/klines", "/uiKlines"],
         summary="Candles",
         dependencies={"asked": Provide(ask_klines, sync_to_thread=False)},
         responses={200: _KLINES, **CONDITIONAL, **_READING},
@@ -102,6 +108,43 @@ class BinanceController(Controller):
 
         The last one is still forming while its close time lies ahead. Values are the dataset's 64-bit floats written
         with eight decimals; a value the dataset lacks is null. `revision` and `as_of` are ours: any commit there was.
+        """
+        return await asked.answer(request)
+
+    @get(
+        "/ticker/price",
+        summary="Newest prices of pairs",
+        dependencies={
+            "wanted": Provide(ask_wanted, sync_to_thread=False),
+            "asked": Provide(ask_prices),
+        },
+        responses={200: _TICKERS, **CONDITIONAL, **_READING},
+        opt={DESCRIBE: describe_drop_in},
+    )
+    async def price(self, request: Request[Any, Any, Any], asked: NamedDependency[DropInQuery]) -> Answer:
+        """The close of each pair's newest candle, forming or not, of the finest interval that has it.
+
+        Without `symbol` and `symbols`, of all pairs but those that are traded no more, as `exchangeInfo` says it.
+        """
+        return await asked.answer(request)
+
+    @get(
+        "/ticker/24hr",
+        summary="24 hours of pairs",
+        dependencies={
+            "wanted": Provide(ask_wanted, sync_to_thread=False),
+            "asked": Provide(ask_days),
+        },
+        responses={200: _TICKERS, **CONDITIONAL, **_READING},
+        opt={DESCRIBE: describe_drop_in},
+    )
+    async def day(self, request: Request[Any, Any, Any], asked: NamedDependency[DropInQuery]) -> Answer:
+        """The candles of 24 hours up to and with the newest one, which may be forming, put together.
+
+        They are those of one interval: 1h, or the nearest to it that the pair has. `openTime` is when the first of them
+        opened; `closeTime` is when the last one closed, or was fetched while it was forming. What no candle tells is
+        null: `lastQty`, bid and ask, `firstId` and `lastId`; so is a sum in which a value is missing. Without `symbol`
+        and `symbols`, of all pairs but those that are traded no more, as `exchangeInfo` says it.
         """
         return await asked.answer(request)
 

@@ -16,9 +16,12 @@ from litestar.params import QueryParameter
 from api.caching.descriptions import Description
 from api.caching.revisions import snapshot_at
 from api.dropin.binance.errors import BinanceRefusal, illegal, invalid
-from api.dropin.binance.symbols import SYMBOL_FORM, check_symbol
+from api.dropin.binance.numbers import DECIMALS
+from api.dropin.binance.symbols import OnePair, SomePairs, listed, named_pairs, unknown_pairs
 from api.engine.engine import Engine
+from api.engine.hub.reader import HubCommit
 from api.engine.latest import latest_rows
+from api.engine.selection.query import NotResident
 from api.engine.snapshot import Snapshot
 from api.http.errors import RevisionUnknown
 from api.http.reading import RevisionChoice
@@ -34,8 +37,8 @@ QUOTES: Final = (
 """Assets pairs are quoted in on Binance spot; a pair's spelling is base and quote written together. Only for pairs that
 no listing tells of: `ADAEUR` may be either ADA in EUR or AD in AEUR."""
 TRADING: Final = "TRADING"
-_BREAK: Final = "BREAK"
-_STATUSES: Final = (TRADING, "HALT", _BREAK)
+BREAK: Final = "BREAK"
+STATUSES: Final = (TRADING, "HALT", BREAK)
 _RULES: Final = (
     ("PRICE_FILTER", "tickSize", "tick_size"),
     ("LOT_SIZE", "stepSize", "step_size"),
@@ -43,7 +46,6 @@ _RULES: Final = (
 )
 """Of the rules for orders ("Filters" in Binance's documentation) those whose numbers are carried: name, field, column.
 """
-_DECIMALS: Final = 8
 _SILENT_MS: Final = DAY_MS
 """Longer without new candles than others, and a pair no listing tells of is taken for one that is traded no more."""
 _WORD_FORM: Final = "^[A-Z0-9_]{1,40}$"
@@ -81,8 +83,8 @@ class PairsQuery:
 def ask_pairs(
     *,
     choice: NamedDependency[RevisionChoice],
-    symbol: Annotated[str | None, QueryParameter(description="only this pair")] = None,
-    symbols: Annotated[str | None, QueryParameter(description='only these pairs: `["BTCUSDT","ETHUSDT"]`')] = None,
+    symbol: OnePair = None,
+    symbols: SomePairs = None,
     permissions: Annotated[
         str | None,
         QueryParameter(description='`SPOT` or `["MARGIN","LEVERAGED"]`: leaves out nothing, as none are carried'),
@@ -107,11 +109,9 @@ def ask_pairs(
         BinanceRefusal: with the code Binance has for it.
     """
     _check_combination(symbol=symbol, symbols=symbols, permissions=permissions, symbolStatus=symbol_status)
-    named = (symbol,) if symbol is not None else _listed("symbols", symbols, form=SYMBOL_FORM)
-    for name in named:
-        check_symbol("symbol" if symbol is not None else "symbols", name)
+    named = named_pairs(symbol, symbols)
     _check_permissions(permissions)
-    if symbol_status is not None and symbol_status not in _STATUSES:
+    if symbol_status is not None and symbol_status not in STATUSES:
         raise invalid("symbolStatus")
     if show_permission_sets is not None and show_permission_sets.lower() not in {"true", "false"}:
         raise invalid("showPermissionSets")
@@ -138,15 +138,23 @@ class KnownPairs:
 async def pairs_at(engine: Engine, choice: RevisionChoice) -> KnownPairs:
     """The commit of the candles that a caller means, and the listings of then. Raises as `snapshot_at`."""
     candles = await snapshot_at(engine, OHLC.name, choice)
+    return KnownPairs(candles, await listings_at(engine, choice, candles.commit))
+
+
+async def listings_at(engine: Engine, choice: RevisionChoice, candles: HubCommit) -> Snapshot | None:
+    """The listings of when that commit of the candles was made, which the choice means; None where there are none.
+
+    Raises as `Dataset.at`.
+    """
     listings = engine.datasets.get(LISTINGS.name)
     if listings is None or not listings.is_ready:
-        return KnownPairs(candles, None)
+        return None
     if choice.is_current:
-        return KnownPairs(candles, listings.current)
+        return listings.current
     try:
-        return KnownPairs(candles, await listings.at(listings.find(as_of_ms=candles.commit.at_ms)))
+        return await listings.at(listings.find(as_of_ms=candles.at_ms))
     except RevisionUnknown:
-        return KnownPairs(candles, None)
+        return None
 
 
 def exchange_info(known: KnownPairs, wanted: PairFilter, *, now: int, requests_per_min: int) -> dict[str, Any]:
@@ -182,36 +190,32 @@ def _check_permissions(permissions: str | None) -> None:
     """Refuse what is neither a permission nor a JSON list of some."""
     if permissions is None:
         return
-    words = _listed("permissions", permissions, form=_WORD_FORM) if permissions.startswith("[") else (permissions,)
+    words = listed("permissions", permissions, form=_WORD_FORM) if permissions.startswith("[") else (permissions,)
     if not all(re.fullmatch(_WORD_FORM, word) for word in words):
         raise illegal("permissions", _WORD_FORM)
 
 
-def _listed(name: str, text: str | None, *, form: str) -> tuple[str, ...]:
-    """The words of a JSON list, each once."""
-    if text is None:
-        return ()
-    try:
-        return tuple(dict.fromkeys(msgspec.json.decode(text, type=list[str])))
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError):
-        raise illegal(name, f'["{form.strip("^$")}", …]') from None
-
-
 def _named(known: KnownPairs, wanted: PairFilter) -> list[dict[str, Any]]:
     """The pairs that are named, or all there are."""
-    pairs = _pairs(known)
+    pairs = pairs_of(known)
     unknown = [name for name in wanted.symbols if name not in pairs]
     if unknown:
-        raise BinanceRefusal(-1121, f"Invalid symbol. The hub holds no candles of {', '.join(unknown)}.")
+        raise unknown_pairs(unknown)
     return [pairs[name] for name in wanted.symbols] if wanted.symbols else list(pairs.values())
 
 
-def _pairs(known: KnownPairs) -> dict[str, dict[str, Any]]:
-    """All pairs there are candles of, by spelling; computed once for each two snapshots."""
+def pairs_of(known: KnownPairs, *, resident_only: bool = False) -> dict[str, dict[str, Any]]:
+    """All pairs there are candles of, by spelling; computed once for each two snapshots.
+
+    Raises:
+        NotResident: `resident_only` is set and they must be computed first.
+    """
     of_listings = None if known.listings is None else known.listings.sha
     kept = known.candles.memory.get("pairs")
     if isinstance(kept, _KeptPairs) and kept.of_listings == of_listings:
         return kept.pairs
+    if resident_only:
+        raise NotResident
     listed = {} if known.listings is None else _listed_pairs(known.listings)
     trading = _trading(known.candles)
     names: frozenset[str] = frozenset().union(*known.candles.series.values())
@@ -239,9 +243,9 @@ def _listed_pairs(listings: Snapshot) -> dict[str, dict[str, Any]]:
             row["symbol"],
             base=row["base"],
             quote=row["quote"],
-            status=row["status"] if row["listed"] else _BREAK,
+            status=row["status"] if row["listed"] else BREAK,
             filters=[
-                {"filterType": name, field: _decimal(row[column])}
+                {"filterType": name, field: f"{row[column]:.{DECIMALS}f}"}
                 for name, field, column in _RULES
                 if row[column] is not None
             ],
@@ -250,17 +254,12 @@ def _listed_pairs(listings: Snapshot) -> dict[str, dict[str, Any]]:
     }
 
 
-def _decimal(value: float) -> str:
-    """A step as Binance writes it: with eight decimals."""
-    return f"{value:.{_DECIMALS}f}"
-
-
 def _guessed_pair(symbol: str, *, is_trading: bool) -> dict[str, Any] | None:
     """A pair that no listing tells of; None where its spelling ends in no known quote asset."""
     quote = next((quote for quote in QUOTES if symbol.endswith(quote) and symbol != quote), None)
     if quote is None:
         return None
-    status = TRADING if is_trading else _BREAK
+    status = TRADING if is_trading else BREAK
     return _pair(symbol, base=symbol.removesuffix(quote), quote=quote, status=status, filters=None)
 
 

@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 
 from api.caching.answers import JSON_VARY
 from api.dropin.binance.errors import BinanceRefusal, empty, illegal, invalid, mandatory
+from api.dropin.binance.numbers import DECIMALS
 from api.dropin.binance.symbols import check_symbol
 from api.dropin.binance.time_units import TimeUnit, first_ms, last_ms
 from api.dropin.queries import DropInQuery
@@ -34,7 +35,6 @@ _OTHER_INTERVALS: Final = ("1s", "3d", "1w", "1M")
 """Intervals Binance knows besides those of a fixed length up to a day."""
 _TIME_ZONE: Final = re.compile(r"([+-]?)(\d{1,2})(?::(\d{2}))?")
 _EARLIEST_ZONE_MINUTES, _LATEST_ZONE_MINUTES = -12 * 60, 14 * 60
-_DECIMALS: Final = 8
 _PRICES: Final = ("open", "high", "low", "close", "volume")
 _TOTALS: Final = ("quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
 _ABSENT: Final = frozenset({"", "NaN", "inf", "-inf"})
@@ -104,8 +104,8 @@ def klines_json(snapshot: Snapshot, query: RowQuery, *, unit: TimeUnit, resident
         UnknownValue: said by name.        NotResident: as `rows_of`.
     """
     frame = rows_of(snapshot, query, resident_only=resident_only).frame
-    # polars writes the exact decimals of a float; 8 of them give back what Binance wrote for anything below 90 million.
-    text = frame[[*_PRICES, *_TOTALS]].write_csv(float_precision=_DECIMALS, include_header=False)
+    # polars writes the exact decimals of a float
+    text = frame[[*_PRICES, *_TOTALS]].write_csv(float_precision=DECIMALS, include_header=False)
     opened = frame["timestamp"].dt.epoch("ms").to_list()
     closes = frame["close_time"].dt.epoch("ms").to_list()
     klines = [

@@ -21,7 +21,7 @@ from api.http.reading import RevisionChoice
 from datahub_assets.datasets.filters import in_small_letters
 from datahub_assets.datasets.market.spec import MARKET
 
-_TIMES: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
+TIMES: Final = "%Y-%m-%dT%H:%M:%S%.3fZ"
 _FIELDS: Final[Mapping[str, str | None]] = {
     "id": "coin_id",
     "symbol": "symbol",
@@ -79,7 +79,7 @@ def markets_json(snapshot: Snapshot, asked: Markets, *, resident_only: bool) -> 
     if asked.with_change_24h:
         fields.append(pl.col("change_24h").alias(change_field("24h")))
     page = coins.select(fields).with_columns(
-        pl.col("symbol").str.to_lowercase(), pl.col("ath_date", "atl_date", "last_updated").dt.strftime(_TIMES)
+        pl.col("symbol").str.to_lowercase(), pl.col("ath_date", "atl_date", "last_updated").dt.strftime(TIMES)
     )
     return page.write_json().encode()
 

@@ -39,10 +39,18 @@ class CoinGeckoRefusal(DataHubError):
     status = _UNPROCESSABLE
 
 
+class CoinNotFound(DataHubError):
+    """There are no rows of the coin an address names."""
+
+    code = "coin_not_found"
+    status = 404
+
+
 _NUMBERS: Final[Mapping[str, int]] = {"token_missing": _KEY_MISSING, "token_refused": _KEY_INVALID}
 _PLAIN: Final = frozenset(
     {
         "coingecko_refusal",
+        "coin_not_found",
         "revision_unknown",
         "not_found",
         "method_not_allowed",
@@ -80,7 +88,7 @@ _MEANINGS: Final = {
     400: "a parameter or a header is sent twice, `revision` and `as_of` are both given, or a time cannot be read",
     401: "there is no token: 10002",
     403: "the token is not accepted: 10010",
-    404: "there is no such revision, or this is not one of the endpoints served here",
+    404: "there is no such revision or coin, or this is not one of the endpoints served here",
     422: "a parameter is missing or not valid",
     429: "the token's requests of the minute are used up; Retry-After says how long to wait",
     502: "a file on the Hub is not what it should be",

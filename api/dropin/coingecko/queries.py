@@ -1,4 +1,4 @@
-"""CoinGecko's parameters of coins/markets and simple/price, checked and brought into one normal form.
+"""CoinGecko's parameters, those of coins/markets and simple/price and what others share, in one normal form.
 
 Names, values and precedence are those of its OpenAPI schema (docs.coingecko.com).
 """
@@ -108,10 +108,7 @@ def ask_markets(
     Raises:
         CoinGeckoRefusal: a parameter is missing, not valid, or means something that is not carried.
     """
-    if not vs_currency:
-        raise CoinGeckoRefusal("Missing parameter vs_currency")
-    if vs_currency.lower() != USD:
-        raise CoinGeckoRefusal("invalid vs_currency; the hub carries usd")
+    check_currency(vs_currency)
     if category:
         raise CoinGeckoRefusal("category is not carried by the hub")
     if order and order not in ORDERS:
@@ -120,14 +117,14 @@ def ask_markets(
     if not set(periods) <= set(_PERIODS):
         raise CoinGeckoRefusal(f"Invalid price_change_percentage; valid: {', '.join(_PERIODS)}")
     nulls = [change_field(period) for period in periods if period != "24h"]
-    nulls += ["sparkline_in_7d"] if _flag(sparkline) else []
-    nulls += ["market_cap_rank_with_rehypothecated"] if _flag(include_rehypothecated) else []
+    nulls += ["sparkline_in_7d"] if is_set(sparkline) else []
+    nulls += ["market_cap_rank_with_rehypothecated"] if is_set(include_rehypothecated) else []
     return Markets(
         lookup=lookup,
         order=order or "market_cap_desc",
         per_page=min(_counted("per_page", per_page, usual=_USUAL_PER_PAGE), MOST_PER_PAGE),
         page=_counted("page", page, usual=1),
-        decimals=_decimals(precision),
+        decimals=decimals_of(precision),
         nulls=tuple(sorted(nulls)),
         with_change_24h="24h" in periods,
     )
@@ -161,8 +158,8 @@ def ask_prices(
         "_24h_change": include_24hr_change,
         "last_updated_at": include_last_updated_at,
     }
-    wanted = tuple(name for name, flag in extras.items() if _flag(flag))
-    return Prices(lookup=lookup, currencies=currencies, extras=wanted, decimals=_decimals(precision))
+    wanted = tuple(name for name, flag in extras.items() if is_set(flag))
+    return Prices(lookup=lookup, currencies=currencies, extras=wanted, decimals=decimals_of(precision))
 
 
 def change_field(period: str) -> str:
@@ -170,8 +167,21 @@ def change_field(period: str) -> str:
     return f"price_change_percentage_{period}_in_currency"
 
 
-def _flag(value: str | None) -> bool:
-    return (value or "").lower() in {"true", "1"}
+def check_currency(vs_currency: str | None) -> None:
+    """See that it is the one currency prices are in.
+
+    Raises:
+        CoinGeckoRefusal: it is missing, or another.
+    """
+    if not vs_currency:
+        raise CoinGeckoRefusal("Missing parameter vs_currency")
+    if vs_currency.lower() != USD:
+        raise CoinGeckoRefusal("invalid vs_currency; the hub carries usd")
+
+
+def is_set(value: str | None, *, usual: bool = False) -> bool:
+    """Whether a flag is set; `usual` is what it means where it is not given."""
+    return value.lower() in {"true", "1"} if value else usual
 
 
 def _counted(name: str, value: str | None, *, usual: int) -> int:
@@ -182,7 +192,12 @@ def _counted(name: str, value: str | None, *, usual: int) -> int:
     return int(value)
 
 
-def _decimals(precision: str | None) -> int | None:
+def decimals_of(precision: str | None) -> int | None:
+    """How many decimals of a price are wanted; None for all there are.
+
+    Raises:
+        CoinGeckoRefusal: it is no such number.
+    """
     if not precision or precision == "full":
         return None
     if not (precision.isascii() and precision.isdigit() and int(precision[:3]) <= _MOST_DECIMALS):

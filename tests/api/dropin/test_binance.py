@@ -42,7 +42,7 @@ def as_written(row: dict[str, Any]) -> list[Any]:
 
 
 def test_what_is_not_served_is_told_whatever_its_parameters(client: Client) -> None:
-    for url in ("/binance/api/v3/ticker/price", "/binance/api/v3/ticker/price?symbol=BTCUSDT"):
+    for url in ("/binance/api/v3/avgPrice", "/binance/api/v3/avgPrice?symbol=BTCUSDT"):
         answer = client.get(url)
         assert answer.status_code == 404
         assert "is not served here" in answer.json()["msg"]
@@ -52,6 +52,14 @@ def test_every_published_value_is_there(client: Client) -> None:
     answer = klines(client)
     assert answer.json() == [as_written(row) for row in HOURS.iter_rows(named=True)]
     assert len(answer.headers["x-revision"]) == 40
+
+
+def test_ui_klines_are_the_same(client: Client) -> None:
+    asked = {"symbol": "BTCUSDT", "interval": "4h", "limit": 5, "startTime": OPENED[3]}
+    answer = client.get("/binance/api/v3/uiKlines", params=asked)
+    assert len(answer.json()) == 5
+    assert answer.json() == client.get(KLINES, params=asked).json()
+    assert client.get("/binance/api/v3/uiKlines", params=asked | {"interval": "9h"}).json()["code"] == -1120
 
 
 def test_the_forming_candle_comes_last(client: Client) -> None:
@@ -270,7 +278,7 @@ def test_its_limit_is_ours(hub: HubServer, seeded: Workers, tmp_path: Path) -> N
 
 
 def test_other_paths_say_what_there_is(client: Client) -> None:
-    answer = client.get("/binance/api/v3/ticker/24hr")
+    answer = client.get("/binance/api/v3/ticker/bookTicker")
     assert (answer.status_code, answer.json()["code"]) == (404, -1020)
     assert "klines" in answer.json()["msg"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from localhub.testing import HubServer
 from tests.api.process import serving_process
-from tests.api.workers import HOUR_MS, Workers, candles, prices
+from tests.api.workers import HOUR_MS, NOW_MS, Workers, candles, prices
 
 CCXT = """
 exchange = ccxt.binance({
@@ -93,7 +93,7 @@ def failing(call):
     except ccxt.BaseError as error: show([type(error).__name__, str(error)])
 failing(lambda: exchange.publicGetKlines({{"symbol": "NOPEUSDT", "interval": "1h"}}))
 failing(lambda: exchange.publicGetKlines({{"symbol": "BTCUSDT", "interval": "7h"}}))
-failing(lambda: exchange.fetch_ticker("BTC/USDT"))
+failing(lambda: exchange.fetch_order_book("BTC/USDT"))
 exchange.headers = {{}}
 failing(lambda: exchange.fetch_time())
 exchange.headers = {{"Authorization": "Bearer hf_nobodysToken0"}}
@@ -101,6 +101,60 @@ failing(lambda: exchange.fetch_time())
 """
     kinds = [kind for kind, _ in server.run("import ccxt", script)]
     assert kinds == ["BadSymbol", "BadRequest", "BadRequest", "AuthenticationError", "AuthenticationError"]
+
+
+def test_ccxt_reads_tickers(server: Server, hours: list[list[float]]) -> None:
+    script = f"""{CCXT}
+ticker = exchange.fetch_ticker("BTC/USDT")
+show(ticker)
+show(exchange.fetch_tickers())
+show(exchange.fetch_tickers(["ETH/USDT"]))
+show(exchange.fetch_last_prices(["BTC/USDT"]))
+show(exchange.price_to_precision("BTC/USDT", ticker["last"]))
+show(exchange.fetch_ohlcv("BTC/USDT", "1h", limit=2))
+"""
+    ticker, tickers, some, last, price, newest = server.run("import ccxt", script)
+    day = hours[-24:]
+    assert ticker["symbol"] == "BTC/USDT"
+    assert ticker["open"] == pytest.approx(day[0][1])
+    assert ticker["high"] == pytest.approx(max(row[2] for row in day))
+    assert ticker["low"] == pytest.approx(min(row[3] for row in day))
+    assert ticker["last"] == ticker["close"] == pytest.approx(day[-1][4])
+    assert ticker["baseVolume"] == pytest.approx(sum(row[5] for row in day))
+    assert ticker["previousClose"] == pytest.approx(hours[-25][4])
+    assert ticker["percentage"] == pytest.approx((day[-1][4] - day[0][1]) / day[0][1] * 100, abs=0.001)
+    assert (ticker["bid"], ticker["ask"]) == (None, None)
+    assert ticker["timestamp"] == NOW_MS
+    assert sorted(tickers) == ["BTC/USDT", "ETH/USDT"]
+    rounded = {"average": None}  # by ccxt, for one of the two
+    assert tickers["BTC/USDT"] | rounded == ticker | rounded
+    assert sorted(some) == ["ETH/USDT"]
+    assert last["BTC/USDT"]["price"] == pytest.approx(day[-1][4])
+    assert float(price) == round(day[-1][4], 2) != day[-1][4]
+    assert newest == [pytest.approx(row) for row in hours[-2:]]
+
+
+def test_python_binance_reads_tickers(server: Server, hours: list[list[float]]) -> None:
+    script = f"""{BINANCE}
+show(client.get_ticker(symbol="BTCUSDT"))
+show(client.get_ticker())
+show(client.get_symbol_ticker(symbol="BTCUSDT"))
+show(client.get_symbol_ticker())
+show(client.get_all_tickers())
+show(client.get_ui_klines(symbol="BTCUSDT", interval="1h", limit=2))
+try: client.get_symbol_ticker(symbol="NOPEUSDT")
+except BinanceAPIException as error: show([error.code, error.status_code])
+"""
+    package = "from binance.client import Client\nfrom binance.exceptions import BinanceAPIException"
+    day, days, price, prices_of_all, all_tickers, newest, refused = server.run(package, script)
+    assert day["symbol"] == price["symbol"] == "BTCUSDT"
+    assert float(day["lastPrice"]) == float(price["price"]) == pytest.approx(hours[-1][4])
+    assert day in days
+    assert [one["symbol"] for one in days] == ["BTCUSDT", "ETHUSDT"]
+    assert price in prices_of_all
+    assert all_tickers == prices_of_all
+    assert [kline[0] for kline in newest] == [row[0] for row in hours[-2:]]
+    assert refused == [-1121, 400]
 
 
 def test_python_binance_reads_candles(server: Server, hours: list[list[float]]) -> None:
@@ -153,3 +207,30 @@ except ValueError as error: show(str(error))
     assert "invalid vs_currency" in refused
     assert pro == {"bitcoin": {"usd": published["bitcoin"]["price"]}}
     assert "10002" in keyless
+
+
+def test_pycoingecko_reads_coins(server: Server) -> None:
+    script = f"""{COINGECKO}
+show(gecko.get_coins_list())
+show(gecko.get_coins_list(include_platform=True))
+show(gecko.get_coin_by_id("bitcoin", localization=False, tickers=False))
+show(gecko.get_coin_market_chart_by_id("bitcoin", "usd", 1))
+show(gecko.get_coin_ohlc_by_id("bitcoin", "usd", 1))
+show(gecko.search("btc"))
+try: gecko.get_coin_by_id("unheard-of")
+except ValueError as error: show(str(error))
+"""
+    coins, with_platforms, coin, chart, candles_of, found, refused = server.run(
+        "from pycoingecko import CoinGeckoAPI", script
+    )
+    told = prices().row(0, named=True)
+    at_ms = NOW_MS - 1000
+    assert [one["id"] for one in coins] == ["batcat", "bitcoin", "ethereum", "tether"]
+    assert with_platforms == [one | {"platforms": {}} for one in coins]
+    assert coin["market_data"]["current_price"]["usd"] == told["price"]
+    assert not {"tickers", "localization"} & set(coin)
+    assert chart["prices"] == [[at_ms, told["price"]]]
+    assert chart["market_caps"] == [[at_ms, told["market_cap"]]]
+    assert candles_of == [[NOW_MS, *[told["price"]] * 4]]
+    assert [one["id"] for one in found["coins"]] == ["bitcoin", "batcat"]
+    assert "coin not found" in refused

@@ -177,6 +177,7 @@ def test_any_commit_can_be_asked_and_a_held_answer_is_304(client: Client) -> Non
 
 
 def test_other_paths_say_what_there_is(client: Client) -> None:
-    answer = client.get("/coingecko/api/v3/coins/list")
-    assert answer.status_code == 404
-    assert "coins/markets" in answer.json()["error"]
+    for path in ("exchanges", "coins/categories/list", "coins/bitcoin/history", "coins/bitcoin/ohlc/range"):
+        answer = client.get(f"/coingecko/api/v3/{path}")
+        assert answer.status_code == 404
+        assert "coins/markets" in answer.json()["error"]

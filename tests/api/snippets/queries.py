@@ -20,14 +20,22 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "system": ("/api/health", {}),
     "errors": ("/api/hub/errors", {}),
     "klines": ("/binance/api/v3/klines", {"symbol": "BTCUSDT", "interval": "1h", "limit": "3"}),
+    "ui klines": ("/binance/api/v3/uiKlines?symbol=ETHUSDT&interval=4h", {"limit": "2"}),
+    "pair prices": ("/binance/api/v3/ticker/price", {}),
+    "pair days": ('/binance/api/v3/ticker/24hr?symbols=["BTCUSDT","ETHUSDT"]', {"type": "MINI"}),
     "pairs": ('/binance/api/v3/exchangeInfo?symbols=["BTCUSDT"]', {}),
     "time": ("/binance/api/v3/time", {}),
     "binance": ("/binance/api/v3/ping", {}),
     "coins": ("/coingecko/api/v3/coins/markets?vs_currency=usd&order=id_asc", {}),
     "coin prices": ("/coingecko/api/v3/simple/price?ids=bitcoin&vs_currencies=usd", {}),
+    "coin list": ("/coingecko/api/v3/coins/list?include_platform=true", {}),
+    "coin": ("/coingecko/api/v3/coins/bitcoin", {"tickers": "false"}),
+    "coin chart": ("/coingecko/api/v3/coins/bitcoin/market_chart?vs_currency=usd", {"days": "max"}),
+    "coin candles": ("/coingecko/api/v3/coins/ethereum/ohlc?vs_currency=usd&days=1", {}),
+    "search": ("/coingecko/api/v3/search?query=BTC", {}),
     "coingecko": ("/coingecko/api/v3/ping", {}),
 }
 MOVING = {"status", "health", "system", "pairs", "time"}
 """They answer with clocks and ages, so that no two answers are the same."""
-TABLES = {"blocks", "candles", "listings", "network", "news", "prices", "sql", "errors", "coins"}
+TABLES = {"blocks", "candles", "listings", "network", "news", "prices", "sql", "errors", "coins", "coin list"}
 STREAM = "/api/hub/stream"

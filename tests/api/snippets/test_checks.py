@@ -87,6 +87,10 @@ def test_what_is_no_query_is_said(client: Client, params: dict[str, str], expect
         "/coingecko/api/v3/coins/markets?vs_currency=usd&page=1&page=2",
         "/coingecko/api/v3/coins/markets?vs_currency=usd&as_of=soon",
         "/coingecko/api/v3/simple/price?vs_currencies=usd",
+        "/coingecko/api/v3/coins/unheard-of",
+        "/coingecko/api/v3/coins/a%27b%22c",
+        "/coingecko/api/v3/coins/unheard-of/market_chart?vs_currency=usd&days=1",
+        "/coingecko/api/v3/coins/bitcoin/ohlc?vs_currency=usd&days=2",
         "/coingecko/api/v3/ping?x_cg_pro_api_key=a&x_cg_pro_api_key=b",
     ],
 )

@@ -27,7 +27,7 @@ from tests.api.installed import INCIDENTS, RECEIPTS
 def test_an_example_is_made_of_the_filters(spec: DatasetSpec, query: str) -> None:
     assert example_query(spec) == query
     parameters = dict.fromkeys((*(one.parameter for one in spec.filters), "limit", "format", "revision"), False)
-    endpoint = Endpoint(f"/api/hub/{spec.name}", parameters, is_table=True)
+    endpoint = Endpoint(f"/api/hub/{spec.name}", parameters, is_table=True, route=f"/api/hub/{spec.name}")
     asked = query_of(query, (), endpoints={endpoint.path: endpoint})
     found = snippets_of(asked, Description("a" * 40), base="http://hub")
     assert set(found.code) == {"curl", "python", "javascript", "polars", "duckdb"}
