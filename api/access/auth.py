@@ -35,6 +35,7 @@ _ASK_AGAIN_S: Final = 30.0
 _REFUSED_FOR_S: Final = 60.0
 _REMEMBERED: Final = 10_000
 _ASKED_AT_ONCE: Final = 4
+_COMMONEST: Final = b"Bearer "
 _OWNER_REREAD_S: Final = 1.0
 _OWNER_CHECKED_S: Final = 10.0
 """How often an answer that goes on looks whether the server's own token is still the same."""
@@ -99,7 +100,10 @@ class Authenticator:
 
     def known_principal(self, header: bytes | None) -> Principal | None:
         """The principal of an `Authorization` header if it is known to be good now, without asking anyone."""
-        sent = sent_token(header)
+        if header is not None and header.startswith(_COMMONEST):  # which needs no closer look
+            sent: SentToken | None = SentToken(header[len(_COMMONEST) :].strip(), TokenPlace.BEARER)
+        else:
+            sent = sent_token(header)
         if sent is None:
             return None
         digest = _digest(sent.value)

@@ -58,7 +58,7 @@ class HttpReply:
         try:
             value: object = json.loads(self.content)
         except (ValueError, RecursionError):
-            what = "HTML" if self._is_html() else "no valid JSON"
+            what = "HTML" if self.is_html() else "no valid JSON"
             raise SourceMalformed(f"{self.host} answered {what}: {self.excerpt()}") from None
         return value
 
@@ -79,11 +79,12 @@ class HttpReply:
                 return SourceBlocked(said)
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 return SourceUnavailable(said)
-            case status if status >= HTTPStatus.BAD_REQUEST and not self._is_html():
+            case status if status >= HTTPStatus.BAD_REQUEST and not self.is_html():
                 return SourceRejected(said)
         return SourceMalformed(said)  # a redirect, or a page for people: this is not the API speaking
 
-    def _is_html(self) -> bool:
+    def is_html(self) -> bool:
+        """Whether it is a page for people."""
         return self.content.lstrip()[:1] == b"<"
 
     def _retry_after_s(self, *, now_ms: int) -> float | None:

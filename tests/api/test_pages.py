@@ -75,6 +75,7 @@ PAGES = st.fixed_dictionaries(
     }
 )
 _OTHER = {"cursor": None, "revision": None, "as_of": None, "format": None, "numbers": None}
+_OTHER |= {"spreadsheet": False, "delimiter": None}
 
 
 def request(spec: DatasetSpec, asked: Given, cursor: str | None = None) -> RowQuery:

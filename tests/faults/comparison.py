@@ -17,6 +17,7 @@ from api.engine.hub.reader import HubReader
 from datahub_assets.datasets.ledgers import corrections_of, ledgers_of
 from datahub_assets.datasets.spec import DatasetSpec
 from datahub_assets.domain.columns import ColumnKind
+from datahub_assets.domain.times import iso_to_ms
 from datahub_assets.settings import Settings
 from tests.faults.hubview import Commit, HubView, Rows, keyed
 from tests.faults.subjects.subject import Key, Row, Subject, Told
@@ -146,6 +147,14 @@ def _compare_versions(truth: Truth, key: Key, old: Told, new: Told, *, findings:
             corrected[key, name].add((old[name], new[name]))
 
 
+def _key_of(spec: DatasetSpec, text: str) -> Key:
+    """The key that a line of the ledger names; times are epoch ms."""
+    named = json.loads(text)
+    return tuple(
+        iso_to_ms(named[name]) if spec.by_name[name].kind is ColumnKind.TIME else named[name] for name in spec.key
+    )
+
+
 def _corrections_told(truth: Truth, head: Commit, corrected: Changes, findings: Findings, *, is_whole: bool) -> None:
     """Each change of a final value stands in the ledger once, and in it stands nothing but what upstream said.
 
@@ -155,7 +164,7 @@ def _corrections_told(truth: Truth, head: Commit, corrected: Changes, findings: 
     if ledger is None:
         return
     lines = head.ledgers[ledger.path].select("key", "column", "old", "new").rows() if head.ledgers else []
-    told = [((tuple(json.loads(key).values()), column), (old, new)) for key, column, old, new in lines]
+    told = [((_key_of(truth.spec, key), column), (old, new)) for key, column, old, new in lines]
     twice = [line for line, count in Counter(told).items() if count > 1]
     findings.note(findings.doubled, f"{truth.spec.name}: corrections told twice", twice)
     kinds = {column.name: column.kind for column in truth.spec.columns}

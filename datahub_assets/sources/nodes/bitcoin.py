@@ -3,6 +3,7 @@
 https://mempool.space/docs/api/rest and https://github.com/Blockstream/esplora/blob/master/API.md
 """
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -12,6 +13,7 @@ from datahub_assets.domain.errors import SourceMalformed
 from datahub_assets.sources.backoff import Backoff
 from datahub_assets.sources.http import Http, HttpReply
 
+_HASH: Final = re.compile(rb"[0-9a-f]{64}")
 MAINNET: Final = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
 """The hash of block 0 (Bitcoin Core, kernel/chainparams.cpp, hashGenesisBlock of CMainParams)."""
 
@@ -51,7 +53,10 @@ class BitcoinNode:
         """The hash of its first block, which is answered as plain text. Raises SourceError."""
         path = "/block-height/0"
         reply = self._there(await self._backoff.run(lambda: self._reply(path)), path)
-        return reply.excerpt().strip('"')
+        if not _HASH.fullmatch(told := reply.content.strip().strip(b'"')):
+            what = "HTML" if reply.is_html() else "no hash of its first block"
+            raise SourceMalformed(f"{self.host} answered {what}: {reply.excerpt()}")
+        return told.decode()
 
     async def head(self) -> int:
         """The number of the newest block it knows. Raises SourceError."""

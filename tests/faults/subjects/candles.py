@@ -55,7 +55,10 @@ CANDLES: Final = Subject(
     clients=(fetch,),
     hears=("binance", "other_binance"),
     answers=("time", "klines"),
-    writes=("UPDATE series", "INSERT INTO gaps", "UPDATE gaps", "UPDATE corrections", "hub read"),
+    writes=(
+        *("UPDATE series", "INSERT INTO gaps", "UPDATE gaps", "UPDATE corrections", "hub read"),
+        "INSERT OR REPLACE INTO notes",
+    ),
     steps={
         "exchange time": Step("binance", "/time"),
         "all candles": Step("binance", "/klines"),
