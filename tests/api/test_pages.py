@@ -74,8 +74,7 @@ PAGES = st.fixed_dictionaries(
         "max_age": st.sampled_from((1, 2, 10)),
     }
 )
-_OTHER = {"cursor": None, "revision": None, "as_of": None, "format": None, "numbers": None}
-_OTHER |= {"spreadsheet": False, "delimiter": None}
+_OTHER = dict.fromkeys(("cursor", "revision", "as_of", "format", "numbers", "delimiter")) | {"spreadsheet": False}
 
 
 def request(spec: DatasetSpec, asked: Given, cursor: str | None = None) -> RowQuery:

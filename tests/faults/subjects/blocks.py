@@ -102,8 +102,11 @@ BLOCKS: Final = Subject(
     spec=SPEC,
     clients=(fetch,),
     hears=("ethereum", "bitcoin"),
-    answers=("eth_blockNumber", "eth_getBlockByNumber", "height", "blocks"),
-    writes=("INSERT INTO corrections", "UPDATE corrections", "hub read", *MOVED_KEYS),
+    answers=("eth_chainId", "eth_blockNumber", "eth_getBlockByNumber", "block-height", "height", "blocks"),
+    writes=(
+        *("INSERT INTO corrections", "UPDATE corrections", "hub read", *MOVED_KEYS),
+        *("INSERT OR REPLACE INTO notes", "UPDATE series", "UPDATE number_gaps"),
+    ),
     steps={
         **HEADS,
         "blocks of Ethereum": Step("ethereum", "/eth_getBlockByNumber"),
