@@ -35,14 +35,14 @@ def _symbols(value: object) -> object:
     named = words(value)
     if not isinstance(named, tuple) or not named:
         raise ValueError(_VALID)
-    spelt = tuple(dict.fromkeys(_spelt(str(word)) for word in named))
-    if not all(_SYMBOL.fullmatch(word.removeprefix(ALL)) for word in spelt):
+    pairs = tuple(dict.fromkeys(spelt(str(word)) for word in named))
+    if not all(_SYMBOL.fullmatch(word.removeprefix(ALL)) for word in pairs):
         raise ValueError(_VALID)
-    return spelt
+    return pairs
 
 
-def _spelt(word: str) -> str:
-    """As the exchange spells pairs: people write `btc/usdt` as well."""
+def spelt(word: str) -> str:
+    """A pair, or `all:` and a quote, as the exchange spells it: people write `btc/usdt` as well."""
     if word.lower().startswith(ALL):
         return ALL + in_capitals(word[len(ALL) :])
     return in_capitals(word.replace("/", "").replace("-", ""))

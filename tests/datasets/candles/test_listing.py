@@ -46,11 +46,16 @@ def test_a_pair_that_ended_can_be_named(market: Market) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
-    [("BTCUSD", "has a pair 'BTCUSD'"), ("all:XYZ", "traded against 'XYZ'"), ("btcusdt", "has a pair 'btcusdt'")],
+    [("BTCUSD", "has a pair 'BTCUSD': did you mean BTCUSDT"), ("all:XYZ", "traded against 'XYZ'")],
 )
 def test_what_nobody_knows_is_named(market: Market, wanted: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         series(market, "ETHUSDT", wanted)
+
+
+@pytest.mark.parametrize("wanted", ["ethusdt", "ETH/USDT", "eth-usdt"])
+def test_a_pair_may_be_written_as_people_write_it(market: Market, wanted: str) -> None:
+    assert series(market, wanted) == [("ETHUSDT", "1h")]
 
 
 def test_an_interval_must_be_one(market: Market) -> None:

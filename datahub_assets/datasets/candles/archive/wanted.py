@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from datahub_assets.datasets.candles.client.rest import TRADING, Pair
-from datahub_assets.datasets.candles.settings import ALL
+from datahub_assets.datasets.candles.settings import ALL, spelt
+from datahub_assets.domain.spelling import nearest
 
 
 def chosen(
@@ -12,14 +13,14 @@ def chosen(
     """The pairs, sorted. A pair that is named is meant, whether it is traded still or not.
 
     Args:
-        wanted: names, and `all:` with a quote.
+        wanted: names as people write them, and `all:` with a quote.
         listed: the pairs the archive has.        pairs: those of the exchange.
 
     Raises:
         ValueError: neither knows one of them, or no pair has the quote.
     """
     found: set[str] = set()
-    for word in wanted:
+    for word in map(spelt, wanted):
         if word.startswith(ALL):
             quote = word.removeprefix(ALL)
             ones = set(_traded(pairs.values(), quote))
@@ -31,7 +32,9 @@ def chosen(
         elif word in pairs or word in listed:
             found.add(word)
         else:
-            raise ValueError(f"neither Binance nor its archive has a pair {word!r}: write it as BTCUSDT")
+            near = nearest(word, {*pairs, *listed})
+            meant = "write it as BTCUSDT" if near is None else f"did you mean {near}?"
+            raise ValueError(f"neither Binance nor its archive has a pair {word!r}: {meant}")
     return sorted(found)
 
 
