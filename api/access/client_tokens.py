@@ -11,7 +11,7 @@ from datahub_system.files.client_tokens import ClientToken, ClientTokensError, l
 CHECKED_S: Final = 0.5
 """How often it is looked whether the file is still the same."""
 _LOG: Final = logging.getLogger(__name__)
-_NO_FILE: Final = (0, 0, 0)
+_NO_FILE: Final = (0, 0, 0, 0)
 
 
 class ClientTokens:
@@ -21,8 +21,9 @@ class ClientTokens:
         self._path = path
         self._clock = clock
         self._checked_s = -CHECKED_S
-        self._read: tuple[int, int, int] = _NO_FILE
+        self._read: tuple[int, int, int, int] = _NO_FILE
         self._by_digest: dict[bytes, ClientToken] = {}
+        self._said = ""
 
     def find(self, digest: bytes, *, at_once: bool = False) -> ClientToken | None:
         """The token with that SHA-256; `at_once`: as the file is at this moment.
@@ -43,14 +44,18 @@ class ClientTokens:
         try:
             tokens = load(self._path)
         except (ClientTokensError, OSError) as error:
-            _LOG.warning("no client token is accepted: %s", error)
+            self._read = _NO_FILE  # it is tried again: what was wrong need not be the file
+            level = logging.DEBUG if self._said == str(error) else logging.WARNING
+            _LOG.log(level, "no client token is accepted: %s", error)
+            self._said = str(error)
             return
+        self._said = ""
         self._by_digest = {bytes.fromhex(one.sha256): one for one in tokens}
 
-    def _state(self) -> tuple[int, int, int]:
-        """What changes when the file is replaced."""
+    def _state(self) -> tuple[int, int, int, int]:
+        """What changes when the file is replaced, or given to somebody else."""
         try:
             found = self._path.stat()
         except OSError:
             return _NO_FILE
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size

@@ -32,7 +32,8 @@ async def snapshots_at(engine: Engine, choice: RevisionChoice) -> list[Pinned]:
     """The snapshot of each dataset that is there; at a time, of each that was there.
 
     A revision is `market@<sha>,ohlc@<sha>` as `X-Revision` writes it, or a name or sha, which applies to every dataset
-    that has it; the other datasets are taken as they are now. Raises as `Dataset.commit` and `Dataset.at`.
+    that has it; the other datasets are taken as they are now. Raises as `Engine.dataset`, `Dataset.current`,
+    `Dataset.commit` and `Dataset.at`.
     """
     ready = [dataset for dataset in engine.datasets.values() if dataset.is_ready]
     if not ready:
@@ -65,7 +66,7 @@ def _named_revisions(revision: str, engine: Engine) -> dict[str, str]:
         name, separator, wanted = part.strip().partition("@")
         if not separator or name in named:
             raise RevisionUnknown(f"{revision[:200]!r} does not name one commit of each dataset, as {EACH_COMMIT}")
-        engine.dataset(name)  # raises UnknownDataset
+        _ = engine.dataset(name).current  # raises UnknownDataset, or DatasetNotReady
         named[name] = wanted
     return named
 

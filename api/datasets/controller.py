@@ -34,7 +34,8 @@ async def ask_info(
         pinned = await snapshots_at(engine, choice)
     snapshots = [one.snapshot for one in pinned]
     compute = partial(dataset_infos, snapshots, endpoint=settings.hub_endpoint)
-    return SnapshotsQuery(snapshots, compute, immutable=all(one.immutable for one in pinned))
+    is_whole = dataset is not None or len(pinned) == len(engine.specs)  # else there is more to tell later
+    return SnapshotsQuery(snapshots, compute, immutable=is_whole and all(one.immutable for one in pinned))
 
 
 class DatasetsController(Controller):

@@ -9,7 +9,7 @@ from litestar.types import HTTPScope
 
 from api.access import url_tokens
 from api.access.api_keys import DROP_INS, KEY_HEADERS, take_key
-from api.http.context import Headers, RequestContext
+from api.http.context import TIME_UNIT_HEADER, Headers, RequestContext
 from api.http.errors import HeadersTooLarge, RepeatedHeader, UrlTooLong
 from api.http.reading import MOST_PARAMETERS
 from datahub_system.net.headers import ONLY_ONCE
@@ -24,7 +24,10 @@ MOST_QUERY_BYTES: Final = 32 * 1024
 """500 symbols or coin ids, the most of a list, fit, percent-encoded too; so does a long statement."""
 SHORT_URL: Final = MOST_PARAMETERS
 """Path and query of so few characters are within all bounds."""
-_ONCE: Final = ONLY_ONCE | {b"x-webhook-secret", b"last-event-id", *(name.encode() for name in KEY_HEADERS)}
+_ONCE: Final = ONLY_ONCE | {
+    *(b"x-webhook-secret", b"last-event-id", TIME_UNIT_HEADER.lower().encode()),
+    *(name.encode() for name in KEY_HEADERS),
+}
 """Headers with one value, of which a second one would contradict the first."""
 _LISTS: Final = frozenset({b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"if-none-match"})
 """Headers that are lists, which may be sent in several lines (RFC 9110, 5.3)."""

@@ -14,6 +14,8 @@ ACCEPTED: Final = ("Accept-Ranges", "bytes")
 """The header of an answer that has parts."""
 _OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
 _RANGE: Final = re.compile(rb"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*")
+_OF_THE_BODY: Final = frozenset({b"cache-control", b"etag", b"content-disposition"})
+"""What is said of a body, and not of there being no such part."""
 _NAMED: Final = (ACCEPTED[0].lower().encode(), ACCEPTED[1].encode())
 
 
@@ -32,7 +34,9 @@ class _ByteRange:
     def begin(self, message: HTTPResponseStartEvent) -> HTTPResponseStartEvent:
         """The beginning of the answer that has only this part."""
         told = b"bytes %d-%d/%d" % (self.first, self.end - 1, self.size) if self.is_there else b"bytes */%d" % self.size
-        headers = [one for one in message["headers"] if one[0] != b"content-length"]
+        dropped = {b"content-length"} if self.is_there else {b"content-length", *_OF_THE_BODY}
+        headers = [one for one in message["headers"] if one[0] not in dropped]
+        headers += [] if self.is_there else [(b"cache-control", b"no-store")]
         headers += [(b"content-range", told), (b"content-length", b"%d" % max(self.end - self.first, 0))]
         status = _PARTIAL if self.is_there else _NOT_SATISFIABLE
         return {"type": "http.response.start", "status": status, "headers": headers}

@@ -58,11 +58,11 @@ def load(path: Path) -> tuple[ClientToken, ...]:
     """
     try:
         checked_file(path)
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         return ()
     try:
-        return tuple(_token(entry) for entry in json.loads(text)["tokens"])
+        return tuple(_token(entry) for entry in json.loads(content)["tokens"])
     except (ValueError, TypeError, KeyError) as error:
         raise ClientTokensError(
             f"{path} cannot be understood ({error!r}): remove it, and make the tokens anew"

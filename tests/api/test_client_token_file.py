@@ -112,3 +112,23 @@ def test_allowed_users_are_of_the_hub(tmp_path: Path) -> None:
     principal = auth.known_principal(f"Bearer {made}".encode())
     assert principal is not None
     assert principal.name == "client:laptop"
+
+
+def test_what_was_wrong_is_got_over_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = tmp_path / "client-tokens.json", Clock()
+    made = client_tokens.add(path, "laptop", in_url=False, made=MADE)
+    good, tokens = path.read_bytes(), ClientTokens(path, clock=clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "api.access.client_tokens.load", lambda _: (_ for _ in ()).throw(OSError(24, "Too many open files"))
+        )
+        assert [tokens.find(digest(made), at_once=True) for _ in range(3)] == [None] * 3
+    assert tokens.find(digest(made), at_once=True) is not None, "the file was right all along"
+    path.write_bytes(b"\xff\xfe not UTF-8")
+    assert tokens.find(digest(made), at_once=True) is None
+    path.write_bytes(good)
+    assert tokens.find(digest(made), at_once=True) is not None
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(told) == 2, "each trouble once"

@@ -44,10 +44,10 @@ def newest_interval(opens: Opens) -> str:
 
 
 def day_interval(opens: Opens) -> str:
-    """The interval that a day is told by: 1h, or the nearest to it; those that ended a day before others count not."""
-    alive_ms = max(opens.values()) - DAY_MS
+    """The interval that a day is told by: 1h or the nearest to it, of those that have a candle of the newest time."""
+    newest_ms = max(opens.values())
     return min(
-        (name for name, at_ms in opens.items() if at_ms >= alive_ms),
+        (name for name, at_ms in opens.items() if at_ms + INTERVALS[name].length_ms > newest_ms),
         key=lambda name: (abs(_FINENESS[name] - _USUAL), _FINENESS[name]),
     )
 

@@ -16,7 +16,7 @@ from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.dropin.coingecko.queries import Precision, check_currency, decimals_of
 from api.dropin.coingecko.single import check_coin
 from api.dropin.queries import DropInQuery
-from api.engine.selection.query import RowQuery
+from api.engine.selection.query import NotResident, RowQuery
 from api.engine.selection.select import rows_of
 from api.engine.snapshot import Snapshot
 from api.http.reading import RevisionChoice
@@ -107,9 +107,10 @@ def _days(text: str | None) -> int | None:
         raise CoinGeckoRefusal("Missing parameter days")
     if text == _MAX:
         return None
-    if not (text.isascii() and text.isdigit() and int(text[:6])):
+    digits = text.lstrip("0")
+    if not (text.isascii() and text.isdigit() and digits):
         raise CoinGeckoRefusal(f"Invalid days; valid: a whole number from 1 on, or {_MAX}")
-    return min(int(text[:6]), _MOST_DAYS)
+    return _MOST_DAYS if len(digits) > len(str(_MOST_DAYS)) else min(int(digits), _MOST_DAYS)
 
 
 def chart_json(snapshot: Snapshot, asked: Chart, *, resident_only: bool) -> bytes:
@@ -149,6 +150,8 @@ def ohlc_json(snapshot: Snapshot, asked: Chart, *, resident_only: bool) -> bytes
 def _rows(snapshot: Snapshot, asked: Chart, start_ms: int, *columns: str, resident_only: bool) -> pl.DataFrame:
     """The coin's rows from then on, oldest first, with their time `at_ms` and the number of their `step`."""
     check_coin(snapshot, coin_id=asked.coin_id)
+    if resident_only and (asked.days is None or asked.days > _FINE_DAYS):  # many rows take more than a moment
+        raise NotResident
     wanted = RowQuery(
         dataset=MARKET.name,
         filters=(("coin_ids", (asked.coin_id,)),),

@@ -200,6 +200,7 @@ def decimals_of(precision: str | None) -> int | None:
     """
     if not precision or precision == "full":
         return None
-    if not (precision.isascii() and precision.isdigit() and int(precision[:3]) <= _MOST_DECIMALS):
+    digits = precision.lstrip("0") or "0"
+    if not (precision.isascii() and precision.isdigit() and len(digits) <= 2 and int(digits) <= _MOST_DECIMALS):  # noqa: PLR2004
         raise CoinGeckoRefusal(f"Invalid precision; valid: full, 0 to {_MOST_DECIMALS}")
-    return int(precision[:3])
+    return int(digits)

@@ -126,6 +126,8 @@ def test_a_range_that_is_not_there_is_told(client: Client, asked: str) -> None:
     answer = client.get(url, headers={**plain, "Range": asked})
     assert (answer.status_code, answer.content) == (416, b"")
     assert answer.headers["content-range"] == f"bytes */{size}"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "etag" not in answer.headers
 
 
 def test_of_another_version_it_is_the_whole(client: Client) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from api.middleware.public_url import is_ours
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving
 from tests.api.workers import Workers
@@ -96,3 +97,18 @@ def test_without_the_setting_urls_are_relative(hub: HubServer, seeded: Workers, 
         assert urlsplit(first.links["next"]["url"]).netloc == ""
         assert "example.org" not in client.get("/api/hub/market?limt=1", headers=FORWARDED).text
         assert client.get("/", follow_redirects=False).headers["location"] == "docs"
+
+
+@pytest.mark.parametrize("public_path", ["/api", "/api/hub", "/binance", "/docs", "/d%20x", "/metrics"])
+def test_a_public_path_called_like_one_of_ours_may_have_been_taken_off_or_not(
+    hub: HubServer, seeded: Workers, tmp_path: Path, public_path: str
+) -> None:
+    with serving(hub, tmp_path, DATAHUB_PUBLIC_URL=f"https://example.org{public_path}") as client:
+        for path in ("/api/hub/market?limit=1", "/binance/api/v3/ping", "/docs", "/metrics"):
+            assert [client.get(prefix + path).status_code for prefix in ("", public_path)] == [200, 200], path
+
+
+def test_all_that_is_served_lies_where_it_is_said_to(client: Client) -> None:
+    routes = [route.path for route in client.app.routes]
+    assert len(routes) > 20
+    assert [path for path in routes if path != "/" and not is_ours(path)] == []

@@ -56,6 +56,13 @@ def test_the_clock_is_too(client: Client, unit: str | None, digits: int) -> None
         assert len(str(client.get(f"/binance/api/v3/{path}", headers=headers).json()["serverTime"])) == digits
 
 
+def test_two_units_at_once_are_none(client: Client) -> None:
+    twice = [("X-MBX-TIME-UNIT", "MICROSECOND"), ("X-MBX-TIME-UNIT", "MILLISECOND")]
+    problem = client.get(KLINES, headers=[("Authorization", str(client.headers["authorization"])), *twice])
+    assert problem.status_code == 400
+    assert problem.json()["code"] in {-1101, -1130}, "a client may send them in two lines or in one"
+
+
 @pytest.mark.parametrize("unit", ["NANOSECOND", "s", "1", "MICROSECOND,MILLISECOND"])
 def test_another_unit_is_refused_also_after_an_answer(client: Client, unit: str) -> None:
     url = f"{KLINES}&limit=1"
