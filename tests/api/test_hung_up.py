@@ -99,7 +99,8 @@ def test_a_difference_nobody_waits_for_is_not_worked_out(
         api = Watched(url, hub.token)
         api.whole_s(f"{path}1")  # which fetches the earlier commit
         whole = api.whole_s(f"{path}{LIMIT}")
-        assert api.hung_up_s(f"{path}{LIMIT - 1}") < whole / 3
+        # The least of three: what else a machine does only adds to it.
+        assert min(api.hung_up_s(f"{path}{LIMIT - less}") for less in (1, 2, 3)) < whole / 3
         metrics = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {hub.token}"}).text
         assert any('status="499"' in line and "/api/hub/diff" in line for line in metrics.splitlines())
 
