@@ -54,6 +54,11 @@ _FIELDS: Final[Mapping[str, str | None]] = {
 NOT_CARRIED: Final = tuple(name for name, column in _FIELDS.items() if column is None)
 
 
+def ticker(symbol: str | None) -> str | None:
+    """A coin's ticker as CoinGecko writes it; None where it has told none."""
+    return None if symbol is None else in_small_letters(symbol)
+
+
 def markets_query(choice: NamedDependency[RevisionChoice], markets: NamedDependency[Markets]) -> DropInQuery:
     """A request for coins/markets at a commit."""
     return DropInQuery(MARKET.name, markets, choice, make=partial(markets_json, asked=markets))

@@ -7,6 +7,7 @@ import msgspec
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from api.dropin.coingecko.coins import ticker
 from api.dropin.coingecko.errors import CoinGeckoRefusal
 from api.dropin.coingecko.queries import Flag, is_set
 from api.dropin.queries import DropInQuery
@@ -77,7 +78,7 @@ def list_json(snapshot: Snapshot, asked: Listed, *, resident_only: bool) -> byte
     coins = latest_rows(snapshot, resident_only=resident_only).sort("coin_id") if asked.is_active else None
     return msgspec.json.encode(
         [
-            {"id": coin_id, "symbol": in_small_letters(symbol), "name": name, **more}
+            {"id": coin_id, "symbol": ticker(symbol), "name": name, **more}
             for coin_id, symbol, name in (() if coins is None else coins[list(_SEARCHED)].iter_rows())
         ]
     )
@@ -103,6 +104,6 @@ def search_json(snapshot: Snapshot, asked: Searched, *, resident_only: bool) -> 
             "large": None,
         }
         for coin_id, symbol, name, rank in coins.iter_rows()
-        if any(asked.text in in_small_letters(value) for value in (coin_id, symbol, name))
+        if any(value is not None and asked.text in in_small_letters(value) for value in (coin_id, symbol, name))
     ]
     return msgspec.json.encode({"coins": found, **{name: [] for name in _NOT_CARRIED}})

@@ -11,7 +11,7 @@ import polars as pl
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
-from api.dropin.coingecko.coins import TIMES
+from api.dropin.coingecko.coins import TIMES, ticker
 from api.dropin.coingecko.errors import CoinNotFound
 from api.dropin.coingecko.queries import USD, Flag, is_set
 from api.dropin.queries import DropInQuery
@@ -19,7 +19,6 @@ from api.engine.selection.query import RowQuery
 from api.engine.selection.select import rows_of
 from api.engine.snapshot import Snapshot
 from api.http.reading import RevisionChoice
-from datahub_assets.datasets.filters import in_small_letters
 from datahub_assets.datasets.market.spec import MARKET
 
 Shown = Annotated[str | None, QueryParameter(description="`false` leaves that part out")]
@@ -151,7 +150,7 @@ def coin_json(snapshot: Snapshot, asked: Coin, *, resident_only: bool) -> bytes:
     row = rows.with_columns(pl.col("ath_date", "atl_date", "timestamp").dt.strftime(TIMES)).row(0, named=True)
     coin = {
         "id": row["coin_id"],
-        "symbol": in_small_letters(row["symbol"]),
+        "symbol": ticker(row["symbol"]),
         "name": row["name"],
         "web_slug": None,
         **dict.fromkeys(_NOT_CARRIED),

@@ -63,6 +63,23 @@ def test_a_ticker_matches_itself_alone(client: Client, symbol: str) -> None:
     assert [row["name"] for row in rows] == [symbol]
 
 
+def test_a_coin_that_upstream_gives_no_ticker_and_no_name_is_answered_with_null(
+    hub: HubServer, workers: Workers, seeded: Workers, tmp_path: Path
+) -> None:
+    nameless = {**ITEMS[0], "id": "nameless", "symbol": None, "name": None, "market_cap": 1.0}
+    checked = check_markets([nameless], now_ms=NOW_MS)
+    assert not checked.rejected
+    workers.publish(MARKET, checked.frame)
+    with serving(hub, tmp_path) as client:
+        listed = client.get("/coingecko/api/v3/coins/list").json()
+        assert {"id": "nameless", "symbol": None, "name": None} in listed
+        assert client.get("/coingecko/api/v3/coins/nameless").json()["symbol"] is None
+        found = client.get("/coingecko/api/v3/search", params={"query": "nameless"}).json()["coins"]
+        assert [coin["id"] for coin in found] == ["nameless"]
+        price = client.get("/coingecko/api/v3/simple/price", params={"ids": "nameless", "vs_currencies": "usd"})
+        assert price.json() == {"nameless": {"usd": 1}}
+
+
 @pytest.mark.parametrize("text", ["btc", "BTC", "ı", "ß", "İ", "ﬁx", "σς", "币安人生usdt", "", "ΑΒΓ", "straße", "ǆ"])
 def test_no_letter_is_lost(text: str) -> None:
     assert in_capitals(text).lower() == text.lower()
