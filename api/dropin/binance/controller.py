@@ -80,6 +80,8 @@ class BinanceController(Controller):
     )
     async def exchange_info(
         self,
+        request: Request[Any, Any, Any],
+        *,
         engine: NamedDependency[Engine],
         settings: NamedDependency[Settings],
         asked: NamedDependency[PairsQuery],
@@ -91,7 +93,7 @@ class BinanceController(Controller):
         base and quote are told from the spelling, and the status from the candles. Precisions, order types, fees and
         permissions are not in the datasets and answer null. `rateLimits` is this server's own limit.
         """
-        known = await pairs_at(engine, asked.choice)
+        known = await pairs_at(request, engine, asked.choice)
         limit, now = settings.rate_limit_per_min, time_unit.of_ms(now_ms())
         found = exchange_info(known, asked.wanted, now=now, requests_per_min=limit)
         return Response(found, headers={**_NO_STORE, "X-Revision": known.candles.sha})

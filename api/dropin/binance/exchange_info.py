@@ -6,6 +6,7 @@ are told from the spelling, and the status from the candles.
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
+from api.caching.answers import Answers
 from api.caching.descriptions import Description
 from api.caching.revisions import snapshot_at
 from api.dropin.binance.errors import BinanceRefusal, illegal, invalid
@@ -121,8 +123,7 @@ def ask_pairs(
 
 async def describe_pairs(request: Request[Any, Any, Any], engine: Engine, asked: PairsQuery) -> Description:
     """The commit that is meant, which has the pairs that are named. Raises as `snapshot_at` and `exchange_info`."""
-    del request
-    known = await pairs_at(engine, asked.choice)
+    known = await pairs_at(request, engine, asked.choice)
     _named(known, asked.wanted)
     return Description(known.candles.sha)
 
@@ -135,10 +136,18 @@ class KnownPairs:
     listings: Snapshot | None
 
 
-async def pairs_at(engine: Engine, choice: RevisionChoice) -> KnownPairs:
-    """The commit of the candles that a caller means, and the listings of then. Raises as `snapshot_at`."""
+async def pairs_at(request: Request[Any, Any, Any], engine: Engine, choice: RevisionChoice) -> KnownPairs:
+    """The commit of the candles that a caller means, and the listings of then, with their pairs worked out.
+
+    Raises as `snapshot_at`.
+    """
     candles = await snapshot_at(engine, OHLC.name, choice)
-    return KnownPairs(candles, await listings_at(engine, choice, candles.commit))
+    known = KnownPairs(candles, await listings_at(engine, choice, candles.commit))
+    try:
+        pairs_of(known, resident_only=True)
+    except NotResident:  # files of listings may have to be read
+        await Answers.of(request.app).threads.large(request.receive, partial(pairs_of, known))
+    return known
 
 
 async def listings_at(engine: Engine, choice: RevisionChoice, candles: HubCommit) -> Snapshot | None:

@@ -241,11 +241,13 @@ def _ticker(day: dict[str, Any], unit: TimeUnit) -> dict[str, Any]:
     """All fields of ticker/24hr."""
     opened, closed, volume, traded = day["open"], day["close"], _sum(day["volume"]), _sum(day["quote_volume"])
     count = _sum(day["trade_count"])
+    change = None if opened is None or closed is None else closed - opened
+    percent = change / opened * 100 if change is not None and opened else None
     follows = day["close_before"] is not None and day["before_to_ms"] + 1 == day["from_ms"]
     return dict.fromkeys(_NOT_CARRIED) | {
         "symbol": day["symbol"],
-        "priceChange": decimal(closed - opened),
-        "priceChangePercent": decimal((closed - opened) / opened * 100, places=_PERCENT_DECIMALS),
+        "priceChange": decimal(change),
+        "priceChangePercent": decimal(percent, places=_PERCENT_DECIMALS),
         "weightedAvgPrice": decimal(traded / volume) if volume and traded is not None else None,
         "prevClosePrice": decimal(day["close_before"]) if follows else None,
         "lastPrice": decimal(closed),
