@@ -14,11 +14,12 @@ from api.engine import poller
 from api.health import service as health
 from datahub_assets.datasets.candles.spec import OHLC
 from datahub_assets.datasets.market.spec import MARKET
+from datahub_assets.datasets.news.spec import NEWS
 from localhub.testing import HubServer
 from tests.api.conftest import Client, serving, until
 from tests.api.isolated.conftest import revision
 from tests.api.process import free_port, serving_process
-from tests.api.workers import NOW_MS, Workers, candles, prices
+from tests.api.workers import NOW_MS, Workers, candles, example, prices
 
 SECRET = "secret-of-the-webhook"
 
@@ -159,6 +160,21 @@ def test_a_hub_that_hangs_is_told_before_its_request_is_given_up(
         assert time.perf_counter() - began_s < 3.0
         assert "did not answer lately" in told[0]
         until(lambda: not client.get("/api/hub/health").json()["datasets"]["ohlc"]["stale"])
+
+
+def test_what_is_not_there_is_looked_for_less_often_and_found_all_the_same(
+    hub: HubServer, workers: Workers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def looks(repo: str) -> int:
+        return sum(f"{repo}/revision/" in request for request in hub.faults.seen)
+
+    with serving(hub, tmp_path / "home", DATAHUB_POLL_S="0.05") as client:
+        until(lambda: looks(OHLC.repo_name) >= 60)
+        assert 0 < looks(NEWS.repo_name) < looks(OHLC.repo_name) / 3
+        sha = workers.publish(NEWS, example(NEWS))
+        until(lambda: client.get("/api/hub/news").headers.get("x-revision") == sha)  # 503 until then
+    loud = [record for record in caplog.records if record.levelname == "WARNING" and record.name == poller.__name__]
+    assert not loud, "a dataset that nobody published is no trouble"
 
 
 def test_a_restart_without_the_hub_serves_what_was_served(hub: HubServer, workers: Workers, tmp_path: Path) -> None:
