@@ -1,7 +1,6 @@
 """What `datahub doctor` asks of the nodes of both chains, of which other datasets of these chains live as well."""
 
 import asyncio
-import time
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
@@ -12,6 +11,7 @@ from datahub_assets.sources.http import Http
 from datahub_assets.sources.nodes.belief import Believed, Node, believed
 from datahub_assets.sources.nodes.chain_proofs import ChainProofs
 from datahub_assets.sources.nodes.followed import FollowedNodes
+from datahub_system.clock import now_ms
 
 N = TypeVar("N", bound=Node)
 FIX: Final = "check network and proxy; DATAHUB_ETHEREUM_RPC_URLS and DATAHUB_BITCOIN_API_URLS name other nodes"
@@ -32,8 +32,8 @@ def look(settings: NodeSettings) -> str:
 
 async def _heads(settings: NodeSettings) -> dict[str, Mapping[str, int | SourceError]]:
     async with Http() as http:
-        nodes = FollowedNodes.of(settings, http, clock=_now_ms, backoff=Backoff(attempts=1))
-        proofs = ChainProofs(now_ms=_now_ms())
+        nodes = FollowedNodes.of(settings, http, clock=now_ms, backoff=Backoff(attempts=1))
+        proofs = ChainProofs(now_ms=now_ms())
         return {
             ETHEREUM: _by_host(await believed(nodes.ethereum, proofs=proofs)),
             BITCOIN: _by_host(await believed(nodes.bitcoin, proofs=proofs)),
@@ -48,7 +48,3 @@ def _told(chain: str, heads: Mapping[str, int | SourceError]) -> str:
     told = [f"{host} is at block {head:,}" for host, head in heads.items() if isinstance(head, int)]
     refused = [str(error) for error in heads.values() if isinstance(error, SourceError)]
     return f"{chain}: {', '.join([*told, *refused])}"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,7 +1,6 @@
 """What `datahub doctor` asks of the feeds."""
 
 import asyncio
-import time
 from typing import Final
 
 from datahub_assets.datasets.news.client import MOST_BYTES, FeedState, ask_feed
@@ -10,6 +9,7 @@ from datahub_assets.datasets.news.rows import check_feed
 from datahub_assets.datasets.news.settings import NewsSettings
 from datahub_assets.domain.errors import SourceError, SourceMalformed, SourceUnavailable
 from datahub_assets.sources.http import Http
+from datahub_system.clock import now_ms
 
 FIX: Final = "check network and proxy; DATAHUB_NEWS_FEEDS names other feeds"
 
@@ -34,12 +34,12 @@ async def _asked(settings: NewsSettings) -> dict[str, str | SourceError]:
 
 
 async def _seen(http: Http, name: str, url: str) -> str | SourceError:
-    now_ms = time.time_ns() // 1_000_000
+    at_ms = now_ms()
     try:
-        reply = await ask_feed(http, url, FeedState(), now_ms=now_ms)
+        reply = await ask_feed(http, url, FeedState(), now_ms=at_ms)
         if reply is None:
             raise SourceMalformed(f"{url} answers that nothing is new, though nothing was said to be known")
-        checked = check_feed(items(reply.content, host=reply.host), source=name, now_ms=now_ms)
+        checked = check_feed(items(reply.content, host=reply.host), source=name, now_ms=at_ms)
     except SourceError as error:
         return error
     count, bad = checked.frame.height + len(checked.rejected), len(checked.rejected)

@@ -1,9 +1,9 @@
 """Which rows of a series are missing: found from the rows that arrive, without scanning history.
 
 For series with a row at every step of a grid that starts at the epoch; a step is given in ms. Where rows go by number,
-numbers take the place of times, and the step is 1. A `GridCoverage` (first
-row, last expected one, open gaps between) says exactly which rows are there; each arrival, each passing step and each
-answer of upstream turns it into the next one.
+numbers take the place of times, and the step is 1. A `GridCoverage` (first row, last expected one, open gaps between)
+says exactly which rows are there; each arrival, each passing step and each answer of upstream turns it into the next
+one.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
